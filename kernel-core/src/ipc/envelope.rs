@@ -1,0 +1,56 @@
+//! The envelope: the one shape in which anything reaches a process.
+
+use crate::id::MessageId;
+use crate::label::Labels;
+use crate::path::Resource;
+use crate::time::Instant;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Why an envelope arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvelopeKind {
+    /// The first envelope of a process; the body is its `args`.
+    Start,
+    /// A `send`.
+    Message,
+    /// A `call`; what `handle` returns is the reply.
+    Request,
+    /// A `publish` on a topic subscribed to.
+    Topic,
+    /// Topic messages were dropped; the body says which.
+    Lagged,
+    /// A timer fired.
+    Timer,
+    /// A linked or monitored process, or a monitored application, ended.
+    Exit,
+    /// The answer to an escalation.
+    Approval,
+    /// A watched tree node changed.
+    Watch,
+}
+
+/// One message. The payload is shared, never copied, between receivers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Unique within the data directory.
+    pub id: MessageId,
+    /// Who sent it, as the kernel knows it.
+    pub sender: Resource,
+    /// What it was sent to: the process, service, topic or timer.
+    pub target: Resource,
+    /// Why it arrived.
+    pub kind: EnvelopeKind,
+    /// A number that the sender chose, echoed so that a receive can select by it.
+    pub correlation: Option<u64>,
+    /// When the sender stops waiting.
+    pub deadline: Option<Instant>,
+    /// What the payload is marked with.
+    pub labels: Labels,
+    /// A media type; empty when the sender did not say.
+    pub content_type: Arc<str>,
+    /// The payload, at most 1 MiB.
+    pub body: Bytes,
+}

@@ -1,0 +1,9 @@
+//! The Weft kernel: processes, authority, one gate, and evidence, without a host of its own.
+//!
+//! Start at `kernel-core/ARCHITECTURE.md`.
+#![forbid(unsafe_code)]
+
+pub mod id;
+pub mod label;
+pub mod refusal;
+pub mod time;

@@ -1,0 +1,105 @@
+//! How the kernel says no: one code, one sentence, and the machine-readable why.
+
+use crate::id::ActionId;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The kinds of refusal, the same set as in the guest contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// Authority, flow or verdict said no. Nothing was done.
+    Denied,
+    /// Escalated; nobody has answered yet. Nothing was done; the ticket says what to repeat.
+    Pending,
+    /// The resource does not exist. Nothing was done.
+    NotFound,
+    /// A bounded mailbox, stream or table is full. Nothing was done, or a dead letter was kept.
+    Full,
+    /// The deadline passed. For a call, the callee may still have acted.
+    TimedOut,
+    /// Waiting would close a cycle of processes that wait for each other. Nothing was done.
+    Deadlock,
+    /// A budget or limit is used up. Nothing was done.
+    Exhausted,
+    /// The body, reply or file is over a limit that the reason names. Nothing was done.
+    TooLarge,
+    /// The request does not parse or does not fit the verb. Nothing was done.
+    Invalid,
+    /// Compare-and-set found another value, or a name is taken. Nothing was done.
+    Conflict,
+    /// This host or this version cannot do it; the reason names what is missing. Nothing was done.
+    Unsupported,
+    /// The caller or the kernel is stopping. What was begun is closed in the log.
+    Cancelled,
+    /// The log could not be made durable; the act was not performed.
+    NotDurable,
+    /// It was begun and failed; the reason says how far it came.
+    Failed,
+}
+
+impl Code {
+    /// The code as it is written in JSON, in the log and in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::Denied => "denied",
+            Code::Pending => "pending",
+            Code::NotFound => "not_found",
+            Code::Full => "full",
+            Code::TimedOut => "timed_out",
+            Code::Deadlock => "deadlock",
+            Code::Exhausted => "exhausted",
+            Code::TooLarge => "too_large",
+            Code::Invalid => "invalid",
+            Code::Conflict => "conflict",
+            Code::Unsupported => "unsupported",
+            Code::Cancelled => "cancelled",
+            Code::NotDurable => "not_durable",
+            Code::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A refused act: what the caller gets instead of a reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The kind.
+    pub code: Code,
+    /// One sentence for a person: what, where, and what to do.
+    pub reason: String,
+    /// The act in the log; 0 if it never reached the log (it did not parse).
+    pub action: ActionId,
+    /// What to quote when the answer to an escalation comes.
+    pub ticket: Option<u64>,
+    /// The JSON explanation that `weft chain show` prints for this act; `{}` where there is none.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal that never reached the log.
+    pub fn new(code: Code, reason: impl Into<String>) -> Refusal {
+        Refusal { code, reason: reason.into(), action: ActionId(0), ticket: None, detail: "{}".to_owned() }
+    }
+
+    /// The same for act `action`.
+    #[must_use]
+    pub fn of(mut self, action: ActionId) -> Refusal {
+        self.action = action;
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.reason)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,1 @@
+//! Weft on an ordinary machine.
