@@ -2,6 +2,7 @@
 //!
 //! Start at `kernel-core/ARCHITECTURE.md`.
 #![forbid(unsafe_code)]
+#![deny(clippy::iter_over_hash_type)]
 
 pub mod id;
 pub mod label;
