@@ -10,8 +10,10 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+        #[derive(minicbor::Encode, minicbor::Decode)]
         #[serde(transparent)]
-        pub struct $name(pub u64);
+        #[cbor(transparent)]
+        pub struct $name(#[n(0)] pub u64);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

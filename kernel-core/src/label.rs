@@ -123,3 +123,39 @@ impl<'de> Deserialize<'de> for Labels {
         Labels::parse(names).map_err(|bad| serde::de::Error::custom(format!("`{bad}` is not a label")))
     }
 }
+
+/// An array of text in ascending order.
+impl<C> minicbor::Encode<C> for Labels {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.array(self.len() as u64)?;
+        for label in self.iter() {
+            e.str(label)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes only what encoding makes: at most [`MAX_LABELS`] labels, ascending, none twice.
+impl<'b, C> minicbor::Decode<'b, C> for Labels {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Labels, minicbor::decode::Error> {
+        let at = d.position();
+        let no = |why: &str| minicbor::decode::Error::message(why).at(at);
+        let count = d.array()?.ok_or_else(|| no("labels have no stated number"))?;
+        if count > MAX_LABELS as u64 {
+            return Err(no("more labels than a set may hold"));
+        }
+        let mut all: Vec<Arc<str>> = Vec::new();
+        for _ in 0..count {
+            let label = d.str()?;
+            if !is_label(label) || all.last().is_some_and(|last| **last >= *label) {
+                return Err(no("labels are not labels in ascending order"));
+            }
+            all.push(label.into());
+        }
+        Ok(if all.is_empty() { Labels::NONE } else { Labels(Some(all.into())) })
+    }
+}

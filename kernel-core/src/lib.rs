@@ -5,6 +5,9 @@
 #![deny(clippy::iter_over_hash_type)]
 
 pub mod id;
+pub mod ipc;
 pub mod label;
+pub mod path;
+pub mod platform;
 pub mod refusal;
 pub mod time;

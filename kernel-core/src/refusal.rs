@@ -40,6 +40,24 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, in the order of their declaration.
+    pub const ALL: &[Code] = &[
+        Code::Denied,
+        Code::Pending,
+        Code::NotFound,
+        Code::Full,
+        Code::TimedOut,
+        Code::Deadlock,
+        Code::Exhausted,
+        Code::TooLarge,
+        Code::Invalid,
+        Code::Conflict,
+        Code::Unsupported,
+        Code::Cancelled,
+        Code::NotDurable,
+        Code::Failed,
+    ];
+
     /// The code as it is written in JSON, in the log and in messages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,6 +76,25 @@ impl Code {
             Code::NotDurable => "not_durable",
             Code::Failed => "failed",
         }
+    }
+}
+
+impl<C> minicbor::Encode<C> for Code {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.str(self.as_str())?.ok()
+    }
+}
+
+impl<'b, C> minicbor::Decode<'b, C> for Code {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Code, minicbor::decode::Error> {
+        let at = d.position();
+        let text = d.str()?;
+        let unknown = || minicbor::decode::Error::message("not a code of a refusal").at(at);
+        Code::ALL.iter().copied().find(|code| code.as_str() == text).ok_or_else(unknown)
     }
 }
 

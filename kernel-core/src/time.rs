@@ -8,13 +8,17 @@ use std::time::Duration;
 
 /// Monotonic time: nanoseconds since an origin that the host chose at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[derive(minicbor::Encode, minicbor::Decode)]
 #[serde(transparent)]
-pub struct Instant(pub u64);
+#[cbor(transparent)]
+pub struct Instant(#[n(0)] pub u64);
 
 /// Wall time: nanoseconds since 1970-01-01T00:00:00Z. May step backwards; never used to order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[derive(minicbor::Encode, minicbor::Decode)]
 #[serde(transparent)]
-pub struct WallTime(pub u64);
+#[cbor(transparent)]
+pub struct WallTime(#[n(0)] pub u64);
 
 /// Both clocks as one input saw them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]

@@ -48,6 +48,7 @@ pub struct Meta {
 /// ("src/main.rs", "" for the mount itself); devices decode the percent-encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[allow(missing_docs)] // The fields are explained with their variant.
 pub enum DeviceRequest {
     /// Entries of a directory in byte order of their names, after `cursor`, at most `limit`.
     List { mount: String, path: String, cursor: Option<String>, limit: u32 },
@@ -83,6 +84,7 @@ pub enum WriteMode {
 /// What a device answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[allow(missing_docs)] // The fields are explained with their variant.
 pub enum DeviceReply {
     /// For `List`: entries, and the cursor of the next page if there is one.
     Entries { entries: Vec<Entry>, next: Option<String> },

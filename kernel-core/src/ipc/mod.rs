@@ -1,0 +1,5 @@
+//! Messages between processes.
+
+mod envelope;
+
+pub use envelope::{Envelope, EnvelopeKind};
