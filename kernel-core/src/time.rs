@@ -7,15 +7,41 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Monotonic time: nanoseconds since an origin that the host chose at boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
-#[derive(minicbor::Encode, minicbor::Decode)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Default,
+    minicbor::Encode,
+    minicbor::Decode,
+)]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct Instant(#[n(0)] pub u64);
 
 /// Wall time: nanoseconds since 1970-01-01T00:00:00Z. May step backwards; never used to order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
-#[derive(minicbor::Encode, minicbor::Decode)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Default,
+    minicbor::Encode,
+    minicbor::Decode,
+)]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct WallTime(#[n(0)] pub u64);

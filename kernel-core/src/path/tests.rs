@@ -16,10 +16,29 @@ fn pattern(text: &str) -> Pattern {
 #[test]
 fn every_kind_prints_as_it_parses() {
     for text in [
-        "/proc/12", "/proc/0", "/proc/12/inbox", "/svc/report", "/topic/findings.new", "/tool/scan-secrets",
-        "/agent/scanner", "/app/repo-audit", "/fs/repo", "/fs/repo/src/main.rs", "/fs/repo/a%20b/%FF%2A", "/tree",
-        "/tree/app/x", "/net/api.example.com:443", "/net/192.0.2.7:80", "/net/[2001:db8::1]:65535", "/model/llama3",
-        "/container/redis", "/timer/tick", "/stream/7", "/node/eu-1/proc/7", "/node/eu-1/tree", "/charter",
+        "/proc/12",
+        "/proc/0",
+        "/proc/12/inbox",
+        "/svc/report",
+        "/topic/findings.new",
+        "/tool/scan-secrets",
+        "/agent/scanner",
+        "/app/repo-audit",
+        "/fs/repo",
+        "/fs/repo/src/main.rs",
+        "/fs/repo/a%20b/%FF%2A",
+        "/tree",
+        "/tree/app/x",
+        "/net/api.example.com:443",
+        "/net/192.0.2.7:80",
+        "/net/[2001:db8::1]:65535",
+        "/model/llama3",
+        "/container/redis",
+        "/timer/tick",
+        "/stream/7",
+        "/node/eu-1/proc/7",
+        "/node/eu-1/tree",
+        "/charter",
     ] {
         assert_eq!(resource(text).to_string(), text);
         assert_eq!(pattern(text).to_string(), text);

@@ -17,5 +17,9 @@ pub trait Keys: MaybeSend + MaybeSync + 'static {
     fn public(&self, purpose: KeyPurpose) -> impl Future<Output = Result<[u8; 32], HostError>> + MaybeSend;
 
     /// The Ed25519 signature of `message`, 64 bytes.
-    fn sign(&self, purpose: KeyPurpose, message: &[u8]) -> impl Future<Output = Result<[u8; 64], HostError>> + MaybeSend;
+    fn sign(
+        &self,
+        purpose: KeyPurpose,
+        message: &[u8],
+    ) -> impl Future<Output = Result<[u8; 64], HostError>> + MaybeSend;
 }

@@ -15,7 +15,7 @@ mod storage;
 
 pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
 pub use clock::Clock;
-pub use devices::{DeviceError, WriteMode, DeviceReply, DeviceRequest, Devices, Entry, EntryKind, Meta};
+pub use devices::{DeviceError, DeviceReply, DeviceRequest, Devices, Entry, EntryKind, Meta, WriteMode};
 pub use entropy::Entropy;
 pub use keys::{KeyPurpose, Keys};
 pub use profile::{Durability, KeyCustody, Profile, ProgramKind};

@@ -72,7 +72,12 @@ pub trait Storage: MaybeSend + MaybeSync + 'static {
     fn get(&self, key: &[u8]) -> impl Future<Output = Result<Option<Bytes>, StorageError>> + MaybeSend;
 
     /// Rows with `from <= key < to` in order, at most `limit` of them and about 4 MiB.
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> impl Future<Output = Result<Page, StorageError>> + MaybeSend;
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+    ) -> impl Future<Output = Result<Page, StorageError>> + MaybeSend;
 
     /// Applies `batch`: all or nothing, and on `Ok` it survives the loss of power.
     fn commit(&self, batch: Batch) -> impl Future<Output = Result<(), StorageError>> + MaybeSend;
