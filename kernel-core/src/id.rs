@@ -40,3 +40,6 @@ impl Pid {
     /// The kernel itself.
     pub const KERNEL: Pid = Pid(0);
 }
+
+#[cfg(test)]
+mod tests;

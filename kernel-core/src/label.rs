@@ -159,3 +159,6 @@ impl<'b, C> minicbor::Decode<'b, C> for Labels {
         Ok(if all.is_empty() { Labels::NONE } else { Labels(Some(all.into())) })
     }
 }
+
+#[cfg(test)]
+mod tests;

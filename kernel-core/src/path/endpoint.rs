@@ -82,17 +82,21 @@ pub(super) fn check_host(host: &str) -> Result<(), PathError> {
             Err(_) => no("what ends in a number is an IPv4 address of four decimal numbers without leading zeros"),
         };
     }
-    check_dns(host, host)
+    check_labels(host, host)
 }
 
 /// Whether `name` is a DNS name in lower case; errors quote `host`, which it is part of.
 pub(super) fn check_dns(name: &str, host: &str) -> Result<(), PathError> {
+    if ends_in_number(name) {
+        return Err(PathError::Host(host.to_owned(), "a name does not end in a number"));
+    }
+    check_labels(name, host)
+}
+
+fn check_labels(name: &str, host: &str) -> Result<(), PathError> {
     let no = |why| Err(PathError::Host(host.to_owned(), why));
     if host.len() > 253 {
         return no("a host has at most 253 bytes");
-    }
-    if ends_in_number(name) {
-        return no("a name does not end in a number");
     }
     for label in name.split('.') {
         if !(1..=63).contains(&label.len()) {

@@ -13,6 +13,7 @@ mod segment;
 mod text;
 mod topic;
 mod verb;
+mod word;
 
 pub use endpoint::Endpoint;
 pub use error::PathError;

@@ -12,11 +12,12 @@
 //! quoting. Why inclusion is exact: every segment, alone or with the others held at their shortest, can be
 //! varied inside the limits on length, because a beginning must leave room for at least one more byte.
 
-use super::endpoint::{check_dns, check_host, literal, parse_port, split};
-use super::name::{MAX_NAME, is_name_prefix};
-use super::resource::{parse_id, split_kind};
-use super::topic::{MAX_TOPIC, is_part_prefix};
-use super::{Endpoint, Kind, MAX_SEGMENT, Name, PathError, Resource, Topic, segment, text_codec};
+use super::endpoint::{literal, parse_port, split};
+use super::resource::split_kind;
+use super::topic::MAX_TOPIC;
+use super::word::{check_host_pattern, check_id, check_name, check_part, check_segment};
+use super::word::{host_includes, id_matches, walk, word_includes, word_matches};
+use super::{Endpoint, Kind, Name, PathError, Resource, text_codec};
 use crate::id::Pid;
 use std::cmp::Ordering;
 use std::fmt;
@@ -64,13 +65,16 @@ impl Pattern {
         !self.text.contains('*')
     }
 
+    /// Whether it is about `/proc/self` and waits to be bound.
+    pub fn is_self(&self) -> bool {
+        self.text.starts_with("/proc/self")
+    }
+
     /// The pattern with `/proc/self` replaced by the number of `me`.
     #[must_use]
     pub fn bind(self, me: Pid) -> Pattern {
-        let rest = match self.text.strip_prefix("/proc/self") {
-            Some(rest) if matches!(self.kind, Kind::Proc | Kind::Inbox) => rest,
-            _ => return self,
-        };
+        // No other pattern of processes starts with these bytes: an id is a number or `*`.
+        let Some(rest) = self.text.strip_prefix("/proc/self") else { return self };
         let text = format!("/proc/{me}{rest}");
         let end = text.len() - if self.open { "/**".len() } else { 0 };
         Pattern { end: end as u16, text: text.into(), ..self }
@@ -170,10 +174,6 @@ impl Pattern {
     }
 }
 
-const LAST: &str = "`*` stands for a segment or for the end of one, `**` only for the last";
-const ID: &str = "an id is a number or `*`";
-const HOST: &str = "a host is a host, `*`, or `*.` and a name";
-
 fn parse(text: &str, remote: bool) -> Result<Pattern, PathError> {
     let (kind, rest) = split_kind(text)?;
     let shape = || PathError::Shape(kind.form());
@@ -182,6 +182,9 @@ fn parse(text: &str, remote: bool) -> Result<Pattern, PathError> {
         pattern.start = pattern.end;
         return if matches!(kind, Kind::Charter | Kind::Tree) { Ok(pattern) } else { Err(shape()) };
     };
+    if remote && kind == Kind::Node {
+        return Err(shape());
+    }
     // A text has at most 4,096 bytes here, so every index fits.
     pattern.start = (text.len() - rest.len()) as u16;
     if rest == "**" && kind != Kind::Charter {
@@ -231,7 +234,7 @@ fn parse(text: &str, remote: bool) -> Result<Pattern, PathError> {
             }
         }
         Kind::Node => {
-            let slash = rest.find('/').filter(|_| !remote).ok_or_else(shape)?;
+            let slash = rest.find('/').ok_or_else(shape)?;
             check_name(&rest[..slash])?;
             pattern.end = pattern.start + slash as u16;
             if &rest[slash..] == "/**" {
@@ -244,110 +247,6 @@ fn parse(text: &str, remote: bool) -> Result<Pattern, PathError> {
         _ => check_name(words)?,
     }
     Ok(pattern)
-}
-
-/// What comes before the `*` of a word, or `None` where the word has none.
-fn beginning(word: &str) -> Result<Option<&str>, PathError> {
-    match word.split_once('*') {
-        None => Ok(None),
-        Some((beginning, "")) => Ok(Some(beginning)),
-        Some(_) => Err(PathError::Wildcard(word.to_owned(), LAST)),
-    }
-}
-
-fn check_id(word: &str) -> Result<(), PathError> {
-    match beginning(word)? {
-        Some("") => Ok(()),
-        Some(_) => Err(PathError::Wildcard(word.to_owned(), ID)),
-        None => parse_id(word).map(drop),
-    }
-}
-
-fn check_name(word: &str) -> Result<(), PathError> {
-    match beginning(word)? {
-        Some(prefix) if is_name_prefix(prefix, MAX_NAME - 1) => Ok(()),
-        _ => Name::parse(word).map(drop),
-    }
-}
-
-fn check_part(word: &str) -> Result<(), PathError> {
-    match beginning(word)? {
-        Some(prefix) if is_part_prefix(prefix) => Ok(()),
-        _ => Topic::parse(word).map(drop),
-    }
-}
-
-fn check_segment(word: &str) -> Result<(), PathError> {
-    match beginning(word)? {
-        Some(prefix) => segment::check_prefix(prefix, MAX_SEGMENT - 1),
-        None => segment::check(word),
-    }
-}
-
-fn check_host_pattern(host: &str) -> Result<(), PathError> {
-    match host.strip_prefix("*.") {
-        _ if host == "*" => Ok(()),
-        Some(name) if !name.contains('*') => check_dns(name, host),
-        None if !host.contains('*') => check_host(host),
-        _ => Err(PathError::Wildcard(host.to_owned(), HOST)),
-    }
-}
-
-fn id_matches(pattern: &str, id: u64) -> bool {
-    pattern == "*" || pattern.parse() == Ok(id)
-}
-
-fn word_matches(pattern: &str, word: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => word.starts_with(beginning),
-        None => pattern == word,
-    }
-}
-
-/// Whether every word of `other` is one of `pattern`: a `*` at the end of `other` may stand for nothing or
-/// for anything, so what it begins with must reach as far as what `pattern` begins with.
-fn word_includes(pattern: &str, other: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => other.strip_suffix('*').unwrap_or(other).starts_with(beginning),
-        None => pattern == other,
-    }
-}
-
-/// Whether a host, or every host of a host pattern, is one of `pattern`. `*.name` has one part before the
-/// name, so only it and a literal of that shape lie within `*.name`.
-fn host_includes(pattern: &str, other: &str) -> bool {
-    match pattern.strip_prefix('*') {
-        Some("") => true,
-        Some(name) => other.strip_suffix(name).is_some_and(|part| !part.is_empty() && !part.contains('.')),
-        None => pattern == other,
-    }
-}
-
-/// Walks the words of a pattern and of a text side by side, byte by byte; both are joined by `joint`, and
-/// no text is no words.
-fn walk(pattern: &str, open: bool, joint: u8, text: &str) -> bool {
-    let (p, t) = (pattern.as_bytes(), text.as_bytes());
-    if p.is_empty() || t.is_empty() {
-        return p.is_empty() && (open || t.is_empty());
-    }
-    let (mut i, mut j) = (0, 0);
-    loop {
-        match (p.get(i), t.get(j)) {
-            (Some(b'*'), _) => {
-                i += 1;
-                while t.get(j).is_some_and(|&b| b != joint) {
-                    j += 1;
-                }
-            }
-            (Some(a), Some(b)) if a == b => {
-                i += 1;
-                j += 1;
-            }
-            (None, None) => return true,
-            (None, Some(&b)) => return open && b == joint,
-            _ => return false,
-        }
-    }
 }
 
 fn sequence_includes(pattern: &Pattern, other: &Pattern, joint: char) -> bool {
