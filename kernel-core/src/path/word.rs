@@ -68,11 +68,12 @@ pub(super) fn word_matches(pattern: &str, word: &str) -> bool {
     }
 }
 
-/// Whether every word of `other` is one of `pattern`: a `*` at the end of `other` may stand for nothing or
-/// for anything, so what it begins with must reach as far as what `pattern` begins with.
+/// Whether every word of `other` is one of `pattern`. A `*` at the end of `other` may stand for nothing or
+/// for anything, so what comes before it must reach as far as what `pattern` begins with; and no beginning
+/// holds a `*`, so the bytes can be compared as they are.
 pub(super) fn word_includes(pattern: &str, other: &str) -> bool {
     match pattern.strip_suffix('*') {
-        Some(beginning) => other.strip_suffix('*').unwrap_or(other).starts_with(beginning),
+        Some(beginning) => other.starts_with(beginning),
         None => pattern == other,
     }
 }
