@@ -1,5 +1,13 @@
-//! Messages between processes.
+//! Typed messages between processes: envelopes, mailboxes, topics and how bodies are framed.
 
+pub mod body;
 mod envelope;
+mod mailbox;
+mod topics;
 
 pub use envelope::{Envelope, EnvelopeKind};
+pub use mailbox::{Mailbox, MailboxFull, MAILBOX_BYTES, MAILBOX_MESSAGES};
+pub use topics::{SUBSCRIPTIONS, Topics};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! What step wants done. Data only: the driver does it.
+
+use super::event::Event;
+use crate::id::{ActionId, CallId, Pid};
+use crate::ipc::Envelope;
+use crate::platform::{DeviceRequest, Key, StartRequest};
+use crate::process::ExitReason;
+use crate::refusal::Refusal;
+use bytes::Bytes;
+
+/// Everything that one or more steps caused, in order. Reused by the driver, so that a step that
+/// causes little allocates little.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// For the log.
+    pub records: Vec<Event>,
+    /// Rows to write in the same batch as the records.
+    pub rows: Vec<(Key, Option<Bytes>)>,
+    /// To be performed outside.
+    pub acts: Vec<Perform>,
+    /// Replies to callers.
+    pub replies: Vec<Reply>,
+    /// Envelopes for guests, instances to drop, people to ask.
+    pub wakes: Vec<Wake>,
+}
+
+/// A reply on its way out.
+#[derive(Debug)]
+pub struct Reply {
+    /// Whose.
+    pub call: CallId,
+    /// What.
+    pub result: Result<Bytes, Refusal>,
+    /// Whether it leaves the kernel and must wait for the flush that holds its record.
+    pub durable: bool,
+}
+
+/// Something to be performed by the host.
+#[derive(Debug)]
+pub struct Perform {
+    /// The act it belongs to.
+    pub action: ActionId,
+    /// Whether it must wait for the flush that holds its intent.
+    pub durable: bool,
+    /// What.
+    pub what: Performance,
+}
+
+/// What the host performs.
+#[derive(Debug)]
+pub enum Performance {
+    /// Make an instance; answered by `Input::Started`.
+    Start(StartRequest),
+    /// Ask a device; answered by `Input::Done`, unless nobody waits (`stop` of a stream whose owner is gone).
+    Device(DeviceRequest),
+}
+
+/// Something to be handed on.
+#[derive(Debug)]
+pub enum Wake {
+    /// Hand an envelope to a guest; answered by `Input::Handled`.
+    Deliver {
+        /// Whose guest.
+        pid: Pid,
+        /// What.
+        envelope: Envelope,
+        /// Make a fresh instance for it first.
+        fresh: Option<StartRequest>,
+    },
+    /// Drop the instance of a process that is gone.
+    Drop {
+        /// Whose.
+        pid: Pid,
+    },
+    /// Ask whoever may answer an escalation; answered by `Input::Answer`.
+    Ask(Ask),
+    /// Tell observers; never waits for them.
+    Notice(Notice),
+}
+
+/// A question to the operator.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The act that waits.
+    pub action: ActionId,
+    /// Who wants to do it.
+    pub name: String,
+    /// What.
+    pub verb: String,
+    /// On what.
+    pub resource: String,
+    /// The explanation, as JSON.
+    pub detail: String,
+}
+
+/// Something an observer may show.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A boot or shutdown phase ended.
+    Phase {
+        /// Its name.
+        name: String,
+        /// Microseconds.
+        micros: u64,
+    },
+    /// A process runs.
+    Running {
+        /// Its id.
+        pid: Pid,
+        /// Its name.
+        name: String,
+    },
+    /// A process ended.
+    Exited {
+        /// Its id.
+        pid: Pid,
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// An act was refused, or permitted with a warning.
+    Verdict {
+        /// The act.
+        action: ActionId,
+        /// Who.
+        name: String,
+        /// "denied", "warned", "exhausted", ...
+        what: String,
+        /// The verb.
+        verb: String,
+        /// The resource.
+        resource: String,
+        /// One sentence.
+        reason: String,
+    },
+    /// A guest logged a line.
+    Log {
+        /// Whose.
+        pid: Pid,
+        /// The process's name.
+        name: String,
+        /// Severity.
+        level: crate::platform::LogLevel,
+        /// The line, at most 1 KiB.
+        text: String,
+    },
+    /// An application ended.
+    Ended {
+        /// Its name.
+        app: String,
+        /// Whether nothing went wrong.
+        ok: bool,
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,394 @@
+//! What the log says: one type per kind of event, its CBOR map and its JSON.
+//!
+//! Contents are minicbor maps with ascending integer keys, so that they are deterministic CBOR and may
+//! gain keys later; FORMAT.md lists them. Hashing of bodies is left to encoding, which the committer
+//! does outside the state's lock.
+
+use crate::governance::{Facts, Verdict};
+use crate::id::ActionId;
+use crate::time::WallTime;
+use bytes::Bytes;
+use minicbor::{Decode, Encode};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// One event before it has a place in the log.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When step made it.
+    pub wall: WallTime,
+    /// The act that it belongs to; 0 for none.
+    pub action: ActionId,
+    /// What happened.
+    pub content: Content,
+}
+
+macro_rules! contents {
+    ($($(#[$doc:meta])* $code:literal $variant:ident($body:ty) = $name:literal;)*) => {
+        /// What an event says.
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(rename_all = "snake_case", untagged)]
+        #[non_exhaustive]
+        pub enum Content {
+            $($(#[$doc])* $variant($body),)*
+        }
+
+        impl Content {
+            /// The event kind on the wire.
+            pub fn kind(&self) -> u8 {
+                match self { $(Content::$variant(_) => $code,)* }
+            }
+
+            /// The event kind in words.
+            pub fn name(&self) -> &'static str {
+                match self { $(Content::$variant(_) => $name,)* }
+            }
+
+            /// Appends the CBOR map.
+            pub fn encode(&self, out: &mut Vec<u8>) {
+                // Writing to a Vec cannot fail.
+                let _ = match self { $(Content::$variant(body) => minicbor::encode(body, out),)* };
+            }
+
+            /// Reads the CBOR map of an event of `kind`.
+            ///
+            /// # Errors
+            /// A kind that this version does not know, or a map that does not fit the kind.
+            pub fn decode(kind: u8, bytes: &[u8]) -> Result<Content, String> {
+                match kind {
+                    $($code => minicbor::decode(bytes).map(Content::$variant).map_err(|e| e.to_string()),)*
+                    other => Err(format!("events of kind {other} are newer than this version")),
+                }
+            }
+        }
+    };
+}
+
+contents! {
+    /// The kernel booted.
+    0 Boot(Booted) = "boot";
+    /// A phase of boot or shutdown ended.
+    1 Phase(Phase) = "phase";
+    /// An outward act was permitted and is about to be performed.
+    2 Intent(Box<Decided>) = "intent";
+    /// What came of an intent.
+    3 Outcome(Outcome) = "outcome";
+    /// An observing act was permitted.
+    4 Observed(Box<Decided>) = "observed";
+    /// An act was refused.
+    5 Refused(Box<Refused>) = "refused";
+    /// Refusals equal to an earlier one, counted.
+    6 Folded(Counted) = "folded";
+    /// An inner act was permitted and opened a route.
+    7 RouteOpened(Box<Decided>) = "route_opened";
+    /// How many acts a route has carried.
+    8 RouteCounted(Counted) = "route_counted";
+    /// A process ended.
+    9 Exited(Exited) = "exited";
+    /// An escalation was answered, or its deadline passed.
+    10 Answered(Answered) = "answered";
+    /// The operator gave an application what it asked for.
+    11 Consent(Consented) = "consent";
+    /// The kernel is stopping.
+    12 Shutdown(Text) = "shutdown";
+    /// A session was opened.
+    13 Attached(Attached) = "attached";
+    /// An application ended.
+    14 AppEnded(AppEnded) = "app_ended";
+    /// A message could not be delivered.
+    15 DeadLetter(DeadLetter) = "dead_letter";
+    /// A process was suspended by the kernel.
+    16 Suspended(Text) = "suspended";
+}
+
+/// Kind 0.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Booted {
+    /// The kernel's version.
+    #[n(0)]
+    pub version: String,
+    /// "native", "web", "sim".
+    #[n(1)]
+    pub host: String,
+    /// The environment's name.
+    #[n(2)]
+    pub environment: String,
+    /// What was repaired in the stored log; empty where nothing was.
+    #[n(3)]
+    pub repair: String,
+}
+
+/// Kind 1.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Phase {
+    /// Its name.
+    #[n(0)]
+    pub name: String,
+    /// Microseconds.
+    #[n(1)]
+    pub micros: u64,
+}
+
+/// Kinds 2, 4 and 7: an act that was permitted, with all that was decided upon.
+#[derive(Clone, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Decided {
+    /// What was known.
+    #[n(0)]
+    pub facts: Facts,
+    /// What was decided.
+    #[n(1)]
+    pub verdict: Verdict,
+    /// The commitment to the body of an outward act.
+    #[n(2)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Commitment>,
+}
+
+/// Kind 3.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Outcome {
+    /// "done", or the refusal's code; "unknown" where the kernel died meanwhile.
+    #[n(0)]
+    pub result: String,
+    /// What went wrong, for a person; empty where nothing did.
+    #[n(1)]
+    pub reason: String,
+    /// Bytes that came or went.
+    #[n(2)]
+    pub bytes: u64,
+    /// The pid of a spawn, the address of a connection; empty otherwise.
+    #[n(3)]
+    pub note: String,
+}
+
+/// Kind 5.
+#[derive(Clone, Debug, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Refused {
+    /// What was known, where the act parsed.
+    #[n(0)]
+    pub facts: Option<Facts>,
+    /// What was decided, where it came to that.
+    #[n(1)]
+    pub verdict: Option<Verdict>,
+    /// The refusal's code.
+    #[n(2)]
+    pub code: String,
+    /// The refusal's reason.
+    #[n(3)]
+    pub reason: String,
+    /// Who, where there are no facts.
+    #[n(4)]
+    pub pid: u64,
+    /// The verb and the resource as they came, where they did not parse.
+    #[n(5)]
+    pub asked: String,
+}
+
+/// Kinds 6 and 8.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Counted {
+    /// So many since the log was last told.
+    #[n(0)]
+    pub more: u64,
+    /// Whether that was the last of them.
+    #[n(1)]
+    pub closed: bool,
+}
+
+/// Kind 9.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Exited {
+    /// Its id.
+    #[n(0)]
+    pub pid: u64,
+    /// Its name.
+    #[n(1)]
+    pub name: String,
+    /// Its application; empty for none.
+    #[n(2)]
+    pub app: String,
+    /// One word.
+    #[n(3)]
+    pub reason: String,
+    /// What the word leaves out.
+    #[n(4)]
+    pub detail: String,
+    /// Envelopes handed to it.
+    #[n(5)]
+    pub messages: u64,
+    /// Acts that passed.
+    #[n(6)]
+    pub acts: u64,
+    /// Acts refused.
+    #[n(7)]
+    pub refused: u64,
+    /// Messages that were waiting and are lost.
+    #[n(8)]
+    pub lost: u64,
+}
+
+/// Kind 10.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Answered {
+    /// Yes or no.
+    #[n(0)]
+    pub allow: bool,
+    /// Who answered; "nobody" when the deadline passed.
+    #[n(1)]
+    pub by: String,
+}
+
+/// Kind 11.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Consented {
+    /// The application.
+    #[n(0)]
+    pub app: String,
+    /// Its version.
+    #[n(1)]
+    pub version: String,
+    /// What its agents hold beyond the application's own, as "agent: verb pattern".
+    #[n(2)]
+    pub given: Vec<String>,
+    /// Bound mounts, as "name mode".
+    #[n(3)]
+    pub mounts: Vec<String>,
+}
+
+/// Kinds 12 and 16.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Text {
+    /// Why.
+    #[n(0)]
+    pub reason: String,
+    /// Whom it concerns; 0 for the kernel.
+    #[n(1)]
+    pub pid: u64,
+}
+
+/// Kind 13.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Attached {
+    /// Its pid.
+    #[n(0)]
+    pub pid: u64,
+    /// Its name.
+    #[n(1)]
+    pub name: String,
+    /// Its role.
+    #[n(2)]
+    pub role: String,
+    /// What it may do itself.
+    #[n(3)]
+    pub use_: Vec<String>,
+    /// What it may give.
+    #[n(4)]
+    pub grant: Vec<String>,
+}
+
+/// Kind 14.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct AppEnded {
+    /// The application.
+    #[n(0)]
+    pub app: String,
+    /// Whether nothing went wrong.
+    #[n(1)]
+    pub ok: bool,
+    /// Why.
+    #[n(2)]
+    pub reason: String,
+}
+
+/// Kind 15.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct DeadLetter {
+    /// Who sent it.
+    #[n(0)]
+    pub sender: String,
+    /// Where it should have gone.
+    #[n(1)]
+    pub target: String,
+    /// Why it did not.
+    #[n(2)]
+    pub reason: String,
+    /// The payload's length.
+    #[n(3)]
+    pub bytes: u64,
+}
+
+/// A commitment to a body: SHA-256 of 16 random bytes and the body. The salt is kept in a row apart, so
+/// that erasing the row leaves nothing that the body could be guessed by.
+#[derive(Clone, Debug)]
+pub enum Commitment {
+    /// Not yet hashed.
+    Open {
+        /// 16 random bytes.
+        salt: [u8; 16],
+        /// What is committed to.
+        body: Bytes,
+    },
+    /// As the log holds it.
+    Hash([u8; 32]),
+}
+
+impl Commitment {
+    /// The hash.
+    pub fn hash(&self) -> [u8; 32] {
+        match self {
+            Commitment::Hash(hash) => *hash,
+            Commitment::Open { salt, body } => {
+                let mut hasher = Sha256::new();
+                hasher.update(salt);
+                hasher.update(body);
+                hasher.finalize().into()
+            }
+        }
+    }
+}
+
+impl<C> Encode<C> for Commitment {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.bytes(&self.hash())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Commitment {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let hash = <[u8; 32]>::try_from(d.bytes()?)
+            .map_err(|_| minicbor::decode::Error::message("a commitment has 32 bytes"))?;
+        Ok(Commitment::Hash(hash))
+    }
+}
+
+impl Serialize for Commitment {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&format_args!("sha256:{}", hex(&self.hash())))
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}

@@ -1,0 +1,123 @@
+//! What can happen to the kernel. The journal is the list of these in the order in which step took them.
+
+use super::request::Request;
+use crate::capability::Capabilities;
+use crate::id::{ActionId, CallId, MessageId, Pid};
+use crate::path::Name;
+use crate::platform::{DeviceReply, Fault, Handled};
+use crate::process::Role;
+use crate::refusal::Code;
+use serde::{Deserialize, Serialize};
+
+/// One input of `State::step`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// The kernel boots; always the first.
+    Boot(Boot),
+    /// A boot or shutdown phase took this long, as the driver measured it.
+    Phase {
+        /// The phase's name.
+        name: String,
+        /// Microseconds.
+        micros: u64,
+    },
+    /// Someone outside opens a session: a process without a program.
+    Attach {
+        /// The reply slot; answered with the pid as JSON.
+        call: CallId,
+        /// Its name.
+        name: Name,
+        /// Its role; sessions of people are `user`.
+        role: Role,
+        /// What it holds.
+        capabilities: Capabilities,
+    },
+    /// A process acts.
+    Act {
+        /// Who.
+        pid: Pid,
+        /// The reply slot.
+        call: CallId,
+        /// What.
+        request: Request,
+    },
+    /// An instance that step asked for exists, or does not.
+    Started {
+        /// The spawn.
+        action: ActionId,
+        /// What the host said.
+        result: Result<(), Fault>,
+    },
+    /// A device answered.
+    Done {
+        /// The act.
+        action: ActionId,
+        /// What it said; the refusal's code and reason otherwise.
+        result: Result<DeviceReply, (Code, String)>,
+    },
+    /// A guest returned from `handle`.
+    Handled {
+        /// Which process.
+        pid: Pid,
+        /// The envelope that it was busy with.
+        message: MessageId,
+        /// How it went and what it used.
+        handled: Handled,
+    },
+    /// An escalation was answered.
+    Answer {
+        /// The act.
+        action: ActionId,
+        /// Yes or no.
+        allow: bool,
+        /// Who answered, for the record.
+        by: String,
+    },
+    /// Time has passed; deadlines are due.
+    Tick,
+    /// The committer is about to write: counts that the log does not tell yet are told.
+    Flush,
+    /// The data directory could not be written: nothing may be acknowledged any more.
+    NotDurable {
+        /// What storage said.
+        reason: String,
+    },
+    /// Everything is to stop, in order.
+    Shutdown {
+        /// Why, for the record.
+        reason: String,
+    },
+}
+
+/// What a boot starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boot {
+    /// From the host's entropy; everything random in the kernel comes from it.
+    pub seed: [u8; 32],
+    /// "native", "web", "sim".
+    pub host: String,
+    /// The kernel's version.
+    pub version: String,
+    /// The environment's name.
+    pub environment: String,
+    /// Where the numbers of the previous boot ended.
+    pub last: Counters,
+    /// What the host can do.
+    pub profile: crate::platform::Profile,
+    /// What was found and done to the stored log at start, in words; empty where nothing was.
+    pub repair: String,
+}
+
+/// The numbers that are never reused in one data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// The last pid.
+    pub pid: u64,
+    /// The last action.
+    pub action: u64,
+    /// The last message.
+    pub message: u64,
+    /// The last stream.
+    pub stream: u64,
+}

@@ -1,0 +1,176 @@
+//! Acts that have passed the gate and are not over: who waits, for what, until when.
+
+use super::effects::{Effects, Reply};
+use super::event::{Content, Outcome};
+use super::road::Act;
+use super::rows;
+use super::state::{Due, State};
+use super::verb::table::Class;
+use crate::id::{ActionId, CallId, Pid, StreamId};
+use crate::label::Labels;
+use crate::path::{Resource, Verb};
+use crate::refusal::{Code, Refusal};
+use crate::time::{Instant, Now};
+use bytes::Bytes;
+
+/// One act under way.
+#[derive(Debug)]
+pub struct Open {
+    /// Who.
+    pub pid: Pid,
+    /// The reply slot; `None` for acts of the kernel itself.
+    pub call: Option<CallId>,
+    /// The verb.
+    pub verb: Verb,
+    /// The resource.
+    pub resource: Resource,
+    /// The labels that the act carried.
+    pub labels: Labels,
+    /// Whether an intent stands in the log and wants its outcome.
+    pub intent: bool,
+    /// What it waits for.
+    pub kind: OpenKind,
+    /// Its deadline in the table of deadlines.
+    pub deadline: Option<u64>,
+}
+
+/// What an open act waits for.
+#[derive(Debug)]
+pub enum OpenKind {
+    /// The reply of another process.
+    Call {
+        /// Which.
+        callee: Pid,
+    },
+    /// A message.
+    Inbox {
+        /// With this correlation, if any.
+        correlation: Option<u64>,
+    },
+    /// A device.
+    Device,
+    /// A device that opens this stream.
+    Connecting {
+        /// Which.
+        stream: StreamId,
+    },
+    /// The first instance of this process.
+    Spawn {
+        /// Which.
+        child: Pid,
+    },
+    /// All agents of an application.
+    AppStart,
+    /// An answer to an escalation; then the act goes on.
+    Escalated(Box<super::road::Held>),
+}
+
+impl Open {
+    /// The open form of `act`.
+    pub fn new(act: &Act, kind: OpenKind) -> Open {
+        Open {
+            pid: act.pid,
+            call: act.call,
+            verb: act.verb,
+            resource: act.resource.clone(),
+            labels: act.labels.clone(),
+            intent: act.class == Class::Outward && !matches!(kind, OpenKind::Escalated(_)),
+            kind,
+            deadline: None,
+        }
+    }
+}
+
+impl State {
+    /// Notes that `act` waits, at most until `deadline`.
+    pub(crate) fn open(&mut self, act: &Act, mut open: Open, deadline: Option<Instant>) {
+        open.deadline = deadline.map(|at| self.due(at, Due::Open(act.action)));
+        if let Some(process) = self.processes.get_mut(&act.pid)
+            && !matches!(open.kind, OpenKind::Spawn { .. } | OpenKind::AppStart)
+        {
+            process.blocked = Some(act.action);
+        }
+        self.opened.insert(act.action, open);
+    }
+
+    /// Ends an open act: records the outcome where an intent stands, and replies.
+    pub(crate) fn close(&mut self, action: ActionId, result: Result<Bytes, Refusal>, now: Now, fx: &mut Effects) {
+        self.close_noting(action, result, String::new(), now, fx);
+    }
+
+    /// The same with a note for the log, such as the address of a connection.
+    pub(crate) fn close_noting(
+        &mut self,
+        action: ActionId,
+        result: Result<Bytes, Refusal>,
+        note: String,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Some(open) = self.opened.remove(&action) else { return };
+        if let Some(number) = open.deadline {
+            self.undue(number);
+        }
+        if let Some(process) = self.processes.get_mut(&open.pid)
+            && process.blocked == Some(action)
+        {
+            process.blocked = None;
+        }
+        if open.intent {
+            self.record_outcome(action, &result, note, now, fx);
+        }
+        self.reply(open.pid, open.call, result.map_err(|r| r.of(action)), now, fx);
+        self.weigh(open.pid, now, fx);
+    }
+
+    /// The outcome event of an intent, and the end of its row among the open intents.
+    pub(crate) fn record_outcome(
+        &mut self,
+        action: ActionId,
+        result: &Result<Bytes, Refusal>,
+        note: String,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let (word, reason, bytes) = match result {
+            Ok(reply) => ("done", String::new(), reply.len() as u64),
+            Err(refusal) => (refusal.code.as_str(), refusal.reason.clone(), 0),
+        };
+        let outcome = Outcome { result: word.to_owned(), reason, bytes, note };
+        self.record(action, Content::Outcome(outcome), now, fx);
+        fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));
+    }
+
+    /// Puts a reply on its way. What goes to a session leaves the kernel, so where the environment wants
+    /// output commit it waits for the flush.
+    pub(crate) fn reply(
+        &mut self,
+        pid: Pid,
+        call: Option<CallId>,
+        result: Result<Bytes, Refusal>,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.seen = now.at;
+        }
+        let Some(call) = call else { return };
+        let outside = self.processes.get(&pid).is_none_or(|p| p.program.is_none());
+        fx.replies.push(Reply { call, result, durable: outside && self.environment.output_commit });
+    }
+
+    /// The deadline of an open act has passed.
+    pub(crate) fn expire(&mut self, action: ActionId, now: Now, fx: &mut Effects) {
+        let Some(open) = self.opened.get(&action) else { return };
+        if matches!(open.kind, OpenKind::Escalated(_)) {
+            self.answer(action, false, "nobody", now, fx);
+            return;
+        }
+        let reason = match &open.kind {
+            OpenKind::Call { callee } => format!("/proc/{callee} did not reply in time; it may still act"),
+            OpenKind::Inbox { .. } => "no such message came in time".to_owned(),
+            _ => format!("`{}` on {} did not finish in time", open.verb.as_str(), open.resource),
+        };
+        self.close(action, Err(Refusal::new(Code::TimedOut, reason)), now, fx);
+    }
+}

@@ -1,0 +1,98 @@
+//! A request as it came (text and bytes) and as it parsed: what the gate decides upon.
+//!
+//! Parsing needs nothing but the text and the caller's pid, so the driver does it outside the lock. What
+//! does not parse still enters `step`: it draws from the caller's budget and counts as a refusal.
+
+use super::verb::{self, Op};
+use crate::id::Pid;
+use crate::path::{Resource, Verb};
+use crate::refusal::{Code, Refusal};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// One act before the gate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Raw", into = "Raw")]
+pub struct Request {
+    raw: Raw,
+    parsed: Result<Parsed, Refusal>,
+}
+
+/// What was asked for, typed.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The verb.
+    pub verb: Verb,
+    /// The resource.
+    pub resource: Resource,
+    /// The body, typed for the verb.
+    pub op: Op,
+}
+
+/// What was asked for, as it came; this is what the journal keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Raw {
+    pid: Pid,
+    verb: String,
+    resource: String,
+    body: Bytes,
+}
+
+impl Request {
+    /// Parses what process `pid` asks for.
+    pub fn parse(pid: Pid, verb: &str, resource: &str, body: Bytes) -> Request {
+        Request::from(Raw { pid, verb: clip(verb), resource: clip(resource), body })
+    }
+
+    /// The typed form, or why there is none.
+    pub fn parsed(&self) -> Result<&Parsed, &Refusal> {
+        self.parsed.as_ref()
+    }
+
+    /// The verb as it came, at most 4,097 bytes.
+    pub fn verb_text(&self) -> &str {
+        &self.raw.verb
+    }
+
+    /// The resource as it came, at most 4,097 bytes.
+    pub fn resource_text(&self) -> &str {
+        &self.raw.resource
+    }
+
+    /// The whole body as it came.
+    pub fn body(&self) -> &Bytes {
+        &self.raw.body
+    }
+}
+
+/// One byte more than any verb or path may have: enough to be refused as too long.
+fn clip(text: &str) -> String {
+    let mut end = text.len().min(4_097);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+impl From<Raw> for Request {
+    fn from(raw: Raw) -> Request {
+        let parsed = parse(&raw);
+        Request { raw, parsed }
+    }
+}
+
+impl From<Request> for Raw {
+    fn from(request: Request) -> Raw {
+        request.raw
+    }
+}
+
+fn parse(raw: &Raw) -> Result<Parsed, Refusal> {
+    let invalid = |reason: String| Refusal::new(Code::Invalid, reason);
+    let verb = Verb::parse(&raw.verb)
+        .ok_or_else(|| invalid(format!("there is no verb `{}`; VERBS.md lists them", raw.verb.escape_default())))?;
+    let resource = Resource::parse(&raw.resource, raw.pid)
+        .map_err(|e| invalid(format!("`{}` is not a resource: {e}", raw.resource.escape_default())))?;
+    let op = verb::parse(verb, &resource, &raw.body)?;
+    Ok(Parsed { verb, resource, op })
+}

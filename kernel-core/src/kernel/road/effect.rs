@@ -1,0 +1,73 @@
+//! Station 3: the effect vector, derived by the kernel from what it knows.
+
+use super::Target;
+use crate::governance::{self, Derived};
+use crate::id::Pid;
+use crate::kernel::effects::Effects;
+use crate::kernel::request::Parsed;
+use crate::kernel::rows;
+use crate::kernel::state::{Need, State};
+use crate::kernel::verb::table::Row;
+use crate::label::Labels;
+use crate::path::Name;
+use bytes::Bytes;
+
+/// The effect of an act: its base, how new it is, what its labels add.
+pub(super) fn derive(row: &Row, uses: u64, labels: &Labels, target: &Target) -> Derived {
+    governance::derive(row.base, governance::novelty(uses), target.outward, labels, &target.clearance, None)
+}
+
+impl State {
+    /// How often this agent has done this to this kind of resource without incident.
+    pub(super) fn uses(&self, pid: Pid, parsed: &Parsed, need: &mut Need) -> u64 {
+        let Some(process) = self.processes.get(&pid) else { return 0 };
+        if let Some(uses) = self.novelty.get(&process.name, parsed) {
+            return uses;
+        }
+        let key = rows::novelty(&process.name, parsed.verb, parsed.resource.kind());
+        let stored = self.rows.get(&key).map(decode);
+        need.want(self, key);
+        stored.unwrap_or(0)
+    }
+
+    /// The same where it is known already: after the survey of the same act.
+    pub(super) fn uses_known(&self, name: &Name, parsed: &Parsed) -> u64 {
+        self.novelty.get(name, parsed).unwrap_or(0)
+    }
+
+    /// Counts one more use. The row is written when the count reaches a power of two, because only then
+    /// does the novelty change.
+    pub(super) fn note_use(&mut self, name: &Name, parsed: &Parsed, uses: u64, fx: &mut Effects) {
+        let uses = uses.saturating_add(1);
+        self.novelty.set(name, parsed, uses);
+        if uses.is_power_of_two() {
+            let key = rows::novelty(name, parsed.verb, parsed.resource.kind());
+            self.keep(key, Some(Bytes::copy_from_slice(&uses.to_be_bytes())), fx);
+        }
+    }
+}
+
+fn decode(row: Option<&Bytes>) -> u64 {
+    row.and_then(|bytes| <[u8; 8]>::try_from(&bytes[..]).ok()).map_or(0, u64::from_be_bytes)
+}
+
+/// Uses by agent name, verb and kind of resource, as far as this boot has seen them.
+#[derive(Debug, Default)]
+pub(crate) struct Novelty {
+    by_name: std::collections::BTreeMap<Name, rustc_hash::FxHashMap<(crate::path::Verb, crate::path::Kind), u64>>,
+}
+
+impl Novelty {
+    fn get(&self, name: &Name, parsed: &Parsed) -> Option<u64> {
+        self.by_name.get(name)?.get(&(parsed.verb, parsed.resource.kind())).copied()
+    }
+
+    fn set(&mut self, name: &Name, parsed: &Parsed, uses: u64) {
+        let key = (parsed.verb, parsed.resource.kind());
+        if let Some(of_name) = self.by_name.get_mut(name) {
+            of_name.insert(key, uses);
+        } else {
+            self.by_name.entry(name.clone()).or_default().insert(key, uses);
+        }
+    }
+}

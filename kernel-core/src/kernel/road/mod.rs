@@ -1,0 +1,337 @@
+//! The road that every act travels, and there is no other:
+//!
+//! syscall -> authority -> flow -> effect -> verdict -> reserve -> record -> perform -> settle and record
+//!
+//! One file per station. The stations up to `effect` only look: until all rows that they need are at
+//! hand nothing has changed, so `Need` can be answered and the same input stepped again.
+
+mod authority;
+mod effect;
+mod flow;
+mod record;
+mod reserve;
+mod verdict;
+
+pub(crate) use flow::Target;
+pub(crate) use record::hold_count;
+
+use super::effects::{Ask, Effects, Notice, Wake};
+use super::open::{Open, OpenKind};
+use super::request::{Parsed, Request};
+use super::state::{Need, State};
+use super::verb::table::{self, Class, Row};
+use crate::capability::Right;
+use crate::governance::{self, Decision, Derived, Facts, Verdict};
+use crate::id::{ActionId, CallId, Pid};
+use crate::label::Labels;
+use crate::path::{Resource, Verb};
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an escalation waits for an answer.
+pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// One act on its way.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// Its number in the log.
+    pub action: ActionId,
+    /// Who.
+    pub pid: Pid,
+    /// The reply slot; `None` for acts of the kernel itself.
+    pub call: Option<CallId>,
+    /// The verb.
+    pub verb: Verb,
+    /// The resource.
+    pub resource: Resource,
+    /// What the caller carries together with what it put on the message.
+    pub labels: Labels,
+    /// How it is recorded.
+    pub class: Class,
+    /// Whether what it performs must wait for the flush that holds its intent.
+    pub durable: bool,
+    /// The right that permits it; `None` for what every process may do to itself.
+    pub grant: Option<Arc<Right>>,
+}
+
+/// What applying an act gave.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is over.
+    Reply(Bytes),
+    /// It waits among the open acts.
+    Later,
+}
+
+impl Answer {
+    /// Over, with nothing to say.
+    pub fn empty() -> Answer {
+        Answer::Reply(Bytes::from_static(b"{}"))
+    }
+}
+
+/// An act that waits for the answer to an escalation.
+#[derive(Debug)]
+pub struct Held {
+    parsed: Parsed,
+    body: Bytes,
+    act: Act,
+    facts: Facts,
+    verdict: Verdict,
+}
+
+/// What the looking stations found.
+struct Survey {
+    row: &'static Row,
+    labels: Labels,
+    grant: authority::Grant,
+    target: Target,
+    derived: Derived,
+    uses: u64,
+}
+
+impl State {
+    /// One act, from syscall to reply.
+    pub(crate) fn travel(
+        &mut self,
+        pid: Pid,
+        call: Option<CallId>,
+        request: &Request,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Need> {
+        if let Some(no) = self.cannot_act(pid) {
+            self.reply(pid, call, Err(no), now, fx);
+            return Ok(());
+        }
+        let parsed = match request.parsed() {
+            Ok(parsed) => parsed,
+            Err(refusal) => {
+                if self.reserve_act(pid, false, call, now, fx) {
+                    self.refuse_unparsed(pid, call, request, refusal.clone(), now, fx);
+                }
+                return Ok(());
+            }
+        };
+        if self.travel_route(pid, call, parsed, now, fx) {
+            return Ok(());
+        }
+        let survey = self.survey(pid, parsed)?;
+        if !self.reserve_act(pid, reserve::is_message(parsed.verb), call, now, fx) {
+            return Ok(());
+        }
+        let facts = self.facts(pid, parsed, request, &survey);
+        let verdict = governance::decide(&self.charter, &facts);
+        let act = self.number(pid, call, parsed, &survey);
+        self.tally.count(verdict.decision);
+        match verdict.decision {
+            Decision::Permit | Decision::Warn => {
+                self.permitted(act, parsed, request.body(), facts, verdict, survey.uses, now, fx);
+            }
+            Decision::Escalate => {
+                self.escalate(act, parsed, request.body(), facts, verdict, now, fx);
+            }
+            Decision::Deny => {
+                let refusal = verdict::refusal(&facts, &verdict, survey.target.refusal);
+                self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
+            }
+        }
+        self.weigh(pid, now, fx);
+        Ok(())
+    }
+
+    /// Why `pid` cannot act at all now.
+    fn cannot_act(&self, pid: Pid) -> Option<Refusal> {
+        if let Some(reason) = &self.not_durable {
+            return Some(Refusal::new(Code::NotDurable, format!("nothing is acknowledged any more: {reason}")));
+        }
+        let alive = self.processes.get(&pid).is_some_and(|p| p.life != crate::process::Lifecycle::Exited);
+        (!alive).then(|| Refusal::new(Code::Cancelled, "the process is gone"))
+    }
+
+    /// The stations that only look.
+    fn survey(&self, pid: Pid, parsed: &Parsed) -> Result<Survey, Need> {
+        let row = table::row(parsed.verb, parsed.resource.kind()).unwrap_or(&table::UNKNOWN);
+        let labels = self.carried(pid, parsed);
+        let grant = self.authority(pid, parsed);
+        let mut need = Need::default();
+        let target = self.target(pid, parsed, &labels, grant.is_some(), &mut need);
+        let uses = self.uses(pid, parsed, &mut need);
+        if !need.is_empty() {
+            return Err(need);
+        }
+        let derived = effect::derive(row, uses, &labels, &target);
+        Ok(Survey { row, labels, grant, target, derived, uses })
+    }
+
+    /// An open route carries the act: it was decided when the route opened, and nothing has changed since.
+    fn travel_route(&mut self, pid: Pid, call: Option<CallId>, parsed: &Parsed, now: Now, fx: &mut Effects) -> bool {
+        let labels = self.carried(pid, parsed);
+        let charter = self.charter.version();
+        let Some(process) = self.processes.get(&pid) else { return false };
+        let Some(index) = process.rare.routes.iter().position(|r| {
+            r.key.verb == parsed.verb
+                && r.key.charter == charter
+                && r.key.resource == parsed.resource
+                && r.key.labels == labels
+        }) else {
+            return false;
+        };
+        if !self.reserve_act(pid, true, call, now, fx) {
+            return true;
+        }
+        self.counters.action += 1;
+        self.tally.count(Decision::Permit);
+        let act = Act {
+            action: ActionId(self.counters.action),
+            pid,
+            call,
+            verb: parsed.verb,
+            resource: parsed.resource.clone(),
+            labels,
+            class: Class::Inner,
+            durable: false,
+            grant: None,
+        };
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.rare.routes[index].count += 1;
+            process.used.acts += 1;
+            self.untold = true;
+        }
+        self.finish(act, parsed, now, fx);
+        self.weigh(pid, now, fx);
+        true
+    }
+
+    fn number(&mut self, pid: Pid, call: Option<CallId>, parsed: &Parsed, survey: &Survey) -> Act {
+        self.counters.action += 1;
+        Act {
+            action: ActionId(self.counters.action),
+            pid,
+            call,
+            verb: parsed.verb,
+            resource: parsed.resource.clone(),
+            labels: survey.labels.clone(),
+            class: survey.row.class,
+            durable: survey.row.class == Class::Outward && self.environment.output_commit(),
+            grant: survey.grant.right(),
+        }
+    }
+
+    fn facts(&self, pid: Pid, parsed: &Parsed, request: &Request, survey: &Survey) -> Facts {
+        let process = self.processes.get(&pid);
+        Facts {
+            version: governance::FACTS_VERSION,
+            pid,
+            name: process.map_or_else(|| self.kernel_name.clone(), |p| p.name.clone()),
+            app: process.and_then(|p| p.app.clone()),
+            verb: parsed.verb,
+            resource: parsed.resource.clone(),
+            grant: survey.grant.for_facts(&parsed.resource, parsed.verb),
+            labels: survey.labels.clone(),
+            clearance: survey.target.clearance.clone(),
+            blocked: survey.target.blocked.clone(),
+            effect: survey.derived.effect,
+            contributions: survey.derived.contributions.clone(),
+            environment: self.environment.clone(),
+            charter: self.charter.version(),
+            accounts: self.levels(pid),
+            body_len: request.body().len() as u64,
+            audit: Default::default(),
+        }
+    }
+
+    /// The verdict let it pass: record it by its class, then apply it.
+    #[allow(clippy::too_many_arguments)]
+    fn permitted(&mut self, act: Act, parsed: &Parsed, body: &Bytes, facts: Facts, verdict: Verdict, uses: u64, now: Now, fx: &mut Effects) {
+        if verdict.decision == Decision::Warn {
+            fx.wakes.push(Wake::Notice(verdict::notice(&act, &facts, "warned", verdict::first_reason(&verdict))));
+        }
+        if let Some(process) = self.processes.get_mut(&act.pid) {
+            process.used.acts += 1;
+        }
+        self.note_use(&facts.name, parsed, uses, fx);
+        self.record_permitted(&act, body, facts, verdict, now, fx);
+        self.finish(act, parsed, now, fx);
+    }
+
+    /// Applies a permitted act, replies if it is over, and records the outcome of an outward one.
+    pub(crate) fn finish(&mut self, act: Act, parsed: &Parsed, now: Now, fx: &mut Effects) {
+        let result = match self.apply(&act, parsed, now, fx) {
+            Ok(Answer::Later) => return,
+            Ok(Answer::Reply(reply)) => Ok(reply),
+            Err(refusal) => Err(refusal.of(act.action)),
+        };
+        match act.class {
+            Class::Outward => self.record_outcome(act.action, &result, String::new(), now, fx),
+            Class::Inner if result.is_err() => {
+                if let Err(refusal) = result {
+                    self.refuse(act, None, None, refusal, now, fx);
+                }
+                return;
+            }
+            Class::Inner | Class::Observing => {}
+        }
+        self.reply(act.pid, act.call, result, now, fx);
+    }
+
+    /// The verdict wants a person's answer: the act waits for it.
+    #[allow(clippy::too_many_arguments)]
+    fn escalate(&mut self, act: Act, parsed: &Parsed, body: &Bytes, facts: Facts, verdict: Verdict, now: Now, fx: &mut Effects) {
+        let detail = governance::explain(&facts, &verdict).to_string();
+        fx.wakes.push(Wake::Ask(Ask {
+            action: act.action,
+            name: facts.name.to_string(),
+            verb: parsed.verb.as_str().to_owned(),
+            resource: parsed.resource.to_string(),
+            detail,
+        }));
+        let held = Held { parsed: parsed.clone(), body: body.clone(), act: act.clone(), facts, verdict };
+        let deadline = now.at.after(ANSWER_DEADLINE);
+        self.open(&act, Open::new(&act, OpenKind::Escalated(Box::new(held))), Some(deadline));
+    }
+
+    /// An escalation was answered, or nobody answered it: then it is a refusal.
+    pub(crate) fn answer(&mut self, action: ActionId, allow: bool, by: &str, now: Now, fx: &mut Effects) {
+        if !matches!(self.opened.get(&action).map(|o| &o.kind), Some(OpenKind::Escalated(_))) {
+            return;
+        }
+        let Some(open) = self.opened.remove(&action) else { return };
+        if let Some(number) = open.deadline {
+            self.undue(number);
+        }
+        if let Some(process) = self.processes.get_mut(&open.pid)
+            && process.blocked == Some(action)
+        {
+            process.blocked = None;
+        }
+        let OpenKind::Escalated(held) = open.kind else { return };
+        let Held { parsed, body, act, facts, verdict } = *held;
+        self.record_answer(action, allow, by, now, fx);
+        if allow {
+            let uses = self.uses_known(&facts.name, &parsed);
+            self.permitted(act, &parsed, &body, facts, verdict, uses, now, fx);
+        } else {
+            let mut refusal = verdict::refusal(&facts, &verdict, None);
+            refusal.code = Code::Denied;
+            refusal.reason = format!("{by} did not allow it: {}", refusal.reason);
+            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
+        }
+        self.weigh(open.pid, now, fx);
+    }
+
+    /// Tells observers of a refusal or a warning.
+    pub(crate) fn notice_refused(&self, act: &Act, name: &str, refusal: &Refusal) -> Wake {
+        Wake::Notice(Notice::Verdict {
+            action: act.action,
+            name: name.to_owned(),
+            what: refusal.code.to_string(),
+            verb: act.verb.as_str().to_owned(),
+            resource: act.resource.to_string(),
+            reason: refusal.reason.clone(),
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! Station 4: what `decide` said, put into words.
+
+use super::Act;
+use crate::governance::{self, Facts, Verdict};
+use crate::kernel::effects::Notice;
+use crate::refusal::{Code, Refusal};
+
+/// The refusal of a denied act: the most telling reason, with the whole explanation as detail.
+pub(super) fn refusal(facts: &Facts, verdict: &Verdict, target: Option<Refusal>) -> Refusal {
+    let mut refusal = target.unwrap_or_else(|| Refusal::new(Code::Denied, first_reason(verdict)));
+    refusal.detail = governance::explain(facts, verdict).to_string();
+    refusal
+}
+
+/// The first reason of a verdict: `decide` puts the one that weighs most first.
+pub(super) fn first_reason(verdict: &Verdict) -> String {
+    verdict.reasons.first().map_or_else(|| "no reason was given".to_owned(), |r| r.text.to_string())
+}
+
+/// What observers are told.
+pub(super) fn notice(act: &Act, facts: &Facts, what: &str, reason: String) -> Notice {
+    Notice::Verdict {
+        action: act.action,
+        name: facts.name.to_string(),
+        what: what.to_owned(),
+        verb: act.verb.as_str().to_owned(),
+        resource: act.resource.to_string(),
+        reason,
+    }
+}

@@ -1,0 +1,75 @@
+//! The rows that step keeps at hand, and where each kind of row lies.
+//!
+//! Step never waits: what it needs and has not, it asks for by `Need`, and the driver loads it. A row
+//! that may have been evicted is simply asked for again, because the driver looks into what it has not
+//! yet written before it looks into storage.
+
+use crate::path::{Kind, Name, Verb};
+use crate::platform::Key;
+use bytes::{BufMut, Bytes, BytesMut};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+
+/// Counters that are never reused: pid, action, message, stream, each a big-endian u64.
+pub const TABLE_COUNTERS: u8 = 0x40;
+/// Nodes of the resource tree, by canonical path.
+pub const TABLE_TREE: u8 = 0x41;
+/// Salt and body of an outward act, by action id.
+pub const TABLE_BODY: u8 = 0x42;
+/// Uses without incident, by agent name, verb and kind of resource.
+pub const TABLE_NOVELTY: u8 = 0x43;
+/// Labels of files that the kernel wrote, by canonical path.
+pub const TABLE_LABELS: u8 = 0x44;
+/// Installed applications, by name.
+pub const TABLE_APP: u8 = 0x45;
+/// Pieces of components, by SHA-256 and number.
+pub const TABLE_BLOB: u8 = 0x46;
+/// Intents without an outcome, by action id: what a later start closes as `unknown`.
+pub const TABLE_OPEN: u8 = 0x47;
+
+/// How many rows step keeps at hand.
+const CACHED: usize = 65_536;
+
+/// The key of the row of `table` at `rest`.
+pub fn key(table: u8, rest: &[u8]) -> Key {
+    let mut key = BytesMut::with_capacity(1 + rest.len());
+    key.put_u8(table);
+    key.extend_from_slice(rest);
+    key.freeze()
+}
+
+/// The key of a row numbered by an id.
+pub fn numbered(table: u8, id: u64) -> Key {
+    key(table, &id.to_be_bytes())
+}
+
+/// The key of a novelty count.
+pub fn novelty(name: &Name, verb: Verb, kind: Kind) -> Key {
+    key(TABLE_NOVELTY, format!("{name}/{}/{}", verb.as_str(), kind.as_str()).as_bytes())
+}
+
+/// A bounded cache of rows, each known to hold a value or known to be absent.
+#[derive(Debug, Default)]
+pub struct Rows {
+    known: FxHashMap<Key, Option<Bytes>>,
+    order: VecDeque<Key>,
+}
+
+impl Rows {
+    /// The row, if it is at hand: `Some(None)` means that there is no such row.
+    pub fn get(&self, key: &[u8]) -> Option<Option<&Bytes>> {
+        self.known.get(key).map(Option::as_ref)
+    }
+
+    /// Takes note of a row, loaded or written.
+    pub fn set(&mut self, key: Key, value: Option<Bytes>) {
+        if self.known.insert(key.clone(), value).is_none() {
+            self.order.push_back(key);
+            if self.order.len() > CACHED
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.known.remove(&oldest);
+            }
+        }
+    }
+}

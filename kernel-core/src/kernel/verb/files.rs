@@ -1,0 +1,167 @@
+//! `read`, `list`, `write` and `remove` on `/fs`: what the mounts hold.
+
+use super::{header, invalid};
+use crate::ipc::body::{self, Framed, MAX_PAYLOAD};
+use crate::kernel::effects::{Effects, Perform, Performance};
+use crate::kernel::open::{Open, OpenKind};
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::state::State;
+use crate::label::Labels;
+use crate::path::{FsPath, Resource};
+use crate::platform::{DeviceReply, DeviceRequest, WriteMode};
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long a file operation may take before its caller is told so.
+const FILE_DEADLINE: Duration = Duration::from_secs(60);
+/// Entries of one page of a listing.
+const PAGE: u32 = 1_000;
+
+/// Which bytes to read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Read {
+    /// The first byte.
+    pub offset: u64,
+    /// How many; at most and by default 1 MiB. Fewer come only at the end.
+    pub len: Option<u32>,
+}
+
+/// Which page of a listing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct List {
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+    /// Entries, at most and by default 1,000.
+    pub limit: Option<u32>,
+}
+
+/// How and what to write.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The way.
+    pub mode: WriteMode,
+    /// Joined to what the writer carries.
+    pub labels: Labels,
+    /// Compare-and-set: the SHA-256 that the value must have, or `None` inside for "must not exist".
+    pub expect: Option<Option<[u8; 32]>>,
+    /// The raw bytes.
+    pub payload: Bytes,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WriteHeader {
+    replace: bool,
+    append: bool,
+    offset: Option<u64>,
+    labels: Labels,
+    /// Hexadecimal SHA-256, or "absent".
+    expect: Option<String>,
+}
+
+pub(super) fn parse_write(framed: &Framed) -> Result<Write, Refusal> {
+    let h: WriteHeader = header(framed)?;
+    let mode = match (h.replace, h.append, h.offset) {
+        (true, false, None) => WriteMode::Replace,
+        (false, true, None) => WriteMode::Append,
+        (false, false, Some(offset)) => WriteMode::At(offset),
+        _ => return Err(invalid("a write says exactly one of \"replace\":true, \"append\":true, \"offset\":n")),
+    };
+    let expect = h.expect.as_deref().map(parse_expect).transpose()?;
+    Ok(Write { mode, labels: h.labels, expect, payload: framed.payload.clone() })
+}
+
+fn parse_expect(text: &str) -> Result<Option<[u8; 32]>, Refusal> {
+    if text == "absent" {
+        return Ok(None);
+    }
+    let mut hash = [0u8; 32];
+    let ok = text.len() == 64
+        && text.is_ascii()
+        && hash.iter_mut().enumerate().all(|(i, byte)| {
+            u8::from_str_radix(&text[i * 2..i * 2 + 2], 16).map(|b| *byte = b).is_ok()
+        });
+    ok.then_some(Some(hash)).ok_or_else(|| invalid("\"expect\" is 64 hexadecimal digits of a SHA-256, or \"absent\""))
+}
+
+/// The length of a read; over the limit is an error, never a trim.
+pub(super) fn read_len(len: Option<u32>) -> Result<u32, Refusal> {
+    match len {
+        None => Ok(MAX_PAYLOAD as u32),
+        Some(len) if len as usize <= MAX_PAYLOAD => Ok(len),
+        Some(len) => Err(Refusal::new(Code::TooLarge, format!("a read may ask for {MAX_PAYLOAD} bytes; this asks for {len}"))),
+    }
+}
+
+impl State {
+    pub(super) fn apply_fs_read(&mut self, act: &Act, path: &FsPath, read: &Read, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let request = DeviceRequest::Read {
+            mount: path.mount().to_string(),
+            path: path.rest().to_owned(),
+            offset: read.offset,
+            len: read_len(read.len)?,
+        };
+        self.ask_device(act, request, now, fx)
+    }
+
+    pub(super) fn apply_fs_list(&mut self, act: &Act, path: &FsPath, list: &List, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let limit = list.limit.unwrap_or(PAGE);
+        if limit == 0 || limit > PAGE {
+            return Err(invalid(format!("\"limit\" is 1 to {PAGE}")));
+        }
+        let request = DeviceRequest::List {
+            mount: path.mount().to_string(),
+            path: path.rest().to_owned(),
+            cursor: list.cursor.clone(),
+            limit,
+        };
+        self.ask_device(act, request, now, fx)
+    }
+
+    pub(super) fn apply_fs_write(&mut self, act: &Act, path: &FsPath, write: &Write, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let request = DeviceRequest::Write {
+            mount: path.mount().to_string(),
+            path: path.rest().to_owned(),
+            mode: write.mode,
+            body: write.payload.clone(),
+            expect: write.expect,
+        };
+        // Before the bytes can be there, so that no crash leaves a labelled file without its labels.
+        self.label_file(path, &act.labels, write.mode == WriteMode::Replace, fx);
+        self.ask_device(act, request, now, fx)
+    }
+
+    pub(super) fn apply_fs_remove(&mut self, act: &Act, path: &FsPath, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let request = DeviceRequest::Remove { mount: path.mount().to_string(), path: path.rest().to_owned() };
+        self.ask_device(act, request, now, fx)
+    }
+
+    /// Hands a request to the host; the act stays open until the device answers.
+    pub(super) fn ask_device(&mut self, act: &Act, request: DeviceRequest, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Device(request) });
+        self.open(act, Open::new(act, OpenKind::Device), Some(now.at.after(FILE_DEADLINE)));
+        Ok(Answer::Later)
+    }
+
+    /// A device answered an act on a file or a stream.
+    pub(crate) fn device_reply(&mut self, resource: &Resource, reply: DeviceReply) -> Bytes {
+        #[derive(Serialize)]
+        struct Entries<'a> {
+            entries: &'a [crate::platform::Entry],
+            next: &'a Option<String>,
+        }
+        match reply {
+            DeviceReply::Entries { entries, next } => body::json(&Entries { entries: &entries, next: &next }),
+            DeviceReply::Data { body, .. } => body,
+            DeviceReply::Done { .. } => {
+                let _ = resource;
+                Bytes::from_static(b"{}")
+            }
+        }
+    }
+}

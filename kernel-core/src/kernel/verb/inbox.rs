@@ -1,0 +1,82 @@
+//! `read /proc/self/inbox`: receive inside a `handle`, the next message or the next with a correlation.
+
+use super::call;
+use crate::ipc::{Envelope, body};
+use crate::kernel::effects::Effects;
+use crate::kernel::open::{Open, OpenKind};
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::state::State;
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// Which message to receive and how long to wait for it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InboxRead {
+    /// Only a message with this correlation.
+    pub correlation: Option<u64>,
+    /// Milliseconds; 0 only looks. Default 30,000.
+    pub deadline_ms: Option<u64>,
+}
+
+impl State {
+    pub(super) fn apply_inbox(
+        &mut self,
+        act: &Act,
+        read: &InboxRead,
+        now: Now,
+        _: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let wait = call::deadline(read.deadline_ms)?;
+        let Some(process) = self.processes.get_mut(&act.pid) else {
+            return Err(Refusal::new(Code::NotFound, "the process is gone"));
+        };
+        if let Some(envelope) = process.mailbox.take(read.correlation) {
+            return Ok(Answer::Reply(self.receive(act.pid, &envelope, now)));
+        }
+        if wait.is_zero() {
+            return Err(Refusal::new(Code::TimedOut, "no such message is waiting"));
+        }
+        let kind = OpenKind::Inbox { correlation: read.correlation };
+        self.open(act, Open::new(act, kind), Some(now.at.after(wait)));
+        Ok(Answer::Later)
+    }
+
+    /// Hands `envelope` to `pid` in the middle of a `handle`: labels join, use is counted.
+    pub(crate) fn receive(&mut self, pid: crate::id::Pid, envelope: &Envelope, now: Now) -> Bytes {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.labels = process.labels.join(&envelope.labels);
+            process.used.messages += 1;
+            process.seen = now.at;
+        }
+        framed(envelope)
+    }
+}
+
+/// An envelope as the reply of an inbox read.
+fn framed(envelope: &Envelope) -> Bytes {
+    #[derive(Serialize)]
+    struct Head<'a> {
+        id: u64,
+        sender: String,
+        target: String,
+        kind: crate::ipc::EnvelopeKind,
+        correlation: Option<u64>,
+        deadline: Option<u64>,
+        labels: &'a crate::label::Labels,
+        content_type: &'a str,
+    }
+    let head = Head {
+        id: envelope.id.0,
+        sender: envelope.sender.to_string(),
+        target: envelope.target.to_string(),
+        kind: envelope.kind,
+        correlation: envelope.correlation,
+        deadline: envelope.deadline.map(|d| d.0),
+        labels: &envelope.labels,
+        content_type: &envelope.content_type,
+    };
+    body::join(&head, &envelope.body)
+}

@@ -1,0 +1,116 @@
+//! `send`: one message into one mailbox. Never blocks: a full mailbox is `full`, and a dead letter.
+
+use super::invalid;
+use crate::id::{MessageId, Pid};
+use crate::ipc::body::Framed;
+use crate::ipc::{Envelope, EnvelopeKind, body};
+use crate::kernel::effects::Effects;
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::state::State;
+use crate::label::Labels;
+use crate::path::Resource;
+use crate::refusal::{Code, Refusal};
+use crate::time::{Instant, Now};
+use bytes::Bytes;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// What is sent, published or called with.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    /// Joined to what the sender carries.
+    pub labels: Labels,
+    /// A media type.
+    pub content_type: Arc<str>,
+    /// Echoed to the receiver, who can select by it.
+    pub correlation: Option<u64>,
+    /// The raw bytes.
+    pub payload: Bytes,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Header {
+    labels: Labels,
+    content_type: Option<Arc<str>>,
+    correlation: Option<u64>,
+}
+
+/// The longest media type, bytes.
+const MAX_CONTENT_TYPE: usize = 256;
+
+pub(super) fn parse(framed: &Framed) -> Result<Message, Refusal> {
+    let header: Header = if framed.header.is_empty() { Header::default() } else { super::header(framed)? };
+    message(header.labels, header.content_type, header.correlation, framed)
+}
+
+pub(super) fn message(
+    labels: Labels,
+    content_type: Option<Arc<str>>,
+    correlation: Option<u64>,
+    framed: &Framed,
+) -> Result<Message, Refusal> {
+    let content_type = content_type.unwrap_or_default();
+    if content_type.len() > MAX_CONTENT_TYPE {
+        return Err(invalid(format!("a content_type may hold {MAX_CONTENT_TYPE} bytes")));
+    }
+    Ok(Message { labels, content_type, correlation, payload: framed.payload.clone() })
+}
+
+impl State {
+    pub(super) fn apply_send(
+        &mut self,
+        act: &Act,
+        message: &Message,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let target = self.receiver(&act.resource)?;
+        let envelope = self.envelope(act, EnvelopeKind::Message, message, None);
+        let id = envelope.id;
+        self.deliver(target, envelope, None, now, fx)?;
+        Ok(Answer::Reply(sent(id)))
+    }
+
+    /// Who receives what is sent to `resource`.
+    pub(crate) fn receiver(&self, resource: &Resource) -> Result<Pid, Refusal> {
+        let (pid, what) = match resource {
+            Resource::Proc(pid) => (Some(*pid), "process"),
+            Resource::Service(name) => (self.services.get(name).copied(), "service"),
+            _ => (None, "receiver"),
+        };
+        pid.filter(|pid| self.processes.get(pid).is_some_and(|p| p.is_alive()))
+            .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no {what} {resource} now")))
+    }
+
+    /// The envelope that carries `message` from the actor of `act`.
+    pub(crate) fn envelope(
+        &mut self,
+        act: &Act,
+        kind: EnvelopeKind,
+        message: &Message,
+        deadline: Option<Instant>,
+    ) -> Envelope {
+        self.counters.message += 1;
+        Envelope {
+            id: MessageId(self.counters.message),
+            sender: Resource::Proc(act.pid),
+            target: act.resource.clone(),
+            kind,
+            correlation: message.correlation,
+            deadline,
+            labels: act.labels.clone(),
+            content_type: message.content_type.clone(),
+            body: message.payload.clone(),
+        }
+    }
+}
+
+/// `{"id":n}`, written by hand because every send makes one.
+fn sent(id: MessageId) -> Bytes {
+    #[derive(serde::Serialize)]
+    struct Sent {
+        id: MessageId,
+    }
+    body::json(&Sent { id })
+}

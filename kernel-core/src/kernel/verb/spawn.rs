@@ -1,0 +1,217 @@
+//! `spawn /agent/NAME`: a child with a part of what its parent may give, and never more.
+
+use crate::budget::AccountId;
+use crate::capability::{self, Capabilities, Right};
+use crate::id::{ActionId, Pid};
+use crate::ipc::{Envelope, EnvelopeKind, Mailbox, body};
+use crate::kernel::catalog::Agent;
+use crate::kernel::effects::{Effects, Notice, Perform, Performance, Wake};
+use crate::kernel::open::{Open, OpenKind};
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::state::{Due, State};
+use crate::label::Labels;
+use crate::path::{Name, Resource};
+use crate::platform::{Fault, StartRequest};
+use crate::process::{ExitReason, Lifecycle, Process, Role, Used};
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long making an instance may take.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a child is to be.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spawn {
+    /// Its name, if another than the agent's.
+    pub name: Option<Name>,
+    /// The body of its `start` envelope; the manifest's where absent.
+    pub args: Option<serde_json::Value>,
+    /// What it may do; the manifest's where absent.
+    #[serde(rename = "use")]
+    pub use_: Option<Vec<Right>>,
+    /// What it may give; the manifest's where absent.
+    pub grant: Option<Vec<Right>>,
+}
+
+impl State {
+    pub(super) fn apply_spawn(&mut self, act: &Act, agent: &Name, spawn: &Spawn, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let app = self.processes.get(&act.pid).and_then(|p| p.app.clone());
+        let definition = self
+            .catalog
+            .get(app.as_ref(), agent)
+            .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no agent `{agent}` to spawn here")))?;
+        self.profile_allows(&definition)?;
+        let name = spawn.name.clone().unwrap_or_else(|| definition.name.clone());
+        if self.named(app.as_ref(), &name).is_some() {
+            return Err(Refusal::new(Code::Conflict, format!("a process named `{name}` is running already")));
+        }
+        let requested = Capabilities::new(
+            spawn.use_.clone().unwrap_or_else(|| definition.capabilities.use_rights().to_vec()),
+            spawn.grant.clone().unwrap_or_else(|| definition.capabilities.grant_rights().to_vec()),
+        );
+        self.refuse_widening(act.pid, &requested)?;
+        let parent_labels = self.processes.get(&act.pid).map(|p| p.labels.clone()).unwrap_or_default();
+        let pid = self.create(
+            New {
+                name,
+                app,
+                role: definition.role,
+                parent: act.pid,
+                capabilities: requested,
+                labels: definition.labels.join(&parent_labels).join(&act.labels),
+                agent: Some(&definition),
+            },
+            now,
+        );
+        let args = match &spawn.args {
+            Some(args) => body::json(args),
+            None => definition.args.clone(),
+        };
+        self.enqueue_start(pid, act, args);
+        let request = self.start_request(pid);
+        fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Start(request) });
+        let kind = OpenKind::Spawn { child: pid };
+        self.open(act, Open::new(act, kind), Some(now.at.after(START_DEADLINE)));
+        Ok(Answer::Later)
+    }
+
+    /// Refuses a host that lacks the kind of program, before it is asked.
+    fn profile_allows(&self, agent: &Agent) -> Result<(), Refusal> {
+        let kind = agent.program_kind();
+        if self.profile.programs.contains(&kind) {
+            return Ok(());
+        }
+        let host = &self.profile.host;
+        Err(Refusal::new(Code::Unsupported, format!("agent `{}` needs a {kind:?} program, which the {host} host does not run", agent.name)))
+    }
+
+    /// Refuses what `parent` may not give, naming every right.
+    fn refuse_widening(&self, parent: Pid, requested: &Capabilities) -> Result<(), Refusal> {
+        let Some(parent) = self.processes.get(&parent) else {
+            return Err(Refusal::new(Code::NotFound, "the parent is gone"));
+        };
+        capability::attenuate(&parent.capabilities, requested).map(|_| ()).map_err(|widened| {
+            let rights: Vec<String> = widened.iter().map(|w| format!("`{}`", w.right)).collect();
+            Refusal::new(Code::Denied, format!("{} may not give {}", parent.name, rights.join(", ")))
+        })
+    }
+
+    /// Puts a process into the table; it is Starting.
+    pub(crate) fn create(&mut self, new: New<'_>, now: Now) -> Pid {
+        self.counters.pid += 1;
+        let pid = Pid(self.counters.pid);
+        let parent_account = self.processes.get(&new.parent).map(|p| p.account);
+        let account: AccountId = self.ledger.open(parent_account, new.agent.map_or(&[], |a| &a.budget));
+        let process = Process {
+            pid,
+            name: new.name.clone(),
+            app: new.app.clone(),
+            role: new.role,
+            parent: new.parent,
+            children: BTreeSet::new(),
+            life: Lifecycle::Starting,
+            program: new.agent.map(|a| a.program.clone()),
+            instance: new.agent.map_or(crate::process::InstanceKind::Kept, |a| a.instance),
+            limits: new.agent.map(|a| a.limits).unwrap_or_default(),
+            capabilities: new.capabilities.bind(pid),
+            own_labels: new.labels.clone(),
+            labels: new.labels,
+            clearance: new.agent.and_then(|a| a.clearance.clone()),
+            mailbox: Mailbox::default(),
+            handling: None,
+            blocked: None,
+            account,
+            used: Used::default(),
+            seen: now.at,
+            born: now.at,
+            seed: self.random.next(),
+            rare: Box::default(),
+            busy: false,
+        };
+        self.processes.insert(pid, process);
+        self.names.insert((new.app, new.name), pid);
+        if let Some(parent) = self.processes.get_mut(&new.parent) {
+            parent.children.insert(pid);
+        }
+        if let Some(wall) = new.agent.and_then(|a| a.wall) {
+            self.due(now.at.after(wall), Due::Wall(pid, wall));
+        }
+        self.count_busy(pid);
+        pid
+    }
+
+    /// The first envelope of a process waits in its mailbox before anything else can.
+    fn enqueue_start(&mut self, pid: Pid, act: &Act, args: Bytes) {
+        self.counters.message += 1;
+        let envelope = Envelope {
+            id: crate::id::MessageId(self.counters.message),
+            sender: Resource::Proc(act.pid),
+            target: Resource::Proc(pid),
+            kind: EnvelopeKind::Start,
+            correlation: None,
+            deadline: None,
+            labels: Labels::NONE,
+            content_type: "application/json".into(),
+            body: args,
+        };
+        if let Some(process) = self.processes.get_mut(&pid) {
+            // An empty mailbox takes any message.
+            let _ = process.mailbox.push(envelope);
+        }
+    }
+
+    /// What the host needs to make an instance of `pid`.
+    pub(crate) fn start_request(&self, pid: Pid) -> StartRequest {
+        let process = self.processes.get(&pid);
+        StartRequest {
+            pid,
+            program: process
+                .and_then(|p| p.program.clone())
+                .unwrap_or(crate::platform::Program::Wasm { hash: [0; 32] }),
+            limits: process.map(|p| p.limits).unwrap_or_default(),
+            seed: process.map(|p| p.seed).unwrap_or_default(),
+        }
+    }
+
+    /// The host made the first instance of a child, or could not.
+    pub(crate) fn started(&mut self, action: ActionId, result: &Result<(), Fault>, now: Now, fx: &mut Effects) {
+        #[derive(Serialize)]
+        struct Spawned {
+            pid: Pid,
+        }
+        let Some(OpenKind::Spawn { child }) = self.opened.get(&action).map(|open| &open.kind) else { return };
+        let child = *child;
+        match result {
+            Ok(()) => {
+                let Some(process) = self.processes.get_mut(&child) else { return };
+                if process.life == Lifecycle::Starting {
+                    process.life = Lifecycle::Running;
+                    fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name: process.name.to_string() }));
+                }
+                self.close_noting(action, Ok(body::json(&Spawned { pid: child })), child.to_string(), now, fx);
+                self.next_message(child, now, fx);
+                self.app_progress(child, now, fx);
+            }
+            Err(fault) => {
+                self.close(action, Err(Refusal::new(Code::Failed, fault.reason.clone())), now, fx);
+                self.exit(child, ExitReason::NotStarted(fault.reason.clone()), now, fx);
+            }
+        }
+    }
+}
+
+/// What `create` needs to know.
+pub(crate) struct New<'a> {
+    pub(crate) name: Name,
+    pub(crate) app: Option<Name>,
+    pub(crate) role: Role,
+    pub(crate) parent: Pid,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) labels: Labels,
+    pub(crate) agent: Option<&'a Agent>,
+}

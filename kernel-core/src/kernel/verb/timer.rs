@@ -1,0 +1,109 @@
+//! Timers: private to their process, delivered as envelopes of kind `timer`.
+
+use super::{call, header, invalid};
+use crate::id::{MessageId, Pid};
+use crate::ipc::body::Framed;
+use crate::ipc::{Envelope, EnvelopeKind};
+use crate::kernel::effects::Effects;
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::state::{Due, State};
+use crate::path::{Name, Resource};
+use crate::process::Timer;
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use bytes::Bytes;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The shortest period of a repeating timer.
+const MIN_PERIOD: Duration = Duration::from_millis(1);
+/// The most running timers of one process.
+const TIMERS: usize = 64;
+
+/// When a timer fires.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerStart {
+    /// The first time, from now.
+    pub after: Duration,
+    /// Then again and again.
+    pub every: Option<Duration>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Header {
+    after_ms: Option<u64>,
+    every_ms: Option<u64>,
+}
+
+pub(super) fn parse(framed: &Framed) -> Result<TimerStart, Refusal> {
+    let h: Header = header(framed)?;
+    let every = h.every_ms.map(Duration::from_millis);
+    if every.is_some_and(|every| every < MIN_PERIOD) {
+        return Err(invalid("\"every_ms\" is at least 1"));
+    }
+    match h.after_ms.map(Duration::from_millis).or(every) {
+        Some(after) if after <= call::MAX_DEADLINE => Ok(TimerStart { after, every }),
+        Some(_) => Err(invalid("a timer runs at most 86400000 ms, a day")),
+        None => Err(invalid("a timer says \"after_ms\" or \"every_ms\"")),
+    }
+}
+
+impl State {
+    pub(super) fn apply_timer_start(&mut self, act: &Act, name: &Name, start: TimerStart, now: Now) -> Result<Answer, Refusal> {
+        let deadline = self.due(now.at.after(start.after), Due::Timer(act.pid, name.clone()));
+        let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
+        if process.rare.timers.len() >= TIMERS && !process.rare.timers.contains_key(name) {
+            self.undue(deadline);
+            return Err(Refusal::new(Code::Full, format!("a process may run {TIMERS} timers")));
+        }
+        let before = process.rare.timers.insert(name.clone(), Timer { deadline, every: start.every });
+        if let Some(before) = before {
+            self.undue(before.deadline);
+        }
+        Ok(Answer::empty())
+    }
+
+    pub(super) fn apply_timer_stop(&mut self, act: &Act, name: &Name) -> Result<Answer, Refusal> {
+        let timer = self.processes.get_mut(&act.pid).and_then(|p| p.rare.timers.remove(name));
+        match timer {
+            Some(timer) => {
+                self.undue(timer.deadline);
+                Ok(Answer::empty())
+            }
+            None => Err(Refusal::new(Code::NotFound, format!("no timer /timer/{name} of yours is running"))),
+        }
+    }
+
+    /// A timer is due: it is delivered like any message; where the mailbox is full it is lost and counted.
+    pub(crate) fn fire(&mut self, pid: Pid, name: &Name, now: Now, fx: &mut Effects) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let Some(timer) = process.rare.timers.get(name).copied() else { return };
+        match timer.every {
+            Some(every) => {
+                let deadline = self.due(now.at.after(every), Due::Timer(pid, name.clone()));
+                if let Some(process) = self.processes.get_mut(&pid) {
+                    process.rare.timers.insert(name.clone(), Timer { deadline, every: timer.every });
+                }
+            }
+            None => {
+                process.rare.timers.remove(name);
+            }
+        }
+        self.counters.message += 1;
+        let envelope = Envelope {
+            id: MessageId(self.counters.message),
+            sender: Resource::Proc(Pid::KERNEL),
+            target: Resource::Timer(name.clone()),
+            kind: EnvelopeKind::Timer,
+            correlation: None,
+            deadline: None,
+            labels: crate::label::Labels::NONE,
+            content_type: "".into(),
+            body: Bytes::new(),
+        };
+        // A full mailbox made a dead letter; the timer itself goes on.
+        let _ = self.deliver(pid, envelope, None, now, fx);
+        self.weigh(pid, now, fx);
+    }
+}

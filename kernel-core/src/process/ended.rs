@@ -1,0 +1,53 @@
+//! A bounded memory of processes that are gone.
+
+use super::{ExitReason, Role, Used};
+use crate::id::Pid;
+use crate::path::Name;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// What is remembered of a process after its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its id.
+    pub pid: Pid,
+    /// Who spawned it.
+    pub parent: Pid,
+    /// Its name.
+    pub name: Name,
+    /// Its application.
+    pub app: Option<Name>,
+    /// Its role.
+    pub role: Role,
+    /// Why it ended.
+    pub reason: ExitReason,
+    /// What it had used.
+    pub used: Used,
+}
+
+/// The latest ends, oldest first.
+#[derive(Clone, Debug)]
+pub struct History {
+    ended: VecDeque<Ended>,
+    bound: usize,
+}
+
+impl History {
+    /// Remembers at most `bound` ends.
+    pub fn new(bound: usize) -> History {
+        History { ended: VecDeque::new(), bound }
+    }
+
+    /// Adds one; the oldest goes if there are too many.
+    pub fn push(&mut self, ended: Ended) {
+        if self.ended.len() >= self.bound {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(ended);
+    }
+
+    /// Oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Ended> {
+        self.ended.iter()
+    }
+}

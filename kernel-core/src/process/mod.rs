@@ -1,0 +1,223 @@
+//! The process table's rows: what a process is, which states it passes through, how it ends.
+//!
+//! States: Starting -> Running | Exited; Running -> Suspended | Stopping | Exited;
+//! Suspended -> Running | Stopping | Exited; Stopping -> Exited. Pids are never reused.
+
+mod ended;
+mod lifecycle;
+
+pub use ended::{Ended, History};
+pub use lifecycle::{ExitReason, Lifecycle};
+
+use crate::budget::AccountId;
+use crate::capability::Capabilities;
+use crate::id::{ActionId, MessageId, Pid, StreamId};
+use crate::ipc::Mailbox;
+use crate::label::Labels;
+use crate::path::Name;
+use crate::platform::{Limits, Program};
+use crate::time::Instant;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// What a process is in its application. Limits and spawn rights are data; no role has code of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Role {
+    Root,
+    Supervisor,
+    Service,
+    Worker,
+    User,
+    Custom,
+}
+
+impl Role {
+    /// As it is written in manifests and printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Root => "root",
+            Role::Supervisor => "supervisor",
+            Role::Service => "service",
+            Role::Worker => "worker",
+            Role::User => "user",
+            Role::Custom => "custom",
+        }
+    }
+}
+
+/// How long an instance lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceKind {
+    /// One for the life of the process; its labels float upward.
+    Kept,
+    /// A fresh one for every message; nothing sticks.
+    PerMessage,
+}
+
+/// What a process has used, as the kernel measured it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Used {
+    /// Envelopes handed to it.
+    pub messages: u64,
+    /// Acts that passed the gate.
+    pub acts: u64,
+    /// Acts that were refused.
+    pub refused: u64,
+    /// CPU time, nanoseconds, as far as the host can measure it.
+    pub cpu: u64,
+    /// Highest memory of an instance, bytes.
+    pub memory: u64,
+}
+
+/// The envelope that a process is busy with.
+#[derive(Clone, Debug)]
+pub struct Handling {
+    /// Which.
+    pub message: MessageId,
+    /// The call that waits for what `handle` returns.
+    pub request: Option<ActionId>,
+    /// Whether it is the `start` envelope.
+    pub start: bool,
+}
+
+/// An open route: decided once, then counted.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Names the route in the log.
+    pub id: ActionId,
+    /// What was decided upon.
+    pub key: RouteKey,
+    /// Acts since the route opened.
+    pub count: u64,
+    /// How many of them the log already tells.
+    pub told: u64,
+}
+
+/// What a route is decided upon; a change of any part closes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteKey {
+    /// The verb.
+    pub verb: crate::path::Verb,
+    /// The resource.
+    pub resource: crate::path::Resource,
+    /// The labels of the caller and of the message together.
+    pub labels: Labels,
+    /// The labels that the target's ceiling refuses; always empty on an open route.
+    pub charter: u64,
+}
+
+/// One process.
+#[derive(Debug)]
+pub struct Process {
+    /// Its id.
+    pub pid: Pid,
+    /// Its name, unique in its application while it lives.
+    pub name: Name,
+    /// The application that it belongs to.
+    pub app: Option<Name>,
+    /// Its role.
+    pub role: Role,
+    /// Who spawned it.
+    pub parent: Pid,
+    /// Whom it spawned and who still live.
+    pub children: BTreeSet<Pid>,
+    /// Where it is in its life.
+    pub life: Lifecycle,
+    /// What it runs; `None` for processes that only hold others, and for sessions.
+    pub program: Option<Program>,
+    /// Fresh instance per message, or one.
+    pub instance: InstanceKind,
+    /// Ceilings that the host enforces.
+    pub limits: Limits,
+    /// What it may do.
+    pub capabilities: Capabilities,
+    /// What it carries now.
+    pub labels: Labels,
+    /// What it started with: where a per-message instance returns to.
+    pub own_labels: Labels,
+    /// The ceiling: what lies above is refused on delivery. `None` is no ceiling.
+    pub clearance: Option<Labels>,
+    /// What waits for it.
+    pub mailbox: Mailbox,
+    /// What it is busy with.
+    pub handling: Option<Handling>,
+    /// The act on which it blocks.
+    pub blocked: Option<ActionId>,
+    /// Where its use is counted.
+    pub account: AccountId,
+    /// What it has used.
+    pub used: Used,
+    /// The time of the last thing handed to it.
+    pub seen: Instant,
+    /// When it was spawned.
+    pub born: Instant,
+    /// Seeds its `random`.
+    pub seed: [u8; 32],
+    /// Rarely used parts, apart so that an idle process stays small.
+    pub rare: Box<Rare>,
+    /// Whether its application counts it as busy.
+    pub busy: bool,
+}
+
+/// What few processes have.
+#[derive(Debug, Default)]
+pub struct Rare {
+    /// Open routes, few; looked up in order.
+    pub routes: Vec<Route>,
+    /// Running timers by name, with the number of their deadline.
+    pub timers: BTreeMap<Name, Timer>,
+    /// Open streams.
+    pub streams: BTreeSet<StreamId>,
+    /// Services that it answers.
+    pub services: BTreeSet<Name>,
+    /// Who is told when it ends.
+    pub monitors: BTreeSet<Pid>,
+    /// When its latest refusals were, for the refusal limit.
+    pub refusals: VecDeque<Instant>,
+    /// Equal refusals that the log does not tell yet: how many of which.
+    pub folded: BTreeMap<String, Folded>,
+}
+
+/// A running timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// Its deadline in the table of deadlines.
+    pub deadline: u64,
+    /// The period, for those that repeat.
+    pub every: Option<Duration>,
+}
+
+/// Refusals equal to one that was recorded in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// The recorded one.
+    pub first: ActionId,
+    /// How many more since the log was last told.
+    pub more: u64,
+}
+
+impl Process {
+    /// Whether it takes messages.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.life, Lifecycle::Starting | Lifecycle::Running | Lifecycle::Suspended)
+    }
+
+    /// Whether it has anything to do or to wait for: what keeps an application from being quiet.
+    pub fn is_busy(&self) -> bool {
+        match self.life {
+            Lifecycle::Exited => false,
+            Lifecycle::Starting | Lifecycle::Stopping => true,
+            Lifecycle::Suspended => false,
+            Lifecycle::Running => {
+                self.handling.is_some()
+                    || !self.mailbox.is_empty()
+                    || !self.rare.timers.is_empty()
+                    || !self.rare.streams.is_empty()
+            }
+        }
+    }
+}
