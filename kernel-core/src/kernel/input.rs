@@ -107,6 +107,10 @@ pub struct Boot {
     pub profile: crate::platform::Profile,
     /// What was found and done to the stored log at start, in words; empty where nothing was.
     pub repair: String,
+    /// Outward acts that the last boot began and did not end.
+    pub interrupted: Vec<ActionId>,
+    /// How many files of each mount have labels of their own.
+    pub labelled: std::collections::BTreeMap<Name, u64>,
 }
 
 /// The numbers that are never reused in one data directory.

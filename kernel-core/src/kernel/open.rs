@@ -85,10 +85,11 @@ impl State {
     /// Notes that `act` waits, at most until `deadline`.
     pub(crate) fn open(&mut self, act: &Act, mut open: Open, deadline: Option<Instant>) {
         open.deadline = deadline.map(|at| self.due(at, Due::Open(act.action)));
-        if let Some(process) = self.processes.get_mut(&act.pid)
-            && !matches!(open.kind, OpenKind::Spawn { .. } | OpenKind::AppStart)
-        {
-            process.blocked = Some(act.action);
+        if let Some(process) = self.processes.get_mut(&act.pid) {
+            process.rare.acts.push(act.action);
+            if !matches!(open.kind, OpenKind::Spawn { .. } | OpenKind::AppStart) {
+                process.blocked = Some(act.action);
+            }
         }
         self.opened.insert(act.action, open);
     }
@@ -111,16 +112,25 @@ impl State {
         if let Some(number) = open.deadline {
             self.undue(number);
         }
-        if let Some(process) = self.processes.get_mut(&open.pid)
-            && process.blocked == Some(action)
+        if let OpenKind::Connecting { stream } = open.kind
+            && result.is_err()
         {
-            process.blocked = None;
+            self.abandoned.insert(action, stream);
         }
+        self.unblock(open.pid, action);
         if open.intent {
             self.record_outcome(action, &result, note, now, fx);
         }
         self.reply(open.pid, open.call, result.map_err(|r| r.of(action)), now, fx);
         self.weigh(open.pid, now, fx);
+    }
+
+    /// `pid` does not wait for `action` any more.
+    pub(crate) fn unblock(&mut self, pid: Pid, action: ActionId) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.rare.acts.retain(|a| *a != action);
+            process.blocked = process.blocked.filter(|a| *a != action);
+        }
     }
 
     /// The outcome event of an intent, and the end of its row among the open intents.
@@ -156,7 +166,7 @@ impl State {
         }
         let Some(call) = call else { return };
         let outside = self.processes.get(&pid).is_none_or(|p| p.program.is_none());
-        fx.replies.push(Reply { call, result, durable: outside && self.environment.output_commit });
+        fx.replies.push(Reply { call, result, durable: outside && self.environment.output_commit() });
     }
 
     /// The deadline of an open act has passed.

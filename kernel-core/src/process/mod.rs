@@ -11,7 +11,7 @@ pub use lifecycle::{ExitReason, Lifecycle};
 
 use crate::budget::AccountId;
 use crate::capability::Capabilities;
-use crate::id::{ActionId, MessageId, Pid, StreamId};
+use crate::id::{ActionId, CallId, MessageId, Pid, StreamId};
 use crate::ipc::Mailbox;
 use crate::label::Labels;
 use crate::path::Name;
@@ -172,6 +172,10 @@ pub struct Rare {
     pub timers: BTreeMap<Name, Timer>,
     /// Open streams.
     pub streams: BTreeSet<StreamId>,
+    /// Its acts under way.
+    pub acts: Vec<ActionId>,
+    /// Calls whose reply is withheld while it is suspended.
+    pub withheld: Vec<CallId>,
     /// Services that it answers.
     pub services: BTreeSet<Name>,
     /// Who is told when it ends.

@@ -48,7 +48,7 @@ impl State {
         if self.is_own(pid, parsed) {
             return Grant::Own;
         }
-        process.capabilities.permits(parsed.verb, &parsed.resource).map_or(Grant::None, |r| Grant::Right(r.clone()))
+        process.capabilities.permits(parsed.verb, &parsed.resource).map_or(Grant::None, |r| Grant::Right(Arc::new(r.clone())))
     }
 
     /// What a process may do without a right: look at itself, receive, stop, and use its own streams and

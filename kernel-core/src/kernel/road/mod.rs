@@ -12,8 +12,8 @@ mod record;
 mod reserve;
 mod verdict;
 
+pub(crate) use effect::Novelty;
 pub(crate) use flow::Target;
-pub(crate) use record::hold_count;
 
 use super::effects::{Ask, Effects, Notice, Wake};
 use super::open::{Open, OpenKind};
@@ -25,6 +25,7 @@ use crate::governance::{self, Decision, Derived, Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
 use crate::label::Labels;
 use crate::path::{Resource, Verb};
+use crate::process::{Lifecycle, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -107,6 +108,9 @@ impl State {
             self.reply(pid, call, Err(no), now, fx);
             return Ok(());
         }
+        if self.withhold(pid, call) {
+            return Ok(());
+        }
         let parsed = match request.parsed() {
             Ok(parsed) => parsed,
             Err(refusal) => {
@@ -148,8 +152,20 @@ impl State {
         if let Some(reason) = &self.not_durable {
             return Some(Refusal::new(Code::NotDurable, format!("nothing is acknowledged any more: {reason}")));
         }
-        let alive = self.processes.get(&pid).is_some_and(|p| p.life != crate::process::Lifecycle::Exited);
+        let alive = self.processes.get(&pid).is_some_and(|p| p.life != Lifecycle::Exited);
         (!alive).then(|| Refusal::new(Code::Cancelled, "the process is gone"))
+    }
+
+    /// A suspended guest does not go on: its act waits with it.
+    fn withhold(&mut self, pid: Pid, call: Option<CallId>) -> bool {
+        let suspended = |p: &&mut Process| p.life == Lifecycle::Suspended && p.program.is_some();
+        match self.processes.get_mut(&pid).filter(suspended) {
+            Some(process) => {
+                process.rare.withheld.extend(call);
+                true
+            }
+            None => false,
+        }
     }
 
     /// The stations that only look.
@@ -224,7 +240,7 @@ impl State {
     fn facts(&self, pid: Pid, parsed: &Parsed, request: &Request, survey: &Survey) -> Facts {
         let process = self.processes.get(&pid);
         Facts {
-            version: governance::FACTS_VERSION,
+            version: Facts::VERSION,
             pid,
             name: process.map_or_else(|| self.kernel_name.clone(), |p| p.name.clone()),
             app: process.and_then(|p| p.app.clone()),
@@ -240,6 +256,7 @@ impl State {
             charter: self.charter.version(),
             accounts: self.levels(pid),
             body_len: request.body().len() as u64,
+            commitment: None,
             audit: Default::default(),
         }
     }
@@ -303,11 +320,7 @@ impl State {
         if let Some(number) = open.deadline {
             self.undue(number);
         }
-        if let Some(process) = self.processes.get_mut(&open.pid)
-            && process.blocked == Some(action)
-        {
-            process.blocked = None;
-        }
+        self.unblock(open.pid, action);
         let OpenKind::Escalated(held) = open.kind else { return };
         let Held { parsed, body, act, facts, verdict } = *held;
         self.record_answer(action, allow, by, now, fx);

@@ -1,8 +1,7 @@
 //! Station 5: budgets. Every act draws from `acts`, refused ones too; messages from `messages` as well.
 //! Whoever has used up its account is stopped, alone.
 
-use crate::budget::Meter;
-use crate::governance::Level;
+use crate::budget::{AccountId, Exhausted, Level, Meter};
 use crate::id::{CallId, Pid};
 use crate::kernel::effects::Effects;
 use crate::kernel::state::State;
@@ -22,16 +21,25 @@ impl State {
     pub(super) fn reserve_act(&mut self, pid: Pid, message: bool, call: Option<CallId>, now: Now, fx: &mut Effects) -> bool {
         let Some(process) = self.processes.get(&pid) else { return false };
         let account = process.account;
-        let drawn = self.ledger.draw(account, Meter::Acts, 1).and_then(|()| {
-            if message { self.ledger.draw(account, Meter::Messages, 1) } else { Ok(()) }
+        let drawn = self.draw(account, Meter::Acts).and_then(|()| match message {
+            true => self.draw(account, Meter::Messages),
+            false => Ok(()),
         });
         let Err(exhausted) = drawn else { return true };
         let reason = exhausted.to_string();
         self.reply(pid, call, Err(Refusal::new(Code::Exhausted, reason.clone())), now, fx);
         self.tally.exhausted += 1;
-        let owner = self.account_owner(exhausted.account).unwrap_or(pid);
-        self.exit(owner, ExitReason::Limit(reason), now, fx);
+        // An account has the number of the process that it was opened for.
+        self.exit(Pid(exhausted.account.0), ExitReason::Limit(reason), now, fx);
         false
+    }
+
+    /// Reserves and settles one unit: an act is over for its account as soon as it was admitted.
+    fn draw(&mut self, account: AccountId, meter: Meter) -> Result<(), Exhausted> {
+        self.ledger.reserve(account, meter, 1)?;
+        // What was reserved is within the limit, so settling it passes none.
+        let _ = self.ledger.settle(account, meter, 1, 1);
+        Ok(())
     }
 
     /// What is left on the accounts of `pid` that have a limit.

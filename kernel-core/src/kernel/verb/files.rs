@@ -7,7 +7,7 @@ use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
-use crate::path::{FsPath, Resource};
+use crate::path::FsPath;
 use crate::platform::{DeviceReply, DeviceRequest, WriteMode};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -147,21 +147,18 @@ impl State {
         self.open(act, Open::new(act, OpenKind::Device), Some(now.at.after(FILE_DEADLINE)));
         Ok(Answer::Later)
     }
+}
 
-    /// A device answered an act on a file or a stream.
-    pub(crate) fn device_reply(&mut self, resource: &Resource, reply: DeviceReply) -> Bytes {
-        #[derive(Serialize)]
-        struct Entries<'a> {
-            entries: &'a [crate::platform::Entry],
-            next: &'a Option<String>,
-        }
-        match reply {
-            DeviceReply::Entries { entries, next } => body::json(&Entries { entries: &entries, next: &next }),
-            DeviceReply::Data { body, .. } => body,
-            DeviceReply::Done { .. } => {
-                let _ = resource;
-                Bytes::from_static(b"{}")
-            }
-        }
+/// What a device answered, as the reply of the act.
+pub(crate) fn device_reply(reply: &DeviceReply) -> Bytes {
+    #[derive(Serialize)]
+    struct Entries<'a> {
+        entries: &'a [crate::platform::Entry],
+        next: &'a Option<String>,
+    }
+    match reply {
+        DeviceReply::Entries { entries, next } => body::json(&Entries { entries, next }),
+        DeviceReply::Data { body, .. } => body.clone(),
+        DeviceReply::Done { .. } => Bytes::from_static(b"{}"),
     }
 }

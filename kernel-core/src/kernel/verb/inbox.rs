@@ -2,7 +2,6 @@
 
 use super::call;
 use crate::ipc::{Envelope, body};
-use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
@@ -27,7 +26,6 @@ impl State {
         act: &Act,
         read: &InboxRead,
         now: Now,
-        _: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let wait = call::deadline(read.deadline_ms)?;
         let Some(process) = self.processes.get_mut(&act.pid) else {

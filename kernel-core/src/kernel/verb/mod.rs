@@ -20,16 +20,23 @@ mod tree;
 
 pub use app::{AppStart, Install};
 pub use call::Call;
+pub(crate) use files::device_reply;
 pub use files::{List, Read, Write};
 pub use inbox::InboxRead;
 pub use send::Message;
+pub(crate) use spawn::New;
 pub use spawn::Spawn;
 pub use streams::StreamRead;
 pub use timer::TimerStart;
 
 use crate::ipc::body::{self, Framed};
+use crate::kernel::effects::Effects;
+use crate::kernel::request::Parsed;
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::state::State;
 use crate::path::{Kind, Resource, Verb};
 use crate::refusal::{Code, Refusal};
+use crate::time::Now;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -111,6 +118,47 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Op, Refusa
         }
     };
     Ok(op)
+}
+
+impl State {
+    /// Does what a permitted act says, or hands it to the host.
+    pub(crate) fn apply(&mut self, act: &Act, parsed: &Parsed, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        match (&parsed.op, &parsed.resource) {
+            (Op::Send(message), _) => self.apply_send(act, message, now, fx),
+            (Op::Publish(message), Resource::Topic(topic)) => self.apply_publish(act, topic, message, now, fx),
+            (Op::Call(call), _) => self.apply_call(act, call, now, fx),
+            (Op::Inbox(read), _) => self.apply_inbox(act, read, now),
+            (Op::Read(read), Resource::Fs(path)) => self.apply_fs_read(act, path, read, now, fx),
+            (Op::List(list), Resource::Fs(path)) => self.apply_fs_list(act, path, list, now, fx),
+            (Op::Write(write), Resource::Fs(path)) => self.apply_fs_write(act, path, write, now, fx),
+            (Op::Remove, Resource::Fs(path)) => self.apply_fs_remove(act, path, now, fx),
+            (Op::Read(_), Resource::Tree(path)) => self.apply_tree_read(act, path),
+            (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, fx),
+            (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(path, fx),
+            (Op::StreamRead(read), Resource::Stream(stream)) => self.apply_stream_read(act, *stream, read, now, fx),
+            (Op::StreamWrite(bytes), Resource::Stream(stream)) => {
+                self.apply_stream_write(act, *stream, bytes, now, fx)
+            }
+            (Op::Stop, Resource::Stream(stream)) => self.apply_stream_stop(act, *stream, now, fx),
+            (Op::Subscribe, Resource::Topic(topic)) => self.apply_subscribe(act, topic),
+            (Op::Register, Resource::Service(name)) => self.apply_register(act, name),
+            (Op::Spawn(spawn), Resource::Agent(name)) => self.apply_spawn(act, name, spawn, now, fx),
+            (Op::Info, Resource::Proc(pid)) => self.apply_info(*pid),
+            (Op::Stop, Resource::Proc(pid)) => self.apply_stop(*pid, now, fx),
+            (Op::Kill, Resource::Proc(pid)) => self.apply_kill(act, *pid, now, fx),
+            (Op::Monitor, _) => self.apply_monitor(act),
+            (Op::Connect, Resource::Net(endpoint)) => self.apply_connect(act, endpoint, now, fx),
+            (Op::StartTimer(start), Resource::Timer(name)) => self.apply_timer_start(act, name, *start, now),
+            (Op::Stop, Resource::Timer(name)) => self.apply_timer_stop(act, name),
+            (Op::Install(install), Resource::App(name)) => self.apply_install(name, install, fx),
+            (Op::StartApp(start), Resource::App(name)) => self.apply_app_start(act, name, start, now, fx),
+            (Op::Stop, Resource::App(name)) => self.apply_app_stop(name, now, fx),
+            (_, resource) => Err(Refusal::new(
+                Code::Unsupported,
+                format!("`{}` on {resource} is not built", parsed.verb.as_str()),
+            )),
+        }
+    }
 }
 
 /// The JSON line as `T`; an empty line is `{}`.

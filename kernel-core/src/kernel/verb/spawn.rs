@@ -53,7 +53,8 @@ impl State {
         let requested = Capabilities::new(
             spawn.use_.clone().unwrap_or_else(|| definition.capabilities.use_rights().to_vec()),
             spawn.grant.clone().unwrap_or_else(|| definition.capabilities.grant_rights().to_vec()),
-        );
+        )
+        .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
         self.refuse_widening(act.pid, &requested)?;
         let parent_labels = self.processes.get(&act.pid).map(|p| p.labels.clone()).unwrap_or_default();
         let pid = self.create(
@@ -106,7 +107,9 @@ impl State {
         self.counters.pid += 1;
         let pid = Pid(self.counters.pid);
         let parent_account = self.processes.get(&new.parent).map(|p| p.account);
-        let account: AccountId = self.ledger.open(parent_account, new.agent.map_or(&[], |a| &a.budget));
+        let account = AccountId(pid.0);
+        // The pid is new and the parent lives, so neither error can be.
+        let _ = self.ledger.open(account, parent_account, new.agent.map_or(&[], |a| &a.budget));
         let process = Process {
             pid,
             name: new.name.clone(),
@@ -184,11 +187,18 @@ impl State {
         struct Spawned {
             pid: Pid,
         }
-        let Some(OpenKind::Spawn { child }) = self.opened.get(&action).map(|open| &open.kind) else { return };
+        let Some(OpenKind::Spawn { child }) = self.opened.get(&action).map(|open| &open.kind) else {
+            return;
+        };
         let child = *child;
         match result {
             Ok(()) => {
-                let Some(process) = self.processes.get_mut(&child) else { return };
+                let Some(process) = self.processes.get_mut(&child) else {
+                    fx.wakes.push(Wake::Drop { pid: child });
+                    let refusal = Refusal::new(Code::Cancelled, "it ended while it was being started");
+                    self.close(action, Err(refusal), now, fx);
+                    return;
+                };
                 if process.life == Lifecycle::Starting {
                     process.life = Lifecycle::Running;
                     fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name: process.name.to_string() }));

@@ -1,0 +1,173 @@
+//! Running applications: started in dependency order, over when they are quiet, stopped in reverse.
+//!
+//! An application is a process of its own, without a program: it holds what the operator gave, its
+//! agents are its children, and its end is theirs.
+
+use super::effects::{Effects, Notice, Wake};
+use super::event::{AppEnded, Content};
+use super::request::Request;
+use super::state::State;
+use crate::id::{ActionId, Pid};
+use crate::ipc::body;
+use crate::path::{Name, Resource};
+use crate::process::ExitReason;
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// When an application is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// When it is quiet: nobody handles, no message waits, no timer, stream or call is open.
+    Quiet,
+    /// When it is stopped.
+    #[default]
+    Stopped,
+}
+
+/// A running application.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// Its process.
+    pub(crate) root: Pid,
+    /// Its agents in the order of their start, with their pids as far as they have been spawned.
+    pub(crate) agents: Vec<(Name, Vec<Name>)>,
+    pub(crate) spawned: BTreeMap<Name, Pid>,
+    pub(crate) running: BTreeSet<Name>,
+    /// The `start` that waits until all agents run.
+    pub(crate) starting: Option<ActionId>,
+    pub(crate) until: Until,
+    pub(crate) ends_with: Option<Name>,
+    /// How many of its processes have something to do.
+    pub(crate) busy: u64,
+    /// What went wrong so far: agent and reason.
+    pub(crate) failed: Vec<String>,
+    pub(crate) monitors: BTreeSet<Pid>,
+    pub(crate) ending: bool,
+}
+
+impl State {
+    /// Spawns every agent whose dependencies run and that was not spawned yet. Each spawn is an act of
+    /// the application's process and takes the road like any other.
+    pub(crate) fn spawn_ready(&mut self, name: &Name, now: Now, fx: &mut Effects) {
+        let Some(app) = self.apps.get(name) else { return };
+        let root = app.root;
+        let ready: Vec<Name> = app
+            .agents
+            .iter()
+            .filter(|(agent, needs)| {
+                !app.spawned.contains_key(agent) && needs.iter().all(|n| app.running.contains(n))
+            })
+            .map(|(agent, _)| agent.clone())
+            .collect();
+        for agent in ready {
+            // Reserved before the spawn, so that a failure inside it is not tried again.
+            if let Some(app) = self.apps.get_mut(name) {
+                app.spawned.insert(agent.clone(), Pid::KERNEL);
+            }
+            let resource = Resource::Agent(agent.clone()).to_string();
+            let request = Request::parse(root, "spawn", &resource, Bytes::new());
+            let seen = self.counters.pid;
+            // The rows that a spawn needs were loaded with the `start` of the application.
+            let went = self.travel(root, None, &request, now, fx).is_ok();
+            let pid = Pid(seen + 1);
+            let Some(app) = self.apps.get_mut(name) else { return };
+            if went && self.processes.get(&pid).is_some_and(|p| p.parent == root) {
+                app.spawned.insert(agent, pid);
+            } else {
+                let reason = format!("agent `{agent}` could not be spawned");
+                self.end_app(name, Some(reason), now, fx);
+                return;
+            }
+        }
+    }
+
+    /// An agent runs: its dependants may follow, and perhaps all run now.
+    pub(crate) fn app_progress(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
+        let Some((name, agent)) =
+            self.processes.get(&pid).and_then(|p| p.app.clone().map(|app| (app, p.name.clone())))
+        else {
+            return;
+        };
+        let Some(app) = self.apps.get_mut(&name) else { return };
+        if app.spawned.get(&agent) == Some(&pid) {
+            app.running.insert(agent);
+        }
+        if app.running.len() < app.agents.len() {
+            self.spawn_ready(&name, now, fx);
+            return;
+        }
+        self.all_running(&name, now, fx);
+    }
+
+    /// Every agent runs: whoever started the application is told.
+    pub(crate) fn all_running(&mut self, name: &Name, now: Now, fx: &mut Effects) {
+        #[derive(serde::Serialize)]
+        struct Started {
+            pid: Pid,
+        }
+        let Some(app) = self.apps.get_mut(name) else { return };
+        let root = app.root;
+        if let Some(action) = app.starting.take() {
+            self.close(action, Ok(body::json(&Started { pid: root })), now, fx);
+        }
+        self.end_if_quiet(name, now, fx);
+    }
+
+    /// A process of an application is gone.
+    pub(crate) fn app_lost(&mut self, name: &Name, agent: &Name, pid: Pid, reason: &ExitReason, now: Now, fx: &mut Effects) {
+        let Some(app) = self.apps.get_mut(name) else { return };
+        if !reason.is_normal() && !app.ending {
+            app.failed.push(format!("{agent} {reason}"));
+        }
+        if pid == app.root {
+            self.end_app(name, None, now, fx);
+        } else if matches!(reason, ExitReason::NotStarted(_)) {
+            self.end_app(name, Some(format!("agent `{agent}` {reason}")), now, fx);
+        } else if app.ends_with.as_ref() == Some(agent) {
+            self.end_app(name, None, now, fx);
+        } else {
+            self.end_if_quiet(name, now, fx);
+        }
+    }
+
+    /// Ends an application that has nothing left to do, if that is its end.
+    pub(crate) fn end_if_quiet(&mut self, name: &Name, now: Now, fx: &mut Effects) {
+        let Some(app) = self.apps.get(name) else { return };
+        if app.until == Until::Quiet && app.starting.is_none() && app.busy == 0 && !app.ending {
+            self.end_app(name, None, now, fx);
+        }
+    }
+
+    /// Stops the agents in reverse order of their start, then the application's process.
+    pub(crate) fn end_app(&mut self, name: &Name, problem: Option<String>, now: Now, fx: &mut Effects) {
+        let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return };
+        app.ending = true;
+        app.failed.extend(problem);
+        let root = app.root;
+        let starting = app.starting.take();
+        let in_reverse: Vec<Pid> =
+            app.agents.iter().rev().filter_map(|(agent, _)| app.spawned.get(agent).copied()).collect();
+        for pid in in_reverse {
+            self.exit(pid, ExitReason::Shutdown, now, fx);
+        }
+        self.exit(root, ExitReason::Shutdown, now, fx);
+        let Some(app) = self.apps.remove(name) else { return };
+        self.catalog.forget(name);
+        let ok = app.failed.is_empty();
+        let reason = if ok { "done".to_owned() } else { app.failed.join("; ") };
+        let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
+        self.record(ActionId(0), Content::AppEnded(ended), now, fx);
+        fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
+        if let Some(action) = starting {
+            let refusal = Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"));
+            self.close(action, Err(refusal), now, fx);
+        }
+        let told = if ok { ExitReason::Normal } else { ExitReason::Error(reason) };
+        for monitor in app.monitors {
+            self.tell_exit(monitor, Resource::App(name.clone()), &told, now, fx);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The ends of a kernel's life, inside step: boot, sessions, flushes, fail-stop, shutdown.
+
+use super::effects::{Effects, Notice, Wake};
+use super::event::{Attached, Booted, Content, Outcome, Phase, Text};
+use super::input::Boot;
+use super::rows;
+use super::state::State;
+use super::verb::New;
+use crate::capability::Capabilities;
+use crate::id::{ActionId, CallId, Pid};
+use crate::ipc::body;
+use crate::label::Labels;
+use crate::path::Name;
+use crate::process::{ExitReason, Lifecycle, Role};
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use bytes::{BufMut, BytesMut};
+
+impl State {
+    /// The first event of every boot.
+    pub(crate) fn boot(&mut self, boot: &Boot, now: Now, fx: &mut Effects) {
+        let booted = Booted {
+            version: boot.version.clone(),
+            host: boot.host.clone(),
+            environment: boot.environment.clone(),
+            repair: boot.repair.clone(),
+        };
+        self.record(ActionId(0), Content::Boot(booted), now, fx);
+        for action in &boot.interrupted {
+            let outcome = Outcome {
+                result: "unknown".to_owned(),
+                reason: "the kernel stopped before it learned what came of it".to_owned(),
+                bytes: 0,
+                note: String::new(),
+            };
+            self.record(*action, Content::Outcome(outcome), now, fx);
+            fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));
+        }
+    }
+
+    pub(crate) fn phase(&mut self, name: &str, micros: u64, now: Now, fx: &mut Effects) {
+        self.record(ActionId(0), Content::Phase(Phase { name: name.to_owned(), micros }), now, fx);
+        fx.wakes.push(Wake::Notice(Notice::Phase { name: name.to_owned(), micros }));
+    }
+
+    /// Opens a session: a process without a program, whose port is held outside.
+    pub(crate) fn attach(&mut self, call: CallId, name: &Name, role: Role, capabilities: &Capabilities, now: Now, fx: &mut Effects) {
+        #[derive(serde::Serialize)]
+        struct Pidded {
+            pid: Pid,
+        }
+        if self.stopping || self.not_durable.is_some() {
+            let refusal = Refusal::new(Code::Cancelled, "the kernel is stopping");
+            self.reply(Pid::KERNEL, Some(call), Err(refusal), now, fx);
+            return;
+        }
+        let new = New {
+            name: name.clone(),
+            app: None,
+            role,
+            parent: Pid::KERNEL,
+            capabilities: capabilities.clone(),
+            labels: Labels::NONE,
+            agent: None,
+        };
+        let pid = self.create(new, now);
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.life = Lifecycle::Running;
+        }
+        self.count_busy(pid);
+        let attached = Attached {
+            pid: pid.0,
+            name: name.to_string(),
+            role: role.as_str().to_owned(),
+            use_: capabilities.use_rights().iter().map(ToString::to_string).collect(),
+            grant: capabilities.grant_rights().iter().map(ToString::to_string).collect(),
+        };
+        self.record(ActionId(0), Content::Attached(attached), now, fx);
+        self.reply(pid, Some(call), Ok(body::json(&Pidded { pid })), now, fx);
+    }
+
+    /// The committer is about to write: the log is told what it does not know yet, and the numbers that
+    /// must never be reused go into the same batch.
+    pub(crate) fn flush(&mut self, now: Now, fx: &mut Effects) {
+        self.tell_counts(now, fx);
+        let c = self.counters;
+        let mut row = BytesMut::with_capacity(32);
+        for n in [c.pid, c.action, c.message, c.stream] {
+            row.put_u64(n);
+        }
+        fx.rows.push((rows::key(rows::TABLE_COUNTERS, b""), Some(row.freeze())));
+    }
+
+    /// Fail-stop: whatever waits is refused, and nothing is acknowledged any more.
+    pub(crate) fn fail_stop(&mut self, reason: &str, now: Now, fx: &mut Effects) {
+        self.not_durable = Some(reason.to_owned());
+        let mut waiting: Vec<ActionId> = self.opened.keys().copied().collect();
+        waiting.sort_unstable();
+        for action in waiting {
+            let refusal = Refusal::new(Code::NotDurable, format!("the log could not be written: {reason}"));
+            self.close(action, Err(refusal), now, fx);
+        }
+        self.stop_all(now, fx);
+    }
+
+    /// Everything stops, in order: applications, then sessions.
+    pub(crate) fn shutdown(&mut self, reason: &str, now: Now, fx: &mut Effects) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        let text = Text { reason: reason.to_owned(), pid: 0 };
+        self.record(ActionId(0), Content::Shutdown(text), now, fx);
+        self.stop_all(now, fx);
+    }
+
+    fn stop_all(&mut self, now: Now, fx: &mut Effects) {
+        let apps: Vec<Name> = self.apps.keys().cloned().collect();
+        for app in apps {
+            self.end_app(&app, Some("the kernel was told to stop".to_owned()), now, fx);
+        }
+        let mut rest: Vec<Pid> = self.processes.keys().copied().collect();
+        rest.sort_unstable();
+        for pid in rest.into_iter().rev() {
+            self.exit(pid, ExitReason::Shutdown, now, fx);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What can be spawned by name: the host's own handlers, and the agents of running applications.
+
+use crate::budget::Meter;
+use crate::capability::Capabilities;
+use crate::label::Labels;
+use crate::path::Name;
+use crate::platform::{Limits, Program, ProgramKind};
+use crate::process::{InstanceKind, Role};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a process of this name would be.
+#[derive(Clone, Debug)]
+pub(crate) struct Agent {
+    pub(crate) name: Name,
+    pub(crate) role: Role,
+    pub(crate) program: Program,
+    pub(crate) instance: InstanceKind,
+    pub(crate) limits: Limits,
+    pub(crate) wall: Option<Duration>,
+    pub(crate) budget: Vec<(Meter, u64)>,
+    pub(crate) labels: Labels,
+    pub(crate) clearance: Option<Labels>,
+    pub(crate) capabilities: Capabilities,
+    /// The body of its `start` envelope, JSON.
+    pub(crate) args: Bytes,
+    pub(crate) depends_on: Vec<Name>,
+}
+
+impl Agent {
+    pub(crate) fn program_kind(&self) -> ProgramKind {
+        match self.program {
+            Program::Wasm { .. } => ProgramKind::Wasm,
+            Program::Native { .. } => ProgramKind::Native,
+        }
+    }
+
+    fn native(name: &Name) -> Agent {
+        Agent {
+            name: name.clone(),
+            role: Role::Worker,
+            program: Program::Native { name: name.clone() },
+            instance: InstanceKind::Kept,
+            limits: Limits::default(),
+            wall: None,
+            budget: Vec::new(),
+            labels: Labels::NONE,
+            clearance: None,
+            capabilities: Capabilities::default(),
+            args: Bytes::from_static(b"null"),
+            depends_on: Vec::new(),
+        }
+    }
+}
+
+/// All agents, by application and name; without an application: the host's own.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    agents: BTreeMap<(Option<Name>, Name), Arc<Agent>>,
+}
+
+impl Catalog {
+    /// The handlers that the host registered, spawnable by whoever may `spawn /agent/NAME`.
+    pub(crate) fn of_natives(names: &[Name]) -> Catalog {
+        let agents = names.iter().map(|name| ((None, name.clone()), Arc::new(Agent::native(name)))).collect();
+        Catalog { agents }
+    }
+
+    /// The agent that `name` means for a process of `app`.
+    pub(crate) fn get(&self, app: Option<&Name>, name: &Name) -> Option<Arc<Agent>> {
+        let own = app.and_then(|app| self.agents.get(&(Some(app.clone()), name.clone())));
+        own.or_else(|| self.agents.get(&(None, name.clone()))).cloned()
+    }
+
+    pub(crate) fn add(&mut self, app: &Name, agent: Agent) {
+        self.agents.insert((Some(app.clone()), agent.name.clone()), Arc::new(agent));
+    }
+
+    /// Forgets the agents of an application.
+    pub(crate) fn forget(&mut self, app: &Name) {
+        self.agents.retain(|(of, _), _| of.as_ref() != Some(app));
+    }
+}

@@ -1,0 +1,286 @@
+//! The one committer: encodes, hashes and signs outside the state's lock, and writes one batch after
+//! the other, so that the log is flushed in order and many events share one flush.
+
+use super::driver::Inner;
+use super::effects::Perform;
+use super::event::Event;
+use super::input::Input;
+use crate::chain::{Checkpoint, Header, Log, VerifierKey};
+use crate::id::CallId;
+use crate::platform::{Batch, Key, KeyPurpose, Keys, Platform, Storage};
+use crate::refusal::Refusal;
+use crate::time::Instant;
+use bytes::Bytes;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use futures::task::AtomicWaker;
+use rustc_hash::FxHashMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+/// How long an event may wait for its batch where nobody waits for it.
+const FLUSH_DELAY: Duration = Duration::from_millis(50);
+/// Above this many unwritten events replies wait for the flush, which slows whoever makes them.
+const HEAVY: usize = 200_000;
+/// Above this many unwritten events the batch is not waited for.
+const LARGE: usize = 20_000;
+/// How often, at most, a batch is signed that nobody asked a checkpoint for.
+const SIGN_EVERY: Duration = Duration::from_secs(1);
+
+/// A wake-up that is not lost when it comes early.
+#[derive(Debug, Default)]
+pub(super) struct Signal {
+    set: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Signal {
+    pub(super) fn wake(&self) {
+        self.set.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Waits until it was woken since the last wait.
+    pub(super) async fn wait(&self) {
+        poll_fn(|cx| {
+            self.waker.register(cx.waker());
+            if self.set.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// What waits for a flush.
+#[derive(Debug)]
+pub(super) enum After {
+    /// A reply that leaves the kernel.
+    Reply(CallId, Result<Bytes, Refusal>),
+    /// An outward act.
+    Perform(Perform),
+    /// Someone who wants the signed checkpoint.
+    Checkpoint(oneshot::Sender<Result<(Checkpoint, String), String>>),
+    /// Someone who wants to know that it is written.
+    Written(oneshot::Sender<Result<(), String>>),
+}
+
+/// What the next batch will hold.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    records: Vec<Event>,
+    rows: Vec<(Key, Option<Bytes>)>,
+    unwritten: FxHashMap<Key, Option<Bytes>>,
+    writing: FxHashMap<Key, Option<Bytes>>,
+    after: Vec<After>,
+}
+
+impl Pending {
+    pub(super) fn add(
+        &mut self,
+        records: impl Iterator<Item = Event>,
+        rows: impl Iterator<Item = (Key, Option<Bytes>)>,
+    ) {
+        self.records.extend(records);
+        for (key, value) in rows {
+            self.unwritten.insert(key.clone(), value.clone());
+            self.rows.push((key, value));
+        }
+    }
+
+    pub(super) fn after(&mut self, after: After) {
+        self.after.push(after);
+    }
+
+    /// A row that storage does not have yet.
+    pub(super) fn find(&self, key: &Key) -> Option<Option<Bytes>> {
+        self.unwritten.get(key).or_else(|| self.writing.get(key)).cloned()
+    }
+
+    pub(super) fn wants_commit(&self) -> bool {
+        !self.records.is_empty() || !self.rows.is_empty() || !self.after.is_empty()
+    }
+
+    pub(super) fn is_heavy(&self) -> bool {
+        self.records.len() > HEAVY
+    }
+
+    fn is_urgent(&self) -> bool {
+        !self.after.is_empty() || self.records.len() > LARGE
+    }
+
+    /// Takes what there is; until [`Pending::written`] it can still be found.
+    pub(super) fn start(&mut self) -> (Vec<Event>, Vec<(Key, Option<Bytes>)>, Vec<After>) {
+        self.writing = std::mem::take(&mut self.unwritten);
+        (std::mem::take(&mut self.records), std::mem::take(&mut self.rows), std::mem::take(&mut self.after))
+    }
+
+    fn written(&mut self) {
+        self.writing = FxHashMap::default();
+    }
+}
+
+/// Runs until the kernel is closed. `log` is the verified log.
+pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKey) {
+    let mut signed_at: Option<Instant> = None;
+    loop {
+        let Some(inner) = inner.upgrade() else { return };
+        let (urgent, wanted, closed) = {
+            let core = inner.lock();
+            (core.pending.is_urgent(), core.pending.wants_commit(), core.closed)
+        };
+        if closed && !urgent {
+            return;
+        }
+        if !wanted {
+            inner.commit_signal.wait().await;
+            continue;
+        }
+        if !urgent {
+            let until = inner.platform.now().after(FLUSH_DELAY);
+            gather(&inner, until).await;
+        }
+        if let Err(reason) = commit(&inner, &mut log, &key, &mut signed_at).await {
+            inner.submit(Input::NotDurable { reason: reason.clone() });
+            fail(&inner, &reason).await;
+            return;
+        }
+    }
+}
+
+/// Waits for more to share the batch, until `until` or until someone waits for it.
+async fn gather<P: Platform>(inner: &Inner<P>, until: Instant) {
+    let mut sleep = pin!(inner.platform.sleep_until(until));
+    loop {
+        let woken = pin!(inner.commit_signal.wait());
+        match select(sleep.as_mut(), woken).await {
+            Either::Left(_) => return,
+            Either::Right(_) => {
+                let core = inner.lock();
+                if core.pending.is_urgent() || core.closed {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn commit<P: Platform>(
+    inner: &Inner<P>,
+    log: &mut Log,
+    key: &VerifierKey,
+    signed_at: &mut Option<Instant>,
+) -> Result<(), String> {
+    let (records, mut rows, after) = inner.take_pending();
+    let mut content = Vec::with_capacity(512);
+    for event in &records {
+        content.clear();
+        event.content.encode(&mut content);
+        let header = Header { wall: event.wall, action: event.action, kind: event.content.kind() };
+        if let Err(error) = log.append(header, &content) {
+            return give_up(inner, after, error.to_string());
+        }
+    }
+    let asked = after.iter().any(|a| matches!(a, After::Checkpoint(_)));
+    let now = inner.platform.now();
+    let due = signed_at.is_none_or(|at| now.since(at) >= SIGN_EVERY);
+    if asked || due {
+        if let Err(error) = sign(inner, log, key).await {
+            return give_up(inner, after, error);
+        }
+        *signed_at = Some(now);
+    }
+    rows.extend(log.seal());
+    if let Err(error) = inner.storage.commit(Batch { changes: rows }).await {
+        return give_up(inner, after, said(&error));
+    }
+    inner.lock().pending.written();
+    let mut rest = Vec::with_capacity(after.len());
+    for item in after {
+        match item {
+            After::Checkpoint(sender) => {
+                let signed = log.signed().unwrap_or_default().to_owned();
+                let _ = sender.send(Ok((log.checkpoint(), signed)));
+            }
+            After::Written(sender) => {
+                let _ = sender.send(Ok(()));
+            }
+            other => rest.push(other),
+        }
+    }
+    inner.release(rest, None);
+    Ok(())
+}
+
+async fn sign<P: Platform>(inner: &Inner<P>, log: &mut Log, key: &VerifierKey) -> Result<(), String> {
+    let checkpoint = log.checkpoint();
+    let signature = inner
+        .keys
+        .sign(KeyPurpose::Log, checkpoint.body().as_bytes())
+        .await
+        .map_err(|e| format!("the checkpoint could not be signed: {e}"))?;
+    log.attach(checkpoint.sign(key, signature)).map_err(|e| e.to_string())
+}
+
+/// The batch did not become durable: whoever waits for it is told.
+fn give_up<P: Platform>(inner: &Inner<P>, after: Vec<After>, reason: String) -> Result<(), String> {
+    let mut rest = Vec::with_capacity(after.len());
+    for item in after {
+        match item {
+            After::Checkpoint(sender) => {
+                let _ = sender.send(Err(reason.clone()));
+            }
+            After::Written(sender) => {
+                let _ = sender.send(Err(reason.clone()));
+            }
+            other => rest.push(other),
+        }
+    }
+    inner.release(rest, Some(&reason));
+    Err(reason)
+}
+
+/// After a failed commit nothing is written any more; whoever still asks is told why.
+async fn fail<P: Platform>(inner: &Inner<P>, reason: &str) {
+    loop {
+        let (_, _, after) = inner.take_pending();
+        let _ = give_up(inner, after, reason.to_owned());
+        if inner.lock().closed {
+            return;
+        }
+        inner.commit_signal.wait().await;
+    }
+}
+
+/// An error with its causes, in one line.
+fn said(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+/// Sends a `Tick` whenever a deadline is due, until the kernel is closed.
+pub(super) async fn tick<P: Platform>(inner: Weak<Inner<P>>) {
+    loop {
+        let Some(inner) = inner.upgrade() else { return };
+        if inner.lock().closed {
+            return;
+        }
+        match inner.next_deadline() {
+            None => inner.clock_signal.wait().await,
+            Some(at) => {
+                let sleep = pin!(inner.platform.sleep_until(at));
+                let woken = pin!(inner.clock_signal.wait());
+                if let Either::Left(_) = select(sleep, woken).await {
+                    inner.submit(Input::Tick);
+                }
+            }
+        }
+    }
+}

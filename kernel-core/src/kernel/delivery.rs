@@ -1,0 +1,197 @@
+//! From the mailbox to the guest and back: delivery, handling, and when an application is quiet.
+
+use super::effects::{Effects, Wake};
+use super::event::{Content, DeadLetter};
+use super::open::OpenKind;
+use super::state::{Need, State};
+use crate::id::{ActionId, MessageId, Pid};
+use crate::ipc::{Envelope, EnvelopeKind, selects};
+use crate::path::Resource;
+use crate::platform::{DeviceReply, FaultKind, Handled};
+use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+
+impl State {
+    /// Puts an envelope into a mailbox, or hands it over at once. Never waits.
+    ///
+    /// # Errors
+    /// `not_found`, `denied` for labels above the receiver's ceiling, `full`; each but the first leaves a
+    /// dead letter. Nothing was delivered and nothing was tainted.
+    pub(crate) fn deliver(&mut self, pid: Pid, envelope: Envelope, request: Option<ActionId>, now: Now, fx: &mut Effects) -> Result<(), Refusal> {
+        let Some(process) = self.processes.get_mut(&pid).filter(|p| p.is_alive()) else {
+            return Err(Refusal::new(Code::NotFound, format!("there is no process /proc/{pid}")));
+        };
+        if let Some(ceiling) = &process.clearance
+            && !envelope.labels.is_subset(ceiling)
+        {
+            let reason = format!("{} may not receive what is labelled {}", process.name, envelope.labels.minus(ceiling));
+            return Err(self.dead_letter(&envelope, Code::Denied, reason, now, fx));
+        }
+        let waiting = process.blocked.filter(|_| envelope.kind != EnvelopeKind::Request);
+        if let Some(action) = waiting
+            && let Some(OpenKind::Inbox { correlation }) = self.opened.get(&action).map(|o| &o.kind)
+            && selects(*correlation, &envelope)
+        {
+            let framed = self.receive(pid, &envelope, now);
+            self.close(action, Ok(framed), now, fx);
+            return Ok(());
+        }
+        let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
+        let id = envelope.id;
+        if let Err(full) = process.mailbox.room_for(envelope.body.len()) {
+            let reason = format!("the mailbox of {} is full: {} messages, {} bytes", process.name, full.messages, full.bytes);
+            return Err(self.dead_letter(&envelope, Code::Full, reason, now, fx));
+        }
+        // Room was just found for it.
+        let _ = process.mailbox.push(envelope);
+        if let Some(action) = request {
+            self.requests.insert(id, action);
+        }
+        self.next_message(pid, now, fx);
+        Ok(())
+    }
+
+    /// Hands the next message to a guest that has nothing to do.
+    pub(crate) fn next_message(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        if process.life == Lifecycle::Running
+            && process.program.is_some()
+            && process.handling.is_none()
+            && let Some(envelope) = process.mailbox.pop()
+        {
+            let fresh = process.instance == InstanceKind::PerMessage && envelope.kind != EnvelopeKind::Start;
+            let base = match process.instance {
+                InstanceKind::Kept => &process.labels,
+                InstanceKind::PerMessage => &process.own_labels,
+            };
+            process.labels = base.join(&envelope.labels);
+            process.used.messages += 1;
+            process.seen = now.at;
+            process.handling = Some(Handling {
+                message: envelope.id,
+                request: self.requests.remove(&envelope.id),
+                start: envelope.kind == EnvelopeKind::Start,
+            });
+            let fresh = fresh.then(|| self.start_request(pid));
+            fx.wakes.push(Wake::Deliver { pid, envelope, fresh });
+        }
+        self.count_busy(pid);
+    }
+
+    /// A guest returned from `handle`, or did not survive it.
+    pub(crate) fn handled(&mut self, pid: Pid, message: MessageId, handled: &Handled, now: Now, fx: &mut Effects) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        process.used.cpu += handled.usage.cpu;
+        process.used.memory = process.used.memory.max(handled.usage.memory);
+        let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
+        let labels = process.labels.clone();
+        if process.instance == InstanceKind::PerMessage {
+            process.labels = process.own_labels.clone();
+        }
+        let stopping = process.life == Lifecycle::Stopping;
+        let mut end = stopping.then_some(ExitReason::Normal);
+        match (&handled.result, handling.request) {
+            (Ok(result), Some(action)) => self.answer_call(action, pid, &labels, result.clone(), now, fx),
+            (Ok(Ok(_)), None) => {}
+            (Ok(Err(text)), None) => end = Some(ExitReason::Error(clip(text))),
+            (Err(fault), request) => {
+                if let Some(action) = request {
+                    let text = format!("it ended while handling the request: {}", fault.reason);
+                    self.answer_call(action, pid, &labels, Err(text), now, fx);
+                }
+                end = Some(match fault.kind {
+                    FaultKind::Cpu | FaultKind::Memory => ExitReason::Limit(fault.reason.clone()),
+                    FaultKind::Start => ExitReason::NotStarted(fault.reason.clone()),
+                    FaultKind::Trap => ExitReason::Trap(fault.reason.clone()),
+                });
+            }
+        }
+        match end {
+            Some(reason) => {
+                self.exit(pid, reason, now, fx);
+            }
+            None => self.next_message(pid, now, fx),
+        }
+        self.weigh(pid, now, fx);
+    }
+
+    /// A device answered, or failed.
+    pub(crate) fn done(&mut self, action: ActionId, result: &Result<DeviceReply, (Code, String)>, now: Now, fx: &mut Effects) -> Result<(), Need> {
+        let Some(open) = self.opened.get(&action) else {
+            self.disown(action, fx);
+            return Ok(());
+        };
+        let pid = open.pid;
+        let connecting = match open.kind {
+            OpenKind::Connecting { stream } => Some(stream),
+            _ => None,
+        };
+        let (resource, reads) = (open.resource.clone(), open.verb == crate::path::Verb::Read);
+        let mut note = String::new();
+        let result = match result {
+            Err((code, reason)) => Err(Refusal::new(*code, reason.clone())),
+            Ok(reply) => {
+                if let DeviceReply::Done { address: Some(address) } = reply {
+                    note = address.clone();
+                }
+                match (connecting, &resource) {
+                    (Some(stream), _) => Ok(self.connected(pid, stream)),
+                    (None, Resource::Fs(path)) if reads => {
+                        let labels = self.file_labels(path);
+                        self.taint(pid, &labels).map(|()| super::verb::device_reply(reply))
+                    }
+                    _ => Ok(super::verb::device_reply(reply)),
+                }
+            }
+        };
+        self.close_noting(action, result, note, now, fx);
+        Ok(())
+    }
+
+    /// A device answered an act that nobody waits for any more: a connection that was opened is closed.
+    fn disown(&mut self, action: ActionId, fx: &mut Effects) {
+        if let Some(stream) = self.abandoned.remove(&action) {
+            self.close_stream(stream, fx);
+        }
+    }
+
+    /// A message that could not be delivered: counted and recorded.
+    fn dead_letter(&mut self, envelope: &Envelope, code: Code, reason: String, now: Now, fx: &mut Effects) -> Refusal {
+        self.tally.dead_letters += 1;
+        let letter = DeadLetter {
+            sender: envelope.sender.to_string(),
+            target: envelope.target.to_string(),
+            reason: reason.clone(),
+            bytes: envelope.body.len() as u64,
+        };
+        self.record(ActionId(0), Content::DeadLetter(letter), now, fx);
+        Refusal::new(code, reason)
+    }
+
+    /// Brings the count of busy processes of its application up to date.
+    pub(crate) fn count_busy(&mut self, pid: Pid) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let busy = process.is_busy();
+        let before = std::mem::replace(&mut process.busy, busy);
+        if before != busy
+            && let Some(app) = process.app.as_ref().and_then(|name| self.apps.get_mut(name))
+        {
+            app.busy = app.busy.saturating_add_signed(if busy { 1 } else { -1 });
+        }
+    }
+
+    /// The same, and ends the application if that was the last of its work.
+    pub(crate) fn weigh(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
+        self.count_busy(pid);
+        let app = self.processes.get(&pid).and_then(|p| p.app.clone());
+        if let Some(app) = app {
+            self.end_if_quiet(&app, now, fx);
+        }
+    }
+}
+
+/// A guest's own text, cut to what the log keeps of it.
+fn clip(text: &str) -> String {
+    text.chars().take(1_000).collect()
+}

@@ -1,0 +1,614 @@
+//! The driver: takes inputs to `step` one at a time and does what comes out of it.
+//!
+//! One lock guards state and everything that step's effects touch; it is never held across an await.
+//! Hosts' work (devices, instances, guests) runs in spawned futures that end in another input. Handlers
+//! of the trusted base are polled once on the spot, because most return at once.
+
+use super::committer::{After, Pending, Signal};
+use super::effects::{Effects, Perform, Performance, Reply, Wake};
+use super::gate;
+use super::input::Input;
+use super::inspect::Summary;
+use super::rows;
+use super::start::{Journal, Parts};
+use super::state::{Need, State};
+use super::{Told, event::Event};
+use crate::chain::Checkpoint;
+use crate::id::{ActionId, CallId, Pid};
+use crate::ipc::Envelope;
+use crate::platform::{
+    ActReply, BoxFuture, DeviceError, Devices, Fault, FaultKind, Guest, Handled, Key, Platform, Sandbox,
+    StartRequest, Storage, Usage,
+};
+use crate::refusal::{Code, Refusal};
+use crate::time::Instant;
+use bytes::Bytes;
+use futures::channel::{mpsc, oneshot};
+use futures::future::{AbortHandle, Abortable};
+use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+/// How many activations one submitter runs for others before it hands them to a task of their own.
+const DRAIN: usize = 256;
+/// How often step may ask for rows for one input.
+const ROUNDS: u8 = 4;
+/// Pieces in which components are stored.
+const BLOB_PIECE: usize = 512 << 10;
+
+type Outcome = Result<Bytes, Refusal>;
+type GuestOf<P> = <<P as Platform>::Sandbox as Sandbox>::Guest;
+
+/// A kernel on its host.
+pub(crate) struct Inner<P: Platform> {
+    pub(super) me: Weak<Inner<P>>,
+    pub(super) platform: P,
+    pub(super) storage: P::Storage,
+    pub(super) sandbox: P::Sandbox,
+    pub(super) devices: P::Devices,
+    pub(super) keys: P::Keys,
+    pub(super) commit_signal: Signal,
+    pub(super) clock_signal: Signal,
+    core: Mutex<Core<P>>,
+}
+
+/// Everything behind the lock.
+pub(super) struct Core<P: Platform> {
+    pub(super) state: State,
+    pub(super) pending: Pending,
+    pub(super) journal: Option<Journal>,
+    pub(super) closed: bool,
+    fx: Effects,
+    next_call: u64,
+    waiters: FxHashMap<CallId, oneshot::Sender<Outcome>>,
+    parked: Vec<Parked>,
+    guests: FxHashMap<Pid, Slot<GuestOf<P>>>,
+    ready: VecDeque<Activation>,
+    draining: bool,
+    armed: Option<Instant>,
+    observers: Vec<mpsc::Sender<Told>>,
+}
+
+/// An input that waits for rows.
+struct Parked {
+    input: Input,
+    rounds: u8,
+}
+
+/// A guest's place: the guest while it has nothing to do, the way to stop it while it has.
+struct Slot<G> {
+    guest: Option<G>,
+    abort: Option<AbortHandle>,
+}
+
+/// One envelope on its way into a guest.
+struct Activation {
+    pid: Pid,
+    envelope: Envelope,
+    fresh: Option<StartRequest>,
+}
+
+/// What is left to do once the lock is released.
+struct Todo<G> {
+    performs: Vec<Perform>,
+    loads: Vec<Need>,
+    activations: Vec<Activation>,
+    dropped: Vec<G>,
+    own: Option<Outcome>,
+    drain: bool,
+    commit: bool,
+    rearm: bool,
+}
+
+impl<G> Default for Todo<G> {
+    fn default() -> Self {
+        Todo {
+            performs: Vec::new(),
+            loads: Vec::new(),
+            activations: Vec::new(),
+            dropped: Vec::new(),
+            own: None,
+            drain: false,
+            commit: false,
+            rearm: false,
+        }
+    }
+}
+
+impl<P: Platform> Core<P> {
+    pub(super) fn new(state: State, journal: Option<Journal>, observers: Vec<mpsc::Sender<Told>>) -> Core<P> {
+        Core {
+            state,
+            pending: Pending::default(),
+            journal,
+            closed: false,
+            fx: Effects::default(),
+            next_call: 0,
+            waiters: FxHashMap::default(),
+            parked: Vec::new(),
+            guests: FxHashMap::default(),
+            ready: VecDeque::new(),
+            draining: false,
+            armed: None,
+            observers,
+        }
+    }
+
+    fn call(&mut self) -> CallId {
+        self.next_call += 1;
+        CallId(self.next_call)
+    }
+
+    /// Takes one input to step and sorts what comes out of it. `own` is the call whose reply the
+    /// submitter takes back directly.
+    fn take(&mut self, platform: &P, input: Input, rounds: u8, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
+        let now = platform.stamp();
+        match self.state.step(&input, now, &mut self.fx) {
+            Ok(()) => {
+                if let Some(journal) = &mut self.journal {
+                    journal.push((now, input));
+                }
+                self.sort(own, todo);
+            }
+            Err(need) if rounds < ROUNDS => {
+                todo.loads.push(need);
+                self.parked.push(Parked { input, rounds: rounds + 1 });
+            }
+            Err(_) => {
+                if let Input::Act { call, .. } = input {
+                    let refusal = Refusal::new(Code::Failed, "the act needs more rows than an act may need");
+                    self.resolve(call, Err(refusal), own, todo);
+                }
+            }
+        }
+    }
+
+    fn sort(&mut self, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
+        let mut fx = std::mem::take(&mut self.fx);
+        self.pending.add(fx.records.drain(..), fx.rows.drain(..));
+        for reply in fx.replies.drain(..) {
+            let Reply { call, result, durable } = reply;
+            if durable || self.pending.is_heavy() {
+                self.pending.after(After::Reply(call, result));
+            } else {
+                self.resolve(call, result, own, todo);
+            }
+        }
+        for perform in fx.acts.drain(..) {
+            if perform.durable {
+                self.pending.after(After::Perform(perform));
+            } else {
+                todo.performs.push(perform);
+            }
+        }
+        for wake in fx.wakes.drain(..) {
+            self.wake(wake, todo);
+        }
+        self.fx = fx;
+        todo.commit |= self.pending.wants_commit();
+        let next = self.state.next_deadline();
+        if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
+            self.armed = next;
+            todo.rearm = true;
+        }
+    }
+
+    fn wake(&mut self, wake: Wake, todo: &mut Todo<GuestOf<P>>) {
+        match wake {
+            Wake::Deliver { pid, envelope, fresh } => {
+                let activation = Activation { pid, envelope, fresh };
+                let inline = self.guests.get(&pid).and_then(|s| s.guest.as_ref()).is_some_and(Guest::inline);
+                if inline && activation.fresh.is_none() {
+                    self.ready.push_back(activation);
+                    if !self.draining {
+                        self.draining = true;
+                        todo.drain = true;
+                    }
+                } else {
+                    todo.activations.push(activation);
+                }
+            }
+            Wake::Drop { pid } => {
+                if let Some(slot) = self.guests.remove(&pid) {
+                    if let Some(abort) = slot.abort {
+                        abort.abort();
+                    }
+                    todo.dropped.extend(slot.guest);
+                }
+            }
+            Wake::Ask(ask) => self.tell(Told::Ask(ask)),
+            Wake::Notice(notice) => self.tell(Told::Notice(notice)),
+        }
+    }
+
+    pub(super) fn tell(&mut self, told: Told) {
+        self.observers.retain_mut(|observer| match observer.try_send(told.clone()) {
+            Ok(()) => true,
+            Err(error) => error.is_full(),
+        });
+    }
+
+    fn resolve(&mut self, call: CallId, result: Outcome, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
+        if own == Some(call) {
+            todo.own = Some(result);
+        } else if let Some(waiter) = self.waiters.remove(&call) {
+            // Whoever gave up waiting has dropped its end.
+            let _ = waiter.send(result);
+        }
+    }
+
+    /// Takes the guest of `pid` out of its place and leaves the way to stop it.
+    fn borrow(&mut self, pid: Pid) -> Option<(GuestOf<P>, futures::future::AbortRegistration)> {
+        let slot = self.guests.get_mut(&pid)?;
+        let guest = slot.guest.take()?;
+        let (abort, registration) = AbortHandle::new_pair();
+        slot.abort = Some(abort);
+        Some((guest, registration))
+    }
+
+    /// Puts a guest back, unless its process is gone.
+    fn give_back(&mut self, pid: Pid, guest: GuestOf<P>) -> Option<GuestOf<P>> {
+        match self.guests.get_mut(&pid) {
+            Some(slot) => {
+                slot.guest = Some(guest);
+                slot.abort = None;
+                None
+            }
+            None => Some(guest),
+        }
+    }
+}
+
+impl<P: Platform> Inner<P> {
+    pub(super) fn new(me: Weak<Inner<P>>, parts: Parts<P>, core: Core<P>) -> Inner<P> {
+        let Parts { platform, storage, sandbox, devices, keys } = parts;
+        Inner {
+            me,
+            platform,
+            storage,
+            sandbox,
+            devices,
+            keys,
+            commit_signal: Signal::default(),
+            clock_signal: Signal::default(),
+            core: Mutex::new(core),
+        }
+    }
+
+    /// The lock. A panic while it was held left the state as the last whole step made it, except for a
+    /// panic inside step itself, which is a bug that fail-stop is no worse for.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core<P>> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an input to step; nobody waits for a reply.
+    pub(super) fn submit(&self, input: Input) {
+        let mut todo = Todo::default();
+        self.lock().take(&self.platform, input, 0, None, &mut todo);
+        self.finish(todo);
+    }
+
+    /// Takes an input that carries a reply slot.
+    pub(super) fn ask(&self, input: impl FnOnce(CallId) -> Input) -> ActReply {
+        let mut todo = Todo::default();
+        let waiting = {
+            let mut core = self.lock();
+            if core.closed {
+                return ActReply::ready(Err(Refusal::new(Code::Cancelled, "the kernel has stopped")));
+            }
+            let call = core.call();
+            core.take(&self.platform, input(call), 0, Some(call), &mut todo);
+            todo.own.is_none().then(|| {
+                let (sender, receiver) = oneshot::channel();
+                core.waiters.insert(call, sender);
+                receiver
+            })
+        };
+        let own = todo.own.take();
+        self.finish(todo);
+        match (waiting, own) {
+            (Some(receiver), _) => ActReply::Wait(receiver),
+            (None, own) => ActReply::Ready(own),
+        }
+    }
+
+    /// Does what a step left to do.
+    fn finish(&self, todo: Todo<GuestOf<P>>) {
+        drop(todo.dropped);
+        if todo.commit {
+            self.commit_signal.wake();
+        }
+        if todo.rearm {
+            self.clock_signal.wake();
+        }
+        for need in todo.loads {
+            self.spawn("load", move |inner| async move { inner.load(need).await });
+        }
+        for perform in todo.performs {
+            self.perform(perform);
+        }
+        for activation in todo.activations {
+            self.spawn("guest", move |inner| async move { inner.activate(activation).await });
+        }
+        if todo.drain {
+            self.drain();
+        }
+    }
+
+    fn spawn<F, W>(&self, name: &'static str, work: W)
+    where
+        F: Future<Output = ()> + crate::platform::MaybeSend + 'static,
+        W: FnOnce(Arc<Inner<P>>) -> F,
+    {
+        if let Some(inner) = self.me.upgrade() {
+            self.platform.spawn(name, work(inner));
+        }
+    }
+
+    /// Runs handlers of the trusted base until none is ready. Only one submitter at a time is here.
+    fn drain(&self) {
+        for _ in 0..DRAIN {
+            let next = {
+                let mut core = self.lock();
+                let next = core.ready.pop_front();
+                core.draining = next.is_some();
+                next
+            };
+            let Some(activation) = next else { return };
+            let Some(inner) = self.me.upgrade() else { return };
+            let mut future: BoxFuture<'static, ()> = Box::pin(async move { inner.activate(activation).await });
+            let first = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Pending = first {
+                // The executor polls it again with a waker of its own.
+                self.platform.spawn("handler", future);
+            }
+        }
+        self.spawn("drain", |inner| async move { inner.drain() });
+    }
+
+    /// Hands one envelope to a guest and its answer back to step.
+    async fn activate(&self, activation: Activation) {
+        let Activation { pid, envelope, fresh } = activation;
+        let message = envelope.id;
+        if let Some(request) = fresh {
+            if let Err(fault) = self.instantiate(request).await {
+                let handled = Handled { result: Err(fault), usage: Usage::default() };
+                self.submit(Input::Handled { pid, message, handled });
+                return;
+            }
+        }
+        let Some((mut guest, registration)) = self.lock().borrow(pid) else { return };
+        let Ok(handled) = Abortable::new(guest.handle(envelope), registration).await else { return };
+        let mut todo = Todo::default();
+        let gone = {
+            let mut core = self.lock();
+            let gone = if handled.result.is_err() { Some(guest) } else { core.give_back(pid, guest) };
+            core.take(&self.platform, Input::Handled { pid, message, handled }, 0, None, &mut todo);
+            gone
+        };
+        drop(gone);
+        self.finish(todo);
+    }
+
+    /// Makes an instance and puts it into its place.
+    async fn instantiate(&self, request: StartRequest) -> Result<(), Fault> {
+        let Some(inner) = self.me.upgrade() else { return Err(stopped()) };
+        let port = gate::port(&inner, request.pid);
+        let pid = request.pid;
+        let component = match request.program {
+            crate::platform::Program::Wasm { hash } => Some(hash),
+            crate::platform::Program::Native { .. } => None,
+        };
+        let load = move || -> BoxFuture<'static, _> { Box::pin(async move { inner.component(component).await }) };
+        let guest = self.sandbox.start(request, load, port).await?;
+        let old = self.lock().guests.insert(pid, Slot { guest: Some(guest), abort: None });
+        drop(old);
+        Ok(())
+    }
+
+    /// Performs one act outside.
+    pub(super) fn perform(&self, perform: Perform) {
+        let Perform { action, what, .. } = perform;
+        match what {
+            Performance::Start(request) => self.spawn("start", move |inner| async move {
+                let result = inner.instantiate(request).await;
+                inner.submit(Input::Started { action, result });
+            }),
+            Performance::Device(request) => self.spawn("device", move |inner| async move {
+                let result = inner.devices.perform(request).await.map_err(device_refusal);
+                if action != ActionId(0) {
+                    inner.submit(Input::Done { action, result });
+                }
+            }),
+        }
+    }
+
+    /// Loads the rows of a `Need`, then steps what waits for them, in order.
+    async fn load(&self, need: Need) {
+        let mut loaded: Vec<(Key, Option<Bytes>)> = Vec::new();
+        let mut failed = None;
+        for key in need.keys {
+            let unwritten = self.lock().pending.find(&key);
+            let value = match unwritten {
+                Some(value) => Ok(value),
+                None => self.storage.get(&key).await,
+            };
+            match value {
+                Ok(value) => loaded.push((key, value)),
+                Err(error) => failed = Some(error.to_string()),
+            }
+        }
+        let mut todo = Todo::default();
+        {
+            let mut core = self.lock();
+            for (key, value) in loaded {
+                // What was written meanwhile is newer than what was read.
+                let newer = core.pending.find(&key);
+                core.state.load(key, newer.unwrap_or(value));
+            }
+            for Parked { input, rounds } in std::mem::take(&mut core.parked) {
+                match (&failed, input) {
+                    (Some(reason), Input::Act { call, .. }) => {
+                        let refusal = Refusal::new(Code::Failed, format!("a row could not be read: {reason}"));
+                        core.resolve(call, Err(refusal), None, &mut todo);
+                    }
+                    (_, input) => core.take(&self.platform, input, rounds, None, &mut todo),
+                }
+            }
+        }
+        self.finish(todo);
+    }
+
+    /// The committer has made a batch durable, or has failed to.
+    pub(super) fn release(&self, after: Vec<After>, failure: Option<&str>) {
+        let mut todo = Todo::default();
+        let mut core = self.lock();
+        for item in after {
+            match (item, failure) {
+                (After::Reply(call, result), None) => core.resolve(call, result, None, &mut todo),
+                (After::Reply(call, _), Some(reason)) => {
+                    let refusal = Refusal::new(Code::NotDurable, format!("the log could not be written: {reason}"));
+                    core.resolve(call, Err(refusal), None, &mut todo);
+                }
+                (After::Perform(perform), None) => todo.performs.push(perform),
+                // Never performed; step has closed the act already.
+                (After::Perform(_), Some(_)) => {}
+                // Answered by the committer itself.
+                (After::Checkpoint(_) | After::Written(_), _) => {}
+            }
+        }
+        drop(core);
+        self.finish(todo);
+    }
+
+    /// The last input before a batch is written, and the batch.
+    pub(super) fn take_pending(&self) -> (Vec<Event>, Vec<(Key, Option<Bytes>)>, Vec<After>) {
+        let mut todo = Todo::default();
+        let taken = {
+            let mut core = self.lock();
+            core.take(&self.platform, Input::Flush, 0, None, &mut todo);
+            // It is being taken: there is nothing left to wake the committer for.
+            todo.commit = false;
+            core.pending.start()
+        };
+        self.finish(todo);
+        taken
+    }
+
+    /// Deadlines that are due.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let mut core = self.lock();
+        core.armed = core.state.next_deadline();
+        core.armed
+    }
+
+    pub(super) fn observe(&self, room: usize) -> mpsc::Receiver<Told> {
+        let (sender, receiver) = mpsc::channel(room);
+        self.lock().observers.push(sender);
+        receiver
+    }
+
+    pub(super) async fn checkpoint(&self) -> Result<(Checkpoint, String), Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().pending.after(After::Checkpoint(sender));
+        self.commit_signal.wake();
+        let failed = || Refusal::new(Code::NotDurable, "the kernel has stopped");
+        receiver.await.map_err(|_| failed())?.map_err(|reason| Refusal::new(Code::NotDurable, reason))
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        self.lock().state.summary()
+    }
+
+    /// Nothing is accepted any more; the driver's own tasks end.
+    pub(super) fn close(&self) {
+        let guests = {
+            let mut core = self.lock();
+            core.closed = true;
+            core.observers.clear();
+            core.waiters.clear();
+            std::mem::take(&mut core.guests)
+        };
+        for slot in guests.into_values() {
+            if let Some(abort) = slot.abort {
+                abort.abort();
+            }
+        }
+        self.commit_signal.wake();
+        self.clock_signal.wake();
+    }
+
+    pub(super) async fn keep_component(&self, bytes: Bytes) -> Result<[u8; 32], Refusal> {
+        let hash: [u8; 32] = Sha256::digest(&bytes).into();
+        let known = self.storage.get(&blob_key(&hash, 0)).await;
+        if matches!(known, Ok(Some(_))) {
+            return Ok(hash);
+        }
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut core = self.lock();
+            let count = bytes.len().div_ceil(BLOB_PIECE).max(1);
+            // The first piece is written in the same batch as the others, so it is there only with them.
+            for n in 0..count {
+                let piece = bytes.slice(n * BLOB_PIECE..bytes.len().min((n + 1) * BLOB_PIECE));
+                core.pending.add(std::iter::empty(), [(blob_key(&hash, n as u32), Some(piece))].into_iter());
+            }
+            core.pending.after(After::Written(sender));
+        }
+        self.commit_signal.wake();
+        match receiver.await {
+            Ok(Ok(())) => Ok(hash),
+            Ok(Err(reason)) => Err(Refusal::new(Code::NotDurable, reason)),
+            Err(_) => Err(Refusal::new(Code::NotDurable, "the kernel has stopped")),
+        }
+    }
+
+    /// The bytes of a stored component, checked against their hash.
+    async fn component(&self, hash: Option<[u8; 32]>) -> Result<Bytes, crate::platform::HostError> {
+        let hash = hash.ok_or("a native program has no component")?;
+        let mut bytes = Vec::new();
+        let (mut from, to) = (blob_key(&hash, 0), blob_key(&hash, u32::MAX));
+        loop {
+            let page = self.storage.scan(&from, &to, 64).await?;
+            bytes.extend(page.rows.iter().flat_map(|(_, piece)| piece.iter().copied()));
+            match page.next {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        let found: [u8; 32] = Sha256::digest(&bytes).into();
+        if found != hash {
+            return Err("the stored component is missing or was changed; install the application again".into());
+        }
+        Ok(bytes.into())
+    }
+}
+
+fn blob_key(hash: &[u8; 32], piece: u32) -> Key {
+    let mut rest = [0u8; 36];
+    rest[..32].copy_from_slice(hash);
+    rest[32..].copy_from_slice(&piece.to_be_bytes());
+    rows::key(rows::TABLE_BLOB, &rest)
+}
+
+fn stopped() -> Fault {
+    Fault { kind: FaultKind::Start, reason: "the kernel has stopped".to_owned() }
+}
+
+/// A device's error as the code and the sentence of a refusal.
+fn device_refusal(error: DeviceError) -> (Code, String) {
+    let code = match &error {
+        DeviceError::NotFound(_) => Code::NotFound,
+        DeviceError::Unfit(_) => Code::Invalid,
+        DeviceError::Forbidden(_) => Code::Denied,
+        DeviceError::Conflict(_) => Code::Conflict,
+        DeviceError::Full(_) => Code::Full,
+        DeviceError::Unsupported(_) => Code::Unsupported,
+        DeviceError::Io { .. } => Code::Failed,
+    };
+    (code, error.to_string())
+}
+

@@ -1,0 +1,152 @@
+//! How a process ends: its subtree first, then everything that was its own.
+
+use super::effects::{Effects, Notice, Perform, Performance, Wake};
+use super::event::{Content, Exited};
+use super::state::State;
+use crate::id::{ActionId, MessageId, Pid, StreamId};
+use crate::ipc::{Envelope, EnvelopeKind, body};
+use crate::label::Labels;
+use crate::path::Resource;
+use crate::platform::DeviceRequest;
+use crate::process::{Ended, ExitReason, Lifecycle};
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use std::time::Duration;
+
+impl State {
+    /// Ends `pid` and its whole subtree; returns who is gone, children first.
+    pub(crate) fn exit(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) -> Vec<Pid> {
+        let mut dead = Vec::new();
+        self.end_tree(pid, reason, now, fx, &mut dead);
+        dead
+    }
+
+    fn end_tree(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects, dead: &mut Vec<Pid>) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        if process.life == Lifecycle::Exited {
+            return;
+        }
+        process.life = Lifecycle::Exited;
+        let below = match &reason {
+            ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
+            _ => ExitReason::Shutdown,
+        };
+        for child in std::mem::take(&mut process.children).into_iter().rev() {
+            self.end_tree(child, below.clone(), now, fx, dead);
+        }
+        self.end_one(pid, reason, now, fx);
+        dead.push(pid);
+    }
+
+    fn end_one(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) {
+        self.count_busy(pid);
+        let Some(mut process) = self.processes.remove(&pid) else { return };
+        self.names.remove(&(process.app.clone(), process.name.clone()));
+        if process.program.is_some() {
+            fx.wakes.push(Wake::Drop { pid });
+        }
+        self.close_routes(&mut process, now, fx);
+        self.topics.forget(pid);
+        for name in &process.rare.services {
+            self.services.remove(name);
+        }
+        for timer in process.rare.timers.values() {
+            self.undue(timer.deadline);
+        }
+        for stream in &process.rare.streams {
+            self.streams.remove(stream);
+            self.close_stream(*stream, fx);
+        }
+        let lost = process.mailbox.len() as u64;
+        let mut callers: Vec<ActionId> =
+            process.mailbox.drain().filter_map(|e| self.requests.remove(&e.id)).collect();
+        callers.extend(process.handling.as_ref().and_then(|h| h.request));
+        let gone = Refusal::new(Code::Failed, format!("{} ended ({}) before it replied", process.name, reason.word()));
+        for action in callers {
+            self.close(action, Err(gone.clone()), now, fx);
+        }
+        self.cancel_acts(std::mem::take(&mut process.rare.acts), now, fx);
+        if let Some(parent) = self.processes.get_mut(&process.parent) {
+            parent.children.remove(&pid);
+        }
+        for call in std::mem::take(&mut process.rare.withheld) {
+            let refusal = Refusal::new(Code::Cancelled, "the process ended");
+            self.reply(pid, Some(call), Err(refusal), now, fx);
+        }
+        // Levels that were held are given back with it; children were closed before.
+        let _ = self.ledger.close(process.account);
+        let exited = Exited {
+            pid: pid.0,
+            name: process.name.to_string(),
+            app: process.app.as_ref().map(ToString::to_string).unwrap_or_default(),
+            reason: reason.word().to_owned(),
+            detail: reason.detail().to_owned(),
+            messages: process.used.messages,
+            acts: process.used.acts,
+            refused: process.used.refused,
+            lost,
+        };
+        self.record(ActionId(0), Content::Exited(exited), now, fx);
+        fx.wakes.push(Wake::Notice(Notice::Exited { pid, name: process.name.to_string(), reason: reason.clone() }));
+        for monitor in &process.rare.monitors {
+            self.tell_exit(*monitor, Resource::Proc(pid), &reason, now, fx);
+        }
+        self.history.push(Ended {
+            pid,
+            parent: process.parent,
+            name: process.name.clone(),
+            app: process.app.clone(),
+            role: process.role,
+            reason: reason.clone(),
+            used: process.used,
+        });
+        if let Some(app) = process.app {
+            self.app_lost(&app, &process.name, pid, &reason, now, fx);
+        }
+    }
+
+    /// Acts that the process itself had under way are over; nobody waits for them.
+    fn cancel_acts(&mut self, acts: Vec<ActionId>, now: Now, fx: &mut Effects) {
+        for action in acts {
+            self.close(action, Err(Refusal::new(Code::Cancelled, "the process ended")), now, fx);
+        }
+    }
+
+    /// Tells the host to close a stream; nobody waits for it.
+    pub(crate) fn close_stream(&mut self, stream: StreamId, fx: &mut Effects) {
+        let what = Performance::Device(DeviceRequest::StreamClose { stream });
+        fx.acts.push(Perform { action: ActionId(0), durable: false, what });
+    }
+
+    /// An envelope of kind `exit` for whoever monitors.
+    pub(crate) fn tell_exit(&mut self, monitor: Pid, of: Resource, reason: &ExitReason, now: Now, fx: &mut Effects) {
+        #[derive(serde::Serialize)]
+        struct Told<'a> {
+            reason: &'a str,
+            detail: &'a str,
+            ok: bool,
+        }
+        self.counters.message += 1;
+        let told = Told { reason: reason.word(), detail: reason.detail(), ok: reason.is_normal() };
+        let envelope = Envelope {
+            id: MessageId(self.counters.message),
+            sender: of,
+            target: Resource::Proc(monitor),
+            kind: EnvelopeKind::Exit,
+            correlation: None,
+            deadline: None,
+            labels: Labels::NONE,
+            content_type: "application/json".into(),
+            body: body::json(&told),
+        };
+        // Whoever is gone or full has its dead letter; nobody else can be told.
+        let _ = self.deliver(monitor, envelope, None, now, fx);
+        self.weigh(monitor, now, fx);
+    }
+
+    /// A process has lived as long as its manifest allows.
+    pub(crate) fn outlived(&mut self, pid: Pid, limit: Duration, now: Now, fx: &mut Effects) {
+        let reason = format!("it ran for its whole wall time of {} ms", limit.as_millis());
+        self.exit(pid, ExitReason::Limit(reason), now, fx);
+    }
+}

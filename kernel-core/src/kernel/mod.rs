@@ -1,0 +1,144 @@
+//! The kernel: [`Kernel`] over any host, and [`State`], the pure machine inside it.
+
+mod app;
+mod boot;
+mod catalog;
+mod committer;
+mod delivery;
+mod driver;
+pub mod effects;
+pub mod event;
+mod exit;
+mod gate;
+pub mod input;
+mod inspect;
+mod open;
+mod random;
+pub mod request;
+pub mod road;
+pub mod rows;
+mod start;
+pub mod state;
+pub mod verb;
+
+pub use app::Until;
+pub use inspect::{ProcessRow, Summary};
+pub use start::{BootError, BootOptions, Parts};
+pub use state::{State, Tally};
+
+use crate::capability::Capabilities;
+use crate::chain::Checkpoint;
+use crate::id::{ActionId, Pid};
+use crate::path::Name;
+use crate::platform::{ActReply, Platform, Port};
+use crate::process::Role;
+use crate::refusal::{Code, Refusal};
+use bytes::Bytes;
+use driver::Inner;
+use effects::{Ask, Notice};
+use futures::channel::mpsc;
+use input::Input;
+use std::sync::Arc;
+
+/// A running kernel. Clones are the same kernel.
+pub struct Kernel<P: Platform> {
+    inner: Arc<Inner<P>>,
+}
+
+impl<P: Platform> Clone for Kernel<P> {
+    fn clone(&self) -> Self {
+        Kernel { inner: self.inner.clone() }
+    }
+}
+
+/// What an observer is told. Observers never slow the kernel: whoever does not keep up misses notices
+/// and is told how many.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Something happened.
+    Notice(Notice),
+    /// Somebody has to answer.
+    Ask(Ask),
+}
+
+/// A process held from outside: how people and programs reach the kernel.
+#[derive(Clone, Debug)]
+pub struct Session {
+    port: Port,
+}
+
+impl Session {
+    /// Its pid.
+    pub fn pid(&self) -> Pid {
+        self.port.pid()
+    }
+
+    /// One act; see [`Port::act`].
+    pub fn act(&self, verb: &str, resource: &str, body: impl Into<Bytes>) -> ActReply {
+        self.port.act(verb, resource, body)
+    }
+}
+
+impl<P: Platform> Kernel<P> {
+    /// Boots a kernel on `parts`: opens and verifies what is stored, closes what the last boot left open.
+    ///
+    /// # Errors
+    /// [`BootError`]; nothing was changed except where it says so.
+    pub async fn boot(parts: Parts<P>, options: BootOptions) -> Result<Kernel<P>, BootError> {
+        start::boot(parts, options).await.map(|inner| Kernel { inner })
+    }
+
+    /// Opens a session of `role` that holds `capabilities`.
+    pub async fn attach(&self, name: Name, role: Role, capabilities: Capabilities) -> Result<Session, Refusal> {
+        #[derive(serde::Deserialize)]
+        struct Attached {
+            pid: Pid,
+        }
+        let reply = self.inner.ask(|call| Input::Attach { call, name, role, capabilities }).await?;
+        let Attached { pid } =
+            serde_json::from_slice(&reply).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
+        Ok(Session { port: gate::port(&self.inner, pid) })
+    }
+
+    /// Observes: notices and questions from now on. At most `room` wait; the rest is dropped.
+    pub fn observe(&self, room: usize) -> mpsc::Receiver<Told> {
+        self.inner.observe(room)
+    }
+
+    /// Answers an escalation. A late answer is ignored.
+    pub fn answer(&self, action: ActionId, allow: bool, by: &str) {
+        self.inner.submit(Input::Answer { action, allow, by: by.to_owned() });
+    }
+
+    /// Keeps the bytes of a component, under their SHA-256, so that an `install` can name it.
+    ///
+    /// # Errors
+    /// `not_durable` if it could not be stored.
+    pub async fn keep_component(&self, bytes: Bytes) -> Result<[u8; 32], Refusal> {
+        self.inner.keep_component(bytes).await
+    }
+
+    /// Makes everything so far durable and returns the signed checkpoint over it.
+    ///
+    /// # Errors
+    /// `not_durable` if it could not be written.
+    pub async fn checkpoint(&self) -> Result<(Checkpoint, String), Refusal> {
+        self.inner.checkpoint().await
+    }
+
+    /// What the kernel knows of its processes, living and gone, and what its gate has said.
+    pub fn summary(&self) -> Summary {
+        self.inner.summary()
+    }
+
+    /// Stops everything in order and makes the log durable; the checkpoint over all of it.
+    ///
+    /// # Errors
+    /// `not_durable` if the log could not be written.
+    pub async fn shutdown(&self, reason: &str) -> Result<(Checkpoint, String), Refusal> {
+        self.inner.submit(Input::Shutdown { reason: reason.to_owned() });
+        let checkpoint = self.inner.checkpoint().await;
+        self.inner.close();
+        checkpoint
+    }
+}

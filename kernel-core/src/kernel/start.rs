@@ -1,0 +1,210 @@
+//! Boot, outside step: read and verify what is stored, then bring up the driver.
+//!
+//! Phases, each timed and recorded: storage, keys, chain, open acts. What does not verify is refused
+//! with the reason; a kernel never starts fresh over a log that it cannot trust.
+
+use super::committer;
+use super::driver::{Core, Inner};
+use super::input::{Boot, Counters, Input};
+use super::rows;
+use super::state::State;
+use super::{Told, event::hex};
+use crate::chain::{ChainError, Opening, Origin, Trust, VerifierKey};
+use crate::environment::Environment;
+use crate::id::ActionId;
+use crate::path::Name;
+use crate::platform::{Batch, HostError, KeyPurpose, Keys, Platform, Storage, StorageError};
+use crate::time::{Instant, Now};
+use bytes::Bytes;
+use futures::channel::mpsc;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rows read at once.
+const PAGE: usize = 256;
+
+/// The inputs as step took them, with their times.
+pub type Journal = Vec<(Now, Input)>;
+
+/// A host, opened.
+#[derive(Debug)]
+pub struct Parts<P: Platform> {
+    /// Clock, entropy, executor.
+    pub platform: P,
+    /// Where rows lie.
+    pub storage: P::Storage,
+    /// What runs programs.
+    pub sandbox: P::Sandbox,
+    /// What reaches files and networks.
+    pub devices: P::Devices,
+    /// What signs.
+    pub keys: P::Keys,
+}
+
+/// How to boot.
+#[derive(Debug)]
+pub struct BootOptions {
+    /// The environment whose thresholds hold.
+    pub environment: Environment,
+    /// Handlers that the host registered, spawnable by name.
+    pub natives: Vec<Name>,
+    /// Where notices go from the first on.
+    pub observer: Option<mpsc::Sender<Told>>,
+    /// Whether the inputs are kept in memory, for replay.
+    pub journal: bool,
+}
+
+impl BootOptions {
+    /// The defaults in `environment`.
+    pub fn new(environment: Environment) -> BootOptions {
+        BootOptions { environment, natives: Vec::new(), observer: None, journal: false }
+    }
+}
+
+/// Why a kernel did not boot.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BootError {
+    /// The rows could not be read or written. Nothing was changed.
+    #[error("the data directory could not be used: {0}")]
+    Storage(#[from] StorageError),
+    /// There is no signing key. Nothing was changed.
+    #[error("the signing key could not be used: {0}")]
+    Keys(#[source] HostError),
+    /// The stored log does not verify. Nothing was changed.
+    #[error("the log does not verify: {0}")]
+    Chain(#[from] ChainError),
+}
+
+pub(super) async fn boot<P: Platform>(parts: Parts<P>, options: BootOptions) -> Result<Arc<Inner<P>>, BootError> {
+    let Parts { platform, storage, sandbox, devices, keys } = parts;
+    let mut phases = Phases::new(platform.now());
+
+    let last = counters(storage.get(&rows::key(rows::TABLE_COUNTERS, b"")).await?.as_deref());
+    let interrupted = interrupted(&storage).await?;
+    let labelled = labelled(&storage).await?;
+    phases.end("storage", platform.now());
+
+    let public = keys.public(KeyPurpose::Log).await.map_err(BootError::Keys)?;
+    let key = log_key(public);
+    phases.end("keys", platform.now());
+
+    let opened = open_log(&storage, &key).await?;
+    let mut repair = String::new();
+    if let Some(torn) = opened.torn {
+        repair = format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
+        storage.commit(Batch { changes: torn.repair }).await?;
+    }
+    phases.end("chain", platform.now());
+
+    let mut seed = [0; 32];
+    platform.fill(&mut seed);
+    let profile = platform.profile().clone();
+    let boot = Boot {
+        seed,
+        host: profile.host.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        environment: options.environment.name().to_owned(),
+        last,
+        profile,
+        repair,
+        interrupted,
+        labelled,
+    };
+    let state = State::new(&boot, options.environment, &options.natives);
+    let core = Core::new(state, options.journal.then(Journal::new), options.observer.into_iter().collect());
+    let parts = Parts { platform, storage, sandbox, devices, keys };
+    let inner = Arc::new_cyclic(|me| Inner::new(me.clone(), parts, core));
+    inner.submit(Input::Boot(boot));
+    for (name, micros) in phases.ended {
+        inner.submit(Input::Phase { name: name.to_owned(), micros });
+    }
+    let weak = Arc::downgrade(&inner);
+    inner.platform.spawn("committer", committer::run(weak.clone(), opened.log, key));
+    inner.platform.spawn("clock", committer::tick(weak));
+    Ok(inner)
+}
+
+/// The key of a log: named after itself, so that two data directories never share an origin.
+pub fn log_key(public: [u8; 32]) -> VerifierKey {
+    let text = format!("weft/{}", hex(&public[..8]));
+    let name = Origin::parse(&text).unwrap_or_else(|| unreachable!("hexadecimal digits make an origin"));
+    VerifierKey { name, public }
+}
+
+/// Reads and verifies the whole stored log.
+///
+/// # Errors
+/// What does not verify, and where.
+pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
+    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
+    feed(storage, Opening::new(key.name.clone(), trust)).await
+}
+
+/// Feeds the rows that `opening` wants, to its end.
+///
+/// # Errors
+/// What does not verify, and where.
+pub async fn feed<S: Storage>(storage: &S, mut opening: Opening) -> Result<crate::chain::Opened, BootError> {
+    while let Some(want) = opening.wants() {
+        let page = storage.scan(&want.from, &want.to, PAGE).await?;
+        opening.feed(&page.rows, page.next)?;
+    }
+    Ok(opening.finish()?)
+}
+
+fn counters(row: Option<&[u8]>) -> Counters {
+    let number = |n: usize| -> u64 {
+        row.and_then(|r| r.get(n * 8..n * 8 + 8)).and_then(|b| <[u8; 8]>::try_from(b).ok()).map_or(0, u64::from_be_bytes)
+    };
+    Counters { pid: number(0), action: number(1), message: number(2), stream: number(3) }
+}
+
+/// Outward acts that the last boot began and did not end.
+async fn interrupted<S: Storage>(storage: &S) -> Result<Vec<ActionId>, StorageError> {
+    let rows = all(storage, rows::TABLE_OPEN).await?;
+    Ok(rows.iter().filter_map(|(key, _)| <[u8; 8]>::try_from(&key[1..]).ok()).map(|b| ActionId(u64::from_be_bytes(b))).collect())
+}
+
+/// How many files of each mount have labels of their own.
+async fn labelled<S: Storage>(storage: &S) -> Result<BTreeMap<Name, u64>, StorageError> {
+    let mut counts = BTreeMap::new();
+    for (key, _) in all(storage, rows::TABLE_LABELS).await? {
+        let mount = std::str::from_utf8(&key[1..]).ok().and_then(|path| path.strip_prefix("/fs/")?.split('/').next());
+        if let Some(mount) = mount.and_then(|m| Name::parse(m).ok()) {
+            *counts.entry(mount).or_insert(0) += 1;
+        }
+    }
+    Ok(counts)
+}
+
+async fn all<S: Storage>(storage: &S, table: u8) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
+    let (mut from, to) = (rows::key(table, b""), rows::key(table + 1, b""));
+    let mut found = Vec::new();
+    loop {
+        let page = storage.scan(&from, &to, PAGE).await?;
+        found.extend(page.rows);
+        match page.next {
+            Some(next) => from = next,
+            None => return Ok(found),
+        }
+    }
+}
+
+/// How long each phase took.
+struct Phases {
+    started: Instant,
+    ended: Vec<(&'static str, u64)>,
+}
+
+impl Phases {
+    fn new(now: Instant) -> Phases {
+        Phases { started: now, ended: Vec::new() }
+    }
+
+    fn end(&mut self, name: &'static str, now: Instant) {
+        let micros = u64::try_from(now.since(self.started).as_micros()).unwrap_or(u64::MAX);
+        self.ended.push((name, micros));
+        self.started = now;
+    }
+}

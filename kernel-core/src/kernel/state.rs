@@ -1,0 +1,260 @@
+//! The kernel's state and its one door, `step`.
+//!
+//! Pure and synchronous: no clock, no randomness, no I/O, no await. Everything that step knows came with
+//! an input; everything that it wants done goes out as [`Effects`]. What it needs and has not at hand it
+//! asks for by [`Need`], having changed nothing.
+
+use super::app::App;
+use super::catalog::Catalog;
+use super::effects::Effects;
+use super::input::{Boot, Counters, Input};
+use super::open::Open;
+use super::random::Random;
+use super::road::Novelty;
+use super::rows::Rows;
+use crate::budget::Ledger;
+use crate::environment::Environment;
+use crate::governance::{Charter, Decision};
+use crate::id::{ActionId, MessageId, Pid, StreamId};
+use crate::ipc::Topics;
+use crate::label::Labels;
+use crate::path::Name;
+use crate::platform::{Key, Profile};
+use crate::process::{History, Process};
+use crate::time::{Instant, Now};
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many ended processes are remembered.
+const HISTORY: usize = 10_000;
+
+/// All that the kernel knows. Owned by one driver; never cloned, never shared.
+#[derive(Debug)]
+pub struct State {
+    pub(crate) counters: Counters,
+    pub(crate) random: Random,
+    pub(crate) profile: Profile,
+    pub(crate) environment: Arc<Environment>,
+    pub(crate) charter: Charter,
+    pub(crate) kernel_name: Name,
+    pub(crate) processes: FxHashMap<Pid, Process>,
+    pub(crate) names: BTreeMap<(Option<Name>, Name), Pid>,
+    pub(crate) history: History,
+    pub(crate) services: BTreeMap<Name, Pid>,
+    pub(crate) topics: Topics,
+    pub(crate) streams: FxHashMap<StreamId, Pid>,
+    pub(crate) mounts: BTreeMap<Name, Mount>,
+    pub(crate) apps: BTreeMap<Name, App>,
+    pub(crate) catalog: Catalog,
+    pub(crate) opened: FxHashMap<ActionId, Open>,
+    /// Calls that wait in a mailbox: which act each request belongs to.
+    pub(crate) requests: FxHashMap<MessageId, ActionId>,
+    pub(crate) ledger: Ledger,
+    pub(crate) novelty: Novelty,
+    pub(crate) rows: Rows,
+    pub(crate) tally: Tally,
+    /// Whether some count is not in the log yet.
+    pub(crate) untold: bool,
+    /// Why nothing is acknowledged any more, once the data directory could not be written.
+    pub(crate) not_durable: Option<String>,
+    pub(crate) stopping: bool,
+    /// How many files of each mount have labels of their own, as stored.
+    pub(crate) labelled: BTreeMap<Name, u64>,
+    /// Connections whose asker gave up: closed as soon as they stand.
+    pub(crate) abandoned: FxHashMap<ActionId, StreamId>,
+    deadlines: BTreeMap<(Instant, u64), Due>,
+    deadline_at: FxHashMap<u64, Instant>,
+    next_deadline: u64,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Due {
+    /// An open act gives up.
+    Open(ActionId),
+    /// A timer fires.
+    Timer(Pid, Name),
+    /// A process has lived as long as it may.
+    Wall(Pid, Duration),
+}
+
+/// A folder that an application sees under `/fs`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mount {
+    /// Whether it may be written.
+    pub(crate) writable: bool,
+    /// Joined to whatever is read from it.
+    pub(crate) labels: Labels,
+    /// What may be written to it without adding to the effect.
+    pub(crate) clearance: Labels,
+    /// How many of its files have labels of their own.
+    pub(crate) labelled_files: u64,
+}
+
+/// How often the gate said what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tally {
+    /// Acts that passed.
+    pub permitted: u64,
+    /// Acts that passed with a warning.
+    pub warned: u64,
+    /// Acts that had to wait for an answer.
+    pub escalated: u64,
+    /// Acts that the verdict denied.
+    pub denied: u64,
+    /// All refusals, also of acts that were permitted and could not be done.
+    pub refused: u64,
+    /// Acts over a budget.
+    pub exhausted: u64,
+    /// Messages that could not be delivered.
+    pub dead_letters: u64,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, decision: Decision) {
+        match decision {
+            Decision::Permit => self.permitted += 1,
+            Decision::Warn => self.warned += 1,
+            Decision::Escalate => self.escalated += 1,
+            Decision::Deny => self.denied += 1,
+        }
+    }
+}
+
+/// Rows that a step needs and has not at hand. Nothing has changed; load them and step again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// Their keys.
+    pub keys: BTreeSet<Key>,
+}
+
+impl Need {
+    /// Asks for `key` unless it is at hand.
+    pub(crate) fn want(&mut self, state: &State, key: Key) {
+        if state.rows.get(&key).is_none() {
+            self.keys.insert(key);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+impl State {
+    /// A kernel that has not booted: it knows no process and refuses everyone.
+    pub fn new(boot: &Boot, environment: Environment, natives: &[Name]) -> State {
+        State {
+            counters: boot.last,
+            random: Random::new(boot.seed),
+            profile: boot.profile.clone(),
+            environment: Arc::new(environment),
+            charter: Charter::new(),
+            kernel_name: Name::from_static("kernel"),
+            processes: FxHashMap::default(),
+            names: BTreeMap::new(),
+            history: History::new(HISTORY),
+            services: BTreeMap::new(),
+            topics: Topics::default(),
+            streams: FxHashMap::default(),
+            mounts: BTreeMap::new(),
+            apps: BTreeMap::new(),
+            catalog: Catalog::of_natives(natives),
+            opened: FxHashMap::default(),
+            requests: FxHashMap::default(),
+            ledger: Ledger::new(),
+            novelty: Novelty::default(),
+            rows: Rows::default(),
+            tally: Tally::default(),
+            untold: false,
+            not_durable: None,
+            stopping: false,
+            labelled: boot.labelled.clone(),
+            abandoned: FxHashMap::default(),
+            deadlines: BTreeMap::new(),
+            deadline_at: FxHashMap::default(),
+            next_deadline: 0,
+        }
+    }
+
+    /// Takes one input at `now` and appends to `fx` all that it causes.
+    ///
+    /// # Errors
+    /// [`Need`], having changed nothing: the driver loads the rows ([`State::load`]) and steps the same
+    /// input again.
+    pub fn step(&mut self, input: &Input, now: Now, fx: &mut Effects) -> Result<(), Need> {
+        match input {
+            Input::Act { pid, call, request } => self.travel(*pid, Some(*call), request, now, fx)?,
+            Input::Handled { pid, message, handled } => self.handled(*pid, *message, handled, now, fx),
+            Input::Done { action, result } => self.done(*action, result, now, fx)?,
+            Input::Started { action, result } => self.started(*action, result, now, fx),
+            Input::Tick => self.tick(now, fx),
+            Input::Flush => self.flush(now, fx),
+            Input::Answer { action, allow, by } => self.answer(*action, *allow, by, now, fx),
+            Input::Attach { call, name, role, capabilities } => {
+                self.attach(*call, name, *role, capabilities, now, fx);
+            }
+            Input::Boot(boot) => self.boot(boot, now, fx),
+            Input::Phase { name, micros } => self.phase(name, *micros, now, fx),
+            Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
+            Input::Shutdown { reason } => self.shutdown(reason, now, fx),
+        }
+        Ok(())
+    }
+
+    /// Takes note of a row that [`Need`] asked for; `None` for a row that does not exist.
+    pub fn load(&mut self, key: Key, value: Option<Bytes>) {
+        self.rows.set(key, value);
+    }
+
+    /// Changes a row: in the next batch, and at hand from now on.
+    pub(crate) fn keep(&mut self, key: Key, value: Option<Bytes>, fx: &mut Effects) {
+        self.rows.set(key.clone(), value.clone());
+        fx.rows.push((key, value));
+    }
+
+    /// When the next deadline is due, if there is one: the driver sends a `Tick` then.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Adds a deadline and returns its number.
+    pub(crate) fn due(&mut self, at: Instant, due: Due) -> u64 {
+        self.next_deadline += 1;
+        let number = self.next_deadline;
+        self.deadlines.insert((at, number), due);
+        self.deadline_at.insert(number, at);
+        number
+    }
+
+    /// Takes a deadline back.
+    pub(crate) fn undue(&mut self, number: u64) {
+        if let Some(at) = self.deadline_at.remove(&number) {
+            self.deadlines.remove(&(at, number));
+        }
+    }
+
+    fn tick(&mut self, now: Now, fx: &mut Effects) {
+        while let Some(entry) = self.deadlines.first_entry() {
+            if entry.key().0 > now.at {
+                break;
+            }
+            let number = entry.key().1;
+            let due = entry.remove();
+            self.deadline_at.remove(&number);
+            match due {
+                Due::Open(action) => self.expire(action, now, fx),
+                Due::Timer(pid, name) => self.fire(pid, &name, now, fx),
+                Due::Wall(pid, limit) => self.outlived(pid, limit, now, fx),
+            }
+        }
+    }
+
+    /// The process of a name, while it lives.
+    pub(crate) fn named(&self, app: Option<&Name>, name: &Name) -> Option<Pid> {
+        self.names.get(&(app.cloned(), name.clone())).copied()
+    }
+}

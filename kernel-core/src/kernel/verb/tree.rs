@@ -1,0 +1,81 @@
+//! `read`, `write` and `remove` on `/tree`: state that outlives the process, with compare-and-set.
+//!
+//! A node is one row; step asks for it by `Need`, so the tree may be larger than memory and a
+//! compare-and-set is exact. Labels of what was written come back with what is read.
+
+use super::files::Write;
+use crate::id::Pid;
+use crate::kernel::effects::Effects;
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::rows;
+use crate::kernel::state::State;
+use crate::label::Labels;
+use crate::path::TreePath;
+use crate::platform::WriteMode;
+use crate::refusal::{Code, Refusal};
+use bytes::Bytes;
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+/// One node of the resource tree.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Node {
+    /// Grows by one with every write.
+    #[n(0)]
+    pub(crate) version: u64,
+    /// Who wrote it last.
+    #[n(1)]
+    pub(crate) owner: Pid,
+    /// What its value is marked with.
+    #[n(2)]
+    pub(crate) labels: Labels,
+    /// The value.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub(crate) value: Vec<u8>,
+}
+
+impl State {
+    fn node(&self, path: &TreePath) -> Option<Node> {
+        let row = self.rows.get(&key(path)).flatten()?;
+        minicbor::decode(row).ok()
+    }
+
+    pub(super) fn apply_tree_read(&mut self, act: &Act, path: &TreePath) -> Result<Answer, Refusal> {
+        let node = self.node(path).ok_or_else(|| absent(path))?;
+        self.taint(act.pid, &node.labels)?;
+        Ok(Answer::Reply(node.value.into()))
+    }
+
+    pub(super) fn apply_tree_write(&mut self, act: &Act, path: &TreePath, write: &Write, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let before = self.node(path);
+        if let Some(expect) = write.expect {
+            let found: Option<[u8; 32]> = before.as_ref().map(|n| Sha256::digest(&n.value).into());
+            if found != expect {
+                return Err(Refusal::new(Code::Conflict, format!("/tree/{} has another value", path.as_str())));
+            }
+        }
+        if write.mode != WriteMode::Replace {
+            return Err(Refusal::new(Code::Invalid, "a tree node is replaced as a whole: \"replace\":true"));
+        }
+        let version = before.map_or(0, |n| n.version) + 1;
+        let node = Node { version, owner: act.pid, labels: act.labels.clone(), value: write.payload.to_vec() };
+        let row = minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
+        self.keep(key(path), Some(row.into()), fx);
+        Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
+    }
+
+    pub(super) fn apply_tree_remove(&mut self, path: &TreePath, fx: &mut Effects) -> Result<Answer, Refusal> {
+        self.node(path).ok_or_else(|| absent(path))?;
+        self.keep(key(path), None, fx);
+        Ok(Answer::empty())
+    }
+}
+
+fn key(path: &TreePath) -> crate::platform::Key {
+    rows::key(rows::TABLE_TREE, path.as_str().as_bytes())
+}
+
+fn absent(path: &TreePath) -> Refusal {
+    Refusal::new(Code::NotFound, format!("there is no node /tree/{}", path.as_str()))
+}
