@@ -7,6 +7,7 @@ pub mod bounds;
 mod clock;
 mod devices;
 mod entropy;
+mod handler;
 mod keys;
 mod profile;
 mod sandbox;
@@ -17,6 +18,7 @@ pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
 pub use clock::Clock;
 pub use devices::{DeviceError, DeviceReply, DeviceRequest, Devices, Entry, EntryKind, Meta, WriteMode};
 pub use entropy::Entropy;
+pub use handler::{Handler, Programs};
 pub use keys::{KeyPurpose, Keys};
 pub use profile::{Durability, KeyCustody, Profile, ProgramKind};
 pub use sandbox::{
