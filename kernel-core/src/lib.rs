@@ -4,12 +4,19 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::iter_over_hash_type)]
 
+pub mod app;
+pub mod budget;
 pub mod capability;
+pub mod chain;
 pub mod codec;
+pub mod environment;
+pub mod governance;
 pub mod id;
 pub mod ipc;
+pub mod kernel;
 pub mod label;
 pub mod path;
 pub mod platform;
+pub mod process;
 pub mod refusal;
 pub mod time;

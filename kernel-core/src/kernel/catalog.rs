@@ -26,7 +26,7 @@ pub(crate) struct Agent {
     pub(crate) capabilities: Capabilities,
     /// The body of its `start` envelope, JSON.
     pub(crate) args: Bytes,
-    pub(crate) depends_on: Vec<Name>,
+
 }
 
 impl Agent {
@@ -50,7 +50,7 @@ impl Agent {
             clearance: None,
             capabilities: Capabilities::default(),
             args: Bytes::from_static(b"null"),
-            depends_on: Vec::new(),
+
         }
     }
 }

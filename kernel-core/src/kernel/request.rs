@@ -3,6 +3,7 @@
 //! Parsing needs nothing but the text and the caller's pid, so the driver does it outside the lock. What
 //! does not parse still enters `step`: it draws from the caller's budget and counts as a refusal.
 
+use super::verb::table::Row;
 use super::verb::{self, Op};
 use crate::id::Pid;
 use crate::path::{Resource, Verb};
@@ -27,6 +28,8 @@ pub struct Parsed {
     pub resource: Resource,
     /// The body, typed for the verb.
     pub op: Op,
+    /// The verb table's row.
+    pub row: &'static Row,
 }
 
 /// What was asked for, as it came; this is what the journal keeps.
@@ -90,9 +93,9 @@ impl From<Request> for Raw {
 fn parse(raw: &Raw) -> Result<Parsed, Refusal> {
     let invalid = |reason: String| Refusal::new(Code::Invalid, reason);
     let verb = Verb::parse(&raw.verb)
-        .ok_or_else(|| invalid(format!("there is no verb `{}`; VERBS.md lists them", raw.verb.escape_default())))?;
+        .map_err(|_| invalid(format!("there is no verb `{}`; VERBS.md lists them", raw.verb.escape_default())))?;
     let resource = Resource::parse(&raw.resource, raw.pid)
         .map_err(|e| invalid(format!("`{}` is not a resource: {e}", raw.resource.escape_default())))?;
-    let op = verb::parse(verb, &resource, &raw.body)?;
-    Ok(Parsed { verb, resource, op })
+    let (op, row) = verb::parse(verb, &resource, &raw.body)?;
+    Ok(Parsed { verb, resource, op, row })
 }

@@ -5,7 +5,7 @@ use crate::id::Pid;
 use crate::kernel::request::Parsed;
 use crate::kernel::state::State;
 use crate::path::{Kind, Pattern, Resource, Verb};
-use std::sync::Arc;
+use crate::process::Process;
 
 /// What permits an act.
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ pub(super) enum Grant {
     /// Nothing does.
     None,
     /// A right that the process holds.
-    Right(Arc<Right>),
+    Right(Right),
     /// What every process may do to itself, or the kernel to anything.
     Own,
 }
@@ -23,7 +23,7 @@ impl Grant {
         !matches!(self, Grant::None)
     }
 
-    pub(super) fn right(&self) -> Option<Arc<Right>> {
+    pub(super) fn right(&self) -> Option<Right> {
         match self {
             Grant::Right(right) => Some(right.clone()),
             Grant::None | Grant::Own => None,
@@ -31,12 +31,12 @@ impl Grant {
     }
 
     /// As the facts name it: what a process may do to itself is written as the right that it amounts to.
-    pub(super) fn for_facts(&self, resource: &Resource, verb: Verb) -> Option<Arc<Right>> {
+    pub(super) fn for_facts(&self, resource: &Resource, verb: Verb) -> Option<Right> {
         match self {
             Grant::None => None,
             Grant::Right(right) => Some(right.clone()),
             Grant::Own => {
-                Pattern::parse(&resource.to_string()).ok().map(|pattern| Arc::new(Right { verb, pattern }))
+                Pattern::parse(&resource.to_string()).ok().map(|pattern| Right { verb, pattern })
             }
         }
     }
@@ -48,7 +48,21 @@ impl State {
         if self.is_own(pid, parsed) {
             return Grant::Own;
         }
-        process.capabilities.permits(parsed.verb, &parsed.resource).map_or(Grant::None, |r| Grant::Right(Arc::new(r.clone())))
+        if !self.is_near(process, &parsed.resource) {
+            return Grant::None;
+        }
+        process.capabilities.permits(parsed.verb, &parsed.resource).map_or(Grant::None, |r| Grant::Right(r.clone()))
+    }
+
+    /// A process of an application reaches no process of another one by its number: its right to send to
+    /// `/proc/*` is a right among its own.
+    fn is_near(&self, process: &Process, resource: &Resource) -> bool {
+        match (&process.app, resource) {
+            (Some(app), Resource::Proc(target)) => {
+                self.processes.get(target).is_none_or(|target| target.app.as_ref() == Some(app))
+            }
+            _ => true,
+        }
     }
 
     /// What a process may do without a right: look at itself, receive, stop, and use its own streams and

@@ -6,7 +6,7 @@ use crate::kernel::rows;
 use crate::kernel::state::{Mount, Need, State};
 use crate::kernel::verb::Op;
 use crate::label::Labels;
-use crate::path::{FsPath, Resource, Verb};
+use crate::path::{FsPath, Kind, Resource, Verb};
 use crate::refusal::{Code, Refusal};
 
 /// What the kernel knows of a resource before it decides.
@@ -44,6 +44,11 @@ impl State {
         match &parsed.resource {
             Resource::Fs(path) => self.mount_target(path, parsed.verb, &mut target, need),
             Resource::Tree(path) => need.want(self, rows::key(rows::TABLE_TREE, path.as_str().as_bytes())),
+            Resource::App(name) => {
+                need.want(self, crate::kernel::verb::app_key(name));
+                // Starting it spawns its agents in the same step, so what those acts need is needed now.
+                need.want(self, rows::novelty(name, Verb::Spawn, Kind::Agent));
+            }
             resource @ (Resource::Proc(_) | Resource::Service(_)) if matches!(parsed.verb, Verb::Send | Verb::Call) => {
                 if let Some(ceiling) = self
                     .receiver(resource)

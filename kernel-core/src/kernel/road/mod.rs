@@ -19,7 +19,7 @@ use super::effects::{Ask, Effects, Notice, Wake};
 use super::open::{Open, OpenKind};
 use super::request::{Parsed, Request};
 use super::state::{Need, State};
-use super::verb::table::{self, Class, Row};
+use super::verb::table::{Class, Row};
 use crate::capability::Right;
 use crate::governance::{self, Decision, Derived, Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
@@ -29,7 +29,6 @@ use crate::process::{Lifecycle, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an escalation waits for an answer.
@@ -55,7 +54,7 @@ pub struct Act {
     /// Whether what it performs must wait for the flush that holds its intent.
     pub durable: bool,
     /// The right that permits it; `None` for what every process may do to itself.
-    pub grant: Option<Arc<Right>>,
+    pub grant: Option<Right>,
 }
 
 /// What applying an act gave.
@@ -170,7 +169,7 @@ impl State {
 
     /// The stations that only look.
     fn survey(&self, pid: Pid, parsed: &Parsed) -> Result<Survey, Need> {
-        let row = table::row(parsed.verb, parsed.resource.kind()).unwrap_or(&table::UNKNOWN);
+        let row = parsed.row;
         let labels = self.carried(pid, parsed);
         let grant = self.authority(pid, parsed);
         let mut need = Need::default();
@@ -256,7 +255,6 @@ impl State {
             charter: self.charter.version(),
             accounts: self.levels(pid),
             body_len: request.body().len() as u64,
-            commitment: None,
             audit: Default::default(),
         }
     }

@@ -18,6 +18,7 @@ mod timer;
 mod topic;
 mod tree;
 
+pub(crate) use app::app_key;
 pub use app::{AppStart, Install};
 pub use call::Call;
 pub(crate) use files::device_reply;
@@ -39,6 +40,7 @@ use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
 use serde::Deserialize;
+use table::{NoRow, Row};
 use serde::de::DeserializeOwned;
 
 /// The body of an act, typed.
@@ -73,17 +75,12 @@ pub enum Op {
 /// # Errors
 /// `Invalid` where the pair does not exist or the body does not fit, `Unsupported` where the pair is
 /// not built yet, `TooLarge` where the payload is over its limit.
-pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Op, Refusal> {
+pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<(Op, &'static Row), Refusal> {
     let kind = resource.kind();
-    let Some(row) = table::row(verb, kind) else {
-        return Err(invalid(format!("`{}` does not apply to {resource}; VERBS.md says what does", verb.as_str())));
-    };
-    if let Some(missing) = row.missing {
-        return Err(Refusal::new(
-            Code::Unsupported,
-            format!("`{}` on {resource} needs {missing}, which this version does not have", verb.as_str()),
-        ));
-    }
+    let row = table::lookup(verb, kind).map_err(|no| match no {
+        NoRow::DoesNotApply(..) => invalid(no.to_string()),
+        NoRow::Missing(..) => Refusal::new(Code::Unsupported, no.to_string()),
+    })?;
     let framed = body::split(body).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
     if !row.payload && !framed.payload.is_empty() {
         return Err(invalid(format!("`{}` on {resource} takes no payload", verb.as_str())));
@@ -117,7 +114,7 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Op, Refusa
             ));
         }
     };
-    Ok(op)
+    Ok((op, row))
 }
 
 impl State {
@@ -150,6 +147,7 @@ impl State {
             (Op::Connect, Resource::Net(endpoint)) => self.apply_connect(act, endpoint, now, fx),
             (Op::StartTimer(start), Resource::Timer(name)) => self.apply_timer_start(act, name, *start, now),
             (Op::Stop, Resource::Timer(name)) => self.apply_timer_stop(act, name),
+            (Op::Remove, Resource::App(name)) => self.apply_app_remove(name, fx),
             (Op::Install(install), Resource::App(name)) => self.apply_install(name, install, fx),
             (Op::StartApp(start), Resource::App(name)) => self.apply_app_start(act, name, start, now, fx),
             (Op::Stop, Resource::App(name)) => self.apply_app_stop(name, now, fx),

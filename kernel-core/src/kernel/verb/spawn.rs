@@ -1,6 +1,6 @@
 //! `spawn /agent/NAME`: a child with a part of what its parent may give, and never more.
 
-use crate::budget::AccountId;
+use crate::budget::{AccountId, Meter};
 use crate::capability::{self, Capabilities, Right};
 use crate::id::{ActionId, Pid};
 use crate::ipc::{Envelope, EnvelopeKind, Mailbox, body};
@@ -10,7 +10,7 @@ use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::{Due, State};
 use crate::label::Labels;
-use crate::path::{Name, Resource};
+use crate::path::{Name, Resource, Verb};
 use crate::platform::{Fault, StartRequest};
 use crate::process::{ExitReason, Lifecycle, Process, Role, Used};
 use crate::refusal::{Code, Refusal};
@@ -96,10 +96,25 @@ impl State {
         let Some(parent) = self.processes.get(&parent) else {
             return Err(Refusal::new(Code::NotFound, "the parent is gone"));
         };
-        capability::attenuate(&parent.capabilities, requested).map(|_| ()).map_err(|widened| {
-            let rights: Vec<String> = widened.iter().map(|w| format!("`{}`", w.right)).collect();
-            Refusal::new(Code::Denied, format!("{} may not give {}", parent.name, rights.join(", ")))
-        })
+        let Err(widened) = capability::attenuate(&parent.capabilities, requested) else { return Ok(()) };
+        // What a process may do to itself it gets from nobody.
+        let of_itself = |right: &Right| right.pattern.is_self() && matches!(right.verb, Verb::Read | Verb::Stop);
+        let rights: Vec<String> =
+            widened.iter().filter(|w| !of_itself(&w.right)).map(|w| format!("`{}`", w.right)).collect();
+        if rights.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::Denied, format!("{} may not give {}", parent.name, rights.join(", "))))
+    }
+
+    /// Puts limits on the account of a process that was just created and has drawn nothing.
+    pub(crate) fn limit_account(&mut self, pid: Pid, limits: impl IntoIterator<Item = (Meter, Option<u64>)>) {
+        let Some(process) = self.processes.get(&pid) else { return };
+        let limits: Vec<(Meter, u64)> = limits.into_iter().filter_map(|(m, n)| n.map(|n| (m, n))).collect();
+        let parent = self.ledger.parent(process.account);
+        // It has no children yet, and its number is free again once it is closed.
+        let _ = self.ledger.close(process.account);
+        let _ = self.ledger.open(process.account, parent, &limits);
     }
 
     /// Puts a process into the table; it is Starting.

@@ -1,0 +1,291 @@
+//! `install`, `start` and `stop` of applications.
+//!
+//! What is installed is a plan: the manifest, its programs and the operator's consent as one value, made
+//! and checked outside. The kernel believes none of it: the rights of an application are cut from what
+//! the session that starts it may give and from what is the application's own, and every agent is
+//! spawned on the road.
+
+use super::{header, invalid};
+use crate::app::{AgentPlan, Instance, MountMode, Plan, ProgramPlan};
+use crate::budget::Meter;
+use crate::capability::{Capabilities, Right};
+use crate::ipc::body::Framed;
+use crate::kernel::Until;
+use crate::kernel::app::App;
+use crate::kernel::catalog::Agent;
+use crate::kernel::effects::Effects;
+use crate::kernel::event::{Consented, Content};
+use crate::kernel::open::{Open, OpenKind};
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::rows;
+use crate::kernel::state::{Due, Mount, State};
+use crate::label::Labels;
+use crate::path::Name;
+use crate::platform::{Key, Limits, Program};
+use crate::process::{InstanceKind, Lifecycle, Role};
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long all agents of an application may take to start.
+const START_DEADLINE: Duration = Duration::from_secs(300);
+
+/// An application to install.
+#[derive(Clone, Debug)]
+pub struct Install {
+    /// The plan, parsed from the payload.
+    pub plan: Plan,
+}
+
+/// How an application is started.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AppStart {
+    /// When it is over.
+    pub until: Until,
+}
+
+pub(super) fn parse_install(framed: &Framed) -> Result<Install, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    let Nothing {} = header(framed)?;
+    let plan = serde_json::from_slice(&framed.payload)
+        .map_err(|e| invalid(format!("the payload of `install` is not a plan: {e}")))?;
+    Ok(Install { plan })
+}
+
+/// The row of an installed application.
+pub(crate) fn app_key(name: &Name) -> Key {
+    rows::key(rows::TABLE_APP, name.as_str().as_bytes())
+}
+
+impl State {
+    pub(super) fn apply_install(&mut self, name: &Name, install: &Install, fx: &mut Effects) -> Result<Answer, Refusal> {
+        if &install.plan.app != name {
+            return Err(invalid(format!("the plan is of `{}`, not of `{name}`", install.plan.app)));
+        }
+        if self.apps.contains_key(name) {
+            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running; stop it first")));
+        }
+        let row = serde_json::to_vec(&install.plan).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
+        self.keep(app_key(name), Some(row.into()), fx);
+        Ok(Answer::empty())
+    }
+
+    pub(super) fn apply_app_remove(&mut self, name: &Name, fx: &mut Effects) -> Result<Answer, Refusal> {
+        if self.apps.contains_key(name) {
+            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running; stop it first")));
+        }
+        self.plan(name)?;
+        self.keep(app_key(name), None, fx);
+        Ok(Answer::empty())
+    }
+
+    pub(super) fn apply_app_stop(&mut self, name: &Name, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        if !self.apps.contains_key(name) {
+            return Err(Refusal::new(Code::NotFound, format!("`{name}` is not running")));
+        }
+        self.end_app(name, None, now, fx);
+        Ok(Answer::empty())
+    }
+
+    fn plan(&self, name: &Name) -> Result<Plan, Refusal> {
+        let row = self.rows.get(&app_key(name)).flatten();
+        let row = row.ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{name}` is installed")))?;
+        serde_json::from_slice(row)
+            .map_err(|e| Refusal::new(Code::Failed, format!("the stored plan of `{name}` cannot be read: {e}")))
+    }
+
+    pub(super) fn apply_app_start(&mut self, act: &Act, name: &Name, start: &AppStart, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let plan = self.plan(name)?;
+        if self.apps.contains_key(name) || self.named(None, name).is_some() {
+            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running already")));
+        }
+        for service in &plan.services {
+            if let Some(owner) = self.services.get(&service.name) {
+                return Err(Refusal::new(
+                    Code::Conflict,
+                    format!("the service `{}` of `{name}` is answered by /proc/{owner} already", service.name),
+                ));
+            }
+        }
+        let grant = self.application_grant(act, &plan)?;
+        let root = self.create(
+            super::New {
+                name: name.clone(),
+                app: None,
+                role: Role::Supervisor,
+                parent: act.pid,
+                capabilities: grant,
+                labels: Labels::NONE,
+                agent: None,
+            },
+            now,
+        );
+        let limits = [
+            (Meter::Acts, plan.budget.acts),
+            (Meter::Messages, plan.budget.messages),
+            (Meter::ToolCalls, plan.budget.tool_calls),
+            (Meter::Tokens, plan.budget.tokens),
+            (Meter::Memory, plan.budget.memory),
+        ];
+        self.limit_account(root, limits);
+        if let Some(wall) = plan.budget.wall {
+            self.due(now.at.after(wall), Due::Wall(root, wall));
+        }
+        if let Some(process) = self.processes.get_mut(&root) {
+            // Its agents' application is its own name; it is their root and counts as one of them.
+            process.app = Some(name.clone());
+            process.life = Lifecycle::Running;
+        }
+        self.names.remove(&(None, name.clone()));
+        self.names.insert((Some(name.clone()), name.clone()), root);
+        self.bind_mounts(&plan);
+        self.record_consent(&plan, now, fx);
+        let agents = self.add_agents(name, &plan);
+        self.apps.insert(
+            name.clone(),
+            App {
+                root,
+                agents,
+                spawned: BTreeMap::new(),
+                running: BTreeSet::new(),
+                starting: Some(act.action),
+                until: start.until,
+                ends_with: plan.ends_with.clone(),
+                busy: 0,
+                failed: Vec::new(),
+                monitors: BTreeSet::new(),
+                ending: false,
+            },
+        );
+        self.open(act, Open::new(act, OpenKind::AppStart), Some(now.at.after(START_DEADLINE)));
+        if plan.agents.is_empty() {
+            self.all_running(name, now, fx);
+        } else {
+            self.spawn_ready(name, now, fx);
+        }
+        Ok(Answer::Later)
+    }
+
+    /// What an application may hand to its agents: its own, and of what its agents want beyond that
+    /// only what the session may give.
+    fn application_grant(&self, act: &Act, plan: &Plan) -> Result<Capabilities, Refusal> {
+        let session = self.processes.get(&act.pid).map(|p| p.capabilities.clone()).unwrap_or_default();
+        let mut grant = own_rights(plan);
+        let wanted: BTreeSet<&Right> = plan.agents.iter().flat_map(|agent| &agent.given).collect();
+        for right in wanted {
+            if !session.can_grant(right) {
+                return Err(Refusal::new(
+                    Code::Denied,
+                    format!("`{}` wants `{right}`, which whoever starts it may not give", plan.app),
+                ));
+            }
+            grant.push(right.clone());
+        }
+        Capabilities::new(spawn_rights(plan), grant).map_err(|e| invalid(e.to_string()))
+    }
+
+    fn bind_mounts(&mut self, plan: &Plan) {
+        for mount in &plan.mounts {
+            let labelled_files = self.labelled.get(&mount.name).copied().unwrap_or(0);
+            let bound = Mount {
+                writable: mount.mode == MountMode::Write,
+                labels: mount.labels.clone(),
+                clearance: mount.clearance.clone().unwrap_or_default(),
+                labelled_files,
+            };
+            self.mounts.insert(mount.name.clone(), bound);
+        }
+    }
+
+    fn record_consent(&mut self, plan: &Plan, now: Now, fx: &mut Effects) {
+        let given = plan.agents.iter().flat_map(|a| a.given.iter().map(move |right| format!("{}: {right}", a.name)));
+        let mode = |mode| if mode == MountMode::Write { "write" } else { "read" };
+        let consented = Consented {
+            app: plan.app.to_string(),
+            version: plan.version.to_string(),
+            given: given.collect(),
+            mounts: plan.mounts.iter().map(|m| format!("{} {}", m.name, mode(m.mode))).collect(),
+        };
+        self.record(crate::id::ActionId(0), Content::Consent(consented), now, fx);
+    }
+
+    /// Puts the agents into the catalog; returns their names with what each waits for.
+    fn add_agents(&mut self, app: &Name, plan: &Plan) -> Vec<(Name, Vec<Name>)> {
+        let mut order: Vec<(Name, Vec<Name>)> = Vec::with_capacity(plan.agents.len());
+        for agent in &plan.agents {
+            self.catalog.add(app, defined(agent));
+            order.push((agent.name.clone(), agent.depends_on.clone()));
+        }
+        order
+    }
+}
+
+fn defined(agent: &AgentPlan) -> Agent {
+    let limit = |meter, n: Option<u64>| n.map(|n| (meter, n));
+    Agent {
+        name: agent.name.clone(),
+        role: role(agent.role),
+        program: match &agent.program {
+            ProgramPlan::Wasm(hash) => Program::Wasm { hash: *hash },
+            ProgramPlan::Native(name) => Program::Native { name: name.clone() },
+        },
+        instance: match agent.instance {
+            Instance::Kept => InstanceKind::Kept,
+            Instance::PerMessage => InstanceKind::PerMessage,
+        },
+        limits: Limits { memory: agent.limits.memory, handle: agent.limits.handle },
+        wall: agent.limits.wall,
+        budget: limit(Meter::Acts, agent.limits.acts)
+            .into_iter()
+            .chain(limit(Meter::Messages, agent.limits.messages))
+            .collect(),
+        labels: agent.labels.clone(),
+        clearance: agent.clearance.clone(),
+        capabilities: agent.capabilities.clone(),
+        args: agent.args.clone().into(),
+    }
+}
+
+fn role(role: crate::app::Role) -> Role {
+    match role {
+        crate::app::Role::Root => Role::Root,
+        crate::app::Role::Supervisor => Role::Supervisor,
+        crate::app::Role::Service => Role::Service,
+        crate::app::Role::Worker => Role::Worker,
+        crate::app::Role::User => Role::User,
+        crate::app::Role::Custom => Role::Custom,
+    }
+}
+
+/// What belongs to an application: its services, topics, part of the tree, agents, timers and streams,
+/// and messages between its processes (`authority` confines those to the application).
+fn own_rights(plan: &Plan) -> Vec<Right> {
+    let mut texts: Vec<String> = Vec::new();
+    for service in &plan.services {
+        texts.extend(["send", "call", "register"].map(|verb| format!("{verb} /svc/{}", service.name)));
+    }
+    let app = &plan.app;
+    texts.extend(["publish", "subscribe"].map(|verb| format!("{verb} /topic/{app}.**")));
+    texts.extend(["read", "list", "write", "remove", "watch"].map(|verb| format!("{verb} /tree/app/{app}/**")));
+    texts.extend(["read", "list", "monitor", "stop"].map(|verb| format!("{verb} /app/{app}")));
+    texts.extend(["send", "call", "monitor"].map(|verb| format!("{verb} /proc/*")));
+    texts.extend(["start", "stop"].map(|verb| format!("{verb} /timer/*")));
+    texts.extend(["read", "write", "stop"].map(|verb| format!("{verb} /stream/*")));
+    let mut rights = parsed(texts);
+    rights.extend(spawn_rights(plan));
+    rights
+}
+
+fn spawn_rights(plan: &Plan) -> Vec<Right> {
+    parsed(plan.agents.iter().map(|agent| format!("spawn /agent/{}", agent.name)))
+}
+
+/// Every text is made of canonical names, so each parses; one that did not would be a right less.
+fn parsed(texts: impl IntoIterator<Item = String>) -> Vec<Right> {
+    texts.into_iter().filter_map(|text| Right::parse(&text).ok()).collect()
+}
