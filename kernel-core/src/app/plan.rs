@@ -143,6 +143,8 @@ pub struct AgentPlan {
     pub limits: AgentLimits,
     /// When it is started again.
     pub restart: Restart,
+    /// The agents that must run before it starts.
+    pub depends_on: Vec<Name>,
     /// The body of its first message: one line of JSON.
     pub args: String,
 }
@@ -285,6 +287,7 @@ fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<Age
         clearance: agent.clearance.clone(),
         limits: agent.limits,
         restart: agent.restart.value,
+        depends_on: agent.depends_on.iter().map(|name| name.value.clone()).collect(),
         args: agent.args.to_string(),
     })
 }

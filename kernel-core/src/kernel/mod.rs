@@ -23,7 +23,7 @@ pub mod verb;
 
 pub use app::Until;
 pub use inspect::{ProcessRow, Summary};
-pub use start::{BootError, BootOptions, Parts};
+pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 
 use crate::capability::Capabilities;

@@ -7,7 +7,6 @@ use super::rows;
 use super::state::{Due, State};
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
-use crate::label::Labels;
 use crate::path::{Resource, Verb};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
@@ -15,7 +14,7 @@ use bytes::Bytes;
 
 /// One act under way.
 #[derive(Debug)]
-pub struct Open {
+pub(crate) struct Open {
     /// Who.
     pub pid: Pid,
     /// The reply slot; `None` for acts of the kernel itself.
@@ -24,8 +23,6 @@ pub struct Open {
     pub verb: Verb,
     /// The resource.
     pub resource: Resource,
-    /// The labels that the act carried.
-    pub labels: Labels,
     /// Whether an intent stands in the log and wants its outcome.
     pub intent: bool,
     /// What it waits for.
@@ -36,7 +33,7 @@ pub struct Open {
 
 /// What an open act waits for.
 #[derive(Debug)]
-pub enum OpenKind {
+pub(crate) enum OpenKind {
     /// The reply of another process.
     Call {
         /// Which.
@@ -67,13 +64,12 @@ pub enum OpenKind {
 
 impl Open {
     /// The open form of `act`.
-    pub fn new(act: &Act, kind: OpenKind) -> Open {
+    pub(crate) fn new(act: &Act, kind: OpenKind) -> Open {
         Open {
             pid: act.pid,
             call: act.call,
             verb: act.verb,
             resource: act.resource.clone(),
-            labels: act.labels.clone(),
             intent: act.class == Class::Outward && !matches!(kind, OpenKind::Escalated(_)),
             kind,
             deadline: None,

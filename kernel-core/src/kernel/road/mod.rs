@@ -255,6 +255,7 @@ impl State {
             charter: self.charter.version(),
             accounts: self.levels(pid),
             body_len: request.body().len() as u64,
+            commitment: None,
             audit: Default::default(),
         }
     }

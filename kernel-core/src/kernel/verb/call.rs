@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a blocking act waits where it does not say.
-pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 /// The longest that a blocking act may wait.
-pub const MAX_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+pub(super) const MAX_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 
 /// A request.
 #[derive(Clone, Debug)]
