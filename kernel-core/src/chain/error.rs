@@ -160,7 +160,9 @@ impl ChainError {
             | ChainError::Unsigned { seq }
             | ChainError::Version { seq, .. } => Some(*seq),
             ChainError::Rewritten { since, .. } => Some(*since),
-            ChainError::HeadMismatch { size, .. } | ChainError::KeyUntrusted { size, .. } => Some(size.saturating_sub(1)),
+            ChainError::HeadMismatch { size, .. } | ChainError::KeyUntrusted { size, .. } => {
+                Some(size.saturating_sub(1))
+            }
             ChainError::HeadMissing | ChainError::WrongOrigin { .. } | ChainError::MalformedRow { .. } => None,
         }
     }

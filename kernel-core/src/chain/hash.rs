@@ -73,6 +73,7 @@ impl<C> Encode<C> for Hash {
 impl<'b, C> Decode<'b, C> for Hash {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Hash, minicbor::decode::Error> {
         let at = d.position();
-        Hash::from_slice(d.bytes()?).ok_or_else(|| minicbor::decode::Error::message("a hash of other than 32 bytes").at(at))
+        Hash::from_slice(d.bytes()?)
+            .ok_or_else(|| minicbor::decode::Error::message("a hash of other than 32 bytes").at(at))
     }
 }

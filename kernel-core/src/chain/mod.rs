@@ -36,8 +36,8 @@ pub use opening::{Opened, Opening, Want};
 pub use proof::{ProofError, check_against, consistency, inclusion, root_at, verify_consistency, verify_inclusion};
 pub use resume::Resume;
 pub use rows::{
-    CutOff, Entries, Head, ROW_BYTES, Row, TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, entries, event_key, event_seq, head_key,
-    tile_id, tile_key,
+    CutOff, Entries, Head, ROW_BYTES, Row, TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, entries, event_key, event_seq,
+    head_key, tile_id, tile_key,
 };
 pub use torn::Torn;
 pub use trust::Trust;

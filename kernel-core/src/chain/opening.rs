@@ -12,7 +12,9 @@ use super::tiles::TileCheck;
 use super::torn::{Beyond, Torn};
 use super::trust::{Trust, open_head};
 use super::{ChainError, Checkpoint, Entries, EventError, Hash, Head, Log, Origin, TileId, Tree, Witness};
-use super::{TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, TILE_WIDTH, entries, event, event_seq, head_key, tile_id, tile_key};
+use super::{
+    TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, TILE_WIDTH, entries, event, event_seq, head_key, tile_id, tile_key,
+};
 use crate::codec::table_range;
 use bytes::Bytes;
 use std::cmp::Ordering;

@@ -132,13 +132,7 @@ pub fn verify_inclusion(leaf: Hash, seq: u64, size: u64, root: Hash, proof: &[Ha
 
 /// Checks that the tree of `size` events with root `root` begins with that of `old` events with root
 /// `old_root`.
-pub fn verify_consistency(
-    old: u64,
-    old_root: Hash,
-    size: u64,
-    root: Hash,
-    proof: &[Hash],
-) -> Result<(), ProofError> {
+pub fn verify_consistency(old: u64, old_root: Hash, size: u64, root: Hash, proof: &[Hash]) -> Result<(), ProofError> {
     if old > size {
         return Err(ProofError::OutOfRange { size, what: format!("state of {old} events") });
     }

@@ -57,9 +57,7 @@ impl State {
         let ready: Vec<Name> = app
             .agents
             .iter()
-            .filter(|(agent, needs)| {
-                !app.spawned.contains_key(agent) && needs.iter().all(|n| app.running.contains(n))
-            })
+            .filter(|(agent, needs)| !app.spawned.contains_key(agent) && needs.iter().all(|n| app.running.contains(n)))
             .map(|(agent, _)| agent.clone())
             .collect();
         for agent in ready {
@@ -86,8 +84,7 @@ impl State {
 
     /// An agent runs: its dependants may follow, and perhaps all run now.
     pub(crate) fn app_progress(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
-        let Some((name, agent)) =
-            self.processes.get(&pid).and_then(|p| p.app.clone().map(|app| (app, p.name.clone())))
+        let Some((name, agent)) = self.processes.get(&pid).and_then(|p| p.app.clone().map(|app| (app, p.name.clone())))
         else {
             return;
         };
@@ -117,7 +114,15 @@ impl State {
     }
 
     /// A process of an application is gone.
-    pub(crate) fn app_lost(&mut self, name: &Name, agent: &Name, pid: Pid, reason: &ExitReason, now: Now, fx: &mut Effects) {
+    pub(crate) fn app_lost(
+        &mut self,
+        name: &Name,
+        agent: &Name,
+        pid: Pid,
+        reason: &ExitReason,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         let Some(app) = self.apps.get_mut(name) else { return };
         if !reason.is_normal() && !app.ending {
             app.failed.push(format!("{agent} {reason}"));

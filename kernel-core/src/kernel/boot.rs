@@ -44,7 +44,15 @@ impl State {
     }
 
     /// Opens a session: a process without a program, whose port is held outside.
-    pub(crate) fn attach(&mut self, call: CallId, name: &Name, role: Role, capabilities: &Capabilities, now: Now, fx: &mut Effects) {
+    pub(crate) fn attach(
+        &mut self,
+        call: CallId,
+        name: &Name,
+        role: Role,
+        capabilities: &Capabilities,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         #[derive(serde::Serialize)]
         struct Pidded {
             pid: Pid,

@@ -26,7 +26,6 @@ pub(crate) struct Agent {
     pub(crate) capabilities: Capabilities,
     /// The body of its `start` envelope, JSON.
     pub(crate) args: Bytes,
-
 }
 
 impl Agent {
@@ -50,7 +49,6 @@ impl Agent {
             clearance: None,
             capabilities: Capabilities::default(),
             args: Bytes::from_static(b"null"),
-
         }
     }
 }

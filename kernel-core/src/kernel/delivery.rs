@@ -18,15 +18,23 @@ impl State {
     /// # Errors
     /// `not_found`, `denied` for labels above the receiver's ceiling, `full`; each but the first leaves a
     /// dead letter. Nothing was delivered and nothing was tainted.
-    pub(crate) fn deliver(&mut self, pid: Pid, envelope: Envelope, request: Option<ActionId>, now: Now, fx: &mut Effects) -> Result<(), Refusal> {
+    pub(crate) fn deliver(
+        &mut self,
+        pid: Pid,
+        envelope: Envelope,
+        request: Option<ActionId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
         let Some(process) = self.processes.get_mut(&pid).filter(|p| p.is_alive()) else {
             return Err(Refusal::new(Code::NotFound, format!("there is no process /proc/{pid}")));
         };
         if let Some(ceiling) = &process.clearance
             && !envelope.labels.is_subset(ceiling)
         {
-            let reason = format!("{} may not receive what is labelled {}", process.name, envelope.labels.minus(ceiling));
-            return Err(self.dead_letter(&envelope, Code::Denied, reason, now, fx));
+            let reason =
+                format!("{} may not receive what is labelled {}", process.name, envelope.labels.minus(ceiling));
+            return Err(self.dead_letter(pid, &envelope, Code::Denied, reason, now, fx));
         }
         let waiting = process.blocked.filter(|_| envelope.kind != EnvelopeKind::Request);
         if let Some(action) = waiting
@@ -40,8 +48,9 @@ impl State {
         let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
         let id = envelope.id;
         if let Err(full) = process.mailbox.room_for(envelope.body.len()) {
-            let reason = format!("the mailbox of {} is full: {} messages, {} bytes", process.name, full.messages, full.bytes);
-            return Err(self.dead_letter(&envelope, Code::Full, reason, now, fx));
+            let reason =
+                format!("the mailbox of {} is full: {} messages, {} bytes", process.name, full.messages, full.bytes);
+            return Err(self.dead_letter(pid, &envelope, Code::Full, reason, now, fx));
         }
         // Room was just found for it.
         let _ = process.mailbox.push(envelope);
@@ -117,7 +126,13 @@ impl State {
     }
 
     /// A device answered, or failed.
-    pub(crate) fn done(&mut self, action: ActionId, result: &Result<DeviceReply, (Code, String)>, now: Now, fx: &mut Effects) -> Result<(), Need> {
+    pub(crate) fn done(
+        &mut self,
+        action: ActionId,
+        result: &Result<DeviceReply, (Code, String)>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Need> {
         let Some(open) = self.opened.get(&action) else {
             self.disown(action, fx);
             return Ok(());
@@ -156,16 +171,28 @@ impl State {
         }
     }
 
-    /// A message that could not be delivered: counted and recorded.
-    fn dead_letter(&mut self, envelope: &Envelope, code: Code, reason: String, now: Now, fx: &mut Effects) -> Refusal {
+    /// A message that could not be delivered: counted, and recorded once for each sender and reason until
+    /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log.
+    fn dead_letter(
+        &mut self,
+        receiver: Pid,
+        envelope: &Envelope,
+        code: Code,
+        reason: String,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Refusal {
         self.tally.dead_letters += 1;
-        let letter = DeadLetter {
-            sender: envelope.sender.to_string(),
-            target: envelope.target.to_string(),
-            reason: reason.clone(),
-            bytes: envelope.body.len() as u64,
-        };
-        self.record(ActionId(0), Content::DeadLetter(letter), now, fx);
+        let fold = format!("dead letter from {}: {code}", envelope.sender);
+        if !self.folds(receiver, fold, ActionId(self.counters.action)) {
+            let letter = DeadLetter {
+                sender: envelope.sender.to_string(),
+                target: envelope.target.to_string(),
+                reason: reason.clone(),
+                bytes: envelope.body.len() as u64,
+            };
+            self.record(ActionId(self.counters.action), Content::DeadLetter(letter), now, fx);
+        }
         Refusal::new(code, reason)
     }
 

@@ -17,8 +17,8 @@ use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::platform::{
-    ActReply, BoxFuture, DeviceError, Devices, Fault, FaultKind, Guest, Handled, Key, Platform, Sandbox,
-    StartRequest, Storage, Usage,
+    ActReply, BoxFuture, DeviceError, Devices, Fault, FaultKind, Guest, Handled, Key, Platform, Sandbox, StartRequest,
+    Storage, Usage,
 };
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
@@ -611,4 +611,3 @@ fn device_refusal(error: DeviceError) -> (Code, String) {
     };
     (code, error.to_string())
 }
-

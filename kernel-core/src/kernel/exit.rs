@@ -50,16 +50,15 @@ impl State {
         for name in &process.rare.services {
             self.services.remove(name);
         }
-        for timer in process.rare.timers.values() {
-            self.undue(timer.deadline);
+        for deadline in process.rare.timers.values().map(|t| t.deadline).chain(process.rare.wall) {
+            self.undue(deadline);
         }
         for stream in &process.rare.streams {
             self.streams.remove(stream);
             self.close_stream(*stream, fx);
         }
         let lost = process.mailbox.len() as u64;
-        let mut callers: Vec<ActionId> =
-            process.mailbox.drain().filter_map(|e| self.requests.remove(&e.id)).collect();
+        let mut callers: Vec<ActionId> = process.mailbox.drain().filter_map(|e| self.requests.remove(&e.id)).collect();
         callers.extend(process.handling.as_ref().and_then(|h| h.request));
         let gone = Refusal::new(Code::Failed, format!("{} ended ({}) before it replied", process.name, reason.word()));
         for action in callers {

@@ -14,6 +14,7 @@ pub mod input;
 mod inspect;
 mod open;
 mod random;
+mod replay;
 pub mod request;
 pub mod road;
 pub mod rows;
@@ -23,6 +24,7 @@ pub mod verb;
 
 pub use app::Until;
 pub use inspect::{ProcessRow, Summary};
+pub use replay::{ReplayError, replay};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 
@@ -95,8 +97,7 @@ impl<P: Platform> Kernel<P> {
             pid: Pid,
         }
         let reply = self.inner.ask(|call| Input::Attach { call, name, role, capabilities }).await?;
-        let Attached { pid } =
-            serde_json::from_slice(&reply).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
+        let Attached { pid } = serde_json::from_slice(&reply).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         Ok(Session { port: gate::port(&self.inner, pid) })
     }
 
@@ -129,6 +130,11 @@ impl<P: Platform> Kernel<P> {
     /// What the kernel knows of its processes, living and gone, and what its gate has said.
     pub fn summary(&self) -> Summary {
         self.inner.summary()
+    }
+
+    /// The inputs so far, in the order in which step took them; empty unless the boot asked for a journal.
+    pub fn journal(&self) -> Journal {
+        self.inner.lock().journal.clone().unwrap_or_default()
     }
 
     /// Stops everything in order and makes the log durable; the checkpoint over all of it.

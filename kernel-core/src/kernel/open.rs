@@ -8,6 +8,7 @@ use super::state::{Due, State};
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
 use crate::path::{Resource, Verb};
+use crate::process::ExitReason;
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
@@ -172,6 +173,20 @@ impl State {
             self.answer(action, false, "nobody", now, fx);
             return;
         }
+        match &open.kind {
+            OpenKind::Spawn { child } => {
+                let child = *child;
+                self.exit(child, ExitReason::NotStarted("its instance was not ready in time".to_owned()), now, fx);
+            }
+            OpenKind::AppStart => {
+                if let Resource::App(name) = open.resource.clone() {
+                    self.end_app(&name, Some("not all agents were running in time".to_owned()), now, fx);
+                }
+            }
+            _ => {}
+        }
+        // Ending the application has answered whoever was starting it.
+        let Some(open) = self.opened.get(&action) else { return };
         let reason = match &open.kind {
             OpenKind::Call { callee } => format!("/proc/{callee} did not reply in time; it may still act"),
             OpenKind::Inbox { .. } => "no such message came in time".to_owned(),

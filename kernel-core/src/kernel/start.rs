@@ -92,7 +92,8 @@ pub(super) async fn boot<P: Platform>(parts: Parts<P>, options: BootOptions) -> 
     let opened = open_log(&storage, &key).await?;
     let mut repair = String::new();
     if let Some(torn) = opened.torn {
-        repair = format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
+        repair =
+            format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
         storage.commit(Batch { changes: torn.repair }).await?;
     }
     phases.end("chain", platform.now());
@@ -155,7 +156,9 @@ pub async fn feed<S: Storage>(storage: &S, mut opening: Opening) -> Result<crate
 
 fn counters(row: Option<&[u8]>) -> Counters {
     let number = |n: usize| -> u64 {
-        row.and_then(|r| r.get(n * 8..n * 8 + 8)).and_then(|b| <[u8; 8]>::try_from(b).ok()).map_or(0, u64::from_be_bytes)
+        row.and_then(|r| r.get(n * 8..n * 8 + 8))
+            .and_then(|b| <[u8; 8]>::try_from(b).ok())
+            .map_or(0, u64::from_be_bytes)
     };
     Counters { pid: number(0), action: number(1), message: number(2), stream: number(3) }
 }
@@ -163,7 +166,11 @@ fn counters(row: Option<&[u8]>) -> Counters {
 /// Outward acts that the last boot began and did not end.
 async fn interrupted<S: Storage>(storage: &S) -> Result<Vec<ActionId>, StorageError> {
     let rows = all(storage, rows::TABLE_OPEN).await?;
-    Ok(rows.iter().filter_map(|(key, _)| <[u8; 8]>::try_from(&key[1..]).ok()).map(|b| ActionId(u64::from_be_bytes(b))).collect())
+    Ok(rows
+        .iter()
+        .filter_map(|(key, _)| <[u8; 8]>::try_from(&key[1..]).ok())
+        .map(|b| ActionId(u64::from_be_bytes(b)))
+        .collect())
 }
 
 /// How many files of each mount have labels of their own.

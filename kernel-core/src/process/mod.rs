@@ -170,6 +170,8 @@ pub struct Rare {
     pub routes: Vec<Route>,
     /// Running timers by name, with the number of their deadline.
     pub timers: BTreeMap<Name, Timer>,
+    /// The deadline of its wall time, in the table of deadlines.
+    pub wall: Option<u64>,
     /// Open streams.
     pub streams: BTreeSet<StreamId>,
     /// Its acts under way.

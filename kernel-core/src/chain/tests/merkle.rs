@@ -53,10 +53,7 @@ fn bytes_of(proof: &[Hash]) -> Vec<u8> {
 
 #[test]
 fn known_hashes() {
-    assert_eq!(
-        Hash::of_empty_tree().to_string(),
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    );
+    assert_eq!(Hash::of_empty_tree().to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     assert_eq!(Hash::leaf(b"").to_string(), "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
     assert_eq!(Tree::new().root(), Hash::of_empty_tree());
 }
@@ -111,7 +108,8 @@ fn tile_paths() {
 fn a_tree_resumes_from_its_edge() {
     for size in [0, 1, 2, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 70_000] {
         let whole = Tiles::of(size).tree;
-        let edge = |tree: &Tree| (0..tree.levels()).map(|l| tree.partial(l).map_or(vec![], |(_, t)| t.to_vec())).collect();
+        let edge =
+            |tree: &Tree| (0..tree.levels()).map(|l| tree.partial(l).map_or(vec![], |(_, t)| t.to_vec())).collect();
         let mut again = Tree::resume(size, edge(&whole)).unwrap();
         assert_eq!((again.root(), again.size()), (whole.root(), size));
         let mut more = whole;

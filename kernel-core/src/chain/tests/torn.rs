@@ -15,7 +15,10 @@ fn repaired(store: &Store) -> Opened {
     let quick = resume(store).unwrap();
     let torn = opened.torn.clone().expect("it is torn");
     let quick_torn = quick.torn.expect("it is torn");
-    let sorted = |mut rows: Vec<Row>| { rows.sort(); rows };
+    let sorted = |mut rows: Vec<Row>| {
+        rows.sort();
+        rows
+    };
     assert_eq!(sorted(torn.repair.clone()), sorted(quick_torn.repair), "both ways of opening find the same");
     assert_eq!((torn.seq, torn.bytes), (quick_torn.seq, quick_torn.bytes));
     let mut clean = store.clone();

@@ -35,9 +35,7 @@ impl Grant {
         match self {
             Grant::None => None,
             Grant::Right(right) => Some(right.clone()),
-            Grant::Own => {
-                Pattern::parse(&resource.to_string()).ok().map(|pattern| Right { verb, pattern })
-            }
+            Grant::Own => Pattern::parse(&resource.to_string()).ok().map(|pattern| Right { verb, pattern }),
         }
     }
 }

@@ -95,7 +95,13 @@ impl State {
 
     /// Keeps the labels of a file that is about to be written. A replaced file has the labels of what
     /// replaces it; anything else joins.
-    pub(crate) fn label_file(&mut self, path: &FsPath, labels: &Labels, replaced: bool, fx: &mut crate::kernel::effects::Effects) {
+    pub(crate) fn label_file(
+        &mut self,
+        path: &FsPath,
+        labels: &Labels,
+        replaced: bool,
+        fx: &mut crate::kernel::effects::Effects,
+    ) {
         let before = self.stored_labels(path);
         let after = if replaced { labels.clone() } else { before.join(labels) };
         if after == before {

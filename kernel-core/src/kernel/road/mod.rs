@@ -262,7 +262,17 @@ impl State {
 
     /// The verdict let it pass: record it by its class, then apply it.
     #[allow(clippy::too_many_arguments)]
-    fn permitted(&mut self, act: Act, parsed: &Parsed, body: &Bytes, facts: Facts, verdict: Verdict, uses: u64, now: Now, fx: &mut Effects) {
+    fn permitted(
+        &mut self,
+        act: Act,
+        parsed: &Parsed,
+        body: &Bytes,
+        facts: Facts,
+        verdict: Verdict,
+        uses: u64,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         if verdict.decision == Decision::Warn {
             fx.wakes.push(Wake::Notice(verdict::notice(&act, &facts, "warned", verdict::first_reason(&verdict))));
         }
@@ -296,7 +306,16 @@ impl State {
 
     /// The verdict wants a person's answer: the act waits for it.
     #[allow(clippy::too_many_arguments)]
-    fn escalate(&mut self, act: Act, parsed: &Parsed, body: &Bytes, facts: Facts, verdict: Verdict, now: Now, fx: &mut Effects) {
+    fn escalate(
+        &mut self,
+        act: Act,
+        parsed: &Parsed,
+        body: &Bytes,
+        facts: Facts,
+        verdict: Verdict,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         let detail = governance::explain(&facts, &verdict).to_string();
         fx.wakes.push(Wake::Ask(Ask {
             action: act.action,

@@ -33,7 +33,15 @@ impl State {
     }
 
     /// The event of a permitted act, by its class.
-    pub(super) fn record_permitted(&mut self, act: &Act, body: &Bytes, facts: Facts, verdict: Verdict, now: Now, fx: &mut Effects) {
+    pub(super) fn record_permitted(
+        &mut self,
+        act: &Act,
+        body: &Bytes,
+        facts: Facts,
+        verdict: Verdict,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         match act.class {
             Class::Observing => {
                 let decided = Box::new(Decided { facts, verdict, body: None });
@@ -121,7 +129,15 @@ impl State {
     }
 
     /// A refusal: recorded unless it equals an earlier one, counted, told, replied.
-    pub(crate) fn refuse(&mut self, act: Act, facts: Option<Facts>, verdict: Option<Verdict>, refusal: Refusal, now: Now, fx: &mut Effects) {
+    pub(crate) fn refuse(
+        &mut self,
+        act: Act,
+        facts: Option<Facts>,
+        verdict: Option<Verdict>,
+        refusal: Refusal,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         let refusal = refusal.of(act.action);
         let fold = format!("{} {} {}", act.verb.as_str(), act.resource, refusal.code);
         let name = self.processes.get(&act.pid).map_or_else(String::new, |p| p.name.to_string());
@@ -139,7 +155,15 @@ impl State {
     }
 
     /// The same for what did not even parse.
-    pub(super) fn refuse_unparsed(&mut self, pid: Pid, call: Option<CallId>, request: &Request, refusal: Refusal, now: Now, fx: &mut Effects) {
+    pub(super) fn refuse_unparsed(
+        &mut self,
+        pid: Pid,
+        call: Option<CallId>,
+        request: &Request,
+        refusal: Refusal,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         self.counters.action += 1;
         let action = ActionId(self.counters.action);
         let asked = format!("{} {}", request.verb_text().escape_default(), request.resource_text().escape_default());
@@ -165,29 +189,41 @@ impl State {
         self.reply(pid, call, Err(refusal.of(action)), now, fx);
     }
 
-    fn record_refusal(&mut self, pid: Pid, action: ActionId, fold: String, refused: Refused, now: Now, fx: &mut Effects) {
+    fn record_refusal(
+        &mut self,
+        pid: Pid,
+        action: ActionId,
+        fold: String,
+        refused: Refused,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         self.tally.refused += 1;
-        let mut told = false;
-        let mut suspend = false;
-        if let Some(process) = self.processes.get_mut(&pid) {
-            process.used.refused += 1;
-            if let Some(folded) = process.rare.folded.get_mut(&fold) {
-                folded.more += 1;
-                told = true;
-            } else if process.rare.folded.len() < FOLDED {
-                process.rare.folded.insert(fold, Folded { first: action, more: 0 });
-            }
-            suspend = too_many(process, now.at) && process.life == Lifecycle::Running;
-        }
-        if told {
-            self.untold = true;
-        } else {
+        if !self.folds(pid, fold, action) {
             self.record(action, Content::Refused(Box::new(refused)), now, fx);
         }
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        process.used.refused += 1;
+        let suspend = too_many(process, now.at) && process.life == Lifecycle::Running;
         if suspend {
             let reason = format!("{REFUSALS} refusals in {} s", REFUSAL_WINDOW.as_secs());
             self.suspend(pid, reason, now, fx);
         }
+    }
+
+    /// Whether the log tells of something equal already, so that this one is only counted. If not, it is
+    /// the first, recorded under `action`.
+    pub(crate) fn folds(&mut self, pid: Pid, fold: String, action: ActionId) -> bool {
+        let Some(process) = self.processes.get_mut(&pid) else { return false };
+        if let Some(folded) = process.rare.folded.get_mut(&fold) {
+            folded.more += 1;
+            self.untold = true;
+            return true;
+        }
+        if process.rare.folded.len() < FOLDED {
+            process.rare.folded.insert(fold, Folded { first: action, more: 0 });
+        }
+        false
     }
 
     /// Suspends a process: nothing more is handed to it, and its acts wait with it.

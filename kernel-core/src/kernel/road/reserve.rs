@@ -18,7 +18,14 @@ pub(super) fn is_message(verb: Verb) -> bool {
 impl State {
     /// Draws one act. `false`: the account is used up, the caller has its answer, and the process that
     /// owns the account ends.
-    pub(super) fn reserve_act(&mut self, pid: Pid, message: bool, call: Option<CallId>, now: Now, fx: &mut Effects) -> bool {
+    pub(super) fn reserve_act(
+        &mut self,
+        pid: Pid,
+        message: bool,
+        call: Option<CallId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> bool {
         let Some(process) = self.processes.get(&pid) else { return false };
         let account = process.account;
         let drawn = self.draw(account, Meter::Acts).and_then(|()| match message {

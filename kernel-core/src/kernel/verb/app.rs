@@ -63,7 +63,12 @@ pub(crate) fn app_key(name: &Name) -> Key {
 }
 
 impl State {
-    pub(super) fn apply_install(&mut self, name: &Name, install: &Install, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_install(
+        &mut self,
+        name: &Name,
+        install: &Install,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         if &install.plan.app != name {
             return Err(invalid(format!("the plan is of `{}`, not of `{name}`", install.plan.app)));
         }
@@ -99,7 +104,14 @@ impl State {
             .map_err(|e| Refusal::new(Code::Failed, format!("the stored plan of `{name}` cannot be read: {e}")))
     }
 
-    pub(super) fn apply_app_start(&mut self, act: &Act, name: &Name, start: &AppStart, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_app_start(
+        &mut self,
+        act: &Act,
+        name: &Name,
+        start: &AppStart,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let plan = self.plan(name)?;
         if self.apps.contains_key(name) || self.named(None, name).is_some() {
             return Err(Refusal::new(Code::Conflict, format!("`{name}` is running already")));
@@ -134,12 +146,16 @@ impl State {
         ];
         self.limit_account(root, limits);
         if let Some(wall) = plan.budget.wall {
-            self.due(now.at.after(wall), Due::Wall(root, wall));
+            let number = self.due(now.at.after(wall), Due::Wall(root, wall));
+            if let Some(process) = self.processes.get_mut(&root) {
+                process.rare.wall = Some(number);
+            }
         }
         if let Some(process) = self.processes.get_mut(&root) {
             // Its agents' application is its own name; it is their root and counts as one of them.
             process.app = Some(name.clone());
             process.life = Lifecycle::Running;
+            process.busy = false;
         }
         self.names.remove(&(None, name.clone()));
         self.names.insert((Some(name.clone()), name.clone()), root);

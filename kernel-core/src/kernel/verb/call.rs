@@ -2,8 +2,8 @@
 
 use super::send::{self, Message};
 use crate::id::{ActionId, Pid};
-use crate::ipc::body::Framed;
 use crate::ipc::EnvelopeKind;
+use crate::ipc::body::Framed;
 use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
@@ -55,13 +55,7 @@ pub(super) fn deadline(ms: Option<u64>) -> Result<Duration, Refusal> {
 }
 
 impl State {
-    pub(super) fn apply_call(
-        &mut self,
-        act: &Act,
-        call: &Call,
-        now: Now,
-        fx: &mut Effects,
-    ) -> Result<Answer, Refusal> {
+    pub(super) fn apply_call(&mut self, act: &Act, call: &Call, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
         let target = self.receiver(&act.resource)?;
         self.refuse_circle(act.pid, target)?;
         let deadline = now.at.after(call.deadline);
@@ -115,7 +109,11 @@ impl State {
         let result = match result {
             Ok(reply) if reply.len() > crate::ipc::body::MAX_PAYLOAD => Err(Refusal::new(
                 Code::TooLarge,
-                format!("the reply of /proc/{callee} has {} bytes; {} are allowed", reply.len(), crate::ipc::body::MAX_PAYLOAD),
+                format!(
+                    "the reply of /proc/{callee} has {} bytes; {} are allowed",
+                    reply.len(),
+                    crate::ipc::body::MAX_PAYLOAD
+                ),
             )),
             Ok(reply) => {
                 let caller = self.opened.get(&action).map(|open| open.pid);

@@ -20,7 +20,13 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 const STREAMS: usize = 64;
 
 impl State {
-    pub(super) fn apply_connect(&mut self, act: &Act, endpoint: &Endpoint, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_connect(
+        &mut self,
+        act: &Act,
+        endpoint: &Endpoint,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         if !self.profile.net {
             return Err(Refusal::new(Code::Unsupported, "this host has no network for applications"));
         }

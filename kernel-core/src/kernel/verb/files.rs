@@ -83,9 +83,10 @@ fn parse_expect(text: &str) -> Result<Option<[u8; 32]>, Refusal> {
     let mut hash = [0u8; 32];
     let ok = text.len() == 64
         && text.is_ascii()
-        && hash.iter_mut().enumerate().all(|(i, byte)| {
-            u8::from_str_radix(&text[i * 2..i * 2 + 2], 16).map(|b| *byte = b).is_ok()
-        });
+        && hash
+            .iter_mut()
+            .enumerate()
+            .all(|(i, byte)| u8::from_str_radix(&text[i * 2..i * 2 + 2], 16).map(|b| *byte = b).is_ok());
     ok.then_some(Some(hash)).ok_or_else(|| invalid("\"expect\" is 64 hexadecimal digits of a SHA-256, or \"absent\""))
 }
 
@@ -94,12 +95,21 @@ pub(super) fn read_len(len: Option<u32>) -> Result<u32, Refusal> {
     match len {
         None => Ok(MAX_PAYLOAD as u32),
         Some(len) if len as usize <= MAX_PAYLOAD => Ok(len),
-        Some(len) => Err(Refusal::new(Code::TooLarge, format!("a read may ask for {MAX_PAYLOAD} bytes; this asks for {len}"))),
+        Some(len) => {
+            Err(Refusal::new(Code::TooLarge, format!("a read may ask for {MAX_PAYLOAD} bytes; this asks for {len}")))
+        }
     }
 }
 
 impl State {
-    pub(super) fn apply_fs_read(&mut self, act: &Act, path: &FsPath, read: &Read, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_fs_read(
+        &mut self,
+        act: &Act,
+        path: &FsPath,
+        read: &Read,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let request = DeviceRequest::Read {
             mount: path.mount().to_string(),
             path: path.rest().to_owned(),
@@ -109,7 +119,14 @@ impl State {
         self.ask_device(act, request, now, fx)
     }
 
-    pub(super) fn apply_fs_list(&mut self, act: &Act, path: &FsPath, list: &List, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_fs_list(
+        &mut self,
+        act: &Act,
+        path: &FsPath,
+        list: &List,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let limit = list.limit.unwrap_or(PAGE);
         if limit == 0 || limit > PAGE {
             return Err(invalid(format!("\"limit\" is 1 to {PAGE}")));
@@ -123,7 +140,14 @@ impl State {
         self.ask_device(act, request, now, fx)
     }
 
-    pub(super) fn apply_fs_write(&mut self, act: &Act, path: &FsPath, write: &Write, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_fs_write(
+        &mut self,
+        act: &Act,
+        path: &FsPath,
+        write: &Write,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let request = DeviceRequest::Write {
             mount: path.mount().to_string(),
             path: path.rest().to_owned(),
@@ -136,13 +160,25 @@ impl State {
         self.ask_device(act, request, now, fx)
     }
 
-    pub(super) fn apply_fs_remove(&mut self, act: &Act, path: &FsPath, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_fs_remove(
+        &mut self,
+        act: &Act,
+        path: &FsPath,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let request = DeviceRequest::Remove { mount: path.mount().to_string(), path: path.rest().to_owned() };
         self.ask_device(act, request, now, fx)
     }
 
     /// Hands a request to the host; the act stays open until the device answers.
-    pub(super) fn ask_device(&mut self, act: &Act, request: DeviceRequest, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn ask_device(
+        &mut self,
+        act: &Act,
+        request: DeviceRequest,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Device(request) });
         self.open(act, Open::new(act, OpenKind::Device), Some(now.at.after(FILE_DEADLINE)));
         Ok(Answer::Later)

@@ -21,12 +21,7 @@ pub struct InboxRead {
 }
 
 impl State {
-    pub(super) fn apply_inbox(
-        &mut self,
-        act: &Act,
-        read: &InboxRead,
-        now: Now,
-    ) -> Result<Answer, Refusal> {
+    pub(super) fn apply_inbox(&mut self, act: &Act, read: &InboxRead, now: Now) -> Result<Answer, Refusal> {
         let wait = call::deadline(read.deadline_ms)?;
         let Some(process) = self.processes.get_mut(&act.pid) else {
             return Err(Refusal::new(Code::NotFound, "the process is gone"));

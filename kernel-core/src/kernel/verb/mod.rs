@@ -40,8 +40,8 @@ use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
 use serde::Deserialize;
-use table::{NoRow, Row};
 use serde::de::DeserializeOwned;
+use table::{NoRow, Row};
 
 /// The body of an act, typed.
 #[derive(Clone, Debug)]
@@ -108,10 +108,7 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<(Op, &'sta
         (Verb::Start, Kind::App) => Op::StartApp(Box::new(header(&framed)?)),
         (Verb::Install, _) => Op::Install(Box::new(app::parse_install(&framed)?)),
         _ => {
-            return Err(Refusal::new(
-                Code::Unsupported,
-                format!("`{}` on {resource} is not built", verb.as_str()),
-            ));
+            return Err(Refusal::new(Code::Unsupported, format!("`{}` on {resource} is not built", verb.as_str())));
         }
     };
     Ok((op, row))
@@ -133,9 +130,7 @@ impl State {
             (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, fx),
             (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(path, fx),
             (Op::StreamRead(read), Resource::Stream(stream)) => self.apply_stream_read(act, *stream, read, now, fx),
-            (Op::StreamWrite(bytes), Resource::Stream(stream)) => {
-                self.apply_stream_write(act, *stream, bytes, now, fx)
-            }
+            (Op::StreamWrite(bytes), Resource::Stream(stream)) => self.apply_stream_write(act, *stream, bytes, now, fx),
             (Op::Stop, Resource::Stream(stream)) => self.apply_stream_stop(act, *stream, now, fx),
             (Op::Subscribe, Resource::Topic(topic)) => self.apply_subscribe(act, topic),
             (Op::Register, Resource::Service(name)) => self.apply_register(act, name),
@@ -151,10 +146,9 @@ impl State {
             (Op::Install(install), Resource::App(name)) => self.apply_install(name, install, fx),
             (Op::StartApp(start), Resource::App(name)) => self.apply_app_start(act, name, start, now, fx),
             (Op::Stop, Resource::App(name)) => self.apply_app_stop(name, now, fx),
-            (_, resource) => Err(Refusal::new(
-                Code::Unsupported,
-                format!("`{}` on {resource} is not built", parsed.verb.as_str()),
-            )),
+            (_, resource) => {
+                Err(Refusal::new(Code::Unsupported, format!("`{}` on {resource} is not built", parsed.verb.as_str())))
+            }
         }
     }
 }

@@ -39,7 +39,14 @@ pub struct Spawn {
 }
 
 impl State {
-    pub(super) fn apply_spawn(&mut self, act: &Act, agent: &Name, spawn: &Spawn, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_spawn(
+        &mut self,
+        act: &Act,
+        agent: &Name,
+        spawn: &Spawn,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let app = self.processes.get(&act.pid).and_then(|p| p.app.clone());
         let definition = self
             .catalog
@@ -88,7 +95,10 @@ impl State {
             return Ok(());
         }
         let host = &self.profile.host;
-        Err(Refusal::new(Code::Unsupported, format!("agent `{}` needs a {kind:?} program, which the {host} host does not run", agent.name)))
+        Err(Refusal::new(
+            Code::Unsupported,
+            format!("agent `{}` needs a {kind:?} program, which the {host} host does not run", agent.name),
+        ))
     }
 
     /// Refuses what `parent` may not give, naming every right.
@@ -157,7 +167,10 @@ impl State {
             parent.children.insert(pid);
         }
         if let Some(wall) = new.agent.and_then(|a| a.wall) {
-            self.due(now.at.after(wall), Due::Wall(pid, wall));
+            let number = self.due(now.at.after(wall), Due::Wall(pid, wall));
+            if let Some(process) = self.processes.get_mut(&pid) {
+                process.rare.wall = Some(number);
+            }
         }
         self.count_busy(pid);
         pid

@@ -23,7 +23,14 @@ pub struct StreamRead {
 }
 
 impl State {
-    pub(super) fn apply_stream_read(&mut self, act: &Act, stream: StreamId, read: &StreamRead, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_stream_read(
+        &mut self,
+        act: &Act,
+        stream: StreamId,
+        read: &StreamRead,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         self.owned_stream(act.pid, stream)?;
         let request = DeviceRequest::StreamRead { stream, len: files::read_len(read.len)? };
         let deadline = now.at.after(call::deadline(read.deadline_ms)?);
@@ -32,12 +39,25 @@ impl State {
         Ok(Answer::Later)
     }
 
-    pub(super) fn apply_stream_write(&mut self, act: &Act, stream: StreamId, payload: &Bytes, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_stream_write(
+        &mut self,
+        act: &Act,
+        stream: StreamId,
+        payload: &Bytes,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         self.owned_stream(act.pid, stream)?;
         self.ask_device(act, DeviceRequest::StreamWrite { stream, body: payload.clone() }, now, fx)
     }
 
-    pub(super) fn apply_stream_stop(&mut self, act: &Act, stream: StreamId, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_stream_stop(
+        &mut self,
+        act: &Act,
+        stream: StreamId,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         self.owned_stream(act.pid, stream)?;
         if let Some(process) = self.processes.get_mut(&act.pid) {
             process.rare.streams.remove(&stream);

@@ -50,7 +50,13 @@ pub(super) fn parse(framed: &Framed) -> Result<TimerStart, Refusal> {
 }
 
 impl State {
-    pub(super) fn apply_timer_start(&mut self, act: &Act, name: &Name, start: TimerStart, now: Now) -> Result<Answer, Refusal> {
+    pub(super) fn apply_timer_start(
+        &mut self,
+        act: &Act,
+        name: &Name,
+        start: TimerStart,
+        now: Now,
+    ) -> Result<Answer, Refusal> {
         let deadline = self.due(now.at.after(start.after), Due::Timer(act.pid, name.clone()));
         let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
         if process.rare.timers.len() >= TIMERS && !process.rare.timers.contains_key(name) {

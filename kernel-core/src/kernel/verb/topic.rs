@@ -43,10 +43,7 @@ impl State {
         if self.topics.subscribe(act.pid, topic) {
             Ok(Answer::empty())
         } else {
-            Err(Refusal::new(
-                Code::Full,
-                format!("a process may hold {} subscriptions", crate::ipc::SUBSCRIPTIONS),
-            ))
+            Err(Refusal::new(Code::Full, format!("a process may hold {} subscriptions", crate::ipc::SUBSCRIPTIONS)))
         }
     }
 }

@@ -47,7 +47,13 @@ impl State {
         Ok(Answer::Reply(node.value.into()))
     }
 
-    pub(super) fn apply_tree_write(&mut self, act: &Act, path: &TreePath, write: &Write, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_tree_write(
+        &mut self,
+        act: &Act,
+        path: &TreePath,
+        write: &Write,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let before = self.node(path);
         if let Some(expect) = write.expect {
             let found: Option<[u8; 32]> = before.as_ref().map(|n| Sha256::digest(&n.value).into());

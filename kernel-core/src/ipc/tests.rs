@@ -1,0 +1,104 @@
+//! Tests of mailboxes, topics and body framing.
+
+use super::*;
+use crate::id::{MessageId, Pid};
+use crate::label::Labels;
+use crate::path::{Resource, Topic};
+use bytes::Bytes;
+
+fn envelope(id: u64, kind: EnvelopeKind, correlation: Option<u64>, bytes: usize) -> Envelope {
+    Envelope {
+        id: MessageId(id),
+        sender: Resource::Proc(Pid(1)),
+        target: Resource::Proc(Pid(2)),
+        kind,
+        correlation,
+        deadline: None,
+        labels: Labels::NONE,
+        content_type: "".into(),
+        body: Bytes::from(vec![0; bytes]),
+    }
+}
+
+#[test]
+fn a_mailbox_is_full_at_its_count() {
+    let mut mailbox = Mailbox::default();
+    for id in 0..MAILBOX_MESSAGES as u64 {
+        assert!(mailbox.push(envelope(id, EnvelopeKind::Message, None, 1)).is_ok());
+    }
+    let full = mailbox.push(envelope(9_999, EnvelopeKind::Message, None, 1));
+    assert_eq!(full, Err(MailboxFull { messages: MAILBOX_MESSAGES, bytes: MAILBOX_MESSAGES }));
+    assert_eq!(mailbox.pop().map(|e| e.id), Some(MessageId(0)));
+    assert!(mailbox.push(envelope(10_000, EnvelopeKind::Message, None, 1)).is_ok());
+}
+
+#[test]
+fn a_mailbox_is_full_at_its_bytes_but_takes_any_first_message() {
+    let mut mailbox = Mailbox::default();
+    assert!(mailbox.push(envelope(1, EnvelopeKind::Message, None, MAILBOX_BYTES)).is_ok());
+    assert!(mailbox.push(envelope(2, EnvelopeKind::Message, None, 1)).is_err());
+    assert_eq!(mailbox.bytes(), MAILBOX_BYTES);
+    assert!(mailbox.pop().is_some());
+    assert_eq!((mailbox.bytes(), mailbox.is_empty()), (0, true));
+}
+
+#[test]
+fn a_receive_selects_by_correlation_and_leaves_requests_to_handle() {
+    let mut mailbox = Mailbox::default();
+    for e in [
+        envelope(1, EnvelopeKind::Request, Some(7), 0),
+        envelope(2, EnvelopeKind::Message, Some(8), 0),
+        envelope(3, EnvelopeKind::Message, Some(7), 0),
+    ] {
+        assert!(mailbox.push(e).is_ok());
+    }
+    assert_eq!(mailbox.take(Some(7)).map(|e| e.id), Some(MessageId(3)));
+    assert_eq!(mailbox.take(Some(7)), None);
+    assert_eq!(mailbox.take(None).map(|e| e.id), Some(MessageId(2)));
+    assert_eq!(mailbox.len(), 1);
+}
+
+#[test]
+fn a_topic_has_each_listener_once_and_forgets_whoever_is_gone() {
+    let mut topics = Topics::default();
+    let topic = Topic::parse("app.news").expect("a topic");
+    assert!(topics.subscribe(Pid(3), &topic));
+    assert!(topics.subscribe(Pid(1), &topic));
+    assert!(topics.subscribe(Pid(3), &topic));
+    assert_eq!(topics.receivers(&topic), [Pid(1), Pid(3)]);
+    topics.forget(Pid(1));
+    assert_eq!(topics.receivers(&topic), [Pid(3)]);
+    let many = |n: usize| Topic::parse(&format!("app.t{n}")).expect("a topic");
+    assert!((0..SUBSCRIPTIONS - 1).all(|n| topics.subscribe(Pid(3), &many(n))));
+    assert!(!topics.subscribe(Pid(3), &many(SUBSCRIPTIONS)));
+}
+
+#[test]
+fn a_body_is_one_line_of_json_and_a_payload() {
+    let split = |text: &'static str| body::split(&Bytes::from_static(text.as_bytes()));
+    let framed = split("{\"a\":1}\nraw\nbytes").expect("framed");
+    assert_eq!((&framed.header[..], &framed.payload[..]), (&b"{\"a\":1}"[..], &b"raw\nbytes"[..]));
+    let framed = split("{}").expect("framed");
+    assert_eq!((&framed.header[..], &framed.payload[..]), (&b"{}"[..], &b""[..]));
+    let framed = split("\n{}").expect("framed");
+    assert_eq!((&framed.header[..], &framed.payload[..]), (&b""[..], &b"{}"[..]));
+}
+
+#[test]
+fn bodies_over_their_limits_are_refused() {
+    let long = Bytes::from(vec![b' '; body::MAX_HEADER + 1]);
+    assert_eq!(body::split(&long), Err(body::FrameError::HeaderTooLong));
+    let mut large = vec![0; body::MAX_PAYLOAD + 2];
+    large[0] = b'\n';
+    let expected = body::FrameError::PayloadTooLarge(body::MAX_PAYLOAD + 1);
+    assert_eq!(body::split(&Bytes::from(large)), Err(expected));
+}
+
+#[test]
+fn joined_bodies_split_again() {
+    let joined = body::join(&serde_json::json!({"text": "two\nlines"}), b"\npayload");
+    let framed = body::split(&joined).expect("framed");
+    assert_eq!(&framed.payload[..], b"\npayload");
+    let header: serde_json::Value = serde_json::from_slice(&framed.header).expect("json");
+    assert_eq!(header["text"], "two\nlines");
+}

@@ -1,0 +1,68 @@
+//! Replay: the same journal gives the same chain head, on every host.
+
+use super::effects::Effects;
+use super::input::Input;
+use super::start::{Journal, log_key};
+use super::state::State;
+use crate::chain::{Hash, Header, Log};
+use crate::environment::Environment;
+use crate::path::Name;
+use crate::platform::Key;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// Why a journal cannot be replayed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// It does not begin with a boot.
+    #[error("a journal begins with the boot")]
+    NoBoot,
+    /// An input asks for rows without end.
+    #[error("input {0} asks for rows without end")]
+    Needy(usize),
+    /// An event does not fit the log.
+    #[error("the event of input {0} does not fit the log: {1}")]
+    Event(usize, String),
+}
+
+/// Steps every input of `journal` again, on a data directory that was empty at its boot, and returns the
+/// size and the head of the log that results. `public` is the key that the log is named after.
+///
+/// # Errors
+/// A journal that no kernel has written.
+pub fn replay(
+    journal: &Journal,
+    public: [u8; 32],
+    environment: Environment,
+    natives: &[Name],
+) -> Result<(u64, Hash), ReplayError> {
+    let Some((_, Input::Boot(boot))) = journal.first() else { return Err(ReplayError::NoBoot) };
+    let mut state = State::new(boot, environment, natives);
+    let mut rows: BTreeMap<Key, Option<Bytes>> = BTreeMap::new();
+    let mut log = Log::new(log_key(public).name);
+    let mut fx = Effects::default();
+    for (index, (now, input)) in journal.iter().enumerate() {
+        let mut rounds = 0;
+        while let Err(need) = state.step(input, *now, &mut fx) {
+            rounds += 1;
+            if rounds > 8 {
+                return Err(ReplayError::Needy(index));
+            }
+            for key in need.keys {
+                let value = rows.get(&key).cloned().flatten();
+                state.load(key, value);
+            }
+        }
+        let mut content = Vec::new();
+        for event in fx.records.drain(..) {
+            content.clear();
+            event.content.encode(&mut content);
+            let header = Header { wall: event.wall, action: event.action, kind: event.content.kind() };
+            log.append(header, &content).map_err(|e| ReplayError::Event(index, e.to_string()))?;
+        }
+        rows.extend(fx.rows.drain(..));
+        fx = Effects::default();
+    }
+    Ok((log.size(), log.head()))
+}
