@@ -1,0 +1,12 @@
+//! Budgets: hierarchical accounts that are drawn on before an act and settled after it.
+//!
+//! [`Ledger`] is the public item. Nothing here knows what an account stands for; the kernel gives the ids.
+
+mod ledger;
+mod meter;
+
+pub use ledger::{AccountId, AccountRow, CloseError, Exhausted, Ledger, Level, Line, OpenError};
+pub use meter::Meter;
+
+#[cfg(test)]
+mod tests;
