@@ -7,6 +7,8 @@
 pub mod budget;
 pub mod capability;
 pub mod codec;
+pub mod environment;
+pub mod governance;
 pub mod id;
 pub mod ipc;
 pub mod label;
