@@ -11,6 +11,7 @@ pub mod environment;
 pub mod governance;
 pub mod id;
 pub mod ipc;
+pub mod kernel;
 pub mod label;
 pub mod path;
 pub mod platform;

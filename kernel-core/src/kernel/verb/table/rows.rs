@@ -1,0 +1,262 @@
+//! The rows. Base effects are those of the design's table; a verb that is not in it takes the nearest row that is, and
+//! its doc says which.
+
+use super::{Class, Field, Row, Type};
+use crate::governance::Effect;
+use crate::path::{Kind, Verb};
+
+/// Sending, publishing, calling.
+const EXCHANGE: Effect = Effect::new(200, 0, 0, 0, 200);
+/// Reading, listing.
+const LOOK: Effect = Effect::new(500, 0, 1_000, 0, 500);
+/// Writing, removing.
+const CHANGE: Effect = Effect::new(1_200, 0, 300, 0, 800);
+/// Starting a process.
+const SPAWN: Effect = Effect::new(800, 0, 0, 0, 1_000);
+/// Asking a model that runs on this machine: lower than the row of `infer`, which is for one that does not.
+pub const INFER_LOCAL: Effect = Effect::new(1_000, 500, 500, 0, 500);
+/// Asking a model elsewhere.
+const INFER_REMOTE: Effect = Effect::new(1_500, 500, 2_500, 0, 1_500);
+/// Opening a connection.
+const CONNECT: Effect = Effect::new(3_000, 0, 2_500, 0, 4_000);
+/// Starting a container.
+const CONTAINER: Effect = Effect::new(3_000, 0, 1_000, 0, 4_500);
+/// Giving authority.
+const GRANT: Effect = Effect::new(2_000, 0, 0, 0, 4_000);
+/// Taking a label away.
+const DECLASSIFY: Effect = Effect::new(2_000, 0, 7_000, 0, 5_000);
+/// Changing the charter.
+const LEGISLATE: Effect = Effect::new(5_000, 2_000, 0, 0, 6_000);
+
+/// The most bytes of a payload or reply.
+const MIB: u64 = 1 << 20;
+/// The longest wait, one day, in milliseconds.
+const DAY_MS: u64 = 86_400_000;
+
+const fn field(name: &'static str, ty: Type, doc: &'static str) -> Field {
+    Field { name, ty, required: false, audit: false, doc, missing: None }
+}
+
+impl Field {
+    const fn audited(self) -> Field {
+        Field { audit: true, ..self }
+    }
+
+    const fn missing(self, what: &'static str) -> Field {
+        Field { missing: Some(what), ..self }
+    }
+}
+
+const LABELS: Field = field("labels", Type::Texts(64), "labels joined to those that the process carries; default none");
+const CONTENT_TYPE: Field = field("content_type", Type::Text(255), "media type of the payload; default empty");
+const CORRELATION: Field =
+    field("correlation", Type::Int(u64::MAX), "a number that is echoed, by which a receive can select; default none");
+const DEADLINE: Field =
+    field("deadline_ms", Type::Int(DAY_MS), "the longest wait, milliseconds, at most a day; default 30000");
+const LEN: Field = field("len", Type::Int(MIB), "the most bytes to return, at most 1048576; default 65536");
+const OFFSET: Field = field("offset", Type::Int(u64::MAX), "where to begin, bytes from the start; default 0");
+
+const fn act(verb: Verb, kinds: &'static [Kind], class: Class, base: Effect) -> Row {
+    Row {
+        verb,
+        kinds,
+        class,
+        base,
+        blocking: false,
+        fields: &[],
+        payload: false,
+        reply: "`{}`",
+        doc: "",
+        missing: None,
+    }
+}
+
+impl Row {
+    const fn takes(self, fields: &'static [Field]) -> Row {
+        Row { fields, ..self }
+    }
+
+    const fn payload(self) -> Row {
+        Row { payload: true, ..self }
+    }
+
+    const fn blocks(self) -> Row {
+        Row { blocking: true, ..self }
+    }
+
+    const fn reply(self, reply: &'static str) -> Row {
+        Row { reply, ..self }
+    }
+
+    const fn doc(self, doc: &'static str) -> Row {
+        Row { doc, ..self }
+    }
+
+    const fn missing(self, what: &'static str) -> Row {
+        Row { missing: Some(what), ..self }
+    }
+}
+
+use Class::{Inner, Observing, Outward};
+
+/// All rows, in the order in which `VERBS.md` shows them.
+pub static ROWS: &[Row] = &[
+    // Files and the tree.
+    act(Verb::Read, &[Kind::Fs, Kind::Tree], Observing, LOOK)
+        .takes(&[OFFSET, LEN])
+        .reply("the bytes, fewer than `len` only at the end")
+        .doc("Reads a range of a file or of a node of the tree. Labels of what is read join the process."),
+    act(Verb::List, &[Kind::Fs, Kind::Tree], Observing, LOOK)
+        .takes(&[field("cursor", Type::Text(8_192), "`next` of the page before; default the first page")])
+        .reply("`{\"entries\":[{\"name\",\"kind\",\"size\"}],\"next\":cursor or null}`")
+        .doc("Lists what lies directly below, a page at a time."),
+    act(Verb::Write, &[Kind::Fs, Kind::Tree], Outward, CHANGE)
+        .takes(&[
+            field("offset", Type::Int(u64::MAX), "write from here, bytes from the start").audited(),
+            field("append", Type::Bool, "write at the end").audited(),
+            field("replace", Type::Bool, "put the payload in the place of the whole, at once or not at all").audited(),
+            field("expect", Type::Text(255), "write only over this; else `conflict`").missing("compare-and-set"),
+            LABELS,
+        ])
+        .payload()
+        .doc("Writes the payload to a file or node, which is made if it is not there. Exactly one of `offset`, `append` \
+              and `replace` is given."),
+    act(Verb::Remove, &[Kind::Fs, Kind::Tree], Outward, CHANGE).doc("Removes a file, an empty folder or a node."),
+    // Messages.
+    act(Verb::Send, &[Kind::Proc, Kind::Service], Inner, EXCHANGE)
+        .takes(&[LABELS, CONTENT_TYPE, CORRELATION])
+        .payload()
+        .reply("`{\"id\":message}`")
+        .doc("Puts the payload into a mailbox and does not wait. A full mailbox is `full`, and the message a dead letter."),
+    act(Verb::Publish, &[Kind::Topic], Inner, EXCHANGE)
+        .takes(&[
+            LABELS,
+            CONTENT_TYPE,
+            CORRELATION,
+            field("retain", Type::Bool, "keep it for those who subscribe later").missing("retained messages"),
+        ])
+        .payload()
+        .reply("`{\"id\":message,\"receivers\":count}`")
+        .doc("Puts the payload into the mailbox of every subscriber and does not wait."),
+    act(Verb::Subscribe, &[Kind::Topic], Observing, LOOK)
+        .doc("Receives from now on what is published on the topic. Effect as `read`: it learns."),
+    act(Verb::Call, &[Kind::Service, Kind::Proc], Inner, EXCHANGE)
+        .takes(&[DEADLINE, LABELS, CONTENT_TYPE])
+        .payload()
+        .blocks()
+        .reply("a line `{\"labels\":[...]}`, then what the callee's `handle` returned")
+        .doc("Sends a request and waits for the reply. Refused at once with `deadlock` where the wait would close a \
+              cycle."),
+    act(Verb::Register, &[Kind::Service], Observing, EXCHANGE)
+        .doc("Becomes the process that answers for the name. `conflict` if another does. Effect as `send`."),
+    act(Verb::Read, &[Kind::Inbox], Inner, EXCHANGE)
+        .takes(&[
+            field("correlation", Type::Int(u64::MAX), "take only an envelope with this number; default any"),
+            DEADLINE,
+        ])
+        .blocks()
+        .reply("a line of JSON `{id, sender, target, kind, correlation, deadline, labels, content_type}`, then the body")
+        .doc("Takes the next envelope out of the own mailbox, waiting for one. The other half of `send`, so it is \
+              recorded and weighs as that; its labels join the process."),
+    // Processes.
+    act(Verb::Read, &[Kind::Proc], Observing, LOOK)
+        .reply("`{pid, name, app, role, environment, use, grant, labels, memory_limit}`")
+        .doc("Reads what a process is and what it holds."),
+    act(Verb::Spawn, &[Kind::Agent], Outward, SPAWN)
+        .takes(&[
+            field("args", Type::Json, "what the process is given with its first envelope; default `{}`"),
+            field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest").audited(),
+            field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest").audited(),
+            field("limits", Type::Json, "lower limits than the manifest's").missing("limits for one process"),
+        ])
+        .reply("`{\"pid\":process}`")
+        .doc("Starts a process of an agent. What it asks for must lie within what the caller may grant."),
+    act(Verb::Stop, &[Kind::Proc], Outward, SPAWN)
+        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. Effect as `spawn`. A process \
+              is cleared for its own labels, so that it can always exit."),
+    act(Verb::Kill, &[Kind::Proc], Outward, SPAWN)
+        .reply("`{\"dead\":[process],\"unreached\":[process]}`")
+        .doc("Ends a process and all that it started, without asking. Effect as `spawn`."),
+    act(Verb::Monitor, &[Kind::Proc, Kind::App], Observing, LOOK)
+        .doc("Receives an envelope of kind `exit` when it ends. Effect as `read`: it learns."),
+    // Timers and streams.
+    act(Verb::Start, &[Kind::Timer], Inner, EXCHANGE)
+        .takes(&[
+            field("after_ms", Type::Int(31 * DAY_MS), "fire once, after so many milliseconds"),
+            field("every_ms", Type::Int(31 * DAY_MS), "fire again and again, so many milliseconds apart, at least 1"),
+        ])
+        .doc("Starts a timer of one's own: an envelope of kind `timer` comes when it fires. Exactly one of the fields \
+              is given. Effect as `send`, to oneself."),
+    act(Verb::Stop, &[Kind::Timer, Kind::Stream], Inner, EXCHANGE)
+        .doc("Stops a timer or closes a stream of one's own. Effect as `send`: what went through a stream was judged \
+              when it was written."),
+    act(Verb::Connect, &[Kind::Net], Outward, CONNECT)
+        .takes(&[DEADLINE])
+        .blocks()
+        .reply("`{\"stream\":\"/stream/N\"}`")
+        .doc("Opens a TCP connection. Private, loopback and link-local addresses need a right that names them."),
+    act(Verb::Read, &[Kind::Stream], Observing, LOOK)
+        .takes(&[LEN, DEADLINE])
+        .blocks()
+        .reply("the bytes that are there, at least one; none at the end")
+        .doc("Reads from a stream of one's own, waiting for bytes."),
+    act(Verb::Write, &[Kind::Stream], Outward, CHANGE)
+        .takes(&[LABELS])
+        .payload()
+        .doc("Writes the payload to a stream of one's own."),
+    // Applications.
+    act(Verb::Install, &[Kind::App], Outward, SPAWN)
+        .takes(&[field("allow", Type::Texts(1_024), "rights that the operator gives, each `verb pattern`").audited()])
+        .payload()
+        .reply("`{\"name\":application,\"version\":version}`")
+        .doc("Installs an application; the payload is its `weft.toml`, whose programs the host was given before. \
+              Effect as `spawn`."),
+    act(Verb::Start, &[Kind::App], Outward, SPAWN)
+        .reply("`{\"agents\":[{\"name\",\"pid\"}]}`")
+        .doc("Starts the agents of an installed application, in the order of their dependencies. Effect as `spawn`."),
+    act(Verb::Stop, &[Kind::App], Outward, SPAWN)
+        .doc("Stops the agents of an application in reverse order. Effect as `spawn`."),
+    act(Verb::Remove, &[Kind::App], Outward, SPAWN).doc("Removes a stopped application. Effect as `spawn`."),
+    // What a later version brings.
+    act(Verb::Call, &[Kind::Tool], Outward, EXCHANGE).blocks().doc("Calls a tool.").missing("tools"),
+    act(Verb::Signal, &[Kind::Proc], Outward, SPAWN)
+        .doc("Sends a signal to a process. Effect as `spawn`.")
+        .missing("signals"),
+    act(Verb::Suspend, &[Kind::Proc], Outward, SPAWN)
+        .doc("Keeps a process from running. Effect as `spawn`.")
+        .missing("suspension"),
+    act(Verb::Resume, &[Kind::Proc], Outward, SPAWN)
+        .doc("Lets a suspended process run again. Effect as `spawn`.")
+        .missing("suspension"),
+    act(Verb::Link, &[Kind::Proc], Outward, SPAWN)
+        .doc("Ties the ends of two processes together. Effect as `spawn`.")
+        .missing("links"),
+    act(Verb::Watch, &[Kind::Tree], Observing, LOOK)
+        .doc("Receives an envelope for every change below a node. Effect as `read`.")
+        .missing("tree watching"),
+    act(Verb::Infer, &[Kind::Model], Outward, INFER_REMOTE)
+        .blocks()
+        .doc("Asks a language model. A model on this machine has the lower effect 1000 500 500 N 500.")
+        .missing("language models"),
+    act(Verb::Start, &[Kind::Container], Outward, CONTAINER).doc("Starts a container.").missing("containers"),
+    act(Verb::Stop, &[Kind::Container], Outward, CONTAINER)
+        .doc("Stops a container. Effect as to start one.")
+        .missing("containers"),
+    act(Verb::Read, &[Kind::Container], Observing, LOOK).doc("Reads a container's log.").missing("containers"),
+    act(Verb::Grant, &[Kind::Proc], Outward, GRANT).doc("Gives a process a right.").missing("grants at run time"),
+    act(Verb::Revoke, &[Kind::Proc], Outward, GRANT)
+        .doc("Takes a right from a process and from all that have it from there. Effect as `grant`.")
+        .missing("grants at run time"),
+    act(Verb::Elevate, &[Kind::Proc], Outward, GRANT)
+        .doc("Asks for a right for a while. Effect as `grant`.")
+        .missing("grants at run time"),
+    act(Verb::Declassify, &[Kind::Proc, Kind::Fs, Kind::Tree], Outward, DECLASSIFY)
+        .doc("Takes a label of secrecy away.")
+        .missing("declassification"),
+    act(Verb::Endorse, &[Kind::Proc, Kind::Fs, Kind::Tree], Outward, DECLASSIFY)
+        .doc("Takes the label `untrusted` away. Effect as `declassify`.")
+        .missing("endorsement"),
+    act(Verb::Legislate, &[Kind::Charter], Outward, LEGISLATE)
+        .doc("Changes the charter.")
+        .missing("legislative branch"),
+];
