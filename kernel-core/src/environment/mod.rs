@@ -12,6 +12,9 @@ mod tests;
 /// The share of the threshold, in percent, from which a permitted act is marked as a warning.
 pub const WARN_PERCENT: u32 = 60;
 
+/// The highest score that any effect has, and so the highest threshold that means anything.
+pub const MAX_THRESHOLD: u16 = 22_360;
+
 /// What becomes of an act whose score is above the threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, minicbor::Encode, minicbor::Decode)]
 #[serde(rename_all = "snake_case")]
@@ -89,7 +92,7 @@ impl Environment {
         if Environment::named(name).is_some() {
             return Err(EnvironmentError::Standard(name.to_owned()));
         }
-        if threshold > crate::governance::Effect::MAX_SCORE {
+        if threshold > MAX_THRESHOLD {
             return Err(EnvironmentError::Threshold(threshold));
         }
         Ok(Environment { name: name.into(), threshold, over, output_commit })

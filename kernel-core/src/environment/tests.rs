@@ -26,6 +26,7 @@ fn custom_environments_are_checked() {
         assert_eq!(custom(bad, 1), Err(EnvironmentError::Name(bad.to_owned())));
     }
     assert_eq!(custom("dev", 22_360), Err(EnvironmentError::Standard("dev".to_owned())));
+    assert_eq!(MAX_THRESHOLD, crate::governance::Effect::MAX.score());
     assert_eq!(custom("open", 22_361), Err(EnvironmentError::Threshold(22_361)));
 }
 

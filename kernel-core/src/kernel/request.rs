@@ -10,6 +10,7 @@ use crate::path::{Resource, Verb};
 use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One act before the gate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub struct Parsed {
     pub op: Op,
     /// The verb table's row.
     pub row: &'static Row,
+    /// The fields of the body that the row marks for audit.
+    pub audit: BTreeMap<String, serde_json::Value>,
 }
 
 /// What was asked for, as it came; this is what the journal keeps.
@@ -96,6 +99,6 @@ fn parse(raw: &Raw) -> Result<Parsed, Refusal> {
         .map_err(|_| invalid(format!("there is no verb `{}`; VERBS.md lists them", raw.verb.escape_default())))?;
     let resource = Resource::parse(&raw.resource, raw.pid)
         .map_err(|e| invalid(format!("`{}` is not a resource: {e}", raw.resource.escape_default())))?;
-    let (op, row) = verb::parse(verb, &resource, &raw.body)?;
-    Ok(Parsed { verb, resource, op, row })
+    let verb::Parts { op, row, audit } = verb::parse(verb, &resource, &raw.body)?;
+    Ok(Parsed { verb, resource, op, row, audit })
 }

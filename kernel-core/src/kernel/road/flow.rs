@@ -27,7 +27,7 @@ impl State {
     pub(super) fn carried(&self, pid: Pid, parsed: &Parsed) -> Labels {
         let own = self.processes.get(&pid).map(|p| &p.labels).cloned().unwrap_or_default();
         match &parsed.op {
-            Op::Send(m) | Op::Publish(m) => own.join(&m.labels),
+            Op::Send(m) | Op::Publish(m) | Op::StreamWrite(m) => own.join(&m.labels),
             Op::Call(c) => own.join(&c.message.labels),
             Op::Write(w) => own.join(&w.labels),
             _ => own,

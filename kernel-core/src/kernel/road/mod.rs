@@ -256,7 +256,7 @@ impl State {
             accounts: self.levels(pid),
             body_len: request.body().len() as u64,
             commitment: None,
-            audit: Default::default(),
+            audit: parsed.audit.clone(),
         }
     }
 

@@ -5,11 +5,10 @@
 //! the session that starts it may give and from what is the application's own, and every agent is
 //! spawned on the road.
 
-use super::{header, invalid};
+use super::{Body, invalid};
 use crate::app::{AgentPlan, Instance, MountMode, Plan, ProgramPlan};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
-use crate::ipc::body::Framed;
 use crate::kernel::Until;
 use crate::kernel::app::App;
 use crate::kernel::catalog::Agent;
@@ -47,12 +46,8 @@ pub struct AppStart {
     pub until: Until,
 }
 
-pub(super) fn parse_install(framed: &Framed) -> Result<Install, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Nothing {}
-    let Nothing {} = header(framed)?;
-    let plan = serde_json::from_slice(&framed.payload)
+pub(super) fn parse_install(body: &Body) -> Result<Install, Refusal> {
+    let plan = serde_json::from_slice(&body.payload)
         .map_err(|e| invalid(format!("the payload of `install` is not a plan: {e}")))?;
     Ok(Install { plan })
 }

@@ -1,9 +1,9 @@
 //! `call`: a request that waits for its reply, with a deadline, and never in a circle.
 
+use super::Body;
 use super::send::{self, Message};
 use crate::id::{ActionId, Pid};
 use crate::ipc::EnvelopeKind;
-use crate::ipc::body::Framed;
 use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
@@ -38,10 +38,10 @@ struct Header {
     deadline_ms: Option<u64>,
 }
 
-pub(super) fn parse(framed: &Framed) -> Result<Call, Refusal> {
-    let header: Header = if framed.header.is_empty() { Header::default() } else { super::header(framed)? };
+pub(super) fn parse(body: &Body) -> Result<Call, Refusal> {
+    let header: Header = super::header(body)?;
     let deadline = deadline(header.deadline_ms)?;
-    let message = send::message(header.labels, header.content_type, header.correlation, framed)?;
+    let message = send::message(header.labels, header.content_type, header.correlation, body)?;
     Ok(Call { message, deadline })
 }
 

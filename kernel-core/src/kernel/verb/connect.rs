@@ -1,5 +1,6 @@
 //! `connect /net/HOST:PORT`: opens a TCP connection, answered with the path of its stream.
 
+use super::call;
 use crate::id::StreamId;
 use crate::ipc::body;
 use crate::kernel::effects::{Effects, Perform, Performance};
@@ -11,11 +12,16 @@ use crate::platform::DeviceRequest;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
-use serde::Serialize;
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
-/// How long a connection may take to open.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
+/// How long to wait for a connection.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Connect {
+    /// Milliseconds; default 30,000.
+    pub deadline_ms: Option<u64>,
+}
+
 /// The most open streams of one process.
 const STREAMS: usize = 64;
 
@@ -24,6 +30,7 @@ impl State {
         &mut self,
         act: &Act,
         endpoint: &Endpoint,
+        connect: &Connect,
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
@@ -40,7 +47,7 @@ impl State {
         let request =
             DeviceRequest::Connect { stream, host: endpoint.host().to_owned(), port: endpoint.port(), private };
         fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Device(request) });
-        let deadline = now.at.after(CONNECT_DEADLINE);
+        let deadline = now.at.after(call::deadline(connect.deadline_ms)?);
         self.open(act, Open::new(act, OpenKind::Connecting { stream }), Some(deadline));
         Ok(Answer::Later)
     }

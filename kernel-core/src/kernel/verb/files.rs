@@ -1,7 +1,7 @@
 //! `read`, `list`, `write` and `remove` on `/fs`: what the mounts hold.
 
-use super::{header, invalid};
-use crate::ipc::body::{self, Framed, MAX_PAYLOAD};
+use super::{Body, header, invalid};
+use crate::ipc::body::{self, MAX_PAYLOAD};
 use crate::kernel::effects::{Effects, Perform, Performance};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How long a file operation may take before its caller is told so.
 const FILE_DEADLINE: Duration = Duration::from_secs(60);
+/// Bytes of a read that does not say.
+const DEFAULT_READ: u32 = 64 << 10;
 /// Entries of one page of a listing.
 const PAGE: u32 = 1_000;
 
@@ -26,7 +28,7 @@ const PAGE: u32 = 1_000;
 pub struct Read {
     /// The first byte.
     pub offset: u64,
-    /// How many; at most and by default 1 MiB. Fewer come only at the end.
+    /// How many; at most 1 MiB, by default 64 KiB. Fewer come only at the end.
     pub len: Option<u32>,
 }
 
@@ -64,8 +66,8 @@ struct WriteHeader {
     expect: Option<String>,
 }
 
-pub(super) fn parse_write(framed: &Framed) -> Result<Write, Refusal> {
-    let h: WriteHeader = header(framed)?;
+pub(super) fn parse_write(body: &Body) -> Result<Write, Refusal> {
+    let h: WriteHeader = header(body)?;
     let mode = match (h.replace, h.append, h.offset) {
         (true, false, None) => WriteMode::Replace,
         (false, true, None) => WriteMode::Append,
@@ -73,7 +75,7 @@ pub(super) fn parse_write(framed: &Framed) -> Result<Write, Refusal> {
         _ => return Err(invalid("a write says exactly one of \"replace\":true, \"append\":true, \"offset\":n")),
     };
     let expect = h.expect.as_deref().map(parse_expect).transpose()?;
-    Ok(Write { mode, labels: h.labels, expect, payload: framed.payload.clone() })
+    Ok(Write { mode, labels: h.labels, expect, payload: body.payload.clone() })
 }
 
 fn parse_expect(text: &str) -> Result<Option<[u8; 32]>, Refusal> {
@@ -93,7 +95,7 @@ fn parse_expect(text: &str) -> Result<Option<[u8; 32]>, Refusal> {
 /// The length of a read; over the limit is an error, never a trim.
 pub(super) fn read_len(len: Option<u32>) -> Result<u32, Refusal> {
     match len {
-        None => Ok(MAX_PAYLOAD as u32),
+        None => Ok(DEFAULT_READ),
         Some(len) if len as usize <= MAX_PAYLOAD => Ok(len),
         Some(len) => {
             Err(Refusal::new(Code::TooLarge, format!("a read may ask for {MAX_PAYLOAD} bytes; this asks for {len}")))

@@ -21,6 +21,7 @@ mod tree;
 pub(crate) use app::app_key;
 pub use app::{AppStart, Install};
 pub use call::Call;
+pub use connect::Connect;
 pub(crate) use files::device_reply;
 pub use files::{List, Read, Write};
 pub use inbox::InboxRead;
@@ -30,7 +31,8 @@ pub use spawn::Spawn;
 pub use streams::StreamRead;
 pub use timer::TimerStart;
 
-use crate::ipc::body::{self, Framed};
+use crate::governance;
+use crate::ipc::body;
 use crate::kernel::effects::Effects;
 use crate::kernel::request::Parsed;
 use crate::kernel::road::{Act, Answer};
@@ -39,9 +41,10 @@ use crate::path::{Kind, Resource, Verb};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use table::{NoRow, Row};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use table::{BodyError, NoRow, Row};
 
 /// The body of an act, typed.
 #[derive(Clone, Debug)]
@@ -51,7 +54,7 @@ pub enum Op {
     Info,
     Inbox(InboxRead),
     StreamRead(StreamRead),
-    StreamWrite(Bytes),
+    StreamWrite(Message),
     List(List),
     Write(Write),
     Remove,
@@ -64,7 +67,7 @@ pub enum Op {
     Stop,
     Kill,
     Monitor,
-    Connect,
+    Connect(Connect),
     StartTimer(TimerStart),
     StartApp(Box<AppStart>),
     Install(Box<Install>),
@@ -75,7 +78,7 @@ pub enum Op {
 /// # Errors
 /// `Invalid` where the pair does not exist or the body does not fit, `Unsupported` where the pair is
 /// not built yet, `TooLarge` where the payload is over its limit.
-pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<(Op, &'static Row), Refusal> {
+pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Refusal> {
     let kind = resource.kind();
     let row = table::lookup(verb, kind).map_err(|no| match no {
         NoRow::DoesNotApply(..) => invalid(no.to_string()),
@@ -83,35 +86,38 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<(Op, &'sta
     })?;
     let framed = body::split(body).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
     if !row.payload && !framed.payload.is_empty() {
-        return Err(invalid(format!("`{}` on {resource} takes no payload", verb.as_str())));
+        return Err(invalid(format!("`{verb}` on {resource} takes no payload")));
     }
+    let fields = fields(row, &framed.header)?;
+    let audit = governance::audit(&fields, row.audited());
+    let body = Body { fields: Value::Object(fields), payload: framed.payload };
     let op = match (verb, kind) {
-        (Verb::Read, Kind::Fs | Kind::Tree) => Op::Read(header(&framed)?),
-        (Verb::Read, Kind::Proc) => empty(&framed, Op::Info)?,
-        (Verb::Read, Kind::Inbox) => Op::Inbox(header(&framed)?),
-        (Verb::Read, Kind::Stream) => Op::StreamRead(header(&framed)?),
-        (Verb::List, _) => Op::List(header(&framed)?),
-        (Verb::Write, Kind::Stream) => empty(&framed, Op::StreamWrite(framed.payload.clone()))?,
-        (Verb::Write, _) => Op::Write(files::parse_write(&framed)?),
-        (Verb::Remove, _) => empty(&framed, Op::Remove)?,
-        (Verb::Send, _) => Op::Send(send::parse(&framed)?),
-        (Verb::Publish, _) => Op::Publish(send::parse(&framed)?),
-        (Verb::Subscribe, _) => empty(&framed, Op::Subscribe)?,
-        (Verb::Call, _) => Op::Call(call::parse(&framed)?),
-        (Verb::Register, _) => empty(&framed, Op::Register)?,
-        (Verb::Spawn, _) => Op::Spawn(Box::new(header(&framed)?)),
-        (Verb::Stop, _) => empty(&framed, Op::Stop)?,
-        (Verb::Kill, _) => empty(&framed, Op::Kill)?,
-        (Verb::Monitor, _) => empty(&framed, Op::Monitor)?,
-        (Verb::Connect, _) => empty(&framed, Op::Connect)?,
-        (Verb::Start, Kind::Timer) => Op::StartTimer(timer::parse(&framed)?),
-        (Verb::Start, Kind::App) => Op::StartApp(Box::new(header(&framed)?)),
-        (Verb::Install, _) => Op::Install(Box::new(app::parse_install(&framed)?)),
+        (Verb::Read, Kind::Fs | Kind::Tree) => Op::Read(header(&body)?),
+        (Verb::Read, Kind::Proc) => Op::Info,
+        (Verb::Read, Kind::Inbox) => Op::Inbox(header(&body)?),
+        (Verb::Read, Kind::Stream) => Op::StreamRead(header(&body)?),
+        (Verb::List, _) => Op::List(header(&body)?),
+        (Verb::Write, Kind::Stream) => Op::StreamWrite(send::parse(&body)?),
+        (Verb::Write, _) => Op::Write(files::parse_write(&body)?),
+        (Verb::Remove, _) => Op::Remove,
+        (Verb::Send, _) => Op::Send(send::parse(&body)?),
+        (Verb::Publish, _) => Op::Publish(send::parse(&body)?),
+        (Verb::Subscribe, _) => Op::Subscribe,
+        (Verb::Call, _) => Op::Call(call::parse(&body)?),
+        (Verb::Register, _) => Op::Register,
+        (Verb::Spawn, _) => Op::Spawn(Box::new(header(&body)?)),
+        (Verb::Stop, _) => Op::Stop,
+        (Verb::Kill, _) => Op::Kill,
+        (Verb::Monitor, _) => Op::Monitor,
+        (Verb::Connect, _) => Op::Connect(header(&body)?),
+        (Verb::Start, Kind::Timer) => Op::StartTimer(timer::parse(&body)?),
+        (Verb::Start, Kind::App) => Op::StartApp(Box::new(header(&body)?)),
+        (Verb::Install, _) => Op::Install(Box::new(app::parse_install(&body)?)),
         _ => {
             return Err(Refusal::new(Code::Unsupported, format!("`{}` on {resource} is not built", verb.as_str())));
         }
     };
-    Ok((op, row))
+    Ok(Parts { op, row, audit })
 }
 
 impl State {
@@ -130,7 +136,9 @@ impl State {
             (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, fx),
             (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(path, fx),
             (Op::StreamRead(read), Resource::Stream(stream)) => self.apply_stream_read(act, *stream, read, now, fx),
-            (Op::StreamWrite(bytes), Resource::Stream(stream)) => self.apply_stream_write(act, *stream, bytes, now, fx),
+            (Op::StreamWrite(m), Resource::Stream(stream)) => {
+                self.apply_stream_write(act, *stream, &m.payload, now, fx)
+            }
             (Op::Stop, Resource::Stream(stream)) => self.apply_stream_stop(act, *stream, now, fx),
             (Op::Subscribe, Resource::Topic(topic)) => self.apply_subscribe(act, topic),
             (Op::Register, Resource::Service(name)) => self.apply_register(act, name),
@@ -139,7 +147,7 @@ impl State {
             (Op::Stop, Resource::Proc(pid)) => self.apply_stop(*pid, now, fx),
             (Op::Kill, Resource::Proc(pid)) => self.apply_kill(act, *pid, now, fx),
             (Op::Monitor, _) => self.apply_monitor(act),
-            (Op::Connect, Resource::Net(endpoint)) => self.apply_connect(act, endpoint, now, fx),
+            (Op::Connect(connect), Resource::Net(endpoint)) => self.apply_connect(act, endpoint, connect, now, fx),
             (Op::StartTimer(start), Resource::Timer(name)) => self.apply_timer_start(act, name, *start, now),
             (Op::Stop, Resource::Timer(name)) => self.apply_timer_stop(act, name),
             (Op::Remove, Resource::App(name)) => self.apply_app_remove(name, fx),
@@ -153,21 +161,41 @@ impl State {
     }
 }
 
-/// The JSON line as `T`; an empty line is `{}`.
-fn header<T: DeserializeOwned>(framed: &Framed) -> Result<T, Refusal> {
-    let text: &[u8] = if framed.header.is_empty() { b"{}" } else { &framed.header };
-    serde_json::from_slice(text).map_err(|e| invalid(format!("the JSON line of the body does not fit the verb: {e}")))
+/// A body taken apart and held against its row.
+struct Body {
+    fields: Value,
+    payload: Bytes,
 }
 
-/// `op`, provided that the JSON line is empty.
-fn empty(framed: &Framed, op: Op) -> Result<Op, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Nothing {}
-    if !framed.header.is_empty() && &framed.header[..] != b"{}" {
-        let Nothing {} = header(framed)?;
+/// What parsing the body of an act gives.
+#[derive(Debug)]
+pub struct Parts {
+    /// The body, typed.
+    pub op: Op,
+    /// The verb table's row.
+    pub row: &'static Row,
+    /// The fields that the row marks for audit.
+    pub audit: BTreeMap<String, Value>,
+}
+
+/// The JSON line as an object whose fields all belong to `row`.
+fn fields(row: &Row, header: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    if header.is_empty() || header == b"{}" {
+        return Ok(Map::new());
     }
-    Ok(op)
+    let fields: Map<String, Value> = serde_json::from_slice(header)
+        .map_err(|e| invalid(format!("the first line of the body is not a JSON object: {e}")))?;
+    row.check(&fields).map_err(|e| match e {
+        BodyError::Missing { .. } => Refusal::new(Code::Unsupported, e.to_string()),
+        _ => invalid(e.to_string()),
+    })?;
+    // Null is the same as leaving a field out.
+    Ok(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
+}
+
+/// The fields as `T`.
+fn header<T: DeserializeOwned>(body: &Body) -> Result<T, Refusal> {
+    T::deserialize(&body.fields).map_err(|e| invalid(format!("the first line of the body does not fit: {e}")))
 }
 
 pub(crate) fn invalid(reason: impl Into<String>) -> Refusal {

@@ -1,8 +1,7 @@
 //! `send`: one message into one mailbox. Never blocks: a full mailbox is `full`, and a dead letter.
 
-use super::invalid;
+use super::{Body, invalid};
 use crate::id::{MessageId, Pid};
-use crate::ipc::body::Framed;
 use crate::ipc::{Envelope, EnvelopeKind, body};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
@@ -39,22 +38,22 @@ struct Header {
 /// The longest media type, bytes.
 const MAX_CONTENT_TYPE: usize = 256;
 
-pub(super) fn parse(framed: &Framed) -> Result<Message, Refusal> {
-    let header: Header = if framed.header.is_empty() { Header::default() } else { super::header(framed)? };
-    message(header.labels, header.content_type, header.correlation, framed)
+pub(super) fn parse(body: &Body) -> Result<Message, Refusal> {
+    let header: Header = super::header(body)?;
+    message(header.labels, header.content_type, header.correlation, body)
 }
 
 pub(super) fn message(
     labels: Labels,
     content_type: Option<Arc<str>>,
     correlation: Option<u64>,
-    framed: &Framed,
+    body: &Body,
 ) -> Result<Message, Refusal> {
     let content_type = content_type.unwrap_or_default();
     if content_type.len() > MAX_CONTENT_TYPE {
         return Err(invalid(format!("a content_type may hold {MAX_CONTENT_TYPE} bytes")));
     }
-    Ok(Message { labels, content_type, correlation, payload: framed.payload.clone() })
+    Ok(Message { labels, content_type, correlation, payload: body.payload.clone() })
 }
 
 impl State {

@@ -16,7 +16,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StreamRead {
-    /// At most and by default 1 MiB.
+    /// At most 1 MiB, by default 64 KiB.
     pub len: Option<u32>,
     /// Milliseconds; default 30,000.
     pub deadline_ms: Option<u64>,

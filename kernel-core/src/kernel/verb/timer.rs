@@ -1,8 +1,7 @@
 //! Timers: private to their process, delivered as envelopes of kind `timer`.
 
-use super::{call, header, invalid};
+use super::{Body, header, invalid};
 use crate::id::{MessageId, Pid};
-use crate::ipc::body::Framed;
 use crate::ipc::{Envelope, EnvelopeKind};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
@@ -36,16 +35,16 @@ struct Header {
     every_ms: Option<u64>,
 }
 
-pub(super) fn parse(framed: &Framed) -> Result<TimerStart, Refusal> {
-    let h: Header = header(framed)?;
+pub(super) fn parse(body: &Body) -> Result<TimerStart, Refusal> {
+    let h: Header = header(body)?;
     let every = h.every_ms.map(Duration::from_millis);
     if every.is_some_and(|every| every < MIN_PERIOD) {
         return Err(invalid("\"every_ms\" is at least 1"));
     }
-    match h.after_ms.map(Duration::from_millis).or(every) {
-        Some(after) if after <= call::MAX_DEADLINE => Ok(TimerStart { after, every }),
-        Some(_) => Err(invalid("a timer runs at most 86400000 ms, a day")),
-        None => Err(invalid("a timer says \"after_ms\" or \"every_ms\"")),
+    match (h.after_ms.map(Duration::from_millis), every) {
+        (Some(after), None) => Ok(TimerStart { after, every: None }),
+        (None, Some(every)) => Ok(TimerStart { after: every, every: Some(every) }),
+        _ => Err(invalid("a timer says exactly one of \"after_ms\" and \"every_ms\"")),
     }
 }
 

@@ -106,16 +106,24 @@ pub static ROWS: &[Row] = &[
         .takes(&[OFFSET, LEN])
         .reply("the bytes, fewer than `len` only at the end")
         .doc("Reads a range of a file or of a node of the tree. Labels of what is read join the process."),
-    act(Verb::List, &[Kind::Fs, Kind::Tree], Observing, LOOK)
-        .takes(&[field("cursor", Type::Text(8_192), "`next` of the page before; default the first page")])
+    act(Verb::List, &[Kind::Fs], Observing, LOOK)
+        .takes(&[
+            field("cursor", Type::Text(8_192), "`next` of the page before; default the first page"),
+            field("limit", Type::Int(1_000), "entries of a page, 1 to 1000; default 1000"),
+        ])
         .reply("`{\"entries\":[{\"name\",\"kind\",\"size\"}],\"next\":cursor or null}`")
         .doc("Lists what lies directly below, a page at a time."),
+    act(Verb::List, &[Kind::Tree], Observing, LOOK).doc("Lists the nodes below a node.").missing("listing of the tree"),
     act(Verb::Write, &[Kind::Fs, Kind::Tree], Outward, CHANGE)
         .takes(&[
             field("offset", Type::Int(u64::MAX), "write from here, bytes from the start").audited(),
             field("append", Type::Bool, "write at the end").audited(),
             field("replace", Type::Bool, "put the payload in the place of the whole, at once or not at all").audited(),
-            field("expect", Type::Text(255), "write only over this; else `conflict`").missing("compare-and-set"),
+            field(
+                "expect",
+                Type::Text(64),
+                "hexadecimal SHA-256 of the whole value to write over, or `absent`; else `conflict`",
+            ),
             LABELS,
         ])
         .payload()
@@ -136,12 +144,12 @@ pub static ROWS: &[Row] = &[
             field("retain", Type::Bool, "keep it for those who subscribe later").missing("retained messages"),
         ])
         .payload()
-        .reply("`{\"id\":message,\"receivers\":count}`")
+        .reply("`{\"id\":message,\"receivers\":count,\"missed\":count}`; missed are those whose mailbox is full or whose clearance is too low")
         .doc("Puts the payload into the mailbox of every subscriber and does not wait."),
     act(Verb::Subscribe, &[Kind::Topic], Observing, LOOK)
         .doc("Receives from now on what is published on the topic. Effect as `read`: it learns."),
     act(Verb::Call, &[Kind::Service, Kind::Proc], Inner, EXCHANGE)
-        .takes(&[DEADLINE, LABELS, CONTENT_TYPE])
+        .takes(&[DEADLINE, LABELS, CONTENT_TYPE, CORRELATION])
         .payload()
         .blocks()
         .reply("a line `{\"labels\":[...]}`, then what the callee's `handle` returned")
@@ -164,7 +172,8 @@ pub static ROWS: &[Row] = &[
         .doc("Reads what a process is and what it holds."),
     act(Verb::Spawn, &[Kind::Agent], Outward, SPAWN)
         .takes(&[
-            field("args", Type::Json, "what the process is given with its first envelope; default `{}`"),
+            field("name", Type::Text(64), "its name, unique in its application; default the agent's"),
+            field("args", Type::Json, "what the process is given with its first envelope; default the manifest's"),
             field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest").audited(),
             field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest").audited(),
             field("limits", Type::Json, "lower limits than the manifest's").missing("limits for one process"),
@@ -175,7 +184,7 @@ pub static ROWS: &[Row] = &[
         .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. Effect as `spawn`. A process \
               is cleared for its own labels, so that it can always exit."),
     act(Verb::Kill, &[Kind::Proc], Outward, SPAWN)
-        .reply("`{\"dead\":[process],\"unreached\":[process]}`")
+        .reply("`{\"dead\":[process]}`")
         .doc("Ends a process and all that it started, without asking. Effect as `spawn`."),
     act(Verb::Monitor, &[Kind::Proc, Kind::App], Observing, LOOK)
         .doc("Receives an envelope of kind `exit` when it ends. Effect as `read`: it learns."),
@@ -206,13 +215,12 @@ pub static ROWS: &[Row] = &[
         .doc("Writes the payload to a stream of one's own."),
     // Applications.
     act(Verb::Install, &[Kind::App], Outward, SPAWN)
-        .takes(&[field("allow", Type::Texts(1_024), "rights that the operator gives, each `verb pattern`").audited()])
         .payload()
-        .reply("`{\"name\":application,\"version\":version}`")
-        .doc("Installs an application; the payload is its `weft.toml`, whose programs the host was given before. \
-              Effect as `spawn`."),
+        .doc("Installs an application; the payload is its plan as JSON: manifest, programs and consent in one value. \
+              Its programs were given to the kernel before. Effect as `spawn`."),
     act(Verb::Start, &[Kind::App], Outward, SPAWN)
-        .reply("`{\"agents\":[{\"name\",\"pid\"}]}`")
+        .takes(&[field("until", Type::Text(16), "`quiet`: it ends when nothing is left to do; default `stopped`")])
+        .reply("`{\"pid\":process}`, when all agents run")
         .doc("Starts the agents of an installed application, in the order of their dependencies. Effect as `spawn`."),
     act(Verb::Stop, &[Kind::App], Outward, SPAWN)
         .doc("Stops the agents of an application in reverse order. Effect as `spawn`."),
