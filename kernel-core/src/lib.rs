@@ -6,6 +6,7 @@
 
 pub mod budget;
 pub mod capability;
+pub mod chain;
 pub mod codec;
 pub mod environment;
 pub mod governance;

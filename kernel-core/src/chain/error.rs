@@ -1,0 +1,201 @@
+//! What can be wrong with a stored log, each with the event it starts at and what to do about it.
+
+use super::CheckpointError;
+
+/// Who says how long the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// The head row beside it.
+    Head,
+    /// A checkpoint that was kept elsewhere.
+    Checkpoint,
+}
+
+/// Why a stored log was not accepted. Nothing was changed; nothing is repaired.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// Events are missing from the middle.
+    #[error("events {seq} to {} are missing", found.saturating_sub(1))]
+    Gap {
+        /// The first that is missing.
+        seq: u64,
+        /// The first that is there again.
+        found: u64,
+    },
+    /// Events are missing from the end.
+    #[error("the log ends before event {seq}, but {} covers {size} events", match by {
+        Witness::Head => "its head row",
+        Witness::Checkpoint => "the checkpoint that was kept elsewhere",
+    })]
+    Truncated {
+        /// The first that is missing.
+        seq: u64,
+        /// How many there should be.
+        size: u64,
+        /// Who says so.
+        by: Witness,
+    },
+    /// Events stand at each other's place.
+    #[error("event {found} stands at the place of event {seq}")]
+    Swapped {
+        /// The place.
+        seq: u64,
+        /// The event that stands there.
+        found: u64,
+    },
+    /// An event is not the one that was sealed.
+    #[error("event {seq} was changed: {what}")]
+    Tampered {
+        /// The event.
+        seq: u64,
+        /// How it shows.
+        what: String,
+    },
+    /// From an event on, the log is another one than was sealed: it does not follow what is before it, or
+    /// head and tiles speak of other events.
+    #[error("from event {seq} on the log is not the one that was sealed here")]
+    Forked {
+        /// The first event of the other log.
+        seq: u64,
+    },
+    /// A checkpoint that was kept elsewhere covers other events.
+    #[error("events {since} to {} are not those that the checkpoint over {size} events covers", size.saturating_sub(1))]
+    Rewritten {
+        /// Where the first difference can be at the earliest: checkpoints up to here agree.
+        since: u64,
+        /// The size of the checkpoint.
+        size: u64,
+    },
+    /// The events agree with each other and with the tiles, but not with the head row.
+    #[error("the head row after event {} is wrong: {what}", size.saturating_sub(1))]
+    HeadMismatch {
+        /// How many events the head row speaks of.
+        size: u64,
+        /// What does not fit.
+        what: String,
+    },
+    /// There are rows of events or tiles and no head row.
+    #[error("there are rows of a log, but its head row is missing")]
+    HeadMissing,
+    /// The events agree with each other and with the head row, but not with a Merkle tile.
+    #[error("tile {index} of level {level}, over the events from {seq} on, is {what}")]
+    Tile {
+        /// The level of the tile.
+        level: u8,
+        /// The index of the tile.
+        index: u64,
+        /// The first event over which it is wrong.
+        seq: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The signed checkpoint in the head row does not hold.
+    #[error("the signature over the first {size} events is not to be trusted: {source}")]
+    KeyUntrusted {
+        /// How many events the head row speaks of.
+        size: u64,
+        /// What is wrong with the note.
+        source: CheckpointError,
+    },
+    /// Events are not covered by a signed checkpoint, though all must be.
+    #[error("events from {seq} on are not covered by a signed checkpoint")]
+    Unsigned {
+        /// The first that is not covered.
+        seq: u64,
+    },
+    /// It is the log of someone else.
+    #[error("this is the log of {found}, not of {expected}")]
+    WrongOrigin {
+        /// The origin in the head row or checkpoint.
+        found: String,
+        /// The origin that was asked for.
+        expected: String,
+    },
+    /// An event has a version that this program does not know.
+    #[error("event {seq} has version {found}, which this program does not read")]
+    Version {
+        /// The event.
+        seq: u64,
+        /// Its version.
+        found: u64,
+    },
+    /// A row has a key that no row of a log has.
+    #[error("a row of the log has the malformed key {key}")]
+    MalformedRow {
+        /// The key in hexadecimal.
+        key: String,
+    },
+}
+
+impl ChainError {
+    /// The kind of failure in one word, as in JSON and receipts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ChainError::Gap { .. } => "chain_gap",
+            ChainError::Truncated { .. } => "truncated",
+            ChainError::Swapped { .. } => "swapped",
+            ChainError::Tampered { .. } => "tampered",
+            ChainError::Forked { .. } | ChainError::Rewritten { .. } => "forked",
+            ChainError::HeadMismatch { .. } => "head_mismatch",
+            ChainError::HeadMissing => "head_missing",
+            ChainError::Tile { .. } => "tile_mismatch",
+            ChainError::KeyUntrusted { .. } => "key_untrusted",
+            ChainError::Unsigned { .. } => "unsigned",
+            ChainError::WrongOrigin { .. } => "wrong_origin",
+            ChainError::Version { .. } => "version",
+            ChainError::MalformedRow { .. } => "malformed_row",
+        }
+    }
+
+    /// The first event that the failure is about; `None` if it is about the log as a whole.
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            ChainError::Gap { seq, .. }
+            | ChainError::Truncated { seq, .. }
+            | ChainError::Swapped { seq, .. }
+            | ChainError::Tampered { seq, .. }
+            | ChainError::Forked { seq }
+            | ChainError::Tile { seq, .. }
+            | ChainError::Unsigned { seq }
+            | ChainError::Version { seq, .. } => Some(*seq),
+            ChainError::Rewritten { since, .. } => Some(*since),
+            ChainError::HeadMismatch { size, .. } | ChainError::KeyUntrusted { size, .. } => {
+                Some(size.saturating_sub(1))
+            }
+            ChainError::HeadMissing | ChainError::WrongOrigin { .. } | ChainError::MalformedRow { .. } => None,
+        }
+    }
+
+    /// What a person can do about it, as one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            ChainError::Version { .. } => "Use a newer weft with this data directory.",
+            ChainError::WrongOrigin { .. } => "Give the data directory, or the checkpoint, that belongs to this log.",
+            ChainError::KeyUntrusted { .. } | ChainError::Unsigned { .. } => {
+                "Give the public key that signed this log; if that is the one that was used, keep the data directory as \
+                 evidence and restore a copy that verifies."
+            }
+            ChainError::Rewritten { .. } | ChainError::Truncated { by: Witness::Checkpoint, .. } => {
+                "Keep the data directory and the checkpoint as evidence: together they prove that the log was rewritten \
+                 or rolled back. Restore a copy that verifies against the checkpoint."
+            }
+            ChainError::Tile { .. } => {
+                "The events themselves verify. Keep the data directory as evidence and restore a copy that verifies."
+            }
+            _ => "Keep the data directory as evidence and restore a copy that verifies.",
+        }
+    }
+}
+
+pub(super) fn tampered(seq: u64, what: &str) -> ChainError {
+    ChainError::Tampered { seq, what: what.to_owned() }
+}
+
+pub(super) fn head_mismatch(size: u64, what: &str) -> ChainError {
+    ChainError::HeadMismatch { size, what: what.to_owned() }
+}
+
+pub(super) fn malformed(key: &[u8]) -> ChainError {
+    ChainError::MalformedRow { key: key.iter().map(|byte| format!("{byte:02x}")).collect() }
+}
