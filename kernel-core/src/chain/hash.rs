@@ -4,8 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
+use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 use std::fmt;
+
+/// The initial state of SHA-256 (FIPS 180-4 5.3.3).
+const INITIAL: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// 32 bytes of SHA-256. Prints as lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -25,10 +30,22 @@ impl Hash {
 
     /// The hash of an inner node: SHA-256(0x01 || left || right).
     pub fn node(left: &Hash, right: &Hash) -> Hash {
-        let mut message = [0x01; 1 + 2 * Hash::LEN];
-        message[1..33].copy_from_slice(&left.0);
-        message[33..].copy_from_slice(&right.0);
-        Hash(Sha256::digest(message).into())
+        // The message has always 65 bytes, so it is padded here (FIPS 180-4 5.1.1), which spares the general
+        // hasher's buffer: nearly a third of the time.
+        let mut blocks = [[0; 64]; 2];
+        let [first, second] = &mut blocks;
+        first[0] = 0x01;
+        first[1..33].copy_from_slice(&left.0);
+        first[33..].copy_from_slice(&right.0[..31]);
+        second[..2].copy_from_slice(&[right.0[31], 0x80]);
+        second[62..].copy_from_slice(&(65u16 * 8).to_be_bytes());
+        let mut state = INITIAL;
+        compress256(&mut state, &blocks);
+        let mut hash = [0; Hash::LEN];
+        for (bytes, word) in hash.chunks_exact_mut(4).zip(state) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        Hash(hash)
     }
 
     /// The root of the tree without leaves: SHA-256 of nothing.

@@ -5,6 +5,7 @@ mod merkle;
 mod notes;
 mod tampering;
 mod torn;
+mod unnoticed;
 mod vectors;
 
 use super::*;

@@ -33,18 +33,20 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
+    /// Most items are numbers and short texts: they are read here, without a call for each.
+    #[inline(always)]
     fn item(&mut self, depth: u32) -> Result<(), CborError> {
         let start = self.at;
         let Some(&first) = self.bytes.get(start) else {
             return Err(fault(start, "an item is missing"));
         };
         self.at += 1;
-        let info = first & 0x1f;
-        if first >> 5 == 7 {
+        let (major, info) = (first >> 5, first & 0x1f);
+        if major == 7 {
             return self.simple_or_float(start, info);
         }
-        let argument = self.argument(start, info)?;
-        match first >> 5 {
+        let argument = if info < 24 { u64::from(info) } else { self.argument(start, info)? };
+        match major {
             0 | 1 => Ok(()),
             2 => self.take(start, argument).map(drop),
             3 => {
@@ -52,14 +54,22 @@ impl<'a> Scan<'a> {
                 if std::str::from_utf8(text).is_ok() { Ok(()) } else { Err(fault(start, "text is not UTF-8")) }
             }
             _ if depth == MAX_DEPTH => Err(fault(start, "nested too deeply")),
+            _ => self.nested(major, argument, depth + 1),
+        }
+    }
+
+    /// What is inside an array, a map or a tag.
+    #[inline(never)]
+    fn nested(&mut self, major: u8, argument: u64, depth: u32) -> Result<(), CborError> {
+        match major {
             4 => {
                 for _ in 0..argument {
-                    self.item(depth + 1)?;
+                    self.item(depth)?;
                 }
                 Ok(())
             }
-            5 => self.map(argument, depth + 1),
-            _ => self.item(depth + 1),
+            5 => self.map(argument, depth),
+            _ => self.item(depth),
         }
     }
 
@@ -80,7 +90,6 @@ impl<'a> Scan<'a> {
 
     fn argument(&mut self, start: usize, info: u8) -> Result<u64, CborError> {
         let (value, least) = match info {
-            0..=23 => return Ok(u64::from(info)),
             24 => (u64::from(self.array::<1>(start)?[0]), 24),
             25 => (u64::from(u16::from_be_bytes(self.array(start)?)), 1 << 8),
             26 => (u64::from(u32::from_be_bytes(self.array(start)?)), 1 << 16),

@@ -23,7 +23,7 @@ fn the_bytes_in_the_format_page() {
     let (log, store) = two();
     let mut printed = Vec::new();
     for (key, value) in &store.0 {
-        printed.push(format!("{} = {}", hex(key), hex(value)));
+        printed.push(format!("{} ={}", hex(key), hex(value)));
     }
     printed.push(log.signed().unwrap().to_owned());
     printed.push(key_of(&signing_key()).to_string());
