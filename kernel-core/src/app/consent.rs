@@ -96,7 +96,7 @@ pub struct Missing {
     pub right: Right,
     /// What would give it: `--mount repo=PATH` or `--allow "connect /net/..."`.
     pub flag: String,
-    /// The mount that has to be bound, where no flag but that one can help.
+    /// The mount to which a folder has to be bound first; no yes to a question can stand for one.
     pub mount: Option<Name>,
 }
 
@@ -123,36 +123,57 @@ impl fmt::Display for Unused {
 
 /// The capabilities of every agent in the order of the manifest, or every required right that is missing.
 pub fn resolve(manifest: &Manifest, consent: &Consent) -> Result<Vec<Granted>, Vec<Missing>> {
-    let own = Own::of(manifest);
-    let bound = manifest.mounts.iter().filter(|mount| consent.binds(mount.name.as_str()));
-    let given: Vec<Right> = consent.allow.iter().cloned().chain(bound.flat_map(mount_rights)).collect();
+    let (bound, unbound): (Vec<&Mount>, Vec<&Mount>) =
+        manifest.mounts.iter().partition(|mount| consent.binds(mount.name.as_str()));
+    let gifts = Gifts {
+        manifest,
+        own: Own::of(manifest),
+        given: consent.allow.iter().cloned().chain(bound.into_iter().flat_map(mount_rights)).collect(),
+        unbound: unbound.into_iter().map(|mount| mount.name.as_str()).collect(),
+    };
     let mut missing = Vec::new();
-    let granted = manifest.agents.iter().map(|agent| grant(manifest, &own, &given, agent, &mut missing)).collect();
+    let granted = manifest.agents.iter().map(|agent| grant(&gifts, agent, &mut missing)).collect();
     if missing.is_empty() { Ok(granted) } else { Err(missing) }
 }
 
-fn grant(manifest: &Manifest, own: &Own, given: &[Right], agent: &Agent, missing: &mut Vec<Missing>) -> Granted {
-    let covered = |right: &Right| given.iter().any(|held| held.includes(right));
+/// What one operator gives one application.
+struct Gifts<'m> {
+    manifest: &'m Manifest,
+    own: Own<'m>,
+    given: Vec<Right>,
+    unbound: BTreeSet<&'m str>,
+}
+
+impl Gifts<'_> {
+    /// Whether `right` is given whole. What lies in a folder that was not bound is not there to give.
+    fn cover(&self, right: &Right) -> bool {
+        self.given.iter().any(|held| held.includes(right)) && !self.lacks_folder(right)
+    }
+
+    fn lacks_folder(&self, right: &Right) -> bool {
+        mount_of(&right.pattern).is_some_and(|name| self.unbound.contains(name))
+    }
+}
+
+fn grant(gifts: &Gifts, agent: &Agent, missing: &mut Vec<Missing>) -> Granted {
+    let own = |right: &Right| gifts.own.holds(&agent.name, right);
     let (mut used, mut beyond, mut absent) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for right in agent.use_.iter().chain(&agent.grant) {
-        if own.holds(&agent.name, right) {
-            continue;
-        }
-        let known = !beyond.insert(right.value.clone());
-        if !known && !covered(right) {
-            missing.push(lacking(manifest, agent, right));
+        if !own(right) && beyond.insert(right.value.clone()) && !gifts.cover(right) {
+            missing.push(lacking(gifts, agent, right));
         }
     }
     used.extend(agent.use_.iter().map(|right| right.value.clone()));
     for right in &agent.optional {
-        if own.holds(&agent.name, right) {
+        if own(right) {
             used.insert(right.value.clone());
             continue;
         }
-        let parts: Vec<Right> = if covered(right) {
+        let parts: Vec<Right> = if gifts.cover(right) {
             vec![right.value.clone()]
         } else {
-            given.iter().filter(|held| right.includes(held)).cloned().collect()
+            let part = |held: &&Right| right.includes(held) && !gifts.lacks_folder(held);
+            gifts.given.iter().filter(part).cloned().collect()
         };
         if parts.is_empty() {
             absent.push(right.value.clone());
@@ -176,13 +197,13 @@ fn mount_rights(mount: &Mount) -> Vec<Right> {
     verbs.iter().filter_map(|verb| Some(Right { verb: *verb, pattern: pattern.clone()? })).collect()
 }
 
-fn lacking(manifest: &Manifest, agent: &Agent, right: &Right) -> Missing {
-    let mount = mount_of(&right.pattern).and_then(|name| manifest.mount(name));
-    let mount = mount.filter(|mount| mount_rights(mount).iter().any(|given| given.includes(right)));
-    let flag = match mount {
-        Some(mount) => format!("--mount {}=PATH", mount.name.value),
-        None => allow_flag(right),
-    };
+fn lacking(gifts: &Gifts, agent: &Agent, right: &Right) -> Missing {
+    let mount = mount_of(&right.pattern).and_then(|name| gifts.manifest.mount(name));
+    let mount = mount.filter(|_| gifts.lacks_folder(right));
+    let enough = mount.is_some_and(|mount| mount_rights(mount).iter().any(|given| given.includes(right)));
+    let bind = mount.map(|mount| format!("--mount {}=PATH", mount.name.value));
+    let allow = (!enough).then(|| allow_flag(right));
+    let flag = bind.into_iter().chain(allow).collect::<Vec<_>>().join(" ");
     let mount = mount.map(|mount| mount.name.value.clone());
     Missing { agent: agent.name.value.clone(), right: right.clone(), flag, mount }
 }

@@ -97,7 +97,7 @@ pub struct Agent {
     /// The ceiling of what may reach it; `None` when the manifest does not say.
     pub clearance: Option<Labels>,
     /// Its ceilings.
-    pub limits: AgentLimits,
+    pub limits: Placed<AgentLimits>,
     /// Default temporary.
     pub restart: Placed<Restart>,
     /// The body of its first message, as JSON. Default `{}`.

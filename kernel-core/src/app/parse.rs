@@ -140,7 +140,7 @@ fn agent(fields: &Fields, problems: &mut Problems) -> Option<Agent> {
     let (use_, grant, optional) = (rights("use"), rights("grant"), rights("optional"));
     let labels = fields.find("labels").map(|field| field.labels(problems)).unwrap_or_default();
     let clearance = fields.find("clearance").map(|field| field.labels(problems));
-    let limits = fields.find("limits").map(|field| limits(field, problems)).unwrap_or_default();
+    let limits = fields.find("limits").map(|field| Placed { at: field.at, value: limits(field, problems) });
     let args = fields.find("args").map_or_else(|| Value::Object(Default::default()), |field| args(&field, problems));
     let depends_on = fields.find("depends_on").map(|field| field.names(problems)).unwrap_or_default();
     Some(Agent {
@@ -154,7 +154,7 @@ fn agent(fields: &Fields, problems: &mut Problems) -> Option<Agent> {
         optional,
         labels,
         clearance,
-        limits,
+        limits: limits.unwrap_or(Placed { value: AgentLimits::default(), at: fields.at }),
         restart: restart.unwrap_or(Placed { value: Restart::Temporary, at: fields.at }),
         args,
         depends_on,

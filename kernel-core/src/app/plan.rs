@@ -203,7 +203,7 @@ pub fn needs(manifest: &Manifest) -> Vec<Need> {
             need(Feature::Restart, agent.restart.at, key("restart"));
         }
         if agent.limits.fuel.is_some() {
-            need(Feature::Fuel, agent.name.at, key("limits.fuel"));
+            need(Feature::Fuel, agent.limits.at, key("limits.fuel"));
         }
     }
     for tool in &manifest.tools {
@@ -285,7 +285,7 @@ fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<Age
         absent: granted.absent.clone(),
         labels: agent.labels.clone(),
         clearance: agent.clearance.clone(),
-        limits: agent.limits,
+        limits: agent.limits.value,
         restart: agent.restart.value,
         depends_on: agent.depends_on.iter().map(|name| name.value.clone()).collect(),
         args: agent.args.to_string(),

@@ -132,7 +132,7 @@ impl std::fmt::Debug for Source {
 ///
 /// Uses the parser's own lexer, so that it agrees about what is a string. A bracket is closed only by
 /// its own kind: on broken input the count is rather too high than too low.
-fn too_deep(text: &str) -> Option<usize> {
+pub(super) fn too_deep(text: &str) -> Option<usize> {
     // Each open bracket with the dots seen since the last separator inside it; the first is the file.
     let mut open = vec![(TokenKind::Eof, 0_usize)];
     let mut depth = 0;

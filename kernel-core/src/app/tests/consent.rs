@@ -114,8 +114,20 @@ fn a_bound_mount_gives_what_its_mode_says_and_no_more() {
     // A right that the mode does not give needs more than the mount.
     let missing = wants(&["write /fs/in/x"], &["in"]).unwrap_err();
     assert_eq!((missing[0].flag.as_str(), &missing[0].mount), ("--allow \"write /fs/in/x\"", &None));
+    let missing = wants(&["write /fs/in/x"], &[]).unwrap_err();
+    assert_eq!(missing[0].flag, "--mount in=PATH --allow \"write /fs/in/x\"");
     let missing = wants(&["write /fs/out/x"], &[]).unwrap_err();
     assert_eq!(missing[0].mount, Some(name("out")));
+}
+
+#[test]
+fn a_right_on_a_folder_that_is_not_bound_gives_nothing() {
+    let m = with_rights(&[], &[], &["read /fs/in/**", "read /fs/out/**"]);
+    let allow = ["read /fs/in/**", "read /fs/out/x"];
+    let granted = resolve(&m, &consent(&[], &allow)).unwrap().remove(0);
+    assert_eq!((granted.given.len(), granted.absent.len()), (0, 2));
+    let missing = resolve(&with_rights(&["read /fs/in/**"], &[], &[]), &consent(&[], &allow)).unwrap_err();
+    assert_eq!(missing[0].flag, "--mount in=PATH");
 }
 
 #[test]
@@ -223,9 +235,10 @@ proptest! {
         let consent = consent(&mounts, &allow);
         let foreign: Vec<Right> = asks(&m).into_iter().map(|ask| ask.right).collect();
         let gives = |wanted: &Right| {
-            let mounted = wanted.pattern.as_str().starts_with("/fs/in/") && mounts.contains(&"in") && wanted.verb == Verb::Read
-                || wanted.pattern.as_str().starts_with("/fs/out/") && mounts.contains(&"out");
-            mounted || allow.iter().any(|held| right(held).includes(wanted))
+            let folder = wanted.pattern.as_str().strip_prefix("/fs/").and_then(|rest| rest.split('/').next());
+            let bound = folder.is_none_or(|folder| mounts.contains(&folder));
+            let by_mount = folder == Some("out") || (folder == Some("in") && wanted.verb == Verb::Read);
+            bound && (by_mount || allow.iter().any(|held| right(held).includes(wanted)))
         };
         match resolve(&m, &consent) {
             Ok(granted) => {
@@ -247,9 +260,10 @@ proptest! {
                     prop_assert!(!gives(&missing.right), "{} was given", missing.right);
                 }
                 // What the flags say is enough.
-                let mounts: Vec<Name> = ["in", "out"].map(name).into_iter().filter(|n| consent.binds(n.as_str())).chain(missing.iter().filter_map(|m| m.mount.clone())).collect();
-                let mut allow: Vec<Right> = consent.allow().to_vec();
-                allow.extend(missing.iter().filter(|m| m.mount.is_none()).map(|m| m.right.clone()));
+                let bound = mounts.iter().map(|mount| name(mount));
+                let mounts: Vec<Name> = bound.chain(missing.iter().filter_map(|m| m.mount.clone())).collect();
+                let mut allow = consent.allow().to_vec();
+                allow.extend(missing.iter().filter(|m| m.flag.contains("--allow")).map(|m| m.right.clone()));
                 prop_assert!(resolve(&m, &Consent::new(mounts, allow).unwrap()).is_ok());
             }
         }

@@ -185,6 +185,47 @@ const PIECES: &[&str] = &[
     "é",
 ];
 
+const NESTING: &[&str] = &[
+    "{",
+    "{",
+    "{",
+    "[",
+    "}",
+    "]",
+    "]]",
+    "[[",
+    "a.a.a.a.a.a.a",
+    "'a'.a",
+    " = ",
+    "=",
+    "={",
+    "=[",
+    ",",
+    "\n",
+    "1",
+    "1.5",
+    "\"",
+    "'",
+    "#",
+    "\\",
+];
+
+/// How deep tables and lists lie in each other.
+fn depth(document: &toml::de::DeTable) -> usize {
+    use toml::de::DeValue;
+    let mut deepest = 0;
+    let mut open: Vec<(usize, &DeValue)> = document.values().map(|value| (1, value.get_ref())).collect();
+    while let Some((depth, value)) = open.pop() {
+        deepest = deepest.max(depth);
+        match value {
+            DeValue::Table(table) => open.extend(table.values().map(|value| (depth + 1, value.get_ref()))),
+            DeValue::Array(array) => open.extend(array.iter().map(|value| (depth + 1, value.get_ref()))),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -210,6 +251,17 @@ proptest! {
             text.replace_range(start..end, piece);
         }
         all_the_way(&text);
+    }
+
+    /// What passes the guard is shallow as the parser builds it, however broken it is.
+    #[test]
+    fn the_guard_counts_at_least_what_the_parser_nests(pieces in prop::collection::vec(prop::sample::select(NESTING), 0..400)) {
+        let text = pieces.concat();
+        if source::too_deep(&text).is_none() {
+            let (document, _) = toml::de::DeTable::parse_recoverable(&text);
+            // A header nests once more what stands below it.
+            prop_assert!(depth(document.get_ref()) <= 2 * MAX_DEPTH + 2, "{text}");
+        }
     }
 
     /// Lines taken out, doubled and put elsewhere give manifests that often still parse.

@@ -25,7 +25,7 @@ fn a_whole_manifest_is_read() {
     assert_eq!(*walker.use_[0], right("read /fs/repo/**"));
     assert!(walker.labels.contains("untrusted"));
     assert_eq!(
-        walker.limits,
+        walker.limits.value,
         AgentLimits {
             memory: 32 << 20,
             handle: Duration::from_secs(2),
@@ -50,7 +50,10 @@ fn what_is_left_out_has_its_default() {
     let x = m.agent("x").unwrap();
     assert_eq!((x.role, x.inbox.value, x.restart.value), (Role::Worker, Inbox::Memory, Restart::Temporary));
     assert_eq!((x.instance, m.instance_of(x)), (None, Instance::Kept));
-    assert_eq!(x.limits, AgentLimits { memory: 64 << 20, handle: Duration::from_secs(10), ..AgentLimits::default() });
+    assert_eq!(
+        x.limits.value,
+        AgentLimits { memory: 64 << 20, handle: Duration::from_secs(10), ..AgentLimits::default() }
+    );
     assert_eq!((x.args.to_string().as_str(), x.clearance.as_ref()), ("{}", None));
     assert_eq!(m.budget, Budget::default());
 }

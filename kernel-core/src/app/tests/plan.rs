@@ -77,12 +77,12 @@ then = "deny"
     let needs = needs(checked.manifest());
     let features: Vec<Feature> = needs.iter().map(|need| need.feature).collect();
     use Feature::*;
-    assert_eq!(features, [Fuel, DurableInbox, Restart, Health, Tool, Container, Rule]);
+    assert_eq!(features, [DurableInbox, Restart, Fuel, Health, Tool, Container, Rule]);
     let error = plan(&checked, &consent(), &[Restart, Health]).unwrap_err();
     let PlanError::Unsupported(lacking) = &error else { panic!("{error}") };
     assert_eq!(
         lacking.iter().map(|need| need.feature).collect::<Vec<_>>(),
-        [Fuel, DurableInbox, Tool, Container, Rule]
+        [DurableInbox, Fuel, Tool, Container, Rule]
     );
     assert!(
         error
