@@ -1,0 +1,291 @@
+//! What a `weft.toml` says, as data: every value in its type, with the place where it stands.
+//!
+//! A [`Manifest`] is only well-formed. Whether its names exist, its programs fit and its wishes are
+//! possible is for `check`; whether it gets them, for `resolve`.
+
+use super::fields::Placed;
+use super::source::Source;
+use crate::capability::Right;
+use crate::label::Labels;
+use crate::path::Name;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One application, as its manifest describes it.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// `[app]`.
+    pub app: App,
+    /// Each `[[mount]]`.
+    pub mounts: Vec<Mount>,
+    /// Each `[[agent]]`.
+    pub agents: Vec<Agent>,
+    /// Each `[[tool]]`.
+    pub tools: Vec<Tool>,
+    /// Each `[[service]]`.
+    pub services: Vec<Service>,
+    /// Each `[[container]]`.
+    pub containers: Vec<Container>,
+    /// Each `[[rule]]`.
+    pub rules: Vec<Rule>,
+    /// `[budget]`.
+    pub budget: Budget,
+    /// The text that all this was read from.
+    pub source: Arc<Source>,
+}
+
+/// `[app]`: what the application is.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Its name, without a dot, because `/topic/<name>.**` and `/tree/app/<name>/**` are its own.
+    pub name: Placed<Name>,
+    /// Its semantic version.
+    pub version: Placed<Version>,
+    /// One sentence for a person.
+    pub description: Option<String>,
+    /// The agent with whose end a run ends.
+    pub ends_with: Option<Placed<Name>>,
+}
+
+/// `[[mount]]`: a folder that the operator binds with `--mount name=PATH`; guests see `/fs/<name>`.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// Its name.
+    pub name: Placed<Name>,
+    /// What the operator gives by binding it. Default read.
+    pub mode: MountMode,
+    /// Joined to whatever is read from it.
+    pub labels: Labels,
+    /// What may be written to it; `None` when the manifest does not say.
+    pub clearance: Option<Labels>,
+}
+
+/// What binding a mount gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MountMode {
+    /// `read` and `list`.
+    Read,
+    /// `write` and `remove` too.
+    Write,
+}
+
+/// `[[agent]]`: a program that runs as a process.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its name, unique among agents and containers of the application.
+    pub name: Placed<Name>,
+    /// Default worker.
+    pub role: Role,
+    /// What it runs.
+    pub program: Placed<Program>,
+    /// As written; [`Manifest::instance_of`] knows the default.
+    pub instance: Option<Instance>,
+    /// Default in memory.
+    pub inbox: Placed<Inbox>,
+    /// The rights that it cannot do without.
+    pub use_: Vec<Placed<Right>>,
+    /// The rights that it may hand on to what it spawns.
+    pub grant: Vec<Placed<Right>>,
+    /// The rights that it uses where the operator gives them.
+    pub optional: Vec<Placed<Right>>,
+    /// What it carries from its start.
+    pub labels: Labels,
+    /// The ceiling of what may reach it; `None` when the manifest does not say.
+    pub clearance: Option<Labels>,
+    /// Its ceilings.
+    pub limits: Placed<AgentLimits>,
+    /// Default temporary.
+    pub restart: Placed<Restart>,
+    /// The body of its first message, as JSON. Default `{}`.
+    pub args: Value,
+    /// What starts before it.
+    pub depends_on: Vec<Placed<Name>>,
+}
+
+/// What a process is for: its limits and spawn rights are data, no role has code of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Role {
+    Root,
+    Supervisor,
+    Service,
+    Worker,
+    User,
+    Custom,
+}
+
+/// What an agent or a tool runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A component: its path, relative to the manifest, in the form "bin/walker.wasm". Stays inside.
+    Wasm(String),
+    /// A handler that the host registered under this name. Never from an application directory.
+    Native(Name),
+}
+
+/// How long one instance of a program lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Instance {
+    /// As long as the process; its labels only grow.
+    Kept,
+    /// For one message; what it carried goes with it.
+    PerMessage,
+}
+
+/// Where an inbox is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inbox {
+    /// Lost with the kernel: at most once.
+    Memory,
+    /// Stored before `send` returns: at least once.
+    Durable,
+}
+
+/// When a process that ended is started again (OTP supervisor principles).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restart {
+    /// Always.
+    Permanent,
+    /// When it failed.
+    Transient,
+    /// Never.
+    Temporary,
+}
+
+/// Ceilings of one agent's process. What is `None` is limited only by the accounts above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentLimits {
+    /// Bytes of all memories and tables of an instance together. Default 64 MiB.
+    pub memory: u64,
+    /// CPU time of one `handle`. Default 10 s.
+    pub handle: Duration,
+    /// Time from start to end.
+    pub wall: Option<Duration>,
+    /// Acts, refused ones too.
+    pub acts: Option<u64>,
+    /// Messages sent, published and called.
+    pub messages: Option<u64>,
+    /// Units of the kernel's own meter.
+    pub fuel: Option<u64>,
+}
+
+impl Default for AgentLimits {
+    fn default() -> AgentLimits {
+        let (memory, handle) = (64 << 20, Duration::from_secs(10));
+        AgentLimits { memory, handle, wall: None, acts: None, messages: None, fuel: None }
+    }
+}
+
+/// `[[tool]]`: a program that is called with arguments and answers.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// Its name.
+    pub name: Placed<Name>,
+    /// What it runs.
+    pub program: Placed<Program>,
+    /// JSON schemas of its input and output.
+    pub schemas: Value,
+    /// The least effect of a call: risk, fairness, privacy, novelty, security, each 0 to 10,000.
+    pub effect: Option<[u16; 5]>,
+    /// Joined to what it answers.
+    pub output_labels: Labels,
+    /// The ceiling of what may reach it.
+    pub clearance: Option<Labels>,
+    /// Default a fresh instance for each call.
+    pub instance: Instance,
+}
+
+/// `[[service]]`: a name under which an agent answers.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name: `/svc/<name>`.
+    pub name: Placed<Name>,
+    /// The agent or container that answers.
+    pub owner: Placed<Name>,
+    /// What it can be asked for, for a person and for callers; the kernel does not look into requests.
+    pub methods: Vec<String>,
+    /// How its health is probed, as written.
+    pub health: Option<Placed<Value>>,
+    /// Whether the application runs without it.
+    pub optional: bool,
+}
+
+/// `[[container]]`: an image that runs beside the agents.
+#[derive(Clone, Debug)]
+pub struct Container {
+    /// Its name: `/container/<name>`.
+    pub name: Placed<Name>,
+    /// The image.
+    pub image: String,
+    /// Its other settings, as written.
+    pub settings: Value,
+    /// Whether the application runs without it.
+    pub optional: bool,
+}
+
+/// `[[rule]]`: what this application refuses itself. It can only tighten.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name in reasons.
+    pub id: Placed<Name>,
+    /// What it says to a person.
+    pub text: String,
+    /// When it applies, as written.
+    pub when: Value,
+    /// What it answers then.
+    pub then: RuleOutcome,
+}
+
+/// What a rule of an application may answer; never a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum RuleOutcome {
+    Warn,
+    Escalate,
+    Deny,
+}
+
+/// `[budget]`: the account of the whole application, drawn from by each of its processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Budget {
+    /// Acts, refused ones too.
+    pub acts: Option<u64>,
+    /// Messages sent, published and called.
+    pub messages: Option<u64>,
+    /// Calls of tools.
+    pub tool_calls: Option<u64>,
+    /// Tokens of models.
+    pub tokens: Option<u64>,
+    /// Time from start to end.
+    pub wall: Option<Duration>,
+    /// Bytes of memory of all instances together.
+    pub memory: Option<u64>,
+}
+
+impl Manifest {
+    /// The agent of that name.
+    pub fn agent(&self, name: &str) -> Option<&Agent> {
+        self.agents.iter().find(|agent| agent.name.as_str() == name)
+    }
+
+    /// The mount of that name.
+    pub fn mount(&self, name: &str) -> Option<&Mount> {
+        self.mounts.iter().find(|mount| mount.name.as_str() == name)
+    }
+
+    /// How long instances of `agent` live: as it says; else for one message if it owns a service, so
+    /// that one caller's labels do not stick to the next; else kept.
+    pub fn instance_of(&self, agent: &Agent) -> Instance {
+        let serves = || self.services.iter().any(|service| service.owner.value == agent.name.value);
+        agent.instance.unwrap_or_else(|| if serves() { Instance::PerMessage } else { Instance::Kept })
+    }
+}

@@ -1,0 +1,37 @@
+//! Applications: what a `weft.toml` says, whether it can be, what it asks for, and what it gets.
+//!
+//! The way of an application, each step a pure function: [`parse`] makes a [`Manifest`] of text,
+//! [`check`] holds it against its programs and the verb table, [`asks`] lists what the operator has to
+//! give, [`resolve`] makes capabilities of what was given, and [`plan`] puts all of it into one value
+//! for the kernel to install. What is wrong comes as [`Problem`]s, all at once, each with its place.
+
+mod asks;
+mod check;
+mod component;
+mod consent;
+mod fields;
+mod manifest;
+mod order;
+mod parse;
+mod plan;
+mod problem;
+mod source;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use asks::{Ask, asks};
+pub use check::{Checked, Component, MAX_PROGRAMS, Surroundings, check};
+pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, inspect};
+pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
+pub use fields::Placed;
+pub use manifest::{
+    Agent, AgentLimits, App, Budget, Container, Inbox, Instance, Manifest, Mount, MountMode, Program, Restart, Role,
+    Rule, RuleOutcome, Service, Tool,
+};
+pub use parse::{parse, parse_bytes};
+pub use plan::{AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan};
+pub use problem::{MAX_PROBLEMS, Problem};
+pub use source::{MAX_DEPTH, MAX_MANIFEST, Source};
+pub use units::{parse_duration, parse_size};

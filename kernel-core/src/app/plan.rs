@@ -1,0 +1,293 @@
+//! What the kernel has to install: the manifest, its programs and the operator's consent as one value.
+
+use super::asks::{topics, tree};
+use super::check::Checked;
+use super::consent::{Consent, Granted, Missing, resolve};
+use super::manifest::*;
+use super::order::start_order;
+use crate::capability::{Capabilities, Right};
+use crate::label::Labels;
+use crate::path::{Name, Pattern};
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Something that a manifest may ask for and that not every kernel has. A kernel says which it has;
+/// an application that needs another is refused at start, by name, and runs nowhere by halves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Feature {
+    /// `inbox = "durable"`.
+    DurableInbox,
+    /// `restart` other than temporary.
+    Restart,
+    /// `limits.fuel`.
+    Fuel,
+    /// `[[tool]]`.
+    Tool,
+    /// `[[container]]`.
+    Container,
+    /// `[[rule]]`.
+    Rule,
+    /// `health` of a service.
+    Health,
+}
+
+impl Feature {
+    /// For a person, in the plural.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Feature::DurableInbox => "durable inboxes",
+            Feature::Restart => "restarts by a supervisor",
+            Feature::Fuel => "fuel limits",
+            Feature::Tool => "tools",
+            Feature::Container => "containers",
+            Feature::Rule => "rules of applications",
+            Feature::Health => "health probes",
+        }
+    }
+}
+
+/// A feature that an application needs, and where it says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Need {
+    /// What it needs.
+    pub feature: Feature,
+    /// The manifest.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+    /// The key ("agent.walker.inbox").
+    pub key: String,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Need { feature, file, line, column, key } = self;
+        write!(f, "{file}:{line}:{column}: {key}: {} are not supported by this kernel", feature.as_str())
+    }
+}
+
+/// Why there is no plan. Nothing was installed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The kernel lacks what the application cannot do without (exit code 5).
+    #[error("{}", lines(.0))]
+    Unsupported(Vec<Need>),
+    /// The operator did not give what the application cannot do without (exit code 3).
+    #[error("{}", lines(.0))]
+    Missing(Vec<Missing>),
+}
+
+fn lines<T: fmt::Display>(all: &[T]) -> String {
+    all.iter().map(T::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// An application, ready to be installed and started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its name.
+    pub app: Name,
+    /// Its version.
+    pub version: Version,
+    /// One sentence for a person.
+    pub description: Option<String>,
+    /// Its content address, see [`Checked::content`].
+    pub content: [u8; 32],
+    /// The agent with whose end a run ends.
+    pub ends_with: Option<Name>,
+    /// Its agents in start order; they stop in reverse.
+    pub agents: Vec<AgentPlan>,
+    /// Its services.
+    pub services: Vec<ServicePlan>,
+    /// Those of its mounts to which a folder was bound.
+    pub mounts: Vec<MountPlan>,
+    /// The topics that are its own: `/topic/<app>.**`.
+    pub topics: Option<Pattern>,
+    /// The part of the tree that is its own: `/tree/app/<app>/**`.
+    pub tree: Option<Pattern>,
+    /// Its account.
+    pub budget: Budget,
+    /// What it was given, as the operator gave it; recorded with the installation.
+    pub consent: Consent,
+}
+
+/// One agent of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentPlan {
+    /// Its name.
+    pub name: Name,
+    /// What it is for.
+    pub role: Role,
+    /// What it runs.
+    pub program: ProgramPlan,
+    /// How long its instances live.
+    pub instance: Instance,
+    /// Where its inbox is kept.
+    pub inbox: Inbox,
+    /// What it may do and hand on. `/proc/self` is not bound yet.
+    pub capabilities: Capabilities,
+    /// Those of its rights that are not the application's own, see [`Granted::given`].
+    pub given: Vec<Right>,
+    /// Optional rights of which nothing was given.
+    pub absent: Vec<Right>,
+    /// What it carries from its start.
+    pub labels: Labels,
+    /// The ceiling of what may reach it; `None` when the manifest does not say.
+    pub clearance: Option<Labels>,
+    /// The ceilings of its instances (memory, handle) and of its account (the others).
+    pub limits: AgentLimits,
+    /// When it is started again.
+    pub restart: Restart,
+    /// The agents that must run before it starts.
+    pub depends_on: Vec<Name>,
+    /// The body of its first message: one line of JSON.
+    pub args: String,
+}
+
+/// What an agent of a plan runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgramPlan {
+    /// The component with this SHA-256.
+    Wasm([u8; 32]),
+    /// The handler that the host registered under this name.
+    Native(Name),
+}
+
+/// One service of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServicePlan {
+    /// Its name: `/svc/<name>`.
+    pub name: Name,
+    /// The agent that answers.
+    pub owner: Name,
+    /// What it can be asked for, in words.
+    pub methods: Vec<String>,
+    /// Whether the application runs without it.
+    pub optional: bool,
+}
+
+/// One mount of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountPlan {
+    /// Its name: `/fs/<name>`.
+    pub name: Name,
+    /// What may be done there at most.
+    pub mode: MountMode,
+    /// Joined to whatever is read.
+    pub labels: Labels,
+    /// What may be written there; `None` when the manifest does not say.
+    pub clearance: Option<Labels>,
+}
+
+/// The features that the application cannot do without, in the order of the manifest. A container, and
+/// a service of one, that is `optional` is none of them: without containers it is absent.
+pub fn needs(manifest: &Manifest) -> Vec<Need> {
+    let mut needs = Vec::new();
+    let mut need = |feature, at, key: String| {
+        let (line, column) = manifest.source.position(at);
+        let file = manifest.source.file().to_owned();
+        needs.push((at, Need { feature, file, line, column, key }));
+    };
+    for agent in &manifest.agents {
+        let key = |name| format!("agent.{}.{name}", agent.name.value);
+        if agent.inbox.value == Inbox::Durable {
+            need(Feature::DurableInbox, agent.inbox.at, key("inbox"));
+        }
+        if agent.restart.value != Restart::Temporary {
+            need(Feature::Restart, agent.restart.at, key("restart"));
+        }
+        if agent.limits.fuel.is_some() {
+            need(Feature::Fuel, agent.limits.at, key("limits.fuel"));
+        }
+    }
+    for tool in &manifest.tools {
+        need(Feature::Tool, tool.name.at, format!("tool.{}", tool.name.value));
+    }
+    for container in manifest.containers.iter().filter(|container| !container.optional) {
+        need(Feature::Container, container.name.at, format!("container.{}", container.name.value));
+    }
+    for rule in &manifest.rules {
+        need(Feature::Rule, rule.id.at, format!("rule.{}", rule.id.value));
+    }
+    for service in &manifest.services {
+        if let Some(health) = &service.health {
+            need(Feature::Health, health.at, format!("service.{}.health", service.name.value));
+        }
+    }
+    needs.sort_by_key(|(at, _)| *at);
+    needs.into_iter().map(|(_, need)| need).collect()
+}
+
+/// Makes the plan of a checked application from what the operator gives and what the kernel has.
+pub fn plan(checked: &Checked, consent: &Consent, has: &[Feature]) -> Result<Plan, PlanError> {
+    let manifest = checked.manifest();
+    let lacking: Vec<Need> = needs(manifest).into_iter().filter(|need| !has.contains(&need.feature)).collect();
+    if !lacking.is_empty() {
+        return Err(PlanError::Unsupported(lacking));
+    }
+    let granted = resolve(manifest, consent).map_err(PlanError::Missing)?;
+    let agents = start_order(manifest).unwrap_or_default().into_iter().filter_map(|agent| {
+        let granted = granted.iter().find(|granted| granted.agent == agent.name.value)?;
+        agent_plan(checked, agent, granted)
+    });
+    let agents: Vec<AgentPlan> = agents.collect();
+    let owned = manifest.services.iter().filter(|service| manifest.agent(service.owner.as_str()).is_some());
+    let services = owned.map(|service| ServicePlan {
+        name: service.name.value.clone(),
+        owner: service.owner.value.clone(),
+        methods: service.methods.clone(),
+        optional: service.optional,
+    });
+    let bound = manifest.mounts.iter().filter(|mount| consent.binds(mount.name.as_str()));
+    let mounts = bound.map(|mount| MountPlan {
+        name: mount.name.value.clone(),
+        mode: mount.mode,
+        labels: mount.labels.clone(),
+        clearance: mount.clearance.clone(),
+    });
+    let app = &manifest.app;
+    Ok(Plan {
+        app: app.name.value.clone(),
+        version: app.version.value.clone(),
+        description: app.description.clone(),
+        content: checked.content(),
+        ends_with: app.ends_with.as_ref().map(|name| name.value.clone()),
+        agents,
+        services: services.collect(),
+        mounts: mounts.collect(),
+        topics: topics(&app.name),
+        tree: tree(&app.name),
+        budget: manifest.budget,
+        consent: consent.clone(),
+    })
+}
+
+/// `None` only for a program that the check did not see, and then there is no [`Checked`].
+fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<AgentPlan> {
+    let program = match &agent.program.value {
+        Program::Wasm(path) => ProgramPlan::Wasm(checked.programs().get(path)?.info.sha256),
+        Program::Native(name) => ProgramPlan::Native(name.clone()),
+    };
+    Some(AgentPlan {
+        name: agent.name.value.clone(),
+        role: agent.role,
+        program,
+        instance: checked.manifest().instance_of(agent),
+        inbox: agent.inbox.value,
+        capabilities: granted.capabilities.clone(),
+        given: granted.given.clone(),
+        absent: granted.absent.clone(),
+        labels: agent.labels.clone(),
+        clearance: agent.clearance.clone(),
+        limits: agent.limits.value,
+        restart: agent.restart.value,
+        depends_on: agent.depends_on.iter().map(|name| name.value.clone()).collect(),
+        args: agent.args.to_string(),
+    })
+}
