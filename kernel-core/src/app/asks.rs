@@ -2,14 +2,13 @@
 //!
 //! Its own are the services that it declares, `/topic/<app>.**`, `/tree/app/<app>/**`, its agents, what
 //! every process holds of itself, and messages between its processes. A manifest knows no process by
-//! number, so a right on `/proc/*` is counted as its own here and **the kernel confines it**: towards
-//! a process of another application it holds only where the operator gave it (`Granted::given`).
+//! number, so `/proc/*` in it means the application's own processes, and the kernel confines it to them.
 
 use super::manifest::{Manifest, Service};
 use crate::capability::Right;
 use crate::path::{Kind, Name, Pattern, Verb};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A right that an agent wants and that is not the application's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +28,9 @@ pub fn asks(manifest: &Manifest) -> Vec<Ask> {
     let mut asks: Vec<Ask> = Vec::new();
     for agent in &manifest.agents {
         let required = agent.use_.iter().chain(&agent.grant).map(|right| (right, false));
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for (right, optional) in required.chain(agent.optional.iter().map(|right| (right, true))) {
-            if !own.holds(&agent.name, right) && seen.insert(&right.value, ()).is_none() {
+            if !own.holds(&agent.name, right) && seen.insert(&right.value) {
                 asks.push(Ask { agent: agent.name.value.clone(), right: right.value.clone(), optional });
             }
         }
@@ -39,45 +38,66 @@ pub fn asks(manifest: &Manifest) -> Vec<Ask> {
     asks
 }
 
-/// What belongs to one application.
+/// The rights that the application `app` may hand to its agents without anybody's consent, from the
+/// names of the services and agents that it declares. Each agent still holds only what it lists, and
+/// only a service's owner may list `register` for it.
+pub fn own_rights<'a>(
+    app: &Name,
+    services: impl IntoIterator<Item = &'a Name>,
+    agents: impl IntoIterator<Item = &'a Name>,
+) -> Vec<Right> {
+    let mut rights = Vec::new();
+    let mut add = |verbs: &[Verb], pattern: String| {
+        // Every text is made of canonical names, so each parses; one that did not would be a right less.
+        if let Ok(pattern) = Pattern::parse(&pattern) {
+            rights.extend(verbs.iter().map(|verb| Right { verb: *verb, pattern: pattern.clone() }));
+        }
+    };
+    for service in services {
+        add(&[Verb::Send, Verb::Call, Verb::Register], format!("/svc/{service}"));
+    }
+    for agent in agents {
+        add(&[Verb::Spawn], format!("/agent/{agent}"));
+    }
+    add(&[Verb::Publish, Verb::Subscribe], format!("/topic/{app}.**"));
+    add(&[Verb::Read, Verb::List, Verb::Write, Verb::Remove, Verb::Watch], format!("/tree/app/{app}/**"));
+    add(&[Verb::Read, Verb::List, Verb::Monitor, Verb::Stop], format!("/app/{app}"));
+    add(&[Verb::Send, Verb::Call, Verb::Monitor], "/proc/*".to_owned());
+    add(&[Verb::Start, Verb::Stop], "/timer/*".to_owned());
+    add(&[Verb::Read, Verb::Write, Verb::Stop], "/stream/*".to_owned());
+    rights
+}
+
+/// What every process may do to itself and needs no right for; listing it changes nothing.
+pub(super) fn is_always_held(right: &Right) -> bool {
+    right.pattern.is_self() && matches!(right.verb, Verb::Read | Verb::Stop)
+}
+
+/// What belongs to one application, arranged for look-up.
 pub(super) struct Own<'m> {
-    app: &'m Name,
+    ground: BTreeMap<(Verb, Kind), Vec<Pattern>>,
     services: BTreeMap<&'m str, &'m Service>,
-    agents: BTreeMap<&'m str, ()>,
-    topics: Option<Pattern>,
-    tree: Option<Pattern>,
 }
 
 impl<'m> Own<'m> {
     pub(super) fn of(manifest: &'m Manifest) -> Own<'m> {
-        Own {
-            app: &manifest.app.name,
-            services: manifest.services.iter().map(|service| (service.name.as_str(), service)).collect(),
-            agents: manifest.agents.iter().map(|agent| (agent.name.as_str(), ())).collect(),
-            topics: topics(&manifest.app.name),
-            tree: tree(&manifest.app.name),
+        let services = manifest.services.iter().map(|service| &service.name.value);
+        let agents = manifest.agents.iter().map(|agent| &agent.name.value);
+        let mut ground: BTreeMap<(Verb, Kind), Vec<Pattern>> = BTreeMap::new();
+        for right in own_rights(&manifest.app.name, services, agents) {
+            ground.entry((right.verb, right.pattern.kind())).or_default().push(right.pattern);
         }
+        Own { ground, services: manifest.services.iter().map(|service| (service.name.as_str(), service)).collect() }
     }
 
     /// Whether `agent` may hold `right` without anybody's consent.
     pub(super) fn holds(&self, agent: &Name, right: &Right) -> bool {
         let pattern = &right.pattern;
-        let within = |ground: &Option<Pattern>| ground.as_ref().is_some_and(|ground| ground.includes(pattern));
-        // The one name of a path like `/svc/report`; with a wildcard it is nobody's.
-        let named = || pattern.as_str().rsplit('/').next().unwrap_or_default();
-        match (pattern.kind(), right.verb) {
-            (Kind::Service, Verb::Send | Verb::Call) => self.services.contains_key(named()),
-            (Kind::Service, Verb::Register) => self.services.get(named()).is_some_and(|s| s.owner.value == *agent),
-            (Kind::Agent, Verb::Spawn) => self.agents.contains_key(named()),
-            (Kind::App, Verb::Read | Verb::List | Verb::Monitor | Verb::Stop) => named() == self.app.as_str(),
-            (Kind::Topic, Verb::Publish | Verb::Subscribe) => within(&self.topics),
-            (Kind::Tree, Verb::Read | Verb::List | Verb::Write | Verb::Remove | Verb::Watch) => within(&self.tree),
-            (Kind::Proc, Verb::Send | Verb::Call | Verb::Monitor) => true,
-            (Kind::Proc | Kind::Inbox, Verb::Read | Verb::List | Verb::Stop) => pattern.is_self(),
-            (Kind::Timer, Verb::Start | Verb::Stop) => true,
-            (Kind::Stream, Verb::Read | Verb::Write | Verb::Stop) => true,
-            _ => false,
-        }
+        let named = pattern.as_str().strip_prefix("/svc/").and_then(|name| self.services.get(name));
+        let registers_for_another = right.verb == Verb::Register && named.is_none_or(|s| s.owner.value != *agent);
+        let ground = self.ground.get(&(right.verb, pattern.kind()));
+        let within = ground.is_some_and(|ground| ground.iter().any(|own| own.includes(pattern)));
+        is_always_held(right) || (within && !registers_for_another)
     }
 }
 

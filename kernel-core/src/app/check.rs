@@ -91,12 +91,18 @@ pub fn check(manifest: &Arc<Manifest>, around: &mut Surroundings<'_>) -> Result<
 
 fn duplicates(manifest: &Manifest, problems: &mut Problems) {
     fn twice<'a>(section: &str, names: impl Iterator<Item = &'a Placed<Name>>, problems: &mut Problems) {
+        all_differ(section, names.map(|name| (&name.value, name.at)), problems);
+    }
+    fn all_differ<'a>(section: &str, names: impl Iterator<Item = (&'a Name, usize)>, problems: &mut Problems) {
         let mut seen: BTreeMap<&Name, usize> = BTreeMap::new();
-        for name in names {
-            if let Some(first) = seen.insert(&name.value, name.at) {
+        for (name, at) in names {
+            if let Some(first) = seen.insert(name, at) {
                 let (line, _) = problems.source().position(first);
-                let message = format!("the name {} is taken already, on line {line}", quoted(name.as_str()));
-                problems.add(name.at, section, message);
+                problems.add(
+                    at,
+                    section,
+                    format!("the name {} is taken already, on line {line}", quoted(name.as_str())),
+                );
             }
         }
     }
@@ -106,7 +112,7 @@ fn duplicates(manifest: &Manifest, problems: &mut Problems) {
     twice("agent", processes.chain(manifest.containers.iter().map(|container| &container.name)), problems);
     twice("tool", manifest.tools.iter().map(|tool| &tool.name), problems);
     twice("service", manifest.services.iter().map(|service| &service.name), problems);
-    twice("rule", manifest.rules.iter().map(|rule| &rule.id), problems);
+    all_differ("rule", manifest.rules.iter().map(|rule| (&rule.id, rule.at)), problems);
 }
 
 fn references(manifest: &Manifest, problems: &mut Problems) {

@@ -3,8 +3,8 @@
 //! Nothing is trimmed in silence. A required right is given whole or it is missing, with the flag that
 //! would give it; an optional one is given whole, or in those parts that the operator named, or absent.
 
-use super::asks::{Own, asks};
-use super::fields::MAX_LIST;
+use super::asks::{Own, asks, is_always_held};
+use super::fields::{MAX_LIST, Placed};
 use super::manifest::{Agent, Manifest, Mount, MountMode};
 use super::problem::suggestion;
 use crate::capability::{Capabilities, MAX_RIGHTS, Right};
@@ -163,10 +163,14 @@ fn grant(gifts: &Gifts, agent: &Agent, missing: &mut Vec<Missing>) -> Granted {
             missing.push(lacking(gifts, agent, right));
         }
     }
-    used.extend(agent.use_.iter().map(|right| right.value.clone()));
+    // What a process holds in any case is left out: nobody has to be able to grant it.
+    let listed = |rights: &[Placed<Right>]| -> Vec<Right> {
+        rights.iter().filter(|right| !is_always_held(right)).map(|right| right.value.clone()).collect()
+    };
+    used.extend(listed(&agent.use_));
     for right in &agent.optional {
         if own(right) {
-            used.insert(right.value.clone());
+            used.extend(listed(std::slice::from_ref(right)));
             continue;
         }
         let parts: Vec<Right> = if gifts.cover(right) {
@@ -181,9 +185,8 @@ fn grant(gifts: &Gifts, agent: &Agent, missing: &mut Vec<Missing>) -> Granted {
         beyond.extend(parts.iter().cloned());
         used.extend(parts);
     }
-    let to_grant = agent.grant.iter().map(|right| right.value.clone()).collect();
     // The limits on lists and on consents keep this within the limit; were it not, nothing is granted.
-    let capabilities = Capabilities::new(used.into_iter().collect(), to_grant).unwrap_or_default();
+    let capabilities = Capabilities::new(used.into_iter().collect(), listed(&agent.grant)).unwrap_or_default();
     Granted { agent: agent.name.value.clone(), capabilities, given: beyond.into_iter().collect(), absent }
 }
 

@@ -6,6 +6,7 @@
 use super::fields::Placed;
 use super::source::Source;
 use crate::capability::Right;
+use crate::governance::{Effect, Rule};
 use crate::label::Labels;
 use crate::path::Name;
 use semver::Version;
@@ -29,8 +30,8 @@ pub struct Manifest {
     pub services: Vec<Service>,
     /// Each `[[container]]`.
     pub containers: Vec<Container>,
-    /// Each `[[rule]]`.
-    pub rules: Vec<Rule>,
+    /// Each `[[rule]]`: what this application refuses itself. It speaks about no other and only tightens.
+    pub rules: Vec<Placed<Rule>>,
     /// `[budget]`.
     pub budget: Budget,
     /// The text that all this was read from.
@@ -193,8 +194,8 @@ pub struct Tool {
     pub program: Placed<Program>,
     /// JSON schemas of its input and output.
     pub schemas: Value,
-    /// The least effect of a call: risk, fairness, privacy, novelty, security, each 0 to 10,000.
-    pub effect: Option<[u16; 5]>,
+    /// The least effect of a call; dimensions that are left out are zero.
+    pub effect: Option<Effect>,
     /// Joined to what it answers.
     pub output_labels: Labels,
     /// The ceiling of what may reach it.
@@ -229,29 +230,6 @@ pub struct Container {
     pub settings: Value,
     /// Whether the application runs without it.
     pub optional: bool,
-}
-
-/// `[[rule]]`: what this application refuses itself. It can only tighten.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// Its name in reasons.
-    pub id: Placed<Name>,
-    /// What it says to a person.
-    pub text: String,
-    /// When it applies, as written.
-    pub when: Value,
-    /// What it answers then.
-    pub then: RuleOutcome,
-}
-
-/// What a rule of an application may answer; never a permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum RuleOutcome {
-    Warn,
-    Escalate,
-    Deny,
 }
 
 /// `[budget]`: the account of the whole application, drawn from by each of its processes.

@@ -21,14 +21,14 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-pub use asks::{Ask, asks};
+pub use asks::{Ask, asks, own_rights};
 pub use check::{Checked, Component, MAX_PROGRAMS, Surroundings, check};
 pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, inspect};
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{
     Agent, AgentLimits, App, Budget, Container, Inbox, Instance, Manifest, Mount, MountMode, Program, Restart, Role,
-    Rule, RuleOutcome, Service, Tool,
+    Service, Tool,
 };
 pub use parse::{parse, parse_bytes};
 pub use plan::{AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan};

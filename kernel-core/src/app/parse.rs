@@ -4,8 +4,9 @@
 
 use super::fields::{Field, Fields, Placed};
 use super::manifest::*;
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, told};
 use super::source::Source;
+use crate::governance::{Charter, Dimension, Effect, Rule, Then, When};
 use crate::path::Name;
 use serde_json::Value;
 use std::sync::Arc;
@@ -35,7 +36,6 @@ const AGENT: &[&str] = &[
 const LIMITS: &[&str] = &["memory", "handle", "wall", "acts", "messages", "fuel"];
 const PROGRAM: &[&str] = &["wasm", "native"];
 const TOOL: &[&str] = &["name", "program", "schemas", "effect", "output_labels", "clearance", "instance"];
-const EFFECT: [&str; 5] = ["risk", "fairness", "privacy", "novelty", "security"];
 const SERVICE: &[&str] = &["name", "owner", "methods", "health", "optional"];
 const CONTAINER: &[&str] =
     &["name", "image", "command", "env", "ports", "volumes", "limits", "health", "restart", "optional"];
@@ -55,8 +55,7 @@ const ROLES: &[(&str, Role)] = &[
 ];
 const RESTARTS: &[(&str, Restart)] =
     &[("permanent", Restart::Permanent), ("transient", Restart::Transient), ("temporary", Restart::Temporary)];
-const OUTCOMES: &[(&str, RuleOutcome)] =
-    &[("warn", RuleOutcome::Warn), ("escalate", RuleOutcome::Escalate), ("deny", RuleOutcome::Deny)];
+const OUTCOMES: &[(&str, Then)] = &[("warn", Then::Warn), ("escalate", Then::Escalate), ("deny", Then::Deny)];
 
 /// Parses the manifest `text`; `file` is how messages call it.
 ///
@@ -90,7 +89,7 @@ fn sections(top: &Fields, source: &Arc<Source>, problems: &mut Problems) -> Opti
     let tools = each("tool", TOOL, problems).iter().filter_map(|entry| tool(entry, problems)).collect();
     let services = each("service", SERVICE, problems).iter().filter_map(|entry| service(entry, problems)).collect();
     let containers = each("container", CONTAINER, problems).iter().filter_map(|e| container(e, problems)).collect();
-    let rules = each("rule", RULE, problems).iter().filter_map(|entry| rule(entry, problems)).collect();
+    let rules = each("rule", RULE, problems).iter().filter_map(|entry| rule(app.as_ref(), entry, problems)).collect();
     let budget = top.find("budget").map(|field| budget(field, problems)).unwrap_or_default();
     if top.find("agent").is_none() {
         let help = "add at least one: [[agent]] with a name and program = { wasm = \"..\" }";
@@ -216,16 +215,17 @@ fn tool(fields: &Fields, problems: &mut Problems) -> Option<Tool> {
     Some(Tool { name: name?, program: program?, schemas, effect, output_labels, clearance, instance })
 }
 
-fn effect(field: Field, problems: &mut Problems) -> Option<[u16; 5]> {
-    let fields = field.table(&EFFECT, problems)?;
-    Some(EFFECT.map(|dimension| {
-        let Some(field) = fields.find(dimension) else { return 0 };
+fn effect(field: Field, problems: &mut Problems) -> Option<Effect> {
+    let fields = field.table(&Dimension::ALL.map(Dimension::as_str), problems)?;
+    let [risk, fairness, privacy, novelty, security] = Dimension::ALL.map(|dimension| {
+        let Some(field) = fields.find(dimension.as_str()) else { return 0 };
         let value = field.count(problems).unwrap_or(0);
-        if value > 10_000 {
-            problems.add(field.at, &field.key, "must be 0 to 10,000");
+        if value > u64::from(Effect::FULL) {
+            problems.add(field.at, &field.key, format!("must be 0 to {}", Effect::FULL));
         }
-        u16::try_from(value).unwrap_or(10_000)
-    }))
+        u16::try_from(value).unwrap_or(Effect::FULL)
+    });
+    Some(Effect::new(risk, fairness, privacy, novelty, security))
 }
 
 fn service(fields: &Fields, problems: &mut Problems) -> Option<Service> {
@@ -253,10 +253,10 @@ fn container(fields: &Fields, problems: &mut Problems) -> Option<Container> {
     Some(Container { name: name?, image: image?.to_owned(), settings: Value::Object(settings), optional })
 }
 
-fn rule(fields: &Fields, problems: &mut Problems) -> Option<Rule> {
+fn rule(app: Option<&App>, fields: &Fields, problems: &mut Problems) -> Option<Placed<Rule>> {
     let id = fields.need("id", "\"no-uploads\"", problems).and_then(|field| field.name(problems));
-    let text = fields.find("text").and_then(|field| field.text(problems)).unwrap_or_default().to_owned();
-    let when = fields.need("when", "{ verb = \"connect\" }", problems).and_then(|field| field.json(problems));
+    let text = fields.need("text", "\"Nothing leaves this machine.\"", problems).and_then(|field| field.text(problems));
+    let when = fields.need("when", "{ verbs = [\"connect\"] }", problems).and_then(|field| when(app, &field, problems));
     let then = fields.need("then", "\"deny\"", problems).and_then(|field| {
         if field.text(problems)? == "permit" {
             let help = "leave it out: what a rule does not touch is judged as before";
@@ -265,7 +265,32 @@ fn rule(fields: &Fields, problems: &mut Problems) -> Option<Rule> {
         }
         field.choice(OUTCOMES, problems)
     });
-    Some(Rule { id: id?, text, when: when?, then: then?.value })
+    let id = id?;
+    let rule = Rule { id: id.value, text: text?.to_owned(), when: when?, then: then?.value };
+    if let Err(errors) = Charter::with_rules(0, vec![rule.clone()]) {
+        for error in errors {
+            problems.add(fields.at, &fields.key, told(error.problem));
+        }
+    }
+    Some(Placed { value: rule, at: id.at })
+}
+
+/// The conditions of a rule; they speak about this application and no other.
+fn when(app: Option<&App>, field: &Field, problems: &mut Problems) -> Option<When> {
+    let mut when: When = match serde_json::from_value(field.json(problems)?) {
+        Ok(when) => when,
+        Err(error) => {
+            problems.add(field.at, &field.key, told(error));
+            return None;
+        }
+    };
+    let own: Vec<Name> = app.map(|app| app.name.value.clone()).into_iter().collect();
+    if when.apps.iter().any(|name| !own.contains(name)) {
+        let help = "leave `apps` out: rules about others are the operator's";
+        problems.add_with_help(field.at, &field.key, "a rule of an application is about that application", help);
+    }
+    when.apps = own;
+    Some(when)
 }
 
 fn program(fields: &Fields, problems: &mut Problems) -> Option<Placed<Program>> {

@@ -6,6 +6,7 @@ use super::consent::{Consent, Granted, Missing, resolve};
 use super::manifest::*;
 use super::order::start_order;
 use crate::capability::{Capabilities, Right};
+use crate::governance::Rule;
 use crate::label::Labels;
 use crate::path::{Name, Pattern};
 use semver::Version;
@@ -110,6 +111,8 @@ pub struct Plan {
     pub topics: Option<Pattern>,
     /// The part of the tree that is its own: `/tree/app/<app>/**`.
     pub tree: Option<Pattern>,
+    /// Its rules, each about this application alone.
+    pub rules: Vec<Rule>,
     /// Its account.
     pub budget: Budget,
     /// What it was given, as the operator gave it; recorded with the installation.
@@ -213,7 +216,7 @@ pub fn needs(manifest: &Manifest) -> Vec<Need> {
         need(Feature::Container, container.name.at, format!("container.{}", container.name.value));
     }
     for rule in &manifest.rules {
-        need(Feature::Rule, rule.id.at, format!("rule.{}", rule.id.value));
+        need(Feature::Rule, rule.at, format!("rule.{}", rule.id));
     }
     for service in &manifest.services {
         if let Some(health) = &service.health {
@@ -263,6 +266,7 @@ pub fn plan(checked: &Checked, consent: &Consent, has: &[Feature]) -> Result<Pla
         mounts: mounts.collect(),
         topics: topics(&app.name),
         tree: tree(&app.name),
+        rules: manifest.rules.iter().map(|rule| rule.value.clone()).collect(),
         budget: manifest.budget,
         consent: consent.clone(),
     })
@@ -274,6 +278,7 @@ fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<Age
         Program::Wasm(path) => ProgramPlan::Wasm(checked.programs().get(path)?.info.sha256),
         Program::Native(name) => ProgramPlan::Native(name.clone()),
     };
+    let agents = agent.depends_on.iter().filter(|needed| checked.manifest().agent(needed.as_str()).is_some());
     Some(AgentPlan {
         name: agent.name.value.clone(),
         role: agent.role,
@@ -287,7 +292,7 @@ fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<Age
         clearance: agent.clearance.clone(),
         limits: agent.limits.value,
         restart: agent.restart.value,
-        depends_on: agent.depends_on.iter().map(|name| name.value.clone()).collect(),
         args: agent.args.to_string(),
+        depends_on: agents.map(|needed| needed.value.clone()).collect(),
     })
 }

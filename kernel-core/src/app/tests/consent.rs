@@ -1,6 +1,7 @@
 //! Consent: what is an application's own, what it asks for, and what it gets.
 
 use super::*;
+use crate::capability::{Capabilities, attenuate};
 use proptest::prelude::*;
 
 fn consent(mounts: &[&str], allow: &[&str]) -> Consent {
@@ -36,7 +37,7 @@ fn an_application_needs_nobody_for_its_own() {
         "monitor /app/a",
         "stop /app/a",
         "send /proc/*",
-        "call /proc/**",
+        "call /proc/self",
         "monitor /proc/*",
         "read /proc/self",
         "read /proc/self/inbox",
@@ -61,6 +62,7 @@ fn an_application_needs_nobody_for_its_own() {
         "stop /app/b",
         "remove /app/a",
         "install /app/a",
+        "send /proc/**",
         "kill /proc/*",
         "read /proc/*",
         "signal /proc/self",
@@ -148,7 +150,7 @@ fn an_optional_right_is_given_whole_or_in_parts_or_is_absent() {
     let m = with_rights(&["send /svc/mine"], &[], &["connect /net/**", "read /proc/self", "write /fs/out/**"]);
     let get = |mounts: &[&str], allow: &[&str]| resolve(&m, &consent(mounts, allow)).unwrap().remove(0);
     let none = get(&[], &[]);
-    assert_eq!(texts(none.capabilities.use_rights()), ["read /proc/self", "send /svc/mine"]);
+    assert_eq!(texts(none.capabilities.use_rights()), ["send /svc/mine"]);
     assert_eq!(texts(&none.absent), ["connect /net/**", "write /fs/out/**"]);
     assert_eq!(none.given, []);
     let part = get(&["out"], &["connect /net/127.0.0.1:80", "connect /net/a.b:1", "read /fs/in/**"]);
@@ -214,6 +216,10 @@ fn some_right() -> impl Strategy<Value = &'static str> {
         "publish /topic/**",
         "kill /proc/*",
         "send /proc/*",
+        "read /proc/self",
+        "register /svc/mine",
+        "register /svc/yours",
+        "spawn /agent/y",
         "infer /model/m*",
     ])
 }
@@ -251,9 +257,15 @@ proptest! {
                     prop_assert!(own || gives(held), "{held} was not given");
                     prop_assert_eq!(!own, x.given.contains(held));
                 }
-                for needed in use_.iter() {
+                for needed in use_.iter().filter(|needed| **needed != "read /proc/self") {
                     prop_assert!(x.capabilities.use_rights().contains(&right(needed)));
                 }
+                // So the application's root can hand them on, holding no more than its own and what was given.
+                let (services, agents) = ([name("mine"), name("yours")], [name("x"), name("y")]);
+                let mut grant = own_rights(&name("a"), &services, &agents);
+                grant.extend(x.given.iter().cloned());
+                let root = Capabilities::new(Vec::new(), grant).unwrap();
+                prop_assert_eq!(attenuate(&root, &x.capabilities), Ok(x.capabilities.clone()));
             }
             Err(missing) => {
                 for missing in &missing {

@@ -62,7 +62,7 @@ fn deep_nesting_is_refused_however_it_is_written() {
     }
     // What only looks deep is not.
     let shallow = format!(
-        "{WHOLE}\n[[rule]]\nid = \"r\"\nthen = \"deny\"\nwhen = [{}\"{}\"]\n",
+        "{WHOLE}\n[[service]]\nname = \"s\"\nowner = \"walker\"\nhealth = [{}\"{}\"]\n",
         "1.5, ".repeat(100),
         "[{".repeat(100)
     );

@@ -1,6 +1,7 @@
 //! Parsing: every field, and every mistake with its place and its advice.
 
 use super::*;
+use crate::governance::{Effect, Then};
 use std::time::Duration;
 
 /// The one problem of `text`, as it is printed.
@@ -85,15 +86,19 @@ optional = true
 [[rule]]
 id = "no-uploads"
 text = "Nothing leaves"
-when = {{ verb = "connect" }}
+when = {{ verbs = ["connect"], resources = ["/net/**"] }}
 then = "deny"
 "#
     ));
-    assert_eq!(m.tools[0].effect, Some([100, 0, 0, 0, 10_000]));
+    assert_eq!(m.tools[0].effect, Some(Effect::new(100, 0, 0, 0, 10_000)));
     assert_eq!(m.tools[0].instance, Instance::PerMessage);
     assert!(m.containers[0].optional);
     assert_eq!(m.containers[0].settings.to_string(), r#"{"command":["redis-server"],"ports":[6379]}"#);
-    assert_eq!((m.rules[0].id.as_str(), m.rules[0].then), ("no-uploads", RuleOutcome::Deny));
+    assert_eq!((m.rules[0].id.as_str(), m.rules[0].then), ("no-uploads", Then::Deny));
+    assert_eq!(
+        (m.rules[0].when.verbs.as_slice(), m.rules[0].when.apps.as_slice()),
+        (&[Verb::Connect][..], &[name("repo-audit")][..])
+    );
 }
 
 #[test]
@@ -246,9 +251,24 @@ fn an_application_without_app_or_agents_is_told_what_to_add() {
 }
 
 #[test]
-fn rules_of_an_application_only_tighten() {
-    let rule = "[[rule]]\nid = \"x\"\nwhen = {}\nthen = \"permit\"\n";
-    assert!(problem(&format!("{WHOLE}{rule}")).contains("rule.x.then: a rule of an application can only tighten"));
+fn rules_of_an_application_only_tighten_and_speak_of_itself() {
+    let rule = |when: &str, then: &str| {
+        problem(&format!("{WHOLE}[[rule]]\nid = \"x\"\ntext = \"No.\"\nwhen = {when}\nthen = {then:?}\n"))
+    };
+    for (when, then, message) in [
+        ("{}", "permit", "weft.toml:55:8: rule.x.then: a rule of an application can only tighten"),
+        ("{ verb = \"read\" }", "deny", "weft.toml:54:8: rule.x.when: unknown field `verb`, expected one of `verbs`"),
+        ("{ verbs = [\"raed\"] }", "deny", "rule.x.when: "),
+        ("{ resources = [\"/fs/../x\"] }", "deny", "rule.x.when: "),
+        ("{ resources = [\"/proc/self\"] }", "deny", "rule.x: `/proc/self` names nobody in a rule"),
+        ("{ apps = [\"other\"] }", "deny", "rule.x.when: a rule of an application is about that application"),
+        ("3", "deny", "rule.x.when: invalid type: integer `3`"),
+    ] {
+        let found = rule(when, then);
+        assert!(found.contains(message), "\n{when}\n  gave {found}\n  not  {message}");
+    }
+    let text = format!("{WHOLE}[[rule]]\nid = \"x\"\ntext = \"\"\nwhen = {{}}\nthen = \"deny\"\n");
+    assert!(problem(&text).contains("rule.x: `text` is one line"), "{}", problem(&text));
 }
 
 #[test]

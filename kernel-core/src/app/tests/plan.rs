@@ -17,6 +17,7 @@ fn a_plan_holds_everything_in_start_order() {
     assert_eq!(walker.program, ProgramPlan::Wasm(inspect(&component()).unwrap().sha256));
     assert_eq!(walker.args, r#"{"depth":3,"ratio":0.5,"since":"2026-01-01","skip":["target",".git"]}"#);
     assert_eq!(walker.limits.messages, Some(5));
+    assert_eq!(walker.depends_on, [name("reporter")]);
     assert_eq!(walker.given.len(), 3);
     // The optional right of the publisher is given in the part that the operator named.
     assert_eq!(plan.agents[2].given, [right("connect /net/127.0.0.1:8080")]);
@@ -66,6 +67,7 @@ image = "redis:7"
 optional = true
 [[rule]]
 id = "r"
+text = "No."
 when = {}
 then = "deny"
 "#;
@@ -90,5 +92,6 @@ then = "deny"
             .contains("weft.toml:25:9: agent.walker.inbox: durable inboxes are not supported by this kernel"),
         "{error}"
     );
-    assert!(plan(&checked, &consent(), &features).is_ok());
+    let plan = plan(&checked, &consent(), &features).unwrap();
+    assert_eq!((plan.rules[0].id.as_str(), plan.rules[0].when.apps.len()), ("r", 1));
 }
