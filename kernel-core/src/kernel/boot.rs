@@ -1,7 +1,7 @@
 //! The ends of a kernel's life, inside step: boot, sessions, flushes, fail-stop, shutdown.
 
 use super::effects::{Effects, Notice, Wake};
-use super::event::{Attached, Booted, Content, Outcome, Phase, Text};
+use super::event::{Attached, Booted, Content, Outcome, Phase, Text, bounded};
 use super::input::Boot;
 use super::rows;
 use super::state::State;
@@ -80,8 +80,8 @@ impl State {
             pid: pid.0,
             name: name.to_string(),
             role: role.as_str().to_owned(),
-            use_: capabilities.use_rights().iter().map(ToString::to_string).collect(),
-            grant: capabilities.grant_rights().iter().map(ToString::to_string).collect(),
+            use_: bounded(capabilities.use_rights().iter().map(ToString::to_string)),
+            grant: bounded(capabilities.grant_rights().iter().map(ToString::to_string)),
         };
         self.record(ActionId(0), Content::Attached(attached), now, fx);
         self.reply(pid, Some(call), Ok(body::json(&Pidded { pid })), now, fx);

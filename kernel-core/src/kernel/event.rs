@@ -384,6 +384,34 @@ impl Serialize for Commitment {
     }
 }
 
+/// The most bytes of a list of texts in one event, which as a whole may have 65,470.
+const LIST_BYTES: usize = 16 << 10;
+/// The most reasons that an event keeps of a verdict; they come the weightiest first.
+const REASONS: usize = 16;
+
+/// A list of texts that fits into an event; what does not fit is counted in a last entry.
+pub(crate) fn bounded(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let (mut kept, mut bytes, mut left) = (Vec::new(), 0, 0);
+    for text in texts {
+        bytes += text.len();
+        if bytes <= LIST_BYTES {
+            kept.push(text);
+        } else {
+            left += 1;
+        }
+    }
+    if left > 0 {
+        kept.push(format!("... and {left} more"));
+    }
+    kept
+}
+
+/// A verdict that fits into an event.
+pub(crate) fn bounded_verdict(mut verdict: Verdict) -> Verdict {
+    verdict.reasons.truncate(REASONS);
+    verdict
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;

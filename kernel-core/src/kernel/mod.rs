@@ -148,3 +148,6 @@ impl<P: Platform> Kernel<P> {
         checkpoint
     }
 }
+
+/// What an application may ask of this kernel beyond the least; `app::plan` refuses the rest by name.
+pub const FEATURES: &[crate::app::Feature] = &[crate::app::Feature::Rule];

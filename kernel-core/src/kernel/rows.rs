@@ -27,6 +27,9 @@ pub const TABLE_BLOB: u8 = 0x46;
 /// Intents without an outcome, by action id: what a later start closes as `unknown`.
 pub const TABLE_OPEN: u8 = 0x47;
 
+/// Where the tables of the kernel end.
+pub const TABLE_END: u8 = 0xf0;
+
 /// How many rows step keeps at hand.
 const CACHED: usize = 65_536;
 

@@ -71,6 +71,11 @@ pub enum BootError {
     /// There is no signing key. Nothing was changed.
     #[error("the signing key could not be used: {0}")]
     Keys(#[source] HostError),
+    /// There is state and no log at all that it could have come from. Nothing was changed.
+    #[error(
+        "the data directory holds state but its log is gone; restore it from a copy, or start with another directory"
+    )]
+    NoLog,
     /// The stored log does not verify. Nothing was changed.
     #[error("the log does not verify: {0}")]
     Chain(#[from] ChainError),
@@ -90,6 +95,9 @@ pub(super) async fn boot<P: Platform>(parts: Parts<P>, options: BootOptions) -> 
     phases.end("keys", platform.now());
 
     let opened = open_log(&storage, &key).await?;
+    if opened.log.size() == 0 && holds_state(&storage).await? {
+        return Err(BootError::NoLog);
+    }
     let mut repair = String::new();
     if let Some(torn) = opened.torn {
         repair =
@@ -152,6 +160,11 @@ pub async fn feed<S: Storage>(storage: &S, mut opening: Opening) -> Result<crate
         opening.feed(&page.rows, page.next)?;
     }
     Ok(opening.finish()?)
+}
+
+/// Whether the kernel's own tables hold anything.
+async fn holds_state<S: Storage>(storage: &S) -> Result<bool, StorageError> {
+    Ok(!storage.scan(&[rows::TABLE_COUNTERS], &[rows::TABLE_END], 1).await?.rows.is_empty())
 }
 
 fn counters(row: Option<&[u8]>) -> Counters {

@@ -4,7 +4,7 @@ use super::Act;
 use crate::governance::{Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
 use crate::kernel::effects::{Effects, Wake};
-use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused, Text};
+use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused, Text, bounded_verdict};
 use crate::kernel::request::Request;
 use crate::kernel::rows;
 use crate::kernel::state::State;
@@ -42,6 +42,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) {
+        let verdict = bounded_verdict(verdict);
         match act.class {
             Class::Observing => {
                 let decided = Box::new(Decided { facts, verdict, body: None });
@@ -68,7 +69,11 @@ impl State {
         }
     }
 
+    /// From now on equal acts are counted, unless a rule looks at arguments: then each is decided for itself.
     fn open_route(&mut self, act: &Act, now: Now, fx: &mut Effects) {
+        if self.charter.rules().iter().any(|rule| !rule.when.arguments.is_empty()) {
+            return;
+        }
         let key = RouteKey {
             verb: act.verb,
             resource: act.resource.clone(),
@@ -144,7 +149,7 @@ impl State {
         fx.wakes.push(self.notice_refused(&act, &name, &refusal));
         let refused = Refused {
             facts,
-            verdict,
+            verdict: verdict.map(bounded_verdict),
             code: refusal.code.as_str().to_owned(),
             reason: refusal.reason.clone(),
             pid: act.pid.0,

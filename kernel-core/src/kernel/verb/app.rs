@@ -6,20 +6,21 @@
 //! spawned on the road.
 
 use super::{Body, invalid};
-use crate::app::{AgentPlan, Instance, MountMode, Plan, ProgramPlan};
+use crate::app::{AgentPlan, Instance, MountMode, Plan, ProgramPlan, own_rights};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
+use crate::governance::Charter;
 use crate::kernel::Until;
 use crate::kernel::app::App;
 use crate::kernel::catalog::Agent;
 use crate::kernel::effects::Effects;
-use crate::kernel::event::{Consented, Content};
+use crate::kernel::event::{Consented, Content, bounded};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::rows;
 use crate::kernel::state::{Due, Mount, State};
 use crate::label::Labels;
-use crate::path::Name;
+use crate::path::{Name, Verb};
 use crate::platform::{Key, Limits, Program};
 use crate::process::{InstanceKind, Lifecycle, Role};
 use crate::refusal::{Code, Refusal};
@@ -120,6 +121,7 @@ impl State {
             }
         }
         let grant = self.application_grant(act, &plan)?;
+        let charter = self.charter_with(name, &plan)?;
         let root = self.create(
             super::New {
                 name: name.clone(),
@@ -154,6 +156,7 @@ impl State {
         }
         self.names.remove(&(None, name.clone()));
         self.names.insert((Some(name.clone()), name.clone()), root);
+        self.charter = charter;
         self.bind_mounts(&plan);
         self.record_consent(&plan, now, fx);
         let agents = self.add_agents(name, &plan);
@@ -186,7 +189,8 @@ impl State {
     /// only what the session may give.
     fn application_grant(&self, act: &Act, plan: &Plan) -> Result<Capabilities, Refusal> {
         let session = self.processes.get(&act.pid).map(|p| p.capabilities.clone()).unwrap_or_default();
-        let mut grant = own_rights(plan);
+        let agents = || plan.agents.iter().map(|agent| &agent.name);
+        let mut grant = own_rights(&plan.app, plan.services.iter().map(|service| &service.name), agents());
         let wanted: BTreeSet<&Right> = plan.agents.iter().flat_map(|agent| &agent.given).collect();
         for right in wanted {
             if !session.can_grant(right) {
@@ -197,7 +201,24 @@ impl State {
             }
             grant.push(right.clone());
         }
-        Capabilities::new(spawn_rights(plan), grant).map_err(|e| invalid(e.to_string()))
+        let spawns = grant.iter().filter(|right| right.verb == Verb::Spawn).cloned().collect();
+        Capabilities::new(spawns, grant).map_err(|e| invalid(e.to_string()))
+    }
+
+    /// The charter with the rules of one more application. They are about it alone and only tighten.
+    fn charter_with(&self, name: &Name, plan: &Plan) -> Result<Charter, Refusal> {
+        if plan.rules.is_empty() {
+            return Ok(self.charter.clone());
+        }
+        let mut rules = self.charter.rules().to_vec();
+        rules.extend(plan.rules.iter().cloned().map(|mut rule| {
+            rule.when.apps = vec![name.clone()];
+            rule
+        }));
+        Charter::with_rules(self.charter.version() + 1, rules).map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            invalid(format!("the rules of `{name}` do not hold together: {}", errors.join("; ")))
+        })
     }
 
     fn bind_mounts(&mut self, plan: &Plan) {
@@ -219,8 +240,8 @@ impl State {
         let consented = Consented {
             app: plan.app.to_string(),
             version: plan.version.to_string(),
-            given: given.collect(),
-            mounts: plan.mounts.iter().map(|m| format!("{} {}", m.name, mode(m.mode))).collect(),
+            given: bounded(given),
+            mounts: bounded(plan.mounts.iter().map(|m| format!("{} {}", m.name, mode(m.mode)))),
         };
         self.record(crate::id::ActionId(0), Content::Consent(consented), now, fx);
     }
@@ -271,32 +292,4 @@ fn role(role: crate::app::Role) -> Role {
         crate::app::Role::User => Role::User,
         crate::app::Role::Custom => Role::Custom,
     }
-}
-
-/// What belongs to an application: its services, topics, part of the tree, agents, timers and streams,
-/// and messages between its processes (`authority` confines those to the application).
-fn own_rights(plan: &Plan) -> Vec<Right> {
-    let mut texts: Vec<String> = Vec::new();
-    for service in &plan.services {
-        texts.extend(["send", "call", "register"].map(|verb| format!("{verb} /svc/{}", service.name)));
-    }
-    let app = &plan.app;
-    texts.extend(["publish", "subscribe"].map(|verb| format!("{verb} /topic/{app}.**")));
-    texts.extend(["read", "list", "write", "remove", "watch"].map(|verb| format!("{verb} /tree/app/{app}/**")));
-    texts.extend(["read", "list", "monitor", "stop"].map(|verb| format!("{verb} /app/{app}")));
-    texts.extend(["send", "call", "monitor"].map(|verb| format!("{verb} /proc/*")));
-    texts.extend(["start", "stop"].map(|verb| format!("{verb} /timer/*")));
-    texts.extend(["read", "write", "stop"].map(|verb| format!("{verb} /stream/*")));
-    let mut rights = parsed(texts);
-    rights.extend(spawn_rights(plan));
-    rights
-}
-
-fn spawn_rights(plan: &Plan) -> Vec<Right> {
-    parsed(plan.agents.iter().map(|agent| format!("spawn /agent/{}", agent.name)))
-}
-
-/// Every text is made of canonical names, so each parses; one that did not would be a right less.
-fn parsed(texts: impl IntoIterator<Item = String>) -> Vec<Right> {
-    texts.into_iter().filter_map(|text| Right::parse(&text).ok()).collect()
 }
