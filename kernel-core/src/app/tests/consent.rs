@@ -146,6 +146,26 @@ fn a_required_right_must_lie_within_one_given_right() {
 }
 
 #[test]
+fn an_address_is_only_given_by_a_right_that_names_it() {
+    let asks = |asked: &str, allow: &str| {
+        let required = resolve(&with_rights(&[asked], &[], &[]), &consent(&[], &[allow])).is_ok();
+        let optional = resolve(&with_rights(&[], &[], &[asked]), &consent(&[], &[allow])).unwrap();
+        assert_eq!(required, optional[0].given.contains(&right(asked)), "{asked} {allow}");
+        required
+    };
+    for wide in ["connect /net/**", "connect /net/*:80", "connect /net/*:*"] {
+        assert!(!asks("connect /net/127.0.0.1:80", wide), "{wide}");
+        assert!(!asks("connect /net/[::1]:80", wide), "{wide}");
+        assert!(asks("connect /net/localhost:80", wide), "{wide}");
+    }
+    assert!(asks("connect /net/127.0.0.1:80", "connect /net/127.0.0.1:*"));
+    assert!(asks("connect /net/127.0.0.1:*", "connect /net/127.0.0.1:*"));
+    assert!(!asks("connect /net/127.0.0.1:*", "connect /net/127.0.0.1:80"));
+    let missing = resolve(&with_rights(&["connect /net/127.0.0.1:80"], &[], &[]), &consent(&[], &["connect /net/**"]));
+    assert_eq!(missing.unwrap_err()[0].flag, "--allow \"connect /net/127.0.0.1:80\"");
+}
+
+#[test]
 fn an_optional_right_is_given_whole_or_in_parts_or_is_absent() {
     let m = with_rights(&["send /svc/mine"], &[], &["connect /net/**", "read /proc/self", "write /fs/out/**"]);
     let get = |mounts: &[&str], allow: &[&str]| resolve(&m, &consent(mounts, allow)).unwrap().remove(0);
