@@ -8,7 +8,7 @@ use super::fields::{MAX_LIST, Placed};
 use super::manifest::{Agent, Manifest, Mount, MountMode};
 use super::problem::suggestion;
 use crate::capability::{Capabilities, MAX_RIGHTS, Right};
-use crate::path::{Endpoint, Kind, Name, Pattern, Verb};
+use crate::path::{Kind, Name, Pattern, Verb};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -147,7 +147,7 @@ struct Gifts<'m> {
 impl Gifts<'_> {
     /// Whether `right` is given whole. What lies in a folder that was not bound is not there to give.
     fn cover(&self, right: &Right) -> bool {
-        self.given.iter().any(|held| gives(held, right)) && !self.lacks_folder(right)
+        self.given.iter().any(|held| held.gives(right)) && !self.lacks_folder(right)
     }
 
     fn lacks_folder(&self, right: &Right) -> bool {
@@ -188,19 +188,6 @@ fn grant(gifts: &Gifts, agent: &Agent, missing: &mut Vec<Missing>) -> Granted {
     // The limits on lists and on consents keep this within the limit; were it not, nothing is granted.
     let capabilities = Capabilities::new(used.into_iter().collect(), listed(&agent.grant)).unwrap_or_default();
     Granted { agent: agent.name.value.clone(), capabilities, given: beyond.into_iter().collect(), absent }
-}
-
-/// Whether `held` gives `right`. An address is only given by a right that spells it out: `/net/**` is for
-/// names, and a manifest must not turn it into a right on 127.0.0.1.
-fn gives(held: &Right, right: &Right) -> bool {
-    held.includes(right) && address(&right.pattern).is_none_or(|endpoint| held.pattern.matches_private(&endpoint))
-}
-
-/// An endpoint of a pattern whose host is an address; any port stands for `*`.
-fn address(pattern: &Pattern) -> Option<Endpoint> {
-    let (host, port) = pattern.as_str().strip_prefix("/net/")?.rsplit_once(':')?;
-    let endpoint = Endpoint::parse(&format!("{host}:{}", if port == "*" { "1" } else { port })).ok()?;
-    endpoint.address().map(|_| endpoint)
 }
 
 /// What binding a mount gives.
@@ -246,7 +233,7 @@ pub fn unused(manifest: &Manifest, consent: &Consent) -> Vec<Unused> {
     }
     let asks = asks(manifest);
     for right in &consent.allow {
-        let wanted = |ask: &super::Ask| gives(right, &ask.right) || (ask.optional && ask.right.includes(right));
+        let wanted = |ask: &super::Ask| right.gives(&ask.right) || (ask.optional && ask.right.includes(right));
         if !asks.iter().any(wanted) {
             let reason = "no agent of the application asks for it".to_owned();
             unused.push(Unused { flag: allow_flag(right), reason });

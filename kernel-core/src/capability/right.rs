@@ -1,7 +1,7 @@
 //! Rights: one verb on one pattern.
 
 use crate::id::Pid;
-use crate::path::{PathError, Pattern, Resource, Verb, text_codec};
+use crate::path::{Endpoint, PathError, Pattern, Resource, Verb, text_codec};
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,6 +25,13 @@ impl Right {
     /// Whether it permits everything that `other` permits. Exact.
     pub fn includes(&self, other: &Right) -> bool {
         self.verb == other.verb && self.pattern.includes(&other.pattern)
+    }
+
+    /// Whether whoever may grant this right may hand `other` on by it. That is inclusion, but for one thing: an
+    /// address is only given by a right that spells it out. `/net/**` is for names, and must not become a
+    /// right on 127.0.0.1 on its way down.
+    pub fn gives(&self, other: &Right) -> bool {
+        self.includes(other) && address(&other.pattern).is_none_or(|at| self.pattern.matches_private(&at))
     }
 
     /// Whether it permits `verb` on `resource`. Allocates nothing.
@@ -62,3 +69,10 @@ impl FromStr for Right {
 }
 
 text_codec!(Right);
+
+/// The endpoint of a pattern whose host is an address; any port stands for `*`.
+fn address(pattern: &Pattern) -> Option<Endpoint> {
+    let (host, port) = pattern.as_str().strip_prefix("/net/")?.rsplit_once(':')?;
+    let endpoint = Endpoint::parse(&format!("{host}:{}", if port == "*" { "1" } else { port })).ok()?;
+    endpoint.address().map(|_| endpoint)
+}

@@ -56,9 +56,9 @@ impl Capabilities {
         of_verb(&self.use_, verb).find(|right| right.pattern.matches(resource))
     }
 
-    /// The first right to grant that includes `right`: by this one it could be handed on.
+    /// The first right to grant that gives `right`: by this one it could be handed on.
     pub fn granting(&self, right: &Right) -> Option<&Right> {
-        of_verb(&self.grant, right.verb).find(|held| held.pattern.includes(&right.pattern))
+        of_verb(&self.grant, right.verb).find(|held| held.gives(right))
     }
 
     /// Whether `right` could be handed on.

@@ -232,3 +232,15 @@ proptest! {
         let _ = minicbor::decode::<Capabilities>(&[b"\x82\x81\x6aread /fs/a", &bytes[..]].concat());
     }
 }
+
+#[test]
+fn a_wildcard_does_not_become_an_address_on_its_way_down() {
+    let right = |text: &str| Right::parse(text).expect("a right");
+    let wide = Capabilities::new(Vec::new(), vec![right("connect /net/**"), right("connect /net/10.0.0.1:*")]).unwrap();
+    let asks = |text: &str| wide.can_grant(&right(text));
+    assert!(asks("connect /net/api.example.com:443"));
+    assert!(asks("connect /net/10.0.0.1:80"));
+    assert!(!asks("connect /net/127.0.0.1:80"));
+    assert!(!asks("connect /net/[::1]:80"));
+    assert!(!asks("connect /net/127.0.0.1:*"));
+}
