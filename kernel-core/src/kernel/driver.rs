@@ -75,6 +75,7 @@ pub(super) struct Core<P: Platform> {
 /// An input that waits for rows.
 struct Parked {
     input: Input,
+    need: Need,
     rounds: u8,
 }
 
@@ -154,8 +155,8 @@ impl<P: Platform> Core<P> {
                 self.sort(own, todo);
             }
             Err(need) if rounds < ROUNDS => {
-                todo.loads.push(need);
-                self.parked.push(Parked { input, rounds: rounds + 1 });
+                todo.loads.push(need.clone());
+                self.parked.push(Parked { input, need, rounds: rounds + 1 });
             }
             Err(_) => {
                 if let Input::Act { call, .. } = input {
@@ -430,14 +431,14 @@ impl<P: Platform> Inner<P> {
     async fn load(&self, need: Need) {
         let mut loaded: Vec<(Key, Option<Bytes>)> = Vec::new();
         let mut failed = None;
-        for key in need.keys {
-            let unwritten = self.lock().pending.find(&key);
+        for key in &need.keys {
+            let unwritten = self.lock().pending.find(key);
             let value = match unwritten {
                 Some(value) => Ok(value),
-                None => self.storage.get(&key).await,
+                None => self.storage.get(key).await,
             };
             match value {
-                Ok(value) => loaded.push((key, value)),
+                Ok(value) => loaded.push((key.clone(), value)),
                 Err(error) => failed = Some(error.to_string()),
             }
         }
@@ -449,13 +450,17 @@ impl<P: Platform> Inner<P> {
                 let newer = core.pending.find(&key);
                 core.state.load(key, newer.unwrap_or(value));
             }
-            for Parked { input, rounds } in std::mem::take(&mut core.parked) {
+            let parked = std::mem::take(&mut core.parked);
+            for Parked { input, need: wanted, rounds } in parked {
                 match (&failed, input) {
-                    (Some(reason), Input::Act { call, .. }) => {
+                    (Some(reason), Input::Act { call, .. }) if wanted == need => {
                         let refusal = Refusal::new(Code::Failed, format!("a row could not be read: {reason}"));
                         core.resolve(call, Err(refusal), None, &mut todo);
                     }
-                    (_, input) => core.take(&self.platform, input, rounds, None, &mut todo),
+                    (_, input) if core.state.has(&wanted) => {
+                        core.take(&self.platform, input, rounds, None, &mut todo);
+                    }
+                    (_, input) => core.parked.push(Parked { input, need: wanted, rounds }),
                 }
             }
         }

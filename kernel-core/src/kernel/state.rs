@@ -211,6 +211,11 @@ impl State {
         self.rows.set(key, value);
     }
 
+    /// Whether everything that was asked for is at hand.
+    pub fn has(&self, need: &Need) -> bool {
+        need.keys.iter().all(|key| self.rows.get(key).is_some())
+    }
+
     /// Changes a row: in the next batch, and at hand from now on.
     pub(crate) fn keep(&mut self, key: Key, value: Option<Bytes>, fx: &mut Effects) {
         self.rows.set(key.clone(), value.clone());
