@@ -1,0 +1,73 @@
+//! The whole kernel on the native host: handlers of the trusted base, sessions, the log.
+
+use bytes::Bytes;
+use kernel_core::capability::{Capabilities, Right};
+use kernel_core::environment::Environment;
+use kernel_core::ipc::{Envelope, EnvelopeKind};
+use kernel_core::kernel::{BootOptions, Kernel, Parts, log_key, open_log};
+use kernel_core::path::Name;
+use kernel_core::platform::{BoxFuture, KeyPurpose, Keys, Port};
+use kernel_core::process::Role;
+use kernel_core::refusal::Code;
+use platform_native::sandbox::NativePrograms;
+use platform_native::{Host, HostOptions};
+
+fn name(text: &str) -> Name {
+    Name::parse(text).expect("a name")
+}
+
+fn rights(texts: &[&str]) -> Vec<Right> {
+    texts.iter().map(|t| Right::parse(t).expect("a right")).collect()
+}
+
+fn echo(port: Port) -> impl FnMut(Envelope) -> BoxFuture<'static, Result<Bytes, String>> + Send {
+    move |message: Envelope| {
+        let port = port.clone();
+        Box::pin(async move {
+            if message.kind == EnvelopeKind::Start {
+                port.act("register", "/svc/echo", "").await.map_err(|e| e.to_string())?;
+            }
+            Ok(message.body)
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_spawns_a_handler_and_calls_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    let mut options = HostOptions::new(&data);
+    options.natives = NativePrograms::new().with(name("echo"), echo);
+    let natives: Vec<Name> = options.natives.names().cloned().collect();
+    let host = Host::open(options).await.expect("a host");
+    let Host { platform, storage, sandbox, devices, keys, .. } = host;
+    let parts = Parts { platform, storage, sandbox, devices, keys };
+    let mut boot = BootOptions::new(Environment::dev());
+    boot.natives = natives;
+    let kernel = Kernel::boot(parts, boot).await.expect("a kernel");
+    let uses = rights(&["spawn /agent/echo", "call /svc/echo", "send /svc/echo"]);
+    let grants = rights(&["register /svc/echo"]);
+    let held = Capabilities::new(uses, grants).expect("few");
+    let session = kernel.attach(name("operator"), Role::User, held).await.expect("a session");
+    let spawned = session.act("spawn", "/agent/echo", "{\"use\":[\"register /svc/echo\"]}").await.expect("spawned");
+    assert_eq!(&spawned[..], b"{\"pid\":2}");
+    for _ in 0..1_000 {
+        let reply = session.act("call", "/svc/echo", "\nhello").await.expect("a reply");
+        assert_eq!(&reply[..], b"{\"labels\":[]}\nhello");
+    }
+    let refused = session.act("connect", "/net/example.com:443", "").await.expect_err("no right");
+    assert_eq!(refused.code, Code::Denied);
+    assert!(refused.reason.contains("holds no right `connect /net/example.com:443`"), "{}", refused.reason);
+
+    let (checkpoint, note) = kernel.shutdown("done").await.expect("a checkpoint");
+    drop(kernel);
+    // Boot, four phases and the session; the spawn with its outcome; the handler's `register`; one route and
+    // its count instead of a thousand calls; the refusal; then the end.
+    assert!(checkpoint.size < 30, "{} events for a thousand calls", checkpoint.size);
+
+    let host = Host::open(HostOptions::new(&data)).await.expect("the host again");
+    let public = host.keys.public(KeyPurpose::Log).await.expect("a key");
+    let opened = open_log(&host.storage, &log_key(public)).await.expect("a log that verifies");
+    assert_eq!((opened.log.size(), opened.signed), (checkpoint.size, checkpoint.size));
+    assert_eq!(opened.log.signed(), Some(note.as_str()));
+}
