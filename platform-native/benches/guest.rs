@@ -1,1 +1,213 @@
-fn main() {}
+//! What a component costs: to instantiate, to call, and to let it act, each beside the same done with
+//! wasmtime alone (no limits, no meter, no epoch). CPU time of the whole process.
+//!
+//! Bars (one machine, two cores): warm instantiate 30 us, call 2 us, act that is answered at once 3 us.
+#![allow(missing_docs, unreachable_pub)]
+
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use platform_native::kernel_core::id::{MessageId, Pid};
+use platform_native::kernel_core::ipc::{Envelope, EnvelopeKind};
+use platform_native::kernel_core::label::Labels;
+use platform_native::kernel_core::path::Resource;
+use platform_native::kernel_core::platform::{
+    ActReply, Guest, Limits, LogLevel, Port, Program, Sandbox, StartRequest, Syscalls,
+};
+use platform_native::kernel_core::time::Instant;
+use platform_native::sandbox::{NativeGuest, NativePrograms, NativeSandbox, WasmOptions, WasmSandbox};
+use rustix::time::{ClockId, clock_gettime};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+const ECHO: &[u8] = include_bytes!("../../tests/fixtures/guests/echo.wasm");
+
+/// A kernel that answers every act with its body: at once, or by another task after the guest was suspended.
+struct Answering;
+
+impl Syscalls for Answering {
+    fn act(&self, _: Pid, _: &str, resource: &str, body: Bytes) -> ActReply {
+        if resource == "/svc/later" {
+            let (answer, reply) = futures::channel::oneshot::channel();
+            tokio::spawn(async move { answer.send(Ok(body)) });
+            return ActReply::Wait(reply);
+        }
+        ActReply::ready(Ok(body))
+    }
+
+    fn log(&self, _: Pid, _: LogLevel, _: &str) {}
+
+    fn now(&self, _: Pid) -> Instant {
+        Instant(0)
+    }
+}
+
+fn envelope(body: &Bytes) -> Envelope {
+    Envelope {
+        id: MessageId(1),
+        sender: Resource::Proc(Pid(5)),
+        target: Resource::Proc(Pid(7)),
+        kind: EnvelopeKind::Request,
+        correlation: None,
+        deadline: None,
+        labels: Labels::NONE,
+        content_type: "".into(),
+        body: body.clone(),
+    }
+}
+
+async fn start(sandbox: &NativeSandbox, hash: [u8; 32]) -> NativeGuest {
+    let request =
+        StartRequest { pid: Pid(7), program: Program::Wasm { hash }, limits: Limits::default(), seed: [0; 32] };
+    let component = || -> futures::future::BoxFuture<'static, _> { Box::pin(async { Ok(Bytes::from_static(ECHO)) }) };
+    sandbox.start(request, component, Port::new(Arc::new(Answering), Pid(7))).await.expect("the guest starts")
+}
+
+fn cpu() -> Duration {
+    let now = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+mod floor {
+    //! The same component on wasmtime with nothing around it.
+
+    use super::ECHO;
+    use wasmtime::component::{Component, HasSelf, Linker};
+    use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+
+    wasmtime::component::bindgen!({ path: "../kernel-core/wit", world: "agent", exports: { default: async } });
+
+    pub use exports::weft::guest::guest::Envelope;
+
+    pub struct Answering;
+
+    impl weft::guest::kernel::Host for Answering {
+        fn act(&mut self, _: String, _: String, body: Vec<u8>) -> Result<Vec<u8>, weft::guest::kernel::Refusal> {
+            Ok(body)
+        }
+        fn log(&mut self, _: weft::guest::kernel::Level, _: String) {}
+        fn now(&mut self) -> u64 {
+            0
+        }
+        fn random(&mut self, _: u32) -> Vec<u8> {
+            Vec::new()
+        }
+    }
+
+    impl weft::guest::types::Host for Answering {}
+
+    pub fn prepare() -> (Engine, AgentPre<Answering>) {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.linear_memory_keep_resident(64 << 10).table_keep_resident(16 << 10);
+        let mut config = Config::new();
+        config.concurrency_support(false).allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        let engine = Engine::new(&config).expect("an engine");
+        let mut linker = Linker::new(&engine);
+        Agent::add_to_linker::<_, HasSelf<Answering>>(&mut linker, |a| a).expect("a linker");
+        let component = Component::from_binary(&engine, ECHO).expect("a component");
+        let pre = linker.instantiate_pre(&component).expect("its imports");
+        (engine, AgentPre::new(pre).expect("its exports"))
+    }
+
+    pub async fn start(engine: &Engine, pre: &AgentPre<Answering>) -> (Store<Answering>, Agent) {
+        let mut store = Store::new(engine, Answering);
+        let agent = pre.instantiate_async(&mut store).await.expect("an instance");
+        (store, agent)
+    }
+
+    pub fn envelope(body: &[u8]) -> Envelope {
+        Envelope {
+            id: 1,
+            sender: "/proc/5".to_owned(),
+            target: "/proc/7".to_owned(),
+            kind: weft::guest::types::Kind::Request,
+            correlation: None,
+            deadline: None,
+            labels: Vec::new(),
+            content_type: String::new(),
+            body: body.to_vec(),
+        }
+    }
+}
+
+/// CPU time of `n` calls of one instance.
+async fn calls(sandbox: &NativeSandbox, hash: [u8; 32], body: &Bytes, n: u64) -> Duration {
+    let mut guest = start(sandbox, hash).await;
+    let begun = cpu();
+    for _ in 0..n {
+        guest.handle(envelope(body)).await.result.expect("no fault").expect("a reply");
+    }
+    cpu() - begun
+}
+
+fn guests(c: &mut Criterion) {
+    let runtime: Runtime = platform_native::runtime().expect("a runtime");
+    let sandbox =
+        NativeSandbox::new(WasmSandbox::new(WasmOptions::default(), runtime.handle().clone()), NativePrograms::new());
+    let hash: [u8; 32] = Sha256::digest(ECHO).into();
+    runtime.block_on(start(&sandbox, hash));
+    let (engine, pre) = floor::prepare();
+
+    let mut group = c.benchmark_group("guest");
+    group.sample_size(30).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+
+    group.bench_function(BenchmarkId::new("instantiate", "weft"), |b| {
+        b.iter_custom(|n| {
+            runtime.block_on(async {
+                let begun = cpu();
+                for _ in 0..n {
+                    drop(start(&sandbox, hash).await);
+                }
+                cpu() - begun
+            })
+        });
+    });
+    group.bench_function(BenchmarkId::new("instantiate", "floor"), |b| {
+        b.iter_custom(|n| {
+            runtime.block_on(async {
+                let begun = cpu();
+                for _ in 0..n {
+                    drop(floor::start(&engine, &pre).await);
+                }
+                cpu() - begun
+            })
+        });
+    });
+
+    for (what, body) in [
+        ("call", "hello"),
+        ("call that acts", "act call /svc/echo\n{}"),
+        ("call with 64 KiB", &*format!("\n{}", "x".repeat(64 << 10))),
+    ] {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        group.bench_function(BenchmarkId::new(what, "weft"), |b| {
+            b.iter_custom(|n| runtime.block_on(calls(&sandbox, hash, &body, n)));
+        });
+        group.bench_function(BenchmarkId::new(what, "floor"), |b| {
+            b.iter_custom(|n| {
+                runtime.block_on(async {
+                    let (mut store, agent) = floor::start(&engine, &pre).await;
+                    let begun = cpu();
+                    for _ in 0..n {
+                        let message = floor::envelope(&body);
+                        let guest = agent.weft_guest_guest();
+                        guest.call_handle(&mut store, &message).await.expect("no trap").expect("a reply");
+                    }
+                    cpu() - begun
+                })
+            });
+        });
+    }
+
+    // On one thread, so that suspending and resuming is measured and not the waking of another thread.
+    let one = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let body = Bytes::from_static(b"act call /svc/later\n{}");
+    group.bench_function(BenchmarkId::new("call that acts and is suspended", "weft"), |b| {
+        b.iter_custom(|n| one.block_on(calls(&sandbox, hash, &body, n)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, guests);
+criterion_main!(benches);

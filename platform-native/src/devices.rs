@@ -2,7 +2,8 @@
 //!
 //! A mount is a handle on a folder, and everything below it is reached from that handle one name at a
 //! time (see [`files`]). Work on files runs on tokio's blocking threads, at most [`FILES_AT_ONCE`]
-//! pieces of it at a time, so that many waiting readers do not hold many buffers.
+//! pieces of it at a time, so that many waiting readers do not hold many buffers; reads of what the
+//! operating system has in memory are done in place.
 
 use crate::spawn::panic_text;
 use kernel_core::path::Name;
@@ -102,6 +103,10 @@ impl Devices for NativeDevices {
                 self.on_mount(mount, move |m| m.list(&path, cursor.as_deref(), limit)).await
             }
             DeviceRequest::Read { mount, path, offset, len } => {
+                let here = self.mount(&mount)?;
+                if let Some(_turn) = here.in_place() {
+                    return here.read(&path, offset, len);
+                }
                 self.on_mount(mount, move |m| m.read(&path, offset, len)).await
             }
             DeviceRequest::Write { mount, path, mode, body, expect } => {

@@ -6,7 +6,7 @@ use crate::devices::{MountError, NativeDevices};
 use crate::entropy::OsEntropy;
 use crate::keys::FileKeys;
 use crate::profile::profile;
-use crate::sandbox::{NativePrograms, NativeSandbox, WasmSandbox};
+use crate::sandbox::{NativePrograms, NativeSandbox, WasmOptions, WasmSandbox};
 use crate::spawn::TokioSpawn;
 use crate::storage::RedbStorage;
 use kernel_core::path::Name;
@@ -33,6 +33,8 @@ pub struct HostOptions {
     pub mounts: Vec<(Name, PathBuf)>,
     /// Programs that are compiled into the host. Default: none.
     pub natives: NativePrograms,
+    /// The most components that run at once (see [`WasmOptions::instances`]). Default: 1,000.
+    pub instances: u32,
     /// Whether to verify every page of the database, which reads it once. Default: no.
     pub check: bool,
 }
@@ -40,7 +42,13 @@ pub struct HostOptions {
 impl HostOptions {
     /// The data directory `data_dir` and the defaults.
     pub fn new(data_dir: impl Into<PathBuf>) -> HostOptions {
-        HostOptions { data_dir: data_dir.into(), mounts: Vec::new(), natives: NativePrograms::new(), check: false }
+        HostOptions {
+            data_dir: data_dir.into(),
+            mounts: Vec::new(),
+            natives: NativePrograms::new(),
+            instances: 1_000,
+            check: false,
+        }
     }
 }
 
@@ -76,6 +84,19 @@ pub enum HostError {
     NoRuntime,
 }
 
+/// The runtime that a host runs well on: as many workers as the machine has processors.
+///
+/// A guest that computes keeps its worker for some milliseconds at a time. By default a busy worker looks
+/// for timers and sockets after 61 turns, which with such guests on every worker would be a third of a
+/// second; here it looks after 4.
+///
+/// # Errors
+///
+/// What the operating system says when threads or its event queue cannot be made.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(4).thread_name("weft").build()
+}
+
 impl Host {
     /// Opens everything that `options` name. Must be called inside a tokio runtime, on which the host
     /// then lives. Mounts are looked at first: a wrong one leaves the data directory untouched.
@@ -100,7 +121,7 @@ impl Host {
         }
         let data_dir = Arc::new(DataDir::open(&options.data_dir)?);
         let storage = RedbStorage::open(&data_dir, options.check, runtime.clone())?;
-        let cache = data_dir.path().join("cache");
+        let wasm = WasmOptions { cache: Some(data_dir.path().join("cache")), instances: options.instances };
         Ok(Host {
             platform: NativePlatform {
                 clock: TokioClock::new(runtime.clone()),
@@ -108,7 +129,7 @@ impl Host {
                 profile: Arc::new(profile()),
             },
             storage,
-            sandbox: NativeSandbox::new(WasmSandbox::new(Some(cache), runtime), options.natives),
+            sandbox: NativeSandbox::new(WasmSandbox::new(wasm, runtime), options.natives),
             devices,
             keys: FileKeys::new(data_dir.clone()),
             data_dir,
@@ -150,5 +171,57 @@ impl Platform for NativePlatform {
 
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel_core::platform::{Batch, DeviceRequest, Devices, KeyPurpose, Keys, Storage};
+
+    fn assert_platform<P: Platform>() {}
+
+    #[tokio::test]
+    async fn every_role_of_an_opened_host_works_and_all_is_there_after_a_reopen() {
+        assert_platform::<NativePlatform>();
+        let tmp = tempfile::tempdir().unwrap();
+        let mut options = HostOptions::new(tmp.path().join("data"));
+        std::fs::create_dir(tmp.path().join("files")).unwrap();
+        options.mounts.push((Name::parse("m").unwrap(), tmp.path().join("files")));
+        let host = Host::open(options.clone()).await.unwrap();
+        let key = host.keys.public(KeyPurpose::Log).await.unwrap();
+        host.storage.commit(Batch { changes: vec![("k".into(), Some("v".into()))] }).await.unwrap();
+        let list = DeviceRequest::List { mount: "m".to_owned(), path: String::new(), cursor: None, limit: 1 };
+        host.devices.perform(list).await.unwrap();
+        assert!(host.platform.now() <= host.platform.now());
+        assert_eq!(host.platform.profile().host, "native");
+
+        let second = Host::open(options.clone()).await.unwrap_err();
+        assert!(matches!(second, HostError::Storage(StorageError::Held { .. })), "{second}");
+        drop(host);
+        let host = Host::open(HostOptions { check: true, ..options }).await.unwrap();
+        assert_eq!(host.storage.get(b"k").await.unwrap().unwrap(), "v");
+        assert_eq!(host.keys.public(KeyPurpose::Log).await.unwrap(), key);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_mount_leaves_no_data_directory_behind() {
+        let tmp = tempfile::tempdir().unwrap();
+        let mut options = HostOptions::new(tmp.path().join("data"));
+        options.mounts.push((Name::parse("m").unwrap(), tmp.path().join("nowhere")));
+        assert!(matches!(Host::open(options).await, Err(HostError::Mount(MountError::Missing { .. }))));
+        assert!(!tmp.path().join("data").exists());
+    }
+
+    #[test]
+    fn a_host_needs_a_runtime() {
+        let tmp = tempfile::tempdir().unwrap();
+        let opening = Host::open(HostOptions::new(tmp.path()));
+        assert!(matches!(futures::FutureExt::now_or_never(opening), Some(Err(HostError::NoRuntime))));
+    }
+
+    #[test]
+    fn the_runtime_runs() {
+        assert_eq!(runtime().unwrap().block_on(async { tokio::spawn(async { 7 }).await.unwrap() }), 7);
     }
 }

@@ -5,7 +5,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![deny(unsafe_code)]
 
-pub use host::{Host, HostError, HostOptions, NativePlatform};
+pub use host::{Host, HostError, HostOptions, NativePlatform, runtime};
 pub use kernel_core;
 
 pub mod devices;

@@ -7,7 +7,8 @@ pub(crate) fn profile() -> Profile {
     let mut programs = vec![ProgramKind::Native];
     let mut missing = vec![(
         "containers".to_owned(),
-        "this version has no container runtime: run the program as a wasm component, or outside and reach it by /net".to_owned(),
+        "this version has no container runtime: run the program as a wasm component, or outside and reach it by /net"
+            .to_owned(),
     )];
     match crate::sandbox::WASM_MISSING {
         None => programs.insert(0, ProgramKind::Wasm),

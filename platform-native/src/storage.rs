@@ -67,11 +67,7 @@ impl RedbStorage {
     /// [`StorageError::Damaged`] if it is not a database or its pages do not fit together,
     /// [`StorageError::Full`] and [`StorageError::Io`] as the operating system says. What is stored was
     /// not changed.
-    pub fn open(
-        dir: &Arc<DataDir>,
-        check: bool,
-        runtime: tokio::runtime::Handle,
-    ) -> Result<RedbStorage, StorageError> {
+    pub fn open(dir: &Arc<DataDir>, check: bool, runtime: tokio::runtime::Handle) -> Result<RedbStorage, StorageError> {
         let path = dir.path().join(FILE);
         let place = path.display().to_string();
         let file = OpenOptions::new()
@@ -246,13 +242,16 @@ fn from_redb(place: &str, doing: &'static str, error: redb::Error) -> StorageErr
     match error {
         E::Io(error) => io_error(place, doing, error),
         E::Corrupted(what) => damaged(what),
-        E::UpgradeRequired(format) => damaged(format!("it has format {format} of redb, which this version cannot read")),
+        E::UpgradeRequired(format) => {
+            damaged(format!("it has format {format} of redb, which this version cannot read"))
+        }
         E::TableTypeMismatch { .. } | E::TableIsMultimap(_) | E::TypeDefinitionChanged { .. } => {
             damaged(format!("it is not a database of weft: {error}"))
         }
-        E::DatabaseAlreadyOpen => {
-            StorageError::Held { place: place.to_owned(), holder: "another program that opened the database itself".to_owned() }
-        }
+        E::DatabaseAlreadyOpen => StorageError::Held {
+            place: place.to_owned(),
+            holder: "another program that opened the database itself".to_owned(),
+        },
         other => StorageError::Io { doing, source: Box::new(other) },
     }
 }

@@ -18,8 +18,12 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
+mod folders;
 mod list;
+mod pace;
 mod write;
 
 /// Why a folder could not be mounted. Nothing was bound.
@@ -62,20 +66,22 @@ pub(super) struct Mount {
     folder: PathBuf,
     dir: Dir,
     listings: list::Listings,
+    folders: folders::Folders,
     writes: write::Turns,
+    pace: pace::Pace,
 }
 
 /// What a path led to: the folder that holds it, and its name there; no name means the mount itself.
 struct Place<'m> {
     // The mount's own handle, or one that was opened on the way.
     mount: &'m Dir,
-    opened: Option<Dir>,
+    opened: Option<Arc<Dir>>,
     name: Option<OsString>,
 }
 
 impl Place<'_> {
     fn folder(&self) -> &Dir {
-        self.opened.as_ref().unwrap_or(self.mount)
+        self.opened.as_deref().unwrap_or(self.mount)
     }
 }
 
@@ -93,8 +99,10 @@ impl Mount {
             Ok((folder, dir)) => Ok(Mount {
                 name: named,
                 folder,
+                pace: pace::Pace::of(&dir),
                 dir,
                 listings: list::Listings::default(),
+                folders: folders::Folders::default(),
                 writes: write::Turns::default(),
             }),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(MountError::Missing { name: named, folder: at }),
@@ -110,9 +118,14 @@ impl Mount {
         &self.folder
     }
 
+    /// A turn to read where one is asked to, instead of on a blocking thread.
+    pub(super) fn in_place(&self) -> Option<pace::InPlace<'_>> {
+        self.pace.in_place()
+    }
+
     /// Bytes of a regular file.
     pub(super) fn read(&self, path: &str, offset: u64, len: u32) -> Result<DeviceReply, DeviceError> {
-        let (file, meta) = self.regular(&self.place(path)?, path, OpenOptions::new().read(true))?;
+        let (file, meta) = self.open_to_read(path)?;
         let failed = |e: io::Error| self.refused("reading", path, e);
         let size = meta.len();
         let wanted = usize::try_from(len).unwrap_or(usize::MAX);
@@ -143,12 +156,33 @@ impl Mount {
         let kind = meta.file_type();
         if kind.is_dir() {
             place.folder().remove_dir(name).map_err(failed)?;
+            self.folders.forget();
         } else if kind.is_file() || kind.is_symlink() {
             place.folder().remove_file_or_symlink(name).map_err(failed)?;
         } else {
             return Err(self.unfit(path, &format!("is {}", special(kind))));
         }
         Ok(DeviceReply::Done { address: None })
+    }
+
+    /// Opens the regular file `path`, by a handle on its folder if one was opened a moment ago.
+    fn open_to_read(&self, path: &str) -> Result<(File, Metadata), DeviceError> {
+        let folder = path.rsplit_once('/').map(|(folder, _)| folder);
+        let mut options = OpenOptions::new();
+        options.read(true);
+        if let Some(dir) = folder.and_then(|folder| self.folders.find(folder)) {
+            let name = decode(path).ok().and_then(|mut names| names.pop());
+            let place = Place { mount: &self.dir, opened: Some(dir), name };
+            if let Ok(opened) = self.regular(&place, path, &mut options) {
+                return Ok(opened);
+            }
+        }
+        let begun = Instant::now();
+        let place = self.place(path)?;
+        if let (Some(folder), Some(dir)) = (folder, &place.opened) {
+            self.folders.keep(folder, dir, begun);
+        }
+        self.regular(&place, path, &mut options)
     }
 
     /// Opens the regular file at `place` without blocking and without following a link.
@@ -187,7 +221,7 @@ impl Mount {
     fn place(&self, path: &str) -> Result<Place<'_>, DeviceError> {
         let mut names = decode(path).map_err(|why| self.unfit(path, &why))?;
         let name = names.pop();
-        let opened = self.walk(&names, path)?;
+        let opened = self.walk(&names, path)?.map(Arc::new);
         Ok(Place { mount: &self.dir, opened, name })
     }
 

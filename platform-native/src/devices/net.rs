@@ -100,12 +100,7 @@ pub(super) struct Connection {
 }
 
 /// Connects to the first address of `host` that may be and can be connected to.
-pub(super) async fn connect(
-    runtime: &Handle,
-    host: &str,
-    port: u16,
-    private: bool,
-) -> Result<Connection, DeviceError> {
+pub(super) async fn connect(runtime: &Handle, host: &str, port: u16, private: bool) -> Result<Connection, DeviceError> {
     let named = format!("{host}:{port}");
     // Timers and sockets belong to a runtime, and whoever polls this may be outside of it.
     let (host, name) = (host.to_owned(), named.clone());
@@ -253,7 +248,10 @@ mod tests {
         assert_eq!(allowed("h:1", &all, false).unwrap(), [all[1]]);
         assert_eq!(allowed("h:1", &all, true).unwrap(), all[..3]);
         let refused = allowed("h:1", &all[..1], false).unwrap_err().to_string();
-        assert_eq!(refused, "h:1 resolves to 10.0.0.1, a private address, which needs a grant that names the address itself");
+        assert_eq!(
+            refused,
+            "h:1 resolves to 10.0.0.1, a private address, which needs a grant that names the address itself"
+        );
         assert!(matches!(allowed("h:1", &all[3..], true), Err(DeviceError::Forbidden(_))));
         assert!(matches!(allowed("h:1", &[], true), Err(DeviceError::NotFound(_))));
     }

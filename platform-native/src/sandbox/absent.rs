@@ -14,6 +14,15 @@ pub const MISSING: Option<&str> =
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allocation {}
 
+/// How components would be run.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct WasmOptions {
+    /// Not used here.
+    pub cache: Option<PathBuf>,
+    /// Not used here.
+    pub instances: u32,
+}
+
 /// Refuses every component.
 #[derive(Clone, Debug)]
 pub struct WasmSandbox;
@@ -24,9 +33,12 @@ pub struct WasmGuest(Infallible);
 
 impl WasmSandbox {
     /// A sandbox that refuses.
-    pub fn new(_cache: Option<PathBuf>, _runtime: tokio::runtime::Handle) -> WasmSandbox {
+    pub fn new(_options: WasmOptions, _runtime: tokio::runtime::Handle) -> WasmSandbox {
         WasmSandbox
     }
+
+    /// There is nothing to prepare.
+    pub fn prepare(&self) {}
 
     /// How instances get their memory, or why there are none.
     ///

@@ -14,7 +14,7 @@ pub mod wasm;
 pub mod wasm;
 
 pub(crate) use wasm::MISSING as WASM_MISSING;
-pub use wasm::{Allocation, WasmSandbox};
+pub use wasm::{Allocation, WasmOptions, WasmSandbox};
 
 #[cfg(test)]
 mod tests;

@@ -51,11 +51,7 @@ impl NativePrograms {
     /// Adds a program under `name`, in place of one that had it. `make` is called once for each
     /// instance, with the instance's port.
     #[must_use]
-    pub fn with<H: Handler>(
-        mut self,
-        name: Name,
-        make: impl Fn(Port) -> H + Send + Sync + 'static,
-    ) -> NativePrograms {
+    pub fn with<H: Handler>(mut self, name: Name, make: impl Fn(Port) -> H + Send + Sync + 'static) -> NativePrograms {
         self.programs.insert(name, Arc::new(move |port| Box::new(make(port))));
         self
     }

@@ -35,8 +35,10 @@ struct Names {
 impl Names {
     fn pack(mut names: Vec<String>) -> Names {
         names.sort_unstable();
-        let mut packed =
-            Names { text: String::with_capacity(names.iter().map(String::len).sum()), ends: Vec::with_capacity(names.len()) };
+        let mut packed = Names {
+            text: String::with_capacity(names.iter().map(String::len).sum()),
+            ends: Vec::with_capacity(names.len()),
+        };
         for name in names {
             packed.text.push_str(&name);
             // A million names of at most 765 bytes stay below 2^32.

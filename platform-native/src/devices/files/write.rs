@@ -13,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The largest file whose content is hashed for compare-and-set.
 const MAX_EXPECT: u64 = 64 << 20;
@@ -96,7 +96,7 @@ impl Mount {
                 }
             }
         }
-        Ok(Place { mount: &self.dir, opened, name: Some(name.to_owned()) })
+        Ok(Place { mount: &self.dir, opened: opened.map(Arc::new), name: Some(name.to_owned()) })
     }
 
     /// Whether a regular file is there; anything else that is there is refused.
@@ -165,7 +165,11 @@ impl Mount {
         options.create(true).follow(FollowSymlinks::No);
         // Without waiting, should a fifo have taken the place that was looked at.
         cap_fs_ext::OpenOptionsSyncExt::nonblock(&mut options, true);
-        if at.is_some() { options.write(true) } else { options.append(true) };
+        if at.is_some() {
+            options.write(true)
+        } else {
+            options.append(true)
+        };
         let mut file = place.folder().open_with(name, &options).map_err(failed)?;
         let kind = file.metadata().map_err(failed)?.file_type();
         if !kind.is_file() {

@@ -4,8 +4,10 @@ use super::*;
 
 #[tokio::test]
 async fn a_component_is_refused_by_name_of_the_feature() {
-    let sandbox =
-        NativeSandbox::new(WasmSandbox::new(None, tokio::runtime::Handle::current()), NativePrograms::new());
+    let sandbox = NativeSandbox::new(
+        WasmSandbox::new(WasmOptions::default(), tokio::runtime::Handle::current()),
+        NativePrograms::new(),
+    );
     let port = Port::new(Arc::new(Scripted::default()), PID);
     let started = sandbox
         .start(

@@ -13,9 +13,9 @@ use kernel_core::time::Instant;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-mod native;
 #[cfg(not(feature = "wasm-sandbox"))]
 mod absent;
+mod native;
 #[cfg(feature = "wasm-sandbox")]
 mod wasm;
 

@@ -34,7 +34,8 @@ fn programs() -> NativePrograms {
 }
 
 async fn start(name: &str) -> Result<NativeGuest, Fault> {
-    let sandbox = NativeSandbox::new(WasmSandbox::new(None, tokio::runtime::Handle::current()), programs());
+    let sandbox =
+        NativeSandbox::new(WasmSandbox::new(WasmOptions::default(), tokio::runtime::Handle::current()), programs());
     let program = Program::Native { name: Name::parse(name).unwrap() };
     let port = Port::new(Arc::new(Scripted::default()), PID);
     sandbox

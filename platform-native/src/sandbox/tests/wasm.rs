@@ -33,11 +33,14 @@ impl Bench {
     }
 
     fn new() -> Bench {
-        Bench::of(WasmSandbox::new(None, tokio::runtime::Handle::current()))
+        Bench::of(WasmSandbox::new(WasmOptions::default(), tokio::runtime::Handle::current()))
     }
 
     fn cached(dir: &Path) -> Bench {
-        Bench::of(WasmSandbox::new(Some(dir.to_owned()), tokio::runtime::Handle::current()))
+        Bench::of(WasmSandbox::new(
+            WasmOptions { cache: Some(dir.to_owned()), ..WasmOptions::default() },
+            tokio::runtime::Handle::current(),
+        ))
     }
 
     async fn start_as(&self, hash: [u8; 32], program: &'static [u8], limits: Limits) -> Result<NativeGuest, Fault> {
@@ -57,6 +60,10 @@ impl Bench {
     async fn guest(&self, program: &'static [u8]) -> NativeGuest {
         self.start(program, Limits::default()).await.unwrap()
     }
+}
+
+fn on_demand() -> WasmSandbox {
+    WasmSandbox::new(WasmOptions { cache: None, instances: 0 }, tokio::runtime::Handle::current())
 }
 
 fn limits(memory: u64, handle: Duration) -> Limits {
@@ -134,10 +141,7 @@ async fn an_instance_keeps_its_memory_and_shares_it_with_none() {
 
 #[tokio::test]
 async fn memory_is_measured_and_one_that_takes_without_end_is_stopped_at_its_limit() {
-    for wasm in [
-        WasmSandbox::new(None, tokio::runtime::Handle::current()),
-        WasmSandbox::on_demand(None, tokio::runtime::Handle::current()),
-    ] {
+    for wasm in [WasmSandbox::new(WasmOptions::default(), tokio::runtime::Handle::current()), on_demand()] {
         let bench = Bench::of(wasm);
         let mut bystander = bench.guest(ECHO).await;
         let mut hog = bench.start(HOG, limits(16 << 20, Duration::from_secs(10))).await.unwrap();
@@ -351,10 +355,26 @@ async fn instances_come_from_a_pool_where_one_can_be_reserved() {
     let bench = Bench::new();
     let allocation = bench.sandbox.wasm().allocation().unwrap();
     assert!(matches!(allocation, Allocation::Pooling { instances: 100.. }), "{allocation:?}");
-    let forced = WasmSandbox::on_demand(None, tokio::runtime::Handle::current());
+    let forced = on_demand();
     assert!(matches!(forced.allocation().unwrap(), Allocation::OnDemand { .. }));
     let bench = Bench::of(forced);
     assert_eq!(ask(&mut bench.guest(ECHO).await, "hello").await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn one_more_than_the_pool_holds_is_refused_until_one_ends() {
+    let options = WasmOptions { cache: None, instances: 3 };
+    let bench = Bench::of(WasmSandbox::new(options, tokio::runtime::Handle::current()));
+    bench.sandbox.wasm().prepare();
+    let mut running = Vec::new();
+    for _ in 0..3 {
+        running.push(bench.guest(ECHO).await);
+    }
+    let reason = fault(bench.start(ECHO, Limits::default()).await, FaultKind::Start);
+    assert!(reason.contains("the most instances"), "{reason}");
+    running.pop();
+    assert_eq!(ask(&mut bench.guest(ECHO).await, "hello").await.unwrap(), "hello");
+    assert_eq!(ask(&mut running[0], "hello").await.unwrap(), "hello");
 }
 
 #[tokio::test]

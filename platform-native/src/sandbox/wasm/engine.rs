@@ -1,10 +1,10 @@
 //! The engine: what wasmtime is asked to be, and how instances get their memory.
 
+use super::WasmOptions;
 use super::bindings::{Agent, Context};
 use super::cache::CodeCache;
 use super::programs::Programs;
 use super::ticker::Ticker;
-use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -25,10 +25,6 @@ pub enum Allocation {
     },
 }
 
-/// How large a pool is tried, the largest first. Each instance reserves some 4 GiB of addresses, not
-/// memory: 10,000 need 40 TiB of the 128 TiB that a 64-bit x86 process has, less fits other machines.
-const POOLS: [u32; 3] = [10_000, 1_000, 100];
-
 /// Addresses of one memory. With all that a 32-bit memory can have, no access needs a check.
 const RESERVATION: u64 = 4 << 30;
 
@@ -47,15 +43,16 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Makes the engine; with `pooling`, reserves the largest pool that this machine allows.
-    pub(super) fn open(cache: Option<&Path>, pooling: bool) -> Result<Machine, String> {
+    /// Makes the engine and reserves the largest pool, up to what is asked for, that this machine allows.
+    pub(super) fn open(options: &WasmOptions) -> Result<Machine, String> {
         let failed = |e: wasmtime::Error| format!("wasmtime cannot run here: {e:#}");
-        let (engine, allocation) = if pooling { reserve() } else { on_demand("it was asked for".to_owned()) }.map_err(failed)?;
+        let (engine, allocation) = reserve(options.instances).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         Agent::add_to_linker::<_, HasSelf<Context>>(&mut linker, |context| context).map_err(failed)?;
-        let ticker = Ticker::start(&engine).map_err(|e| format!("the thread that interrupts guests cannot start: {e}"))?;
+        let ticker =
+            Ticker::start(&engine).map_err(|e| format!("the thread that interrupts guests cannot start: {e}"))?;
         // Without a cache everything works, it only compiles anew.
-        let cache = cache.and_then(|dir| match CodeCache::open(dir, &engine) {
+        let cache = options.cache.as_deref().and_then(|dir| match CodeCache::open(dir, &engine) {
             Ok(cache) => Some(cache),
             Err(error) => {
                 tracing::warn!(%error, "compiled code is not kept");
@@ -90,12 +87,14 @@ impl Machine {
     }
 }
 
-/// Tries pools from the largest to the smallest, then without.
-fn reserve() -> wasmtime::Result<(Engine, Allocation)> {
-    let mut why = String::new();
-    for instances in POOLS {
+/// Tries a pool for so many, a tenth and a hundredth of them, then none.
+fn reserve(most: u32) -> wasmtime::Result<(Engine, Allocation)> {
+    let mut why = "no pool was asked for".to_owned();
+    for instances in [most, most / 10, most / 100].into_iter().filter(|n| *n > 0) {
         let mut config = config();
-        config.memory_reservation(RESERVATION).allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+        config
+            .memory_reservation(RESERVATION)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
         match Engine::new(&config) {
             Ok(engine) => return Ok((engine, Allocation::Pooling { instances })),
             Err(error) => why = format!("a pool of {instances} instances cannot be reserved: {}", error.root_cause()),
@@ -122,6 +121,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .total_core_instances(instances.saturating_mul(4))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(2))
+        // An instance keeps the stack of its last activation until it ends.
         .total_stacks(instances)
         .max_memory_size(RESERVATION as usize)
         .max_core_instances_per_component(256)

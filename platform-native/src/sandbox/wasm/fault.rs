@@ -57,7 +57,9 @@ fn of_trap(trap: Trap) -> String {
         }
         Trap::StackOverflow => "it overflowed its call stack".to_owned(),
         // Compilers lay a second stack into memory, so this is how many stack overflows look too.
-        Trap::MemoryOutOfBounds => "it reached outside of its memory (a wild pointer, or a stack that overflowed)".to_owned(),
+        Trap::MemoryOutOfBounds => {
+            "it reached outside of its memory (a wild pointer, or a stack that overflowed)".to_owned()
+        }
         Trap::TableOutOfBounds | Trap::IndirectCallToNull | Trap::BadSignature => {
             format!("it called a function that is not there ({})", bare(trap))
         }

@@ -57,7 +57,8 @@ impl Programs {
             let component = match cached.flatten() {
                 Some(component) => component,
                 None => {
-                    let bytes = component().await.map_err(|e| start(format!("its program could not be loaded: {e}")))?;
+                    let bytes =
+                        component().await.map_err(|e| start(format!("its program could not be loaded: {e}")))?;
                     self.compile(*hash, bytes, machine, runtime).await?
                 }
             };
@@ -96,8 +97,9 @@ impl Programs {
             if <[u8; 32]>::from(Sha256::digest(&bytes)) != hash {
                 return Err(start("its program is not the one that was installed: the hash of the bytes differs"));
             }
-            let component = Component::from_binary(&engine, &bytes)
-                .map_err(|e| start(format!("it is not a component that can be compiled: {}", one_line(&e.to_string()))))?;
+            let component = Component::from_binary(&engine, &bytes).map_err(|e| {
+                start(format!("it is not a component that can be compiled: {}", one_line(&e.to_string())))
+            })?;
             if let Some(cache) = cache {
                 cache.store(&hash, &component);
             }
@@ -144,7 +146,13 @@ mod tests {
     fn versions_are_told_apart() {
         assert!(is_version_of("weft:guest/kernel@0.1.0", IMPORTS[0]));
         assert!(is_version_of("weft:guest/kernel@0.1.12", IMPORTS[0]));
-        for other in ["weft:guest/kernel", "weft:guest/kernel@0.1", "weft:guest/kernel@0.10.0", "weft:guest/kernel@0.1.", "weft:guest/kernel@0.1.0-x"] {
+        for other in [
+            "weft:guest/kernel",
+            "weft:guest/kernel@0.1",
+            "weft:guest/kernel@0.10.0",
+            "weft:guest/kernel@0.1.",
+            "weft:guest/kernel@0.1.0-x",
+        ] {
             assert!(!is_version_of(other, IMPORTS[0]), "{other}");
         }
     }
