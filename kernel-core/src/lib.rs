@@ -19,4 +19,6 @@ pub mod path;
 pub mod platform;
 pub mod process;
 pub mod refusal;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod time;

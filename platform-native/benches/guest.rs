@@ -11,10 +11,10 @@ use platform_native::kernel_core::ipc::{Envelope, EnvelopeKind};
 use platform_native::kernel_core::label::Labels;
 use platform_native::kernel_core::path::Resource;
 use platform_native::kernel_core::platform::{
-    ActReply, Guest, Limits, LogLevel, Port, Program, Sandbox, StartRequest, Syscalls,
+    ActReply, Guest, Limits, LogLevel, Port, Program, Programs, Sandbox, StartRequest, Syscalls,
 };
 use platform_native::kernel_core::time::Instant;
-use platform_native::sandbox::{NativeGuest, NativePrograms, NativeSandbox, WasmOptions, WasmSandbox};
+use platform_native::sandbox::{NativeGuest, NativeSandbox, WasmOptions, WasmSandbox};
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -144,7 +144,7 @@ async fn calls(sandbox: &NativeSandbox, hash: [u8; 32], body: &Bytes, n: u64) ->
 fn guests(c: &mut Criterion) {
     let runtime: Runtime = platform_native::runtime().expect("a runtime");
     let sandbox =
-        NativeSandbox::new(WasmSandbox::new(WasmOptions::default(), runtime.handle().clone()), NativePrograms::new());
+        NativeSandbox::new(WasmSandbox::new(WasmOptions::default(), runtime.handle().clone()), Programs::new());
     let hash: [u8; 32] = Sha256::digest(ECHO).into();
     runtime.block_on(start(&sandbox, hash));
     let (engine, pre) = floor::prepare();

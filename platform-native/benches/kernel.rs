@@ -16,9 +16,8 @@ use kernel_core::environment::Environment;
 use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{BootOptions, Kernel, Parts, Session};
 use kernel_core::path::Name;
-use kernel_core::platform::{BoxFuture, Port};
+use kernel_core::platform::{BoxFuture, Port, Programs};
 use kernel_core::process::Role;
-use platform_native::sandbox::NativePrograms;
 use platform_native::{Host, HostOptions, NativePlatform};
 use std::hint::black_box;
 use std::time::Duration;
@@ -59,7 +58,7 @@ impl Rig {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("tokio");
         let directory = tempfile::tempdir().expect("a directory");
         let mut options = HostOptions::new(directory.path().join("data"));
-        options.natives = NativePrograms::new().with(name("echo"), echo);
+        options.natives = Programs::new().with(name("echo"), echo);
         let (kernel, session) = runtime.block_on(async {
             let host = Host::open(options).await.expect("a host");
             let Host { platform, storage, sandbox, devices, keys, .. } = host;

@@ -70,7 +70,7 @@ impl NativeDevices {
     }
 
     fn mount(&self, name: &str) -> Result<Arc<files::Mount>, DeviceError> {
-        let unbound = || DeviceError::NotFound(format!("/fs/{name}: no folder is mounted there; it"));
+        let unbound = || DeviceError::NotFound(format!("the mount /fs/{name}"));
         let name = Name::parse(name).map_err(|_| unbound())?;
         self.mounts.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned().ok_or_else(unbound)
     }

@@ -6,11 +6,11 @@ use crate::devices::{MountError, NativeDevices};
 use crate::entropy::OsEntropy;
 use crate::keys::FileKeys;
 use crate::profile::profile;
-use crate::sandbox::{NativePrograms, NativeSandbox, WasmOptions, WasmSandbox};
+use crate::sandbox::{NativeSandbox, WasmOptions, WasmSandbox};
 use crate::spawn::TokioSpawn;
 use crate::storage::RedbStorage;
 use kernel_core::path::Name;
-use kernel_core::platform::{Clock, Entropy, Platform, Profile, Spawn, StorageError};
+use kernel_core::platform::{Clock, Entropy, Platform, Profile, Programs, Spawn, StorageError};
 use kernel_core::time::{Instant, WallTime};
 use std::future::Future;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub struct HostOptions {
     /// Folders to mount: each under its name.
     pub mounts: Vec<(Name, PathBuf)>,
     /// Programs that are compiled into the host. Default: none.
-    pub natives: NativePrograms,
+    pub natives: Programs,
     /// The most components that run at once (see [`WasmOptions::instances`]). Default: 1,000.
     pub instances: u32,
     /// Whether to verify every page of the database, which reads it once. Default: no.
@@ -45,7 +45,7 @@ impl HostOptions {
         HostOptions {
             data_dir: data_dir.into(),
             mounts: Vec::new(),
-            natives: NativePrograms::new(),
+            natives: Programs::new(),
             instances: 1_000,
             check: false,
         }

@@ -6,10 +6,9 @@ use kernel_core::environment::Environment;
 use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{BootOptions, Kernel, Parts, log_key, open_log};
 use kernel_core::path::Name;
-use kernel_core::platform::{BoxFuture, KeyPurpose, Keys, Port};
+use kernel_core::platform::{BoxFuture, KeyPurpose, Keys, Port, Programs};
 use kernel_core::process::Role;
 use kernel_core::refusal::Code;
-use platform_native::sandbox::NativePrograms;
 use platform_native::{Host, HostOptions};
 
 fn name(text: &str) -> Name {
@@ -37,7 +36,7 @@ async fn a_session_spawns_a_handler_and_calls_it() {
     let dir = tempfile::tempdir().expect("a directory");
     let data = dir.path().join("data");
     let mut options = HostOptions::new(&data);
-    options.natives = NativePrograms::new().with(name("echo"), echo);
+    options.natives = Programs::new().with(name("echo"), echo);
     let natives: Vec<Name> = options.natives.names().cloned().collect();
     let host = Host::open(options).await.expect("a host");
     let Host { platform, storage, sandbox, devices, keys, .. } = host;

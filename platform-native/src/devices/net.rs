@@ -155,7 +155,7 @@ fn allowed(named: &str, found: &[SocketAddr], private: bool) -> Result<Vec<Socke
     let may: Vec<SocketAddr> = found.iter().filter(may).take(MAX_ADDRESSES).copied().collect();
     match (may.is_empty(), found.first()) {
         (false, _) => Ok(may),
-        (true, None) => Err(DeviceError::NotFound(format!("{named}: the name has no address, so it"))),
+        (true, None) => Err(DeviceError::NotFound(format!("an address for {named}"))),
         (true, Some(address)) => {
             let class = AddressClass::of(address.ip());
             let why = if class == AddressClass::Multicast {

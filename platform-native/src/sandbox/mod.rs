@@ -1,9 +1,9 @@
 //! What runs programs: components in wasmtime, and handlers that are compiled into the host.
 
 use kernel_core::ipc::Envelope;
-use kernel_core::platform::{BoxFuture, Fault, Guest, Handled, HostError, Port, Program, Sandbox, StartRequest};
-
-pub use native::{Handler, NativePrograms};
+use kernel_core::platform::{
+    BoxFuture, Fault, Guest, Handled, HostError, Port, Program, Programs, Sandbox, StartRequest,
+};
 
 mod native;
 
@@ -23,7 +23,7 @@ mod tests;
 #[derive(Debug)]
 pub struct NativeSandbox {
     wasm: WasmSandbox,
-    natives: NativePrograms,
+    natives: Programs,
 }
 
 /// One instance of either kind.
@@ -38,7 +38,7 @@ pub enum NativeGuest {
 
 impl NativeSandbox {
     /// A sandbox of both kinds.
-    pub fn new(wasm: WasmSandbox, natives: NativePrograms) -> NativeSandbox {
+    pub fn new(wasm: WasmSandbox, natives: Programs) -> NativeSandbox {
         NativeSandbox { wasm, natives }
     }
 
@@ -62,7 +62,7 @@ impl Sandbox for NativeSandbox {
                 let hash = *hash;
                 self.wasm.start(hash, request.limits, request.seed, component, port).await.map(NativeGuest::Wasm)
             }
-            Program::Native { name } => self.natives.start(name, port).map(NativeGuest::Native),
+            Program::Native { name } => native::start(&self.natives, name, port).map(NativeGuest::Native),
         }
     }
 }

@@ -2,79 +2,24 @@
 //! loaded from an application, and not limited in memory or CPU time.
 
 use crate::spawn::panic_text;
-use bytes::Bytes;
 use futures::FutureExt;
 use kernel_core::ipc::Envelope;
 use kernel_core::path::Name;
-use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, Port, Usage};
-use std::collections::BTreeMap;
+use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, Handler, Port, Programs, Usage};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-/// One instance of a native program.
-///
-/// `handle` is called with one envelope at a time. Its first poll runs on the caller's stack, so it
-/// should return quickly or wait. A panic ends the instance as a trap does.
-pub trait Handler: Send + 'static {
-    /// Handles one envelope; for a request, what is returned is the reply.
-    fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Result<Bytes, String>>;
-}
-
-impl<F> Handler for F
-where
-    F: FnMut(Envelope) -> BoxFuture<'static, Result<Bytes, String>> + Send + 'static,
-{
-    fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Result<Bytes, String>> {
-        self(message)
-    }
-}
-
-type Factory = Arc<dyn Fn(Port) -> Box<dyn Handler> + Send + Sync>;
-
-/// The native programs of a host, by name.
-#[derive(Clone, Default)]
-pub struct NativePrograms {
-    programs: BTreeMap<Name, Factory>,
-}
-
-impl NativePrograms {
-    /// None.
-    pub fn new() -> NativePrograms {
-        NativePrograms::default()
-    }
-
-    /// Adds a program under `name`, in place of one that had it. `make` is called once for each
-    /// instance, with the instance's port.
-    #[must_use]
-    pub fn with<H: Handler>(mut self, name: Name, make: impl Fn(Port) -> H + Send + Sync + 'static) -> NativePrograms {
-        self.programs.insert(name, Arc::new(move |port| Box::new(make(port))));
-        self
-    }
-
-    /// The names, in order.
-    pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.programs.keys()
-    }
-
-    pub(super) fn start(&self, name: &Name, port: Port) -> Result<NativeInstance, Fault> {
-        let make = self.programs.get(name).ok_or_else(|| Fault {
-            kind: FaultKind::Start,
-            reason: format!("no native program `{name}` is registered in this host"),
-        })?;
-        let handler = catch_unwind(AssertUnwindSafe(|| make(port)))
-            .map_err(|panic| Fault { kind: FaultKind::Start, reason: panicked(&*panic) })?;
-        Ok(NativeInstance { handler: Some(handler) })
-    }
-}
-
-impl fmt::Debug for NativePrograms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.names()).finish()
+/// Makes an instance of the program `name`.
+pub(super) fn start(programs: &Programs, name: &Name, port: Port) -> Result<NativeInstance, Fault> {
+    let fault = |reason| Fault { kind: FaultKind::Start, reason };
+    match catch_unwind(AssertUnwindSafe(|| programs.instance(name, port))) {
+        Ok(Some(handler)) => Ok(NativeInstance { handler: Some(handler) }),
+        Ok(None) => Err(fault(format!("no native program `{name}` is registered in this host"))),
+        Err(panic) => Err(fault(panicked(&*panic))),
     }
 }
 

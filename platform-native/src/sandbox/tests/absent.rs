@@ -6,7 +6,7 @@ use super::*;
 async fn a_component_is_refused_by_name_of_the_feature() {
     let sandbox = NativeSandbox::new(
         WasmSandbox::new(WasmOptions::default(), tokio::runtime::Handle::current()),
-        NativePrograms::new(),
+        Programs::new(),
     );
     let port = Port::new(Arc::new(Scripted::default()), PID);
     let started = sandbox

@@ -2,6 +2,7 @@
 
 use super::*;
 use futures::FutureExt;
+use kernel_core::platform::Handler;
 
 struct Counter(u64);
 
@@ -20,9 +21,9 @@ impl Handler for Counter {
     }
 }
 
-fn programs() -> NativePrograms {
+fn programs() -> Programs {
     let name = |text: &str| Name::parse(text).unwrap();
-    NativePrograms::new()
+    Programs::new()
         .with(name("counter"), |_| Counter(0))
         .with(name("broken"), |_| -> Counter { panic!("no instance today") })
         .with(name("caller"), |port: Port| {

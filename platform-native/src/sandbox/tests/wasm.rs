@@ -28,7 +28,7 @@ struct Bench {
 
 impl Bench {
     fn of(wasm: WasmSandbox) -> Bench {
-        let sandbox = NativeSandbox::new(wasm, NativePrograms::new());
+        let sandbox = NativeSandbox::new(wasm, Programs::new());
         Bench { sandbox, kernel: Arc::default(), loads: Arc::default() }
     }
 

@@ -1,0 +1,293 @@
+#!/usr/bin/env bash
+#
+# The one test command. `tests/ci.sh` runs every default step and `tests/ci.sh STEP...` runs those
+# alone; `tests/ci.sh --help` lists them. A step that fails does not stop the ones after it; the exit
+# code is 0 only if none failed.
+#
+#   CARGO_TARGET_DIR   where everything is built and cached; ./target if not set
+#   WEFT_SKIP          what to leave out on purpose, by step name or `docker`: WEFT_SKIP=web,docker
+#   WEFT_WASM          where the compiler for wasm32 comes from: rustup or debian; tried in that order if not set
+#
+# What a fresh Debian-like machine lacks is installed (as root, or by sudo if that asks nothing), or it
+# is said how. What is needed before anything else is Rust itself: https://rustup.rs
+
+set -uo pipefail
+exec </dev/null
+
+DEFAULT_STEPS=(fmt lint native wasm web docs)
+declare -A ABOUT=(
+    [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
+    [lint]="clippy without a warning, with and without the optional features; the core's bans do ban"
+    [native]="every test on this machine: unit, property, conformance, tidy, command line, documentation"
+    [wasm]="the kernel and its host-neutral suites build for wasm32-unknown-unknown"
+    [web]="the host-neutral suites run in a worker of headless Chrome"
+    [docs]="the documentation builds without a warning"
+)
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 2
+cd "$ROOT" || exit 2
+TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
+[[ $TARGET == /* ]] || TARGET=$ROOT/$TARGET
+export CARGO_TARGET_DIR=$TARGET
+export WEFT_SKIP=${WEFT_SKIP:-}
+# A build that nobody edits afterwards gains nothing from incremental artifacts.
+[[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+[[ -z ${HOME:-} || :$PATH: == *:$HOME/.cargo/bin:* ]] || PATH=$PATH:$HOME/.cargo/bin
+LOGS=$TARGET/ci
+
+# --- talking ---------------------------------------------------------------------------------------
+
+say() { printf 'ci: %s\n' "$*"; }
+
+# missing WHAT HOW: ends the step.
+missing() {
+    printf 'ci: %s is missing and could not be installed.\nci: %s\n' "$1" "$2" >&2
+    exit 1
+}
+
+# Runs a command, shown first, at most half an hour: a test that hangs must not hang the build.
+run() {
+    printf '+ %s\n' "$*"
+    local code=0
+    timeout --foreground 1800 "$@" || code=$?
+    ((code != 124)) || say "stopped after 30 minutes: $*" >&2
+    return "$code"
+}
+
+skipped() { [[ ,$WEFT_SKIP, == *,"$1",* ]]; }
+
+# --- getting what is missing -----------------------------------------------------------------------
+
+as_root() {
+    if ((EUID == 0)); then "$@"; elif sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
+}
+
+# apt PACKAGE...: installs them, or fails where that is not possible.
+apt() {
+    command -v apt-get >/dev/null || return 1
+    say "installing $*"
+    export DEBIAN_FRONTEND=noninteractive
+    if [[ ! -e $LOGS/apt-updated ]]; then
+        as_root apt-get update -qq || return 1
+        touch "$LOGS/apt-updated"
+    fi
+    as_root apt-get install -y -qq --no-install-recommends "$@" >"$LOGS/apt.log" 2>&1 || {
+        tail -n 5 "$LOGS/apt.log"
+        return 1
+    }
+}
+
+need_rust() {
+    command -v cargo >/dev/null || missing "cargo" "Install Rust from https://rustup.rs and start again."
+    command -v cc >/dev/null || apt gcc libc6-dev || missing "a C linker (cc)" "Install gcc or clang."
+}
+
+# need_component NAME COMMAND...: a component of the toolchain, present if COMMAND succeeds.
+need_component() {
+    local name=$1
+    shift
+    "$@" >/dev/null 2>&1 || rustup component add "$name" || missing "$name" "rustup component add $name"
+}
+
+wasm_std_here() { [[ -d $(rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null) ]]; }
+
+debian_rustc_here() {
+    [[ -x /usr/bin/rustc && -d $(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library ]] &&
+        compgen -G '/usr/bin/wasm-ld*' >/dev/null
+}
+
+# Decides where the compiler for wasm32 comes from and defines `wasm_cargo`, which is cargo for it. The
+# second way is Debian's compiler, which is another version than rustup's, with std built from source.
+need_wasm() {
+    local from=${WEFT_WASM:-}
+    case $from in
+    rustup | debian | "") ;;
+    *) missing "WEFT_WASM=$from" "It is rustup or debian." ;;
+    esac
+    if [[ $from != debian ]] && { wasm_std_here || { command -v rustup >/dev/null &&
+        timeout 300 rustup target add wasm32-unknown-unknown && wasm_std_here; }; }; then
+        from=rustup
+    elif [[ $from != rustup ]] && { debian_rustc_here || {
+        apt rustc-web rust-web-src libstd-rust-web-dev lld-22 && debian_rustc_here; }; }; then
+        from=debian
+    else
+        missing "the target wasm32-unknown-unknown" "rustup target add wasm32-unknown-unknown
+ci: or on Debian: apt-get install rustc-web rust-web-src libstd-rust-web-dev lld-22"
+    fi
+    say "wasm32: $from"
+    # Another compiler must not share a directory with the native build.
+    if [[ $from == rustup ]]; then
+        wasm_cargo() { run env CARGO_TARGET_DIR="$TARGET/wasm" cargo "$@" --target wasm32-unknown-unknown; }
+    else
+        WASM_LD=$(compgen -G '/usr/bin/wasm-ld*' | sort -V | tail -n 1)
+        wasm_cargo() {
+            run env CARGO_TARGET_DIR="$TARGET/wasm-debian" RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc \
+                RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$WASM_LD" \
+                cargo "$@" --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort
+        }
+    fi
+}
+
+# Puts the wasm-bindgen tools of exactly the version in Cargo.lock first in PATH.
+need_wasm_bindgen() {
+    local version tools
+    version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, ""); print $3 }' Cargo.lock)
+    tools=$TARGET/tools/wasm-bindgen-$version
+    PATH=$tools/bin:$PATH
+    [[ $(wasm-bindgen-test-runner --version 2>/dev/null) != *" $version" ]] || return 0
+    say "building wasm-bindgen-cli $version, once; this takes some minutes"
+    # Locked first; a registry that does not carry every locked dependency yet gets a second try.
+    local install=(env CARGO_TARGET_DIR="$TARGET/tools/build" CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install wasm-bindgen-cli --version "$version"
+        --no-default-features --bin wasm-bindgen --bin wasm-bindgen-test-runner --root "$tools")
+    run "${install[@]}" --locked || run "${install[@]}" ||
+        missing "wasm-bindgen-test-runner $version" "cargo install wasm-bindgen-cli --version $version"
+    rm -rf "$TARGET/tools/build"
+}
+
+need_browser() {
+    export CHROMEDRIVER=${CHROMEDRIVER:-$(command -v chromedriver)}
+    [[ -n $CHROMEDRIVER ]] || { apt chromium chromium-driver && CHROMEDRIVER=$(command -v chromedriver); } ||
+        missing "Chrome with chromedriver" "Install both, or set CHROMEDRIVER to the driver; WEFT_SKIP=web leaves this out."
+    say "browser: $("$CHROMEDRIVER" --version)"
+}
+
+# --- the steps -------------------------------------------------------------------------------------
+
+step_fmt() {
+    need_rust
+    need_component rustfmt cargo fmt --version
+    run cargo fmt --all --check
+    # Guests are workspaces of their own.
+    local manifest
+    while IFS= read -r manifest; do
+        run cargo fmt --check --manifest-path "$manifest"
+    done < <(grep -ls '^\[workspace\]' examples/*/Cargo.toml examples/*/*/Cargo.toml tests/fixtures/*/Cargo.toml)
+    local script
+    while IFS= read -r script; do
+        run bash -n "$script"
+    done < <(git ls-files -co --exclude-standard .ci '*.sh')
+}
+
+step_lint() {
+    need_rust
+    need_component clippy cargo clippy --version
+    run cargo clippy --locked --workspace --all-targets -- -D warnings
+    run cargo clippy --locked -p kernel-core --lib -- -D warnings
+    run cargo clippy --locked -p platform-native --no-default-features -- -D warnings
+    bans_ban
+}
+
+# The core's bans, held against a file that breaks each of them: every marked line must be reported.
+bans_ban() {
+    local file=tests/fixtures/lint/impure.rs expected found
+    expected=$(grep -n '//~' "$file" | cut -d: -f1)
+    found=$(CLIPPY_CONF_DIR=kernel-core clippy-driver --edition 2024 --crate-type lib --emit metadata \
+        --out-dir "$LOGS" --error-format short -W clippy::disallowed_types -W clippy::disallowed_methods \
+        -W clippy::disallowed_macros "$file" 2>&1 |
+        sed -n "s|^$file:\([0-9]*\):.*disallowed.*|\1|p" | sort -nu) || true
+    if [[ $expected != "$found" ]]; then
+        say "kernel-core/.clippy.toml: banned lines of $file are" $expected "but clippy reports" $found
+        return 1
+    fi
+    say "kernel-core/.clippy.toml: each of $(wc -w <<<"$expected") planted lines is reported"
+}
+
+step_native() {
+    need_rust
+    run cargo test --locked --workspace --no-fail-fast
+}
+
+step_wasm() {
+    need_rust
+    need_wasm
+    wasm_cargo build --locked -p kernel-core
+    wasm_cargo build --locked -p kernel-core --features sim
+    wasm_cargo test --locked -p kernel-tests --test web --no-run
+}
+
+step_web() {
+    need_rust
+    need_wasm
+    need_wasm_bindgen
+    need_browser
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
+    wasm_cargo test --locked -p kernel-tests --test web
+}
+
+step_docs() {
+    need_rust
+    RUSTDOCFLAGS="-D warnings" run cargo doc --locked --workspace --no-deps
+}
+
+# --- running them ----------------------------------------------------------------------------------
+
+usage() {
+    echo "usage: tests/ci.sh [STEP...]      without a step, all of: ${DEFAULT_STEPS[*]}"
+    local step
+    for step in "${DEFAULT_STEPS[@]}"; do printf '  %-8s %s\n' "$step" "${ABOUT[$step]}"; done
+    sed -n 's/^#   \([A-Z_]* .*\)/  \1/p' "${BASH_SOURCE[0]}"
+}
+
+# The closing line of every test runner in a log, with the name of what it ran, then what failed.
+closing_lines() {
+    awk '
+        { gsub(/\033\[[0-9;]*m/, "") }
+        $1 == "Running" && /\(/ { name = $0; sub(/^ *Running (unittests )?/, "", name); sub(/ \(.*\/(deps\/)?/, " (", name); sub(/-[0-9a-f]+(\.wasm)?\)/, ")", name) }
+        $1 == "Doc-tests" { name = "documentation of " $2 }
+        /^test result: / { sub(/^test result: /, ""); if (!/ 0 passed; 0 failed; 0 ignored/) printf "           %s: %s\n", name, $0 }
+        /^test .* (FAILED|FAIL)$/ || /^error(\[E[0-9]+\])?:/ || /^ci: .*missing/ { if (failed++ < 20) printf "         ! %s\n", $0 }
+    ' "$1"
+}
+
+main() {
+    local steps=("$@") step name
+    case ${1:-} in -h | --help) usage && exit 0 ;; esac
+    ((${#steps[@]})) || steps=("${DEFAULT_STEPS[@]}")
+    for step in "${steps[@]}"; do
+        [[ -n ${ABOUT[$step]:-} ]] || { echo "ci: no step is called \`$step\`" >&2 && usage >&2 && exit 2; }
+    done
+    for name in ${WEFT_SKIP//,/ }; do
+        [[ $name == docker || -n ${ABOUT[$name]:-} ]] ||
+            { echo "ci: WEFT_SKIP names \`$name\`, which is neither a step nor \`docker\`" >&2 && exit 2; }
+    done
+    mkdir -p "$LOGS" || exit 2
+    rm -f "$LOGS"/*.log "$LOGS/apt-updated"
+    say "$(git rev-parse --short HEAD 2>/dev/null || echo 'no git'), $(nproc) cores, $(rustc --version 2>/dev/null || echo 'no rustc'), building in $TARGET"
+
+    local failed=0 code began summary=() took
+    local all=$SECONDS
+    for step in "${steps[@]}"; do
+        if skipped "$step"; then
+            printf '\nci: ==== %s: SKIPPED because WEFT_SKIP=%s ====\n' "$step" "$WEFT_SKIP"
+            summary+=("$step SKIPPED")
+            continue
+        fi
+        printf '\nci: ==== %s: %s ====\n' "$step" "${ABOUT[$step]}"
+        began=$SECONDS
+        (
+            set -e
+            "step_$step"
+        ) 2>&1 | tee "$LOGS/$step.log"
+        code=${PIPESTATUS[0]}
+        took=$(minutes $((SECONDS - began)))
+        ((SECONDS - began <= 600)) || took+=" (over its 10)"
+        if ((code == 0)); then code=ok; else code=FAILED && failed=1; fi
+        summary+=("$step $code $took")
+        printf 'ci: %s: %s, %s min\n' "$step" "$code" "$took"
+    done
+
+    printf '\nci: ==== summary ====\n'
+    for name in "${summary[@]}"; do
+        read -r step code took <<<"$name"
+        printf '  %-8s %-8s %s\n' "$step" "$code" "${took:+$took min}"
+        [[ ! -e $LOGS/$step.log ]] || closing_lines "$LOGS/$step.log"
+    done
+    printf '  %-8s %-8s %s min\n' all "$( ((failed)) && echo FAILED || echo ok)" "$(minutes $((SECONDS - all)))"
+    ! skipped docker || say "what needs docker was SKIPPED because WEFT_SKIP=$WEFT_SKIP"
+    exit "$failed"
+}
+
+minutes() { printf '%d.%d' $(($1 / 60)) $(($1 % 60 / 6)); }
+
+main "$@"

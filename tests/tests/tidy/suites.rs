@@ -1,0 +1,31 @@
+//! The host-neutral suites: a clause that is not listed would run nowhere and look as if it held.
+
+use crate::code::Code;
+use crate::{Problem, Tree};
+
+const LIST: &str = "tests/src/lib.rs";
+
+/// Every public function of a suite is named in `each_clause!`, under its suite's name.
+pub(crate) fn every_clause_is_listed(tree: &Tree) -> Vec<Problem> {
+    let list = Code::parse(tree.get(LIST).unwrap_or_default()).unwrap_or_default();
+    let mut problems = Vec::new();
+    for (path, text) in tree.files("tests/src/suite/", ".rs").filter(|(path, _)| !path.ends_with("/mod.rs")) {
+        let suite = path.trim_start_matches("tests/src/suite/").trim_end_matches(".rs");
+        let start = (0..list.tokens.len()).find(|at| list.spells(*at, &[suite, ":"]) && !list.spells(*at + 2, &[":"]));
+        let listed: Vec<&str> = start
+            .map(|at| list.tokens[at + 2..].iter().map(|t| &*t.text).take_while(|text| *text != ";").collect())
+            .unwrap_or_default();
+        let Ok(code) = Code::parse(text) else { continue };
+        for (i, token) in code.tokens.iter().enumerate().filter(|(i, _)| code.spells(*i, &["pub", "fn"])) {
+            let name = &*code.tokens[i + 2].text;
+            if !listed.contains(&name) {
+                problems.push(Problem::new(
+                    path,
+                    token.line,
+                    format!("`{suite}: {name}` is not listed in each_clause! of {LIST}"),
+                ));
+            }
+        }
+    }
+    problems
+}
