@@ -89,7 +89,7 @@ impl Keys for FileKeys {
 fn load(path: &Path) -> Result<Option<SigningKey>, KeyError> {
     let failed = |source| KeyError::Io { path: path.to_owned(), doing: "read", source };
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let mut file = match OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path) {
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(failed(e)),
@@ -102,7 +102,7 @@ fn load(path: &Path) -> Result<Option<SigningKey>, KeyError> {
         return Err(KeyError::Exposed { path: path.to_owned(), mode: meta.mode() & 0o777 });
     }
     let mut text = String::new();
-    file.by_ref().take(128).read_to_string(&mut text).map_err(failed)?;
+    file.take(128).read_to_string(&mut text).map_err(failed)?;
     match unhex(text.trim_end()) {
         Some(seed) => Ok(Some(SigningKey::from_bytes(&seed))),
         None => Err(KeyError::Malformed { path: path.to_owned() }),
