@@ -1,0 +1,98 @@
+//! Components in wasmtime.
+//!
+//! One engine serves all instances and is made when the first component starts. Each instance has a
+//! store of its own: nothing is shared between guests but compiled code. A guest runs on a fiber; an
+//! epoch that a ticker advances makes it yield every few milliseconds, and at each yield its CPU time is
+//! held against its limit, so a loop without end stops near the limit while others go on running.
+//!
+//! What a component may be is checked where it matters: its bytes against the hash that names it, its
+//! imports against the kernel's interface, its exports by the types of the world. Compiled code is read
+//! only from the host's own cache.
+
+use bytes::Bytes;
+use kernel_core::platform::{BoxFuture, Fault, FaultKind, HostError, Limits, Port};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+pub use engine::Allocation;
+pub use guest::WasmGuest;
+
+mod bindings;
+mod cache;
+mod engine;
+mod fault;
+mod guest;
+mod limiter;
+mod meter;
+mod programs;
+mod ticker;
+
+/// Why components cannot run here: they can.
+pub const MISSING: Option<&str> = None;
+
+/// Runs components. Clones share the engine and what it has compiled.
+#[derive(Clone, Debug)]
+pub struct WasmSandbox {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    cache: Option<PathBuf>,
+    pooling: bool,
+    runtime: tokio::runtime::Handle,
+    // Made by the first start: a kernel that runs no component pays nothing for it.
+    machine: OnceLock<Result<engine::Machine, String>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasmSandbox").field("cache", &self.cache).field("allocation", &self.allocation()).finish()
+    }
+}
+
+impl Shared {
+    fn machine(&self) -> Result<&engine::Machine, Fault> {
+        let made = self.machine.get_or_init(|| engine::Machine::open(self.cache.as_deref(), self.pooling));
+        made.as_ref().map_err(|why| Fault { kind: FaultKind::Start, reason: why.clone() })
+    }
+
+    fn allocation(&self) -> Option<&Allocation> {
+        self.machine.get()?.as_ref().ok().map(engine::Machine::allocation)
+    }
+}
+
+impl WasmSandbox {
+    /// A sandbox that keeps compiled code in the directory `cache` (made with mode 0700), or nowhere, and
+    /// compiles on blocking threads of `runtime`.
+    pub fn new(cache: Option<PathBuf>, runtime: tokio::runtime::Handle) -> WasmSandbox {
+        WasmSandbox { shared: Arc::new(Shared { cache, pooling: true, runtime, machine: OnceLock::new() }) }
+    }
+
+    /// The same without a pool: each instance maps its memory when it starts and unmaps it when it ends.
+    /// What [`WasmSandbox::new`] falls back to where a pool cannot be reserved.
+    pub fn on_demand(cache: Option<PathBuf>, runtime: tokio::runtime::Handle) -> WasmSandbox {
+        WasmSandbox { shared: Arc::new(Shared { cache, pooling: false, runtime, machine: OnceLock::new() }) }
+    }
+
+    /// How instances get their memory on this machine; makes the engine if no component has run yet.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultKind::Start`] if wasmtime cannot run here at all, with the reason.
+    pub fn allocation(&self) -> Result<Allocation, Fault> {
+        self.shared.machine().map(|machine| machine.allocation().clone())
+    }
+
+    pub(crate) async fn start(
+        &self,
+        hash: [u8; 32],
+        limits: Limits,
+        seed: [u8; 32],
+        component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>> + Send,
+        port: Port,
+    ) -> Result<WasmGuest, Fault> {
+        let machine = self.shared.machine()?;
+        let program = machine.programs().get(&hash, component, machine, &self.shared.runtime).await?;
+        WasmGuest::start(machine, &program, limits, seed, port).await
+    }
+}

@@ -1,0 +1,151 @@
+//! Components that are ready to be instantiated, by hash: from memory, from the cache, or compiled.
+
+use super::bindings::{AgentPre, Context};
+use super::engine::Machine;
+use super::fault::{one_line, start};
+use bytes::Bytes;
+use kernel_core::platform::{BoxFuture, Fault, HostError};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+use tokio::sync::{OnceCell, Semaphore};
+use wasmtime::component::Component;
+
+/// How many components are kept ready. Running instances keep their own code, however many there are.
+const READY: usize = 256;
+
+/// How many components are compiled at once; each may take hundreds of megabytes.
+const COMPILING: usize = 2;
+
+/// What a guest may import. `types` has types only and comes along with `kernel`.
+const IMPORTS: [&str; 2] = ["weft:guest/kernel@0.1", "weft:guest/types@0.1"];
+
+type Slot = Arc<OnceCell<Arc<AgentPre<Context>>>>;
+
+/// The components of one engine.
+pub(super) struct Programs {
+    // Held to find a slot; whoever fills one waits on the slot, not on this.
+    slots: Mutex<Slots>,
+    compiling: Semaphore,
+}
+
+#[derive(Default)]
+struct Slots {
+    by_hash: HashMap<[u8; 32], (Slot, u64)>,
+    uses: u64,
+}
+
+impl Default for Programs {
+    fn default() -> Programs {
+        Programs { slots: Mutex::default(), compiling: Semaphore::new(COMPILING) }
+    }
+}
+
+impl Programs {
+    /// The component `hash`, made ready once however many ask at the same time.
+    pub(super) async fn get(
+        &self,
+        hash: &[u8; 32],
+        component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>> + Send,
+        machine: &Machine,
+        runtime: &Handle,
+    ) -> Result<Arc<AgentPre<Context>>, Fault> {
+        let slot = self.slot(hash);
+        let made = slot.get_or_try_init(|| async {
+            let cached = machine.cache().map(|cache| cache.load(machine.engine(), hash));
+            let component = match cached.flatten() {
+                Some(component) => component,
+                None => {
+                    let bytes = component().await.map_err(|e| start(format!("its program could not be loaded: {e}")))?;
+                    self.compile(*hash, bytes, machine, runtime).await?
+                }
+            };
+            ready(machine, &component).map(Arc::new)
+        });
+        made.await.cloned()
+    }
+
+    fn slot(&self, hash: &[u8; 32]) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.uses += 1;
+        let now = slots.uses;
+        if let Some((slot, used)) = slots.by_hash.get_mut(hash) {
+            *used = now;
+            return slot.clone();
+        }
+        if slots.by_hash.len() >= READY {
+            let oldest = slots.by_hash.iter().min_by_key(|(_, (_, used))| *used).map(|(hash, _)| *hash);
+            oldest.and_then(|oldest| slots.by_hash.remove(&oldest));
+        }
+        let slot = Slot::default();
+        slots.by_hash.insert(*hash, (slot.clone(), now));
+        slot
+    }
+
+    async fn compile(
+        &self,
+        hash: [u8; 32],
+        bytes: Bytes,
+        machine: &Machine,
+        runtime: &Handle,
+    ) -> Result<Component, Fault> {
+        let _turn = self.compiling.acquire().await.map_err(|_| start("this host is stopping"))?;
+        let (engine, cache) = (machine.engine().clone(), machine.cache().cloned());
+        let compiled = runtime.spawn_blocking(move || {
+            if <[u8; 32]>::from(Sha256::digest(&bytes)) != hash {
+                return Err(start("its program is not the one that was installed: the hash of the bytes differs"));
+            }
+            let component = Component::from_binary(&engine, &bytes)
+                .map_err(|e| start(format!("it is not a component that can be compiled: {}", one_line(&e.to_string()))))?;
+            if let Some(cache) = cache {
+                cache.store(&hash, &component);
+            }
+            Ok(component)
+        });
+        compiled.await.unwrap_or_else(|e| Err(start(format!("compiling it was cut short: {e}"))))
+    }
+}
+
+/// Checks what the component imports and exports, and links it.
+fn ready(machine: &Machine, component: &Component) -> Result<AgentPre<Context>, Fault> {
+    let component_type = component.component_type();
+    for (name, _) in component_type.imports(machine.engine()) {
+        if !IMPORTS.iter().any(|allowed| is_version_of(name, allowed)) {
+            return Err(start(format!(
+                "it imports `{}`, and a guest may import nothing but {}.x",
+                one_line(name),
+                IMPORTS[0]
+            )));
+        }
+    }
+    let linked = machine
+        .linker()
+        .instantiate_pre(component)
+        .map_err(|e| start(format!("its imports do not fit: {}", one_line(&e.root_cause().to_string()))))?;
+    AgentPre::new(linked).map_err(|e| {
+        let cause = one_line(&e.root_cause().to_string());
+        start(format!("it does not export weft:guest/guest@0.1.x as the world `agent` has it: {cause}"))
+    })
+}
+
+/// Whether `name` is `allowed` with some patch version: `a:b/c@0.1.3` is of `a:b/c@0.1`.
+fn is_version_of(name: &str, allowed: &str) -> bool {
+    name.strip_prefix(allowed)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_apart() {
+        assert!(is_version_of("weft:guest/kernel@0.1.0", IMPORTS[0]));
+        assert!(is_version_of("weft:guest/kernel@0.1.12", IMPORTS[0]));
+        for other in ["weft:guest/kernel", "weft:guest/kernel@0.1", "weft:guest/kernel@0.10.0", "weft:guest/kernel@0.1.", "weft:guest/kernel@0.1.0-x"] {
+            assert!(!is_version_of(other, IMPORTS[0]), "{other}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Rows in one redb file, `weft.redb` in the data directory.
+//!
+//! One table maps bytes to bytes. Commits run one after the other on a thread of their own, each with
+//! immediate durability; gets and scans run on tokio's blocking threads against a snapshot. redb keeps
+//! a checksummed previous state until the next one is on disk, so a commit that a crash or a full disk
+//! cut short is not there at the next open.
+
+use crate::data_dir::{DataDir, no_room};
+use crate::spawn::panic_text;
+use bytes::Bytes;
+use futures::channel::oneshot;
+use kernel_core::platform::{Batch, HostError, Key, Page, Storage, StorageError};
+use redb::backends::FileBackend;
+use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+#[cfg(test)]
+mod tests;
+
+/// The file's name in the data directory.
+pub const FILE: &str = "weft.redb";
+
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// Bytes of pages that redb may keep in memory.
+const CACHE: usize = 32 << 20;
+
+/// About how many bytes one page of a scan holds.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Rows in a redb file. Dropping it waits for a commit that has begun.
+#[derive(Debug)]
+pub struct RedbStorage {
+    shared: Arc<Shared>,
+    jobs: Option<mpsc::Sender<Job>>,
+    committer: Option<JoinHandle<()>>,
+    runtime: tokio::runtime::Handle,
+}
+
+/// Fields are dropped in this order: the directory is let go of after the file is closed.
+#[derive(Debug)]
+struct Shared {
+    db: Database,
+    place: String,
+    _dir: Option<Arc<DataDir>>,
+}
+
+#[derive(Debug)]
+struct Job {
+    batch: Batch,
+    done: oneshot::Sender<Result<(), StorageError>>,
+}
+
+impl RedbStorage {
+    /// Opens the rows in `dir`, making the file if there is none. Blocks; after a crash it repairs what
+    /// the file system may have left behind, which reads the file once.
+    ///
+    /// With `check` the checksum of every page is verified, which also reads the file once: an
+    /// alteration by anything but redb is then `Damaged` here, not when the row is met.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Damaged`] if it is not a database or its pages do not fit together,
+    /// [`StorageError::Full`] and [`StorageError::Io`] as the operating system says. What is stored was
+    /// not changed.
+    pub fn open(
+        dir: &Arc<DataDir>,
+        check: bool,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<RedbStorage, StorageError> {
+        let path = dir.path().join(FILE);
+        let place = path.display().to_string();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| io_error(&place, "opening the database", e))?;
+        let backend = guarded(&place, || {
+            FileBackend::new(file).map_err(|e| from_redb(&place, "opening the database", e.into()))
+        })?;
+        RedbStorage::over(backend, place, Some(dir.clone()), check, runtime)
+    }
+
+    fn over(
+        backend: impl StorageBackend,
+        place: String,
+        dir: Option<Arc<DataDir>>,
+        check: bool,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<RedbStorage, StorageError> {
+        let db = guarded(&place, || open_database(&place, backend, check))?;
+        let shared = Arc::new(Shared { db, place, _dir: dir });
+        let (jobs, work) = mpsc::channel::<Job>();
+        let theirs = shared.clone();
+        let committer = std::thread::Builder::new()
+            .name("weft-commit".to_owned())
+            .spawn(move || {
+                for job in work {
+                    let done = guarded(&theirs.place, || theirs.commit(&job.batch));
+                    // Whoever waited may have gone; the batch is committed all the same.
+                    let _ = job.done.send(done);
+                }
+            })
+            .map_err(|e| io_error(&shared.place, "starting the thread that commits", e))?;
+        Ok(RedbStorage { shared, jobs: Some(jobs), committer: Some(committer), runtime })
+    }
+
+    /// Runs a read on a blocking thread: a page that is not cached is read from disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        read: impl FnOnce(&Shared) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let shared = self.shared.clone();
+        match self.runtime.spawn_blocking(move || guarded(&shared.place, || read(&shared))).await {
+            Ok(result) => result,
+            Err(stopped) => Err(StorageError::Io { doing, source: Box::new(stopped) }),
+        }
+    }
+}
+
+impl Drop for RedbStorage {
+    fn drop(&mut self) {
+        // Without a sender the thread ends after the jobs that it has.
+        self.jobs = None;
+        if let Some(committer) = self.committer.take() {
+            let _ = committer.join();
+        }
+    }
+}
+
+impl Storage for RedbStorage {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        let key = Bytes::copy_from_slice(key);
+        self.read("reading a row", move |shared| shared.get(&key)).await
+    }
+
+    async fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, StorageError> {
+        let (from, to) = (Bytes::copy_from_slice(from), Bytes::copy_from_slice(to));
+        self.read("reading rows", move |shared| shared.scan(&from, &to, limit)).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StorageError> {
+        let (done, committed) = oneshot::channel();
+        let stopped = || StorageError::Io { doing: "committing", source: "the thread that commits has ended".into() };
+        match &self.jobs {
+            Some(jobs) => jobs.send(Job { batch, done }).map_err(|_| stopped())?,
+            None => return Err(stopped()),
+        }
+        committed.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+impl Shared {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        let doing = "reading a row";
+        let rows = self.rows(doing)?;
+        let value = rows.get(key).map_err(|e| from_redb(&self.place, doing, e.into()))?;
+        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, StorageError> {
+        let doing = "reading rows";
+        let mut page = Page::default();
+        if from >= to {
+            return Ok(page);
+        }
+        let rows = self.rows(doing)?;
+        let mut bytes = 0;
+        for row in rows.range(from..to).map_err(|e| from_redb(&self.place, doing, e.into()))? {
+            let (key, value) = row.map_err(|e| from_redb(&self.place, doing, e.into()))?;
+            let key = Bytes::copy_from_slice(key.value());
+            // The first row always goes, whatever its size, so that every page gets on.
+            if page.rows.len() >= limit || (bytes >= PAGE_BYTES && !page.rows.is_empty()) {
+                page.next = Some(key);
+                break;
+            }
+            let value = Bytes::copy_from_slice(value.value());
+            bytes += key.len() + value.len();
+            page.rows.push((key, value));
+        }
+        Ok(page)
+    }
+
+    fn rows(&self, doing: &'static str) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StorageError> {
+        let snapshot = self.db.begin_read().map_err(|e| from_redb(&self.place, doing, e.into()))?;
+        snapshot.open_table(ROWS).map_err(|e| from_redb(&self.place, doing, e.into()))
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
+        write(&self.db, &batch.changes).map_err(|e| from_redb(&self.place, "committing", e))
+    }
+}
+
+fn open_database(place: &str, backend: impl StorageBackend, check: bool) -> Result<Database, StorageError> {
+    let doing = "opening the database";
+    let db = Database::builder()
+        .set_cache_size(CACHE)
+        .set_check_integrity_on_open(check)
+        .create_with_backend(backend)
+        .map_err(|e| from_redb(place, doing, e.into()))?;
+    let snapshot = db.begin_read().map_err(|e| from_redb(place, doing, e.into()))?;
+    match snapshot.open_table(ROWS) {
+        Ok(_) => {}
+        // A new file: the table comes into being with an empty first commit.
+        Err(TableError::TableDoesNotExist(_)) => write(&db, &[]).map_err(|e| from_redb(place, doing, e))?,
+        Err(e) => return Err(from_redb(place, doing, e.into())),
+    }
+    drop(snapshot);
+    Ok(db)
+}
+
+fn write(db: &Database, changes: &[(Key, Option<Bytes>)]) -> Result<(), redb::Error> {
+    // redb's default durability is `Immediate`: on disk when `commit` returns.
+    let transaction = db.begin_write()?;
+    {
+        let mut rows = transaction.open_table(ROWS)?;
+        for (key, value) in changes {
+            match value {
+                Some(value) => drop(rows.insert(&key[..], &value[..])?),
+                None => drop(rows.remove(&key[..])?),
+            }
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// redb checks some of what it reads with assertions, so a damaged file can end in a panic: the same
+/// damage, told another way. The panic is not passed on; every later use of the database fails too.
+fn guarded<T>(place: &str, work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(StorageError::Damaged { place: place.to_owned(), what: panic_text(&*panic).to_owned() })
+    })
+}
+
+fn from_redb(place: &str, doing: &'static str, error: redb::Error) -> StorageError {
+    use redb::Error as E;
+    let damaged = |what: String| StorageError::Damaged { place: place.to_owned(), what };
+    match error {
+        E::Io(error) => io_error(place, doing, error),
+        E::Corrupted(what) => damaged(what),
+        E::UpgradeRequired(format) => damaged(format!("it has format {format} of redb, which this version cannot read")),
+        E::TableTypeMismatch { .. } | E::TableIsMultimap(_) | E::TypeDefinitionChanged { .. } => {
+            damaged(format!("it is not a database of weft: {error}"))
+        }
+        E::DatabaseAlreadyOpen => {
+            StorageError::Held { place: place.to_owned(), holder: "another program that opened the database itself".to_owned() }
+        }
+        other => StorageError::Io { doing, source: Box::new(other) },
+    }
+}
+
+fn io_error(place: &str, doing: &'static str, error: std::io::Error) -> StorageError {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    if no_room(&error) {
+        StorageError::Full { place: place.to_owned() }
+    } else if matches!(error.kind(), InvalidData | UnexpectedEof) {
+        StorageError::Damaged { place: place.to_owned(), what: error.to_string() }
+    } else {
+        let source: HostError = Box::new(std::io::Error::new(error.kind(), format!("{place}: {error}")));
+        StorageError::Io { doing, source }
+    }
+}

@@ -1,0 +1,175 @@
+//! The contract of `Storage` on redb: order, atomicity, durability over a reopen, damage and a full disk.
+
+use super::*;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+fn open(path: &Path) -> Result<RedbStorage, StorageError> {
+    RedbStorage::open(&Arc::new(DataDir::open(path)?), false, tokio::runtime::Handle::current())
+}
+
+fn batch(changes: &[(&str, Option<&str>)]) -> Batch {
+    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    Batch { changes: changes.iter().map(|(k, v)| (bytes(k), v.map(bytes))).collect() }
+}
+
+#[tokio::test]
+async fn rows_come_back_in_order_and_page_by_page() {
+    let tmp = tempfile::tempdir().unwrap();
+    let storage = open(tmp.path()).unwrap();
+    assert_eq!(storage.get(b"a").await.unwrap(), None);
+    assert!(storage.scan(b"a", b"z", 10).await.unwrap().rows.is_empty());
+    storage.commit(batch(&[("c", Some("3")), ("a", Some("1")), ("b", Some("2")), ("d", Some("4"))])).await.unwrap();
+    let page = storage.scan(b"a", b"d", 2).await.unwrap();
+    assert_eq!(page.rows.iter().map(|(k, _)| &k[..]).collect::<Vec<_>>(), [b"a", b"b"]);
+    let next = page.next.unwrap();
+    let page = storage.scan(&next, b"d", 2).await.unwrap();
+    assert_eq!(page.rows, [(Bytes::from_static(b"c"), Bytes::from_static(b"3"))]);
+    assert_eq!(page.next, None);
+    assert!(storage.scan(b"z", b"a", 2).await.unwrap().rows.is_empty());
+}
+
+#[tokio::test]
+async fn the_later_change_of_a_key_wins_and_none_removes() {
+    let tmp = tempfile::tempdir().unwrap();
+    let storage = open(tmp.path()).unwrap();
+    storage.commit(batch(&[("k", Some("1")), ("k", Some("2")), ("l", Some("1")), ("l", None)])).await.unwrap();
+    assert_eq!(storage.get(b"k").await.unwrap().unwrap(), "2");
+    assert_eq!(storage.get(b"l").await.unwrap(), None);
+    storage.commit(batch(&[("k", None)])).await.unwrap();
+    assert_eq!(storage.get(b"k").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn large_rows_end_a_page_by_their_bytes() {
+    let tmp = tempfile::tempdir().unwrap();
+    let storage = open(tmp.path()).unwrap();
+    let row = Bytes::from(vec![7; 3 << 20]);
+    let changes = (0..4u8).map(|i| (Bytes::from(vec![i]), Some(row.clone()))).collect();
+    storage.commit(Batch { changes }).await.unwrap();
+    let page = storage.scan(&[0], &[9], 100).await.unwrap();
+    assert_eq!((page.rows.len(), page.next), (2, Some(Bytes::from_static(&[2]))));
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_a_reopen_and_a_dropped_wait_undoes_nothing() {
+    let tmp = tempfile::tempdir().unwrap();
+    let storage = open(tmp.path()).unwrap();
+    storage.commit(batch(&[("a", Some("1"))])).await.unwrap();
+    {
+        let mut wait = std::pin::pin!(storage.commit(batch(&[("b", Some("2"))])));
+        // Polled once, so the batch is on its way; then the wait is given up.
+        let _ = futures::poll!(wait.as_mut());
+    }
+    drop(storage);
+    let storage = open(tmp.path()).unwrap();
+    assert_eq!(storage.get(b"a").await.unwrap().unwrap(), "1");
+    assert_eq!(storage.get(b"b").await.unwrap().unwrap(), "2");
+}
+
+#[tokio::test]
+async fn the_second_opener_is_told_who_holds_it() {
+    let tmp = tempfile::tempdir().unwrap();
+    let _first = open(tmp.path()).unwrap();
+    assert!(matches!(open(tmp.path()), Err(StorageError::Held { .. })));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_damaged_and_left_alone() {
+    let tmp = tempfile::tempdir().unwrap();
+    std::fs::write(tmp.path().join(FILE), "this is not a database, it is a text of some length").unwrap();
+    let refused = open(tmp.path()).unwrap_err();
+    assert!(matches!(refused, StorageError::Damaged { .. }), "{refused:?}");
+    assert!(std::fs::read(tmp.path().join(FILE)).unwrap().starts_with(b"this is not"));
+}
+
+#[tokio::test]
+async fn an_altered_or_cut_file_never_ends_in_a_panic_or_in_other_rows() {
+    let tmp = tempfile::tempdir().unwrap();
+    let storage = open(tmp.path()).unwrap();
+    for i in 0..40 {
+        let row = format!("value {i} {}", "x".repeat(200));
+        storage.commit(batch(&[(&format!("key {i:03}"), Some(&row))])).await.unwrap();
+    }
+    drop(storage);
+    let good = std::fs::read(tmp.path().join(FILE)).unwrap();
+    let mut found = 0;
+    for step in 0..60 {
+        let at = step * good.len() / 60;
+        let mut bad = good.clone();
+        if step % 3 == 0 {
+            bad.truncate(at.max(1));
+        } else {
+            bad[at] ^= 0x40;
+        }
+        std::fs::write(tmp.path().join(FILE), &bad).unwrap();
+        let checked = Arc::new(DataDir::open(tmp.path()).unwrap());
+        match RedbStorage::open(&checked, true, tokio::runtime::Handle::current()) {
+            Err(StorageError::Damaged { .. }) => found += 1,
+            Err(other) => panic!("{other:?} at step {step}"),
+            // The byte was one that nothing uses, or the header's other half still held.
+            Ok(storage) => {
+                let page = storage.scan(b"key", b"kez", 100).await.unwrap();
+                for (i, (_, value)) in page.rows.iter().enumerate() {
+                    assert!(value.starts_with(format!("value {i} ").as_bytes()));
+                }
+            }
+        }
+    }
+    assert!(found >= 15, "only {found} of 60 were found");
+}
+
+/// A backend in memory that has no room after so many bytes.
+#[derive(Debug)]
+struct Small {
+    inner: redb::backends::InMemoryBackend,
+    room: Arc<AtomicU64>,
+}
+
+impl StorageBackend for Small {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.inner.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.inner.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.inner.set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        self.inner.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        let need = data.len() as u64;
+        if self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |room| room.checked_sub(need)).is_err() {
+            return Err(std::io::Error::from_raw_os_error(28));
+        }
+        self.inner.write(offset, data)
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_full_and_the_batch_is_not_there() {
+    let room = Arc::new(AtomicU64::new(16 << 20));
+    let backend = Small { inner: redb::backends::InMemoryBackend::new(), room: room.clone() };
+    let storage =
+        RedbStorage::over(backend, "small".to_owned(), None, false, tokio::runtime::Handle::current()).unwrap();
+    storage.commit(batch(&[("a", Some("1"))])).await.unwrap();
+    room.store(0, Ordering::SeqCst);
+    let refused = storage.commit(batch(&[("a", Some("2")), ("b", Some("2"))])).await.unwrap_err();
+    assert!(matches!(refused, StorageError::Full { .. }), "{refused:?}");
+    // Later commits are refused too: redb wants to be reopened, and the kernel is fail-stop anyway.
+    assert!(storage.commit(batch(&[("c", Some("3"))])).await.is_err());
+}
+
+#[test]
+fn no_room_is_told_from_other_errors() {
+    for (errno, full) in [(28, true), (122, true), (27, true), (5, false), (13, false)] {
+        let mapped = from_redb("p", "committing", redb::Error::Io(std::io::Error::from_raw_os_error(errno)));
+        assert_eq!(matches!(mapped, StorageError::Full { .. }), full, "{errno}");
+    }
+}
