@@ -27,7 +27,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, Abortable};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
@@ -76,6 +76,8 @@ pub(super) struct Core<P: Platform> {
 struct Parked {
     input: Input,
     rounds: u8,
+    /// The rows that have not come yet.
+    lacks: BTreeSet<Key>,
 }
 
 /// A guest's place: the guest while it has nothing to do, the way to stop it while it has.
@@ -154,8 +156,8 @@ impl<P: Platform> Core<P> {
                 self.sort(own, todo);
             }
             Err(need) if rounds < ROUNDS => {
+                self.parked.push(Parked { input, rounds: rounds + 1, lacks: need.keys.clone() });
                 todo.loads.push(need);
-                self.parked.push(Parked { input, rounds: rounds + 1 });
             }
             Err(_) => {
                 if let Input::Act { call, .. } = input {
@@ -426,10 +428,10 @@ impl<P: Platform> Inner<P> {
         }
     }
 
-    /// Loads the rows of a `Need`, then steps what waits for them, in order.
+    /// Loads the rows of a `Need`, then steps what waited for them and for no others, in order.
     async fn load(&self, need: Need) {
         let mut loaded: Vec<(Key, Option<Bytes>)> = Vec::new();
-        let mut failed = None;
+        let mut failed: BTreeMap<Key, String> = BTreeMap::new();
         for key in need.keys {
             let unwritten = self.lock().pending.find(&key);
             let value = match unwritten {
@@ -438,24 +440,33 @@ impl<P: Platform> Inner<P> {
             };
             match value {
                 Ok(value) => loaded.push((key, value)),
-                Err(error) => failed = Some(error.to_string()),
+                Err(error) => drop(failed.insert(key, error.to_string())),
             }
         }
         let mut todo = Todo::default();
         {
             let mut core = self.lock();
+            let mut parked = std::mem::take(&mut core.parked);
             for (key, value) in loaded {
                 // What was written meanwhile is newer than what was read.
                 let newer = core.pending.find(&key);
+                for waiting in &mut parked {
+                    waiting.lacks.remove(&key);
+                }
                 core.state.load(key, newer.unwrap_or(value));
             }
-            for Parked { input, rounds } in std::mem::take(&mut core.parked) {
-                match (&failed, input) {
+            let unread = |waiting: &Parked| waiting.lacks.iter().find_map(|key| failed.get(key));
+            let (ready, waiting): (Vec<Parked>, Vec<Parked>) =
+                parked.into_iter().partition(|waiting| waiting.lacks.is_empty() || unread(waiting).is_some());
+            core.parked = waiting;
+            for waiting in ready {
+                let reason = unread(&waiting);
+                match (reason, waiting.input) {
                     (Some(reason), Input::Act { call, .. }) => {
                         let refusal = Refusal::new(Code::Failed, format!("a row could not be read: {reason}"));
                         core.resolve(call, Err(refusal), None, &mut todo);
                     }
-                    (_, input) => core.take(&self.platform, input, rounds, None, &mut todo),
+                    (_, input) => core.take(&self.platform, input, waiting.rounds, None, &mut todo),
                 }
             }
         }
