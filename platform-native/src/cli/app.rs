@@ -71,9 +71,9 @@ fn document(checked: &Checked, lacking: &[Need]) -> Value {
         };
         json!({ "name": agent.name.value, "role": agent.role, "program": program })
     });
-    let asks = with_flags(checked).into_iter().map(|(ask, flag)| {
-        json!({ "agent": ask.agent, "right": ask.right, "optional": ask.optional, "flag": flag })
-    });
+    let asks = with_flags(checked)
+        .into_iter()
+        .map(|(ask, flag)| json!({ "agent": ask.agent, "right": ask.right, "optional": ask.optional, "flag": flag }));
     json!({
         "weft": super::VERSION,
         "app": {
@@ -102,8 +102,9 @@ fn lines(checked: &Checked, lacking: &[Need], terminal: Terminal) -> Vec<String>
     )];
     let mut section = |title: &str, optional: bool| {
         let asks = with_flags(checked).into_iter().filter(|(ask, _)| ask.optional == optional);
-        let rows: Vec<String> =
-            asks.map(|(ask, flag)| format!("    {}: {}   {}", ask.agent, plain(&ask.right.to_string()), palette.dim(&flag))).collect();
+        let rows: Vec<String> = asks
+            .map(|(ask, flag)| format!("    {}: {}   {}", ask.agent, plain(&ask.right.to_string()), palette.dim(&flag)))
+            .collect();
         if !rows.is_empty() {
             lines.push(title.to_owned());
             lines.extend(rows);
@@ -122,12 +123,33 @@ fn lines(checked: &Checked, lacking: &[Need], terminal: Terminal) -> Vec<String>
 mod tests {
     use super::*;
 
-    const MANIFEST: &str = "[app]\nname = \"a\"\nversion = \"0.1.0\"\n[[mount]]\nname = \"repo\"\n[[rule]]\nid = \"r\"\ntext = \"t\"\nthen = \"deny\"\n";
+    const MANIFEST: &str = r#"
+        [app]
+        name = "a"
+        version = "0.1.0"
+        [[mount]]
+        name = "repo"
+        [[agent]]
+        name = "x"
+        program = { wasm = "echo.wasm" }
+        use = ["read /fs/repo/**"]
+        optional = ["connect /net/**"]
+        restart = "permanent"
+    "#;
+    const GUEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/guests/echo.wasm");
 
     fn checked() -> Checked {
         let tmp = tempfile::tempdir().unwrap();
         std::fs::write(tmp.path().join(application::MANIFEST), MANIFEST).unwrap();
+        std::fs::copy(GUEST, tmp.path().join("echo.wasm")).unwrap();
         application::load(tmp.path()).unwrap()
+    }
+
+    #[test]
+    fn what_it_asks_for_is_told_with_the_flags_that_give_it() {
+        let asks = with_flags(&checked());
+        let flags: Vec<(&str, bool)> = asks.iter().map(|(ask, flag)| (flag.as_str(), ask.optional)).collect();
+        assert_eq!(flags, [("--mount repo=PATH", false), ("--allow \"connect /net/**\"", true)]);
     }
 
     #[test]
@@ -137,9 +159,9 @@ mod tests {
         assert_eq!(lacking.len(), 1);
         let document = document(&checked, &lacking);
         assert_eq!(document["app"]["name"], "a");
-        assert_eq!(document["unsupported"][0]["feature"], "rule");
+        assert_eq!(document["unsupported"][0]["feature"], "restart");
         let text = lines(&checked, &lacking, Terminal::default()).join("\n");
-        assert!(text.contains("nothing is wrong; 0 agents, 0 programs"), "{text}");
-        assert!(text.contains("rules of applications are not supported by this kernel"), "{text}");
+        assert!(text.contains("nothing is wrong; 1 agent, 1 program"), "{text}");
+        assert!(text.contains("restarts by a supervisor are not supported by this kernel"), "{text}");
     }
 }

@@ -23,9 +23,8 @@ pub(crate) fn load(path: &Path) -> Result<Checked, Failure> {
     let text = read(&manifest, MAX_MANIFEST).map_err(|unread| unread.of_manifest(&shown))?;
     let parsed = parse_bytes(&shown, &text).map_err(|found| problems(&found))?;
     let folder = manifest.parent().unwrap_or(Path::new("."));
-    let mut load = |program: &str| {
-        read(&folder.join(program), MAX_COMPONENT).map(Bytes::from).map_err(Unread::of_program)
-    };
+    let mut load =
+        |program: &str| read(&folder.join(program), MAX_COMPONENT).map(Bytes::from).map_err(Unread::of_program);
     let mut around =
         Surroundings { natives: None, exists: &|verb, kind| table::row(verb, kind).is_some(), load: &mut load };
     check(&Arc::new(parsed), &mut around).map_err(|found| problems(&found))
@@ -71,12 +70,14 @@ impl Unread {
 
     fn of_program(self) -> String {
         match self {
-            Unread::TooLarge(size) => kernel_core::app::ComponentError::TooLarge {
-                size: usize::try_from(size).unwrap_or(usize::MAX),
+            Unread::TooLarge(size) => {
+                kernel_core::app::ComponentError::TooLarge { size: usize::try_from(size).unwrap_or(usize::MAX) }
+                    .to_string()
             }
-            .to_string(),
             Unread::NotFile => "it is not a file".to_owned(),
-            Unread::Io(e) if e.kind() == io::ErrorKind::NotFound => "there is no such file beside the manifest".to_owned(),
+            Unread::Io(e) if e.kind() == io::ErrorKind::NotFound => {
+                "there is no such file beside the manifest".to_owned()
+            }
             Unread::Io(e) => format!("it cannot be read: {e}"),
         }
     }
@@ -121,10 +122,12 @@ mod tests {
     }
 
     const APP: &str = "[app]\nname = \"a\"\nversion = \"0.1.0\"\n";
+    const GUEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/guests/echo.wasm");
 
     #[test]
     fn an_application_is_a_folder_or_its_manifest() {
-        let tmp = folder(APP.as_bytes());
+        let tmp = folder(format!("{APP}[[agent]]\nname = \"x\"\nprogram = {{ wasm = \"echo.wasm\" }}\n").as_bytes());
+        std::fs::copy(GUEST, tmp.path().join("echo.wasm")).unwrap();
         assert_eq!(load(tmp.path()).unwrap().manifest().app.name.as_str(), "a");
         load(&tmp.path().join(MANIFEST)).unwrap();
     }

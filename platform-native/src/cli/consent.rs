@@ -137,7 +137,11 @@ fn ask(checked: &Checked, missing: &[Missing], palette: Palette) -> bool {
     tell(&format!("{} {} asks for:", palette.bold(app.name.as_str()), app.version.value));
     for Lacking { rights, agents, .. } in by_flag(missing) {
         for right in rights {
-            tell(&format!("    {}  {}", palette.warn(&plain(&right)), palette.dim(&format!("({})", agents.join(", ")))));
+            tell(&format!(
+                "    {}  {}",
+                palette.warn(&plain(&right)),
+                palette.dim(&format!("({})", agents.join(", ")))
+            ));
         }
     }
     let _ = std::io::Write::write_all(&mut std::io::stderr(), b"Give all of this for this run? [y/N] ");

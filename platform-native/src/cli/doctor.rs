@@ -104,7 +104,11 @@ impl Directory {
         match head {
             Ok(head) => {
                 let events = head.map_or(0, |head| head.size);
-                let said = format!("{}; `weft chain verify --data-dir {}` verifies them", counted(events, "event"), path.display());
+                let said = format!(
+                    "{}; `weft chain verify --data-dir {}` verifies them",
+                    counted(events, "event"),
+                    path.display()
+                );
                 of("ready", said, Some(events))
             }
             Err(failure) => of(failure.code, failure.message, None),
@@ -144,22 +148,29 @@ fn lines(
 ) -> Vec<String> {
     let palette = terminal.out;
     let row = |name: &str, said: &str| format!("  {}  {said}", palette.bold(&format!("{name:<10}")));
-    let kinds: Vec<String> = profile.programs.iter().map(|kind| json!(kind).as_str().unwrap_or_default().to_owned()).collect();
+    let kinds: Vec<String> =
+        profile.programs.iter().map(|kind| json!(kind).as_str().unwrap_or_default().to_owned()).collect();
     let yes = |can: bool| if can { "yes" } else { "no" };
     let mut lines = vec![
         format!("weft {VERSION} on the {} host", profile.host),
         row("programs", &kinds.join(", ")),
-        row("wasm", &match sandbox {
-            Ok((_, said)) => said.clone(),
-            Err(why) => palette.bad(&format!("cannot run here: {why}")),
-        }),
+        row(
+            "wasm",
+            &match sandbox {
+                Ok((_, said)) => said.clone(),
+                Err(why) => palette.bad(&format!("cannot run here: {why}")),
+            },
+        ),
         row("network", yes(profile.net)),
         row("mounts", yes(profile.mounts)),
         row("parallel", &profile.parallelism.to_string()),
-        row("durable", match profile.durability {
-            Durability::Disk => "what was acknowledged is on disk and survives the loss of power",
-            Durability::Memory => "nothing survives the process",
-        }),
+        row(
+            "durable",
+            match profile.durability {
+                Durability::Disk => "what was acknowledged is on disk and survives the loss of power",
+                Durability::Memory => "nothing survives the process",
+            },
+        ),
         row("key", custody(profile.key_custody)),
     ];
     for (what, why) in &profile.missing {

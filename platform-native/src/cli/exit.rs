@@ -135,8 +135,9 @@ impl From<StorageError> for Failure {
                 .help("wait until that has ended, or give this one another directory: --data-dir DIR"),
             StorageError::Full { .. } => Failure::new(Exit::Integrity, "disk_full", message)
                 .help("make room; what was acknowledged before is intact"),
-            StorageError::Damaged { .. } => Failure::new(Exit::Integrity, "damaged", message)
-                .help("keep the data directory as evidence and restore a copy, or start anew elsewhere: --data-dir DIR"),
+            StorageError::Damaged { .. } => Failure::new(Exit::Integrity, "damaged", message).help(
+                "keep the data directory as evidence and restore a copy, or start anew elsewhere: --data-dir DIR",
+            ),
             // The directory itself: the place that was named is wrong, nothing stored is.
             StorageError::Io { doing: "opening the data directory", .. } => {
                 Failure::new(Exit::Usage, "data_dir", message).help("name one that you may write to: --data-dir DIR")
@@ -182,7 +183,9 @@ impl From<PlanError> for Failure {
             PlanError::Unsupported(needs) => Failure::new(Exit::Unsupported, "unsupported", message)
                 .help("leave these out of weft.toml, or use a kernel that has them")
                 .with("needs", needs),
-            PlanError::Missing(missing) => Failure::new(Exit::Denied, "missing_rights", message).with("missing", missing),
+            PlanError::Missing(missing) => {
+                Failure::new(Exit::Denied, "missing_rights", message).with("missing", missing)
+            }
             _ => Failure::new(Exit::Usage, "plan", message),
         }
     }

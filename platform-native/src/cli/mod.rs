@@ -107,9 +107,8 @@ impl Command {
 /// Runs `work` on a runtime of its own, which is gone afterwards, whatever still runs on it.
 fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| {
-        Failure::new(Exit::Unsupported, "runtime", format!("no threads can be started here: {e}"))
-    })?;
+    let runtime = runtime
+        .map_err(|e| Failure::new(Exit::Unsupported, "runtime", format!("no threads can be started here: {e}")))?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(PATIENCE);
     done
@@ -164,7 +163,8 @@ mod tests {
         ] {
             assert!(Arguments::try_parse_from(wrong).is_err_and(|e| e.use_stderr()), "{wrong:?}");
         }
-        let right = ["weft", "run", "app", "--mount", "r=x", "--allow", "read /fs/x/**", "--env", "prod", "--timeout", "5m"];
+        let right =
+            ["weft", "run", "app", "--mount", "r=x", "--allow", "read /fs/x/**", "--env", "prod", "--timeout", "5m"];
         Arguments::try_parse_from(right).unwrap();
     }
 }

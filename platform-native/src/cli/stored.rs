@@ -53,7 +53,9 @@ impl Stored {
             // A copy that cannot be written to, or that belongs to someone else, can still be read.
             Err(_) if key.is_some() => None,
             Err(other) => {
-                return Err(Failure::from(other).help("to read a log there, say whose it is: --key KEY, as a run prints it"));
+                return Err(
+                    Failure::from(other).help("to read a log there, say whose it is: --key KEY, as a run prints it")
+                );
             }
         };
         let keys = dir.clone().filter(|_| path.join(LOG_KEY).symlink_metadata().is_ok()).map(FileKeys::new);
@@ -64,8 +66,11 @@ impl Stored {
                 log_key(public.map_err(|e| Failure::new(Exit::Integrity, "keys", said(&*e)))?)
             }
             (None, None) => {
-                let message = format!("there is no {LOG_KEY} in {}, so nothing says who signed the log", path.display());
-                return Err(Failure::new(Exit::Integrity, "keys", message).help("say it: --key KEY, as a run prints it"));
+                let message =
+                    format!("there is no {LOG_KEY} in {}, so nothing says who signed the log", path.display());
+                return Err(
+                    Failure::new(Exit::Integrity, "keys", message).help("say it: --key KEY, as a run prints it")
+                );
             }
         };
         let rows = Rows::open(path, dir)?;
@@ -91,9 +96,17 @@ impl Stored {
     /// # Errors
     /// That something was changed by anything but the database.
     pub(crate) fn check_pages(self) -> Result<bool, Failure> {
+        // The database has to be closed before it is opened again.
         let dir = match self.rows {
-            Rows::ReadOnly { dir: Some(dir), .. } | Rows::Repaired { dir, .. } => dir,
             Rows::ReadOnly { dir: None, .. } => return Ok(false),
+            Rows::ReadOnly { dir: Some(dir), db, .. } => {
+                drop(db);
+                dir
+            }
+            Rows::Repaired { dir, storage } => {
+                drop(storage);
+                dir
+            }
         };
         RedbStorage::open(&dir, true, tokio::runtime::Handle::current())?;
         Ok(true)
@@ -161,7 +174,9 @@ impl Rows {
             Err(DatabaseError::Storage(redb::StorageError::Io(e))) => {
                 let (doing, source) = ("opening the database", std::io::Error::new(e.kind(), format!("{place}: {e}")));
                 Err(match e.kind() {
-                    std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => damaged(e.to_string()).into(),
+                    std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+                        damaged(e.to_string()).into()
+                    }
                     _ => StorageError::Io { doing, source: Box::new(source) }.into(),
                 })
             }

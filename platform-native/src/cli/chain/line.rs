@@ -37,7 +37,9 @@ impl Acts {
     pub(super) fn of(&mut self, entry: &Entry) -> Option<Act> {
         let action = entry.action.0;
         let act = match entry.content.as_ref().ok()? {
-            Content::Intent(decided) | Content::Observed(decided) | Content::RouteOpened(decided) => Act::decided(decided),
+            Content::Intent(decided) | Content::Observed(decided) | Content::RouteOpened(decided) => {
+                Act::decided(decided)
+            }
             Content::Refused(refused) => match &refused.facts {
                 Some(facts) => Act {
                     pid: facts.pid.0,
@@ -51,8 +53,12 @@ impl Acts {
                 }
             },
             Content::Outcome(_) => return self.known.remove(&action),
-            Content::RouteCounted(counted) | Content::Folded(counted) if counted.closed => return self.known.remove(&action),
-            Content::RouteCounted(_) | Content::Folded(_) | Content::Answered(_) => return self.known.get(&action).cloned(),
+            Content::RouteCounted(counted) | Content::Folded(counted) if counted.closed => {
+                return self.known.remove(&action);
+            }
+            Content::RouteCounted(_) | Content::Folded(_) | Content::Answered(_) => {
+                return self.known.get(&action).cloned();
+            }
             Content::Exited(exited) => return Some(Act::of_process(exited.pid, &exited.name)),
             Content::Attached(attached) => return Some(Act::of_process(attached.pid, &attached.name)),
             Content::Suspended(text) => return Some(Act::of_process(text.pid, "")),

@@ -106,11 +106,15 @@ fn kept(file: &Path, key: &VerifierKey) -> Result<Checkpoint, Failure> {
             found: claimed.origin.to_string(),
             expected: key.name.to_string(),
         };
-        return Err(Failure::new(Exit::Integrity, error.code(), format!("the checkpoint {shown}: {error}")).help(error.advice()));
+        return Err(Failure::new(Exit::Integrity, error.code(), format!("the checkpoint {shown}: {error}"))
+            .help(error.advice()));
     }
     Checkpoint::open(&note, std::slice::from_ref(key)).map_err(|e| match e {
-        CheckpointError::Note(e) => Failure::new(Exit::Integrity, "key_untrusted", format!("the checkpoint {shown}: {e}"))
-            .help("either that file was changed, or the key in the data directory was replaced: keep both as evidence"),
+        CheckpointError::Note(e) => {
+            Failure::new(Exit::Integrity, "key_untrusted", format!("the checkpoint {shown}: {e}")).help(
+                "either that file was changed, or the key in the data directory was replaced: keep both as evidence",
+            )
+        }
         other => not_one(&other.to_string()),
     })
 }
@@ -135,7 +139,8 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             assert_eq!(kept(&file, &key).unwrap_err().exit, Exit::Usage);
         }
-        std::fs::write(&file, "other\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} other AAAAAAAA\n").unwrap();
+        std::fs::write(&file, "other\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} other AAAAAAAA\n")
+            .unwrap();
         let failure = kept(&file, &key).unwrap_err();
         assert_eq!((failure.exit, failure.code), (Exit::Integrity, "wrong_origin"));
     }

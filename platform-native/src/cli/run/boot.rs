@@ -65,7 +65,8 @@ pub(super) async fn boot(
     let platform = RunPlatform(host.platform);
     let started = platform.wall();
     let (tell, told) = mpsc::channel(NOTICES);
-    let parts = Parts { platform, storage: rows.clone(), sandbox: host.sandbox, devices: host.devices, keys: host.keys };
+    let parts =
+        Parts { platform, storage: rows.clone(), sandbox: host.sandbox, devices: host.devices, keys: host.keys };
     let options = BootOptions { observer: Some(tell), ..BootOptions::new(environment) };
     let kernel = Kernel::boot(parts, options).await?;
     screen.step("kernel", at.elapsed(), &format!("{} in its log verified", counted(from, "event")));

@@ -33,9 +33,11 @@ use std::time::Duration;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 done; 1 the application failed, was interrupted or timed out; 2 usage; 3 a right \
+#[command(
+    after_help = "Exit codes: 0 done; 1 the application failed, was interrupted or timed out; 2 usage; 3 a right \
                         that it needs was not given, or --strict and something was refused; 4 the log does not verify \
-                        or could not be written; 5 unsupported here.")]
+                        or could not be written; 5 unsupported here."
+)]
 pub(crate) struct Run {
     /// The folder of the application: it holds a weft.toml
     #[arg(value_name = "APP")]
@@ -147,7 +149,11 @@ impl Run {
             data_dir: &data_dir,
             output_commit: self.env.output_commit(),
         };
-        if self.json { print_json(&report.document())? } else { print(&report::lines(&report, terminal.out))? }
+        if self.json {
+            print_json(&report.document())?
+        } else {
+            print(&report::lines(&report, terminal.out))?
+        }
         Ok(exit)
     }
 }

@@ -127,9 +127,12 @@ mod tests {
     #[test]
     fn a_question_says_who_wants_what_and_why_it_is_asked() {
         let text = lines(&ask(1), Palette::default()).join("\n");
-        for part in
-            ["courier wants to connect /net/x:1", "the score is over\\u{1b}[1m", "score 10500 of 3000 in prod", "carries secret"]
-        {
+        for part in [
+            "courier wants to connect /net/x:1",
+            "the score is over\\u{1b}[1m",
+            "score 10500 of 3000 in prod",
+            "carries secret",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(text.contains("effect risk 3000, privacy 9000, security 4000"), "{text}");

@@ -77,10 +77,13 @@ pub(super) fn outcome(ending: &Ending, record: &Record, not_durable: Option<&str
             let limit = crate::cli::text::duration(*limit);
             (Outcome::TimedOut, format!("it was not done within {limit} (--timeout) and was stopped"))
         }
-        (Ending::Interrupted(signal), _) => (Outcome::Interrupted, format!("interrupted by {signal} and stopped in order")),
-        (_, Some((true, _))) => (Outcome::Done, String::new()),
-        (_, Some((false, reason))) => (Outcome::Failed, reason.clone()),
-        (Ending::Refused(refusal), None) => (Outcome::Refused, refusal.to_string()),
+        (Ending::Interrupted(signal), _) => {
+            (Outcome::Interrupted, format!("interrupted by {signal} and stopped in order"))
+        }
+        (Ending::Refused(refusal), Some(_)) => (Outcome::Failed, refusal.reason.clone()),
+        (Ending::Refused(refusal), None) => (Outcome::Refused, refusal.reason.clone()),
+        (Ending::Ended, Some((true, _))) => (Outcome::Done, String::new()),
+        (Ending::Ended, Some((false, reason))) => (Outcome::Failed, reason.clone()),
         (Ending::Ended, None) => (Outcome::Failed, "the log does not say how it ended".to_owned()),
     }
 }
@@ -89,7 +92,7 @@ pub(super) fn outcome(ending: &Ending, record: &Record, not_durable: Option<&str
 pub(super) fn exit(outcome: Outcome, ending: &Ending, strict: bool, refused_by_gate: u64) -> Exit {
     match (outcome, ending) {
         (Outcome::NotDurable, _) => Exit::Integrity,
-        (Outcome::Refused, Ending::Refused(refusal)) => crate::cli::exit::of_refusal(refusal.code),
+        (_, Ending::Refused(refusal)) => crate::cli::exit::of_refusal(refusal.code),
         (Outcome::Done, _) if strict && refused_by_gate > 0 => Exit::Denied,
         (Outcome::Done, _) => Exit::Done,
         _ => Exit::Failed,
@@ -100,9 +103,10 @@ impl Report<'_> {
     /// The document that `--json` prints; `docs/json.md` describes it.
     pub(super) fn document(&self) -> Value {
         let plan = self.plan;
-        let agents = plan.agents.iter().map(|agent| {
-            json!({ "agent": agent.name, "given": agent.given, "absent": agent.absent })
-        });
+        let agents = plan
+            .agents
+            .iter()
+            .map(|agent| json!({ "agent": agent.name, "given": agent.given, "absent": agent.absent }));
         let mounts = self.mounts.iter().map(|(name, path)| {
             let mode = plan.mounts.iter().find(|mount| mount.name == *name).map(|mount| mount.mode);
             json!({ "name": name, "path": path.to_string_lossy(), "mode": mode })
@@ -143,6 +147,11 @@ impl Report<'_> {
             "data_dir": self.data_dir.to_string_lossy(),
             "output_commit": self.output_commit,
         })
+    }
+
+    /// The name of a process.
+    fn name(&self, pid: u64) -> &str {
+        self.summary.processes.iter().find(|row| row.pid.0 == pid).map_or("process", |row| row.name.as_str())
     }
 
     /// Processes that did not end in order.

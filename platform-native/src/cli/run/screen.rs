@@ -5,7 +5,7 @@
 
 use super::drive::Ending;
 use super::question::{self, Answer, Questions};
-use crate::cli::terminal::{Terminal, tell};
+use crate::cli::terminal::Terminal;
 use crate::cli::text::{count, duration, plain_within};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Summary;
@@ -28,9 +28,10 @@ const DEAF: Duration = Duration::from_secs(1);
 const STATUS: usize = 78;
 
 /// The screen of one run.
-#[derive(Debug)]
 pub(super) struct Screen {
     terminal: Terminal,
+    /// Where it is drawn. What cannot be drawn cannot be told either.
+    to: Box<dyn Write + Send>,
     started: Instant,
     questions: Questions,
     /// Lines that wait until nobody is being asked.
@@ -42,10 +43,16 @@ pub(super) struct Screen {
 }
 
 impl Screen {
+    /// On standard error.
     pub(super) fn new(terminal: Terminal) -> Screen {
+        Screen::on(terminal, Box::new(std::io::stderr()))
+    }
+
+    fn on(terminal: Terminal, to: Box<dyn Write + Send>) -> Screen {
         let started = Instant::now();
         Screen {
             terminal,
+            to,
             started,
             questions: Questions::default(),
             held: Vec::new(),
@@ -102,13 +109,13 @@ impl Screen {
             return;
         }
         self.clear();
-        tell(line);
+        let _ = writeln!(self.to, "{line}");
     }
 
     /// Takes the line of progress away.
     pub(super) fn clear(&mut self) {
         if std::mem::take(&mut self.drawn) {
-            let _ = std::io::stderr().write_all(b"\r\x1b[K");
+            let _ = self.to.write_all(b"\r\x1b[K");
         }
     }
 
@@ -118,7 +125,8 @@ impl Screen {
             return;
         }
         let line = progress(summary, self.elapsed());
-        let _ = write!(std::io::stderr(), "\r\u{1b}[K{}", self.terminal.err.dim(&line));
+        let _ = write!(self.to, "\r\u{1b}[K{}", self.terminal.err.dim(&line));
+        let _ = self.to.flush();
         self.drawn = true;
     }
 
@@ -127,7 +135,7 @@ impl Screen {
         if let Notice::Verdict { action, .. } = notice
             && self.questions.withdraw(*action)
         {
-            let _ = writeln!(std::io::stderr(), "\n    no answer in time: refused");
+            let _ = writeln!(self.to, "\n    no answer in time: refused");
             self.deaf_until = Some(Instant::now() + DEAF);
             self.ask_next();
         }
@@ -208,7 +216,7 @@ impl Screen {
         self.clear();
         if let Some(ask) = self.questions.shown() {
             let text = question::lines(ask, self.terminal.err).join("\n");
-            let _ = std::io::stderr().write_all(text.as_bytes());
+            let _ = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
         }
     }
 
@@ -224,7 +232,7 @@ impl Screen {
     pub(super) fn end(&mut self) {
         if self.questions.is_asking() {
             self.hung_up();
-            let _ = writeln!(std::io::stderr());
+            let _ = writeln!(self.to);
         }
         self.clear();
         self.ask_next();
@@ -257,7 +265,9 @@ fn progress(summary: &Summary, elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kernel_core::id::Pid;
     use kernel_core::kernel::Tally;
+    use std::sync::{Arc, Mutex};
 
     #[test]
     fn progress_fits_into_one_line() {
@@ -268,30 +278,96 @@ mod tests {
         assert!(line.chars().count() <= STATUS);
     }
 
+    /// What was drawn, to be looked at.
+    #[derive(Clone, Default)]
+    struct Drawn(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Drawn {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Drawn {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    fn screen(asks: bool, draws: bool) -> (Screen, Drawn) {
+        let drawn = Drawn::default();
+        let terminal = Terminal { asks, draws, ..Terminal::default() };
+        (Screen::on(terminal, Box::new(drawn.clone())), drawn)
+    }
+
     fn ask(action: u64) -> Ask {
-        let text = String::new;
-        Ask { action: ActionId(action), name: text(), verb: text(), resource: text(), detail: text() }
+        let (name, verb, resource) = ("courier".to_owned(), "connect".to_owned(), "/net/x:1".to_owned());
+        Ask { action: ActionId(action), name, verb, resource, detail: "{}".to_owned() }
+    }
+
+    fn refused(action: u64) -> Notice {
+        let text = |text: &str| text.to_owned();
+        let (name, what, verb, resource) = (text("courier"), text("denied"), text("connect"), text("/net/x:1"));
+        Notice::Verdict { action: ActionId(action), name, what, verb, resource, reason: text("no right\u{1b}[2J") }
     }
 
     #[test]
     fn lines_wait_while_somebody_is_being_asked() {
-        let mut screen = Screen::new(Terminal { asks: true, ..Terminal::default() });
+        let (mut screen, drawn) = screen(true, false);
         screen.ask(ask(1));
         screen.warning("later");
-        assert_eq!(screen.held.len(), 1);
+        assert!(!drawn.text().contains("later"));
         assert_eq!(screen.typed("y"), Some(Answer { action: ActionId(1), allow: true }));
-        assert!(screen.held.is_empty());
+        assert!(drawn.text().ends_with("warning: later\n"));
     }
 
     #[test]
     fn a_refusal_withdraws_its_question() {
-        let mut screen = Screen::new(Terminal { asks: true, ..Terminal::default() });
+        let (mut screen, drawn) = screen(true, false);
         screen.ask(ask(1));
-        let text = String::new;
-        let (action, what) = (ActionId(1), "denied".to_owned());
-        screen.notice(&Notice::Verdict { action, name: text(), what, verb: text(), resource: text(), reason: text() });
+        screen.notice(&refused(1));
+        assert!(drawn.text().contains("no answer in time: refused"));
         assert_eq!(screen.typed("y"), None);
         screen.ask(ask(2));
         assert_eq!(screen.typed("y"), None, "it was meant for the one before");
+    }
+
+    #[test]
+    fn a_pipe_gets_neither_progress_nor_control_codes() {
+        let (mut screen, drawn) = screen(false, false);
+        screen.heading("weft");
+        screen.step("storage", Duration::from_millis(1), "");
+        screen.progress(&Summary { processes: Vec::new(), verdicts: Tally::default(), environment: String::new() });
+        screen.notice(&refused(1));
+        screen.end();
+        assert_eq!(drawn.text(), "");
+        screen.ask(ask(2));
+        let log = |level, text: &str| Notice::Log { pid: Pid(3), name: "w".to_owned(), level, text: text.to_owned() };
+        screen.notice(&log(LogLevel::Info, "quiet"));
+        screen.notice(&log(LogLevel::Warn, "\u{1b}]0;loud"));
+        let text = drawn.text();
+        assert!(text.starts_with("warning: courier wants to connect /net/x:1: nobody can be asked here"), "{text}");
+        assert!(text.ends_with("  w (3): \\u{1b}]0;loud\n") && !text.contains("quiet"), "{text}");
+    }
+
+    #[test]
+    fn on_a_terminal_lines_go_above_the_line_of_progress() {
+        let (mut screen, drawn) = screen(false, true);
+        screen.progress(&Summary { processes: Vec::new(), verdicts: Tally::default(), environment: String::new() });
+        screen.notice(&refused(1));
+        screen.end();
+        let text = drawn.text();
+        assert!(text.ends_with("\r\u{1b}[K  denied courier: connect /net/x:1: no right\\u{1b}[2J\n"), "{text:?}");
+    }
+
+    #[test]
+    fn many_refusals_are_cut_short() {
+        let (mut screen, drawn) = screen(false, true);
+        (0..100).for_each(|n| screen.notice(&refused(n)));
+        assert_eq!(drawn.text().lines().count(), SHOWN + 1);
     }
 }

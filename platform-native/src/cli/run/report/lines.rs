@@ -47,7 +47,8 @@ fn headline(report: &Report<'_>, palette: Palette) -> String {
         Outcome::Interrupted => palette.bad("interrupted"),
         Outcome::NotDurable => palette.bad("the log could not be written"),
     };
-    let reason = if report.reason.is_empty() { String::new() } else { format!(": {}", plain_within(&report.reason, WIDTH)) };
+    let reason =
+        if report.reason.is_empty() { String::new() } else { format!(": {}", plain_within(&report.reason, WIDTH)) };
     let (plan, environment) = (report.plan, &report.summary.environment);
     let name = palette.bold(plan.app.as_str());
     format!("{name} {} in {environment}: {how} after {}{reason}", plan.version, duration(report.elapsed))
@@ -90,7 +91,8 @@ fn processes(report: &Report<'_>, palette: Palette) -> Vec<String> {
         lines.push(palette.bad(&text));
     }
     for suspended in &report.record.suspended {
-        lines.push(palette.warn(&format!("process {} was suspended: {}", suspended.pid, plain_within(&suspended.reason, WIDTH))));
+        let (name, reason) = (report.name(suspended.pid), plain_within(&suspended.reason, WIDTH));
+        lines.push(palette.warn(&format!("{name} ({}) was suspended: {reason}", suspended.pid)));
     }
     lines
 }
@@ -117,27 +119,27 @@ fn refusals(report: &Report<'_>, palette: Palette) -> Vec<String> {
     }
     let mut lines = vec![String::new(), palette.bold(&format!("Refused ({})", count(all)))];
     for refusal in record.refusals.iter().take(SHOWN) {
-        lines.extend(refused(refusal, palette));
+        lines.extend(refused(refusal, report.name(refusal.pid), palette));
     }
     lines.extend(not_shown(record.refusals.len(), record.more_refusals, palette));
     lines
 }
 
-fn refused(refusal: &Refusal, palette: Palette) -> Vec<String> {
-    let who = if refusal.agent.is_empty() { "process" } else { &refusal.agent };
+fn refused(refusal: &Refusal, who: &str, palette: Palette) -> Vec<String> {
     let times = if refusal.count > 1 { format!(", {} times", count(refusal.count)) } else { String::new() };
     let asked = plain_within(&refusal.asked, WIDTH);
-    let mut lines = vec![format!("  {} ({}) {} {}{times}", who, refusal.pid, palette.bad(&asked), palette.dim(&refusal.code))];
+    let mut lines =
+        vec![format!("  {} ({}) {} {}{times}", who, refusal.pid, palette.bad(&asked), palette.dim(&refusal.code))];
     let mut row = |name: &str, text: String| lines.push(format!("    {}  {text}", palette.dim(&format!("{name:<8}"))));
     row("why", plain_within(&refusal.reason, WIDTH));
     let detail = &refusal.detail;
     if let Some(right) = detail["missing_grant"]["right"].as_str() {
-        let flag = detail["missing_grant"]["flag"].as_str().unwrap_or_default();
-        row("missing", format!("{} (to give it: {})", plain_within(right, WIDTH), plain_within(flag, WIDTH)));
+        row("missing", plain_within(right, WIDTH));
     }
     if detail.is_object() {
         row("labels", labels(&detail["labels"]));
-        let within = format!("score {} of at most {} in {}", detail["score"], detail["threshold"], word(&detail["environment"]));
+        let within =
+            format!("score {} of at most {} in {}", detail["score"], detail["threshold"], word(&detail["environment"]));
         row("effect", format!("{}; {within}", effect(&detail["effect"])));
     }
     row("event", format!("{} in the log, act {}", refusal.seq, refusal.action));
@@ -168,7 +170,10 @@ fn warnings(report: &Report<'_>, palette: Palette) -> Vec<String> {
             some => format!(", carries {some}"),
         };
         let asked = palette.warn(&plain_within(asked, WIDTH));
-        lines.push(format!("  {agent} ({pid}) {asked}{times}  {}", palette.dim(&format!("{score}{carried}, event {seq}"))));
+        lines.push(format!(
+            "  {agent} ({pid}) {asked}{times}  {}",
+            palette.dim(&format!("{score}{carried}, event {seq}"))
+        ));
     }
     lines.extend(not_shown(record.warnings.len(), record.more_warnings, palette));
     lines
