@@ -8,6 +8,8 @@
 pub use host::{Host, HostError, HostOptions, NativePlatform, runtime};
 pub use kernel_core;
 
+#[doc(hidden)]
+pub mod cli;
 pub mod devices;
 pub mod keys;
 pub mod sandbox;

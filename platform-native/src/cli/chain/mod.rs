@@ -1,0 +1,76 @@
+//! `weft chain`: reading and verifying the log of a kernel that is not running.
+
+mod checkpoint;
+mod line;
+mod show;
+mod verify;
+
+use super::exit::{Exit, Failure};
+use super::place::Places;
+use super::stored::Stored;
+use super::terminal::Terminal;
+use kernel_core::chain::VerifierKey;
+use std::path::PathBuf;
+
+/// What `weft chain` can be asked for.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Show what the log says, one event a line
+    ///
+    /// The log is verified first. If it does not verify, that is said, what is stored is shown all the
+    /// same, and the exit code is 4.
+    Show(show::Show),
+    /// Verify the whole log: nothing changed, missing, swapped or added
+    ///
+    /// Who holds both the disk and the key could rewrite the whole log. That is only found against a
+    /// checkpoint that was kept elsewhere: `--against FILE`.
+    Verify(verify::Verify),
+    /// Print the signed checkpoint over the whole log, to be kept elsewhere
+    ///
+    /// The log is verified first. What is printed is a C2SP signed note: redirect it to a file and give
+    /// that to `weft chain verify --against FILE`.
+    Checkpoint(checkpoint::Checkpoint),
+}
+
+/// Which log.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// The data directory. Default: $WEFT_DATA_DIR, else the only one under ~/.local/share/weft
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Whose log it has to be, as a run prints it. Default: the key in the data directory
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
+    key: Option<VerifierKey>,
+}
+
+impl Which {
+    /// Opens it to be read.
+    async fn open(&self) -> Result<Stored, Failure> {
+        let path = Places::from_env().existing(self.data_dir.as_deref())?;
+        Stored::open(&path, self.key.clone()).await
+    }
+}
+
+fn parse_key(text: &str) -> Result<VerifierKey, String> {
+    VerifierKey::parse(text).ok_or_else(|| "a key is written NAME+ID+BASE64, as a run prints it".to_owned())
+}
+
+impl Command {
+    /// Whether results are for a program.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Command::Show(show) => show.json,
+            Command::Verify(verify) => verify.json,
+            Command::Checkpoint(checkpoint) => checkpoint.json,
+        }
+    }
+
+    /// Runs it.
+    pub(crate) async fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        match self {
+            Command::Show(show) => show.run(terminal).await,
+            Command::Verify(verify) => verify.run(terminal).await,
+            Command::Checkpoint(checkpoint) => checkpoint.run().await,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `weft chain verify`.
+
+use super::Which;
+use crate::cli::VERSION;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::{Terminal, print, print_json};
+use crate::cli::text::{count, counted};
+use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Opened, VerifierKey};
+use serde_json::json;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Its arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    which: Which,
+    /// A checkpoint that was kept elsewhere, as `weft chain checkpoint` prints it
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Verify {
+    pub(super) async fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        let stored = self.which.open().await?;
+        let kept = self.against.as_deref().map(|file| kept(file, &stored.key)).transpose()?;
+        let opened = stored.verify(kept.clone()).await?;
+        let (key, path) = (stored.key.clone(), stored.path.clone());
+        let pages = stored.check_pages()?;
+        let Opened { log, signed, torn } = opened;
+        if self.json {
+            let against = self.against.as_ref().zip(kept.as_ref());
+            print_json(&json!({
+                "weft": VERSION,
+                "data_dir": path,
+                "origin": log.origin().as_str(),
+                "key": key.to_string(),
+                "events": log.size(),
+                "root": log.root().to_base64(),
+                "head": log.head().to_string(),
+                "signed": signed,
+                "torn": torn.map(|torn| json!({ "seq": torn.seq, "bytes": torn.bytes })),
+                "against": against.map(|(file, kept)| json!({ "file": file, "size": kept.size, "root": kept.root.to_base64() })),
+                "pages_checked": pages,
+            }))?;
+            return Ok(Exit::Done);
+        }
+        let palette = terminal.out;
+        let mut lines = vec![
+            format!("{} {}", palette.good("The log verifies:"), palette.bold(&counted(log.size(), "event"))),
+            format!("  data     {}", path.display()),
+            format!("  origin   {}", log.origin()),
+            format!("  root     {}", log.root().to_base64()),
+            format!("  signed   {}", coverage(signed, log.size())),
+            format!("  key      {key}"),
+        ];
+        if let (Some(file), Some(kept)) = (&self.against, &kept) {
+            let size = counted(kept.size, "event");
+            lines.push(format!("  against  {}: its {size} are the first of this log", file.display()));
+        }
+        if let Some(torn) = torn {
+            lines.push(palette.warn(&format!(
+                "  torn     {} bytes of a batch that was never acknowledged lie beyond the last event; the next start removes them",
+                count(torn.bytes)
+            )));
+        }
+        if !pages {
+            lines.push(palette.warn("  pages    not checked: the data directory can only be read"));
+        }
+        if kept.is_none() {
+            let advice = "Whoever holds this disk and the key could have rewritten all of it: compare with a checkpoint \
+                          kept elsewhere (--against FILE).";
+            lines.push(palette.dim(advice));
+        }
+        print(&lines)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn coverage(signed: u64, size: u64) -> String {
+    if signed == size {
+        "all of them".to_owned()
+    } else {
+        format!("the first {}; {} came after the last signature", count(signed), count(size - signed))
+    }
+}
+
+/// Reads the checkpoint in `file` and checks that `key` signed it.
+fn kept(file: &Path, key: &VerifierKey) -> Result<Checkpoint, Failure> {
+    let shown = file.display();
+    let unreadable = |e: std::io::Error| Failure::usage(format!("the checkpoint {shown} cannot be read: {e}"));
+    let mut text = Vec::new();
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    opened.take(MAX_NOTE as u64 + 1).read_to_end(&mut text).map_err(unreadable)?;
+    let not_one = |why: &str| {
+        Failure::usage(format!("{shown} is not a checkpoint: {why}"))
+            .help("give a file that `weft chain checkpoint` wrote")
+    };
+    let note = String::from_utf8(text).map_err(|_| not_one("it is not text"))?;
+    let claimed = Checkpoint::open_unverified(&note).map_err(|e| not_one(&e.to_string()))?;
+    if claimed.origin != key.name {
+        let error = kernel_core::chain::ChainError::WrongOrigin {
+            found: claimed.origin.to_string(),
+            expected: key.name.to_string(),
+        };
+        return Err(Failure::new(Exit::Integrity, error.code(), format!("the checkpoint {shown}: {error}"))
+            .help(error.advice()));
+    }
+    Checkpoint::open(&note, std::slice::from_ref(key)).map_err(|e| match e {
+        CheckpointError::Note(e) => {
+            Failure::new(Exit::Integrity, "key_untrusted", format!("the checkpoint {shown}: {e}")).help(
+                "either that file was changed, or the key in the data directory was replaced: keep both as evidence",
+            )
+        }
+        other => not_one(&other.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_says_what_is_not_signed() {
+        assert_eq!(coverage(7, 7), "all of them");
+        assert_eq!(coverage(1_000, 1_002), "the first 1,000; 2 came after the last signature");
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_is_a_usage_error() {
+        let key = kernel_core::kernel::log_key([7; 32]);
+        let tmp = tempfile::tempdir().unwrap();
+        let file = tmp.path().join("note");
+        assert_eq!(kept(&file, &key).unwrap_err().exit, Exit::Usage);
+        for text in [&b"hello"[..], b"\xff\xfe", b"", &vec![b'a'; MAX_NOTE + 10]] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(kept(&file, &key).unwrap_err().exit, Exit::Usage);
+        }
+        std::fs::write(&file, "other\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} other AAAAAAAA\n")
+            .unwrap();
+        let failure = kept(&file, &key).unwrap_err();
+        assert_eq!((failure.exit, failure.code), (Exit::Integrity, "wrong_origin"));
+    }
+}

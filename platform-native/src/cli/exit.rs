@@ -1,0 +1,269 @@
+//! How a command ends: the exit codes, and the failures that lead to them.
+//!
+//! Every failure says what happened, where, and what to do. It is told on standard error and, with
+//! `--json`, as a document on standard output.
+
+use crate::devices::MountError;
+use crate::{HostError, kernel_core};
+use kernel_core::app::{PlanError, Problem};
+use kernel_core::chain::ChainError;
+use kernel_core::kernel::BootError;
+use kernel_core::platform::StorageError;
+use kernel_core::refusal::{Code, Refusal};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::process::ExitCode;
+
+/// The exit codes of every command. Their numbers never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "u8")]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// The application failed, was stopped, or ran out of time.
+    Failed = 1,
+    /// The command line, the manifest or a folder that it names is wrong. Nothing was started.
+    Usage = 2,
+    /// What the application needs was not given, or something was refused and `--strict` asked for nothing to be.
+    Denied = 3,
+    /// What is stored does not verify, or could not be written.
+    Integrity = 4,
+    /// This machine or this version cannot do it.
+    Unsupported = 5,
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> u8 {
+        exit as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command did not do what it was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// With which code it ends.
+    pub(crate) exit: Exit,
+    /// One word for programs, such as `missing_rights`.
+    pub(crate) code: &'static str,
+    /// What happened and where; may have several lines.
+    pub(crate) message: String,
+    /// What to do, where that can be said.
+    pub(crate) help: Option<String>,
+    /// Further members of the JSON document.
+    pub(crate) more: Map<String, Value>,
+}
+
+impl Failure {
+    /// A failure without advice.
+    pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Failure {
+        Failure { exit, code, message: message.into(), help: None, more: Map::new() }
+    }
+
+    /// A wrong command line, manifest or folder.
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(Exit::Usage, "usage", message)
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub(crate) fn help(self, help: impl Into<String>) -> Failure {
+        Failure { help: Some(help.into()), ..self }
+    }
+
+    /// The same with one more member for programs.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Failure {
+        self.more.insert(name.to_owned(), json!(value));
+        self
+    }
+
+    /// The document that `--json` prints.
+    pub(crate) fn document(&self) -> Value {
+        let mut error = Map::new();
+        error.insert("exit".to_owned(), json!(self.exit));
+        error.insert("code".to_owned(), json!(self.code));
+        error.insert("message".to_owned(), json!(self.message));
+        error.insert("help".to_owned(), json!(self.help));
+        error.extend(self.more.clone());
+        json!({ "weft": super::VERSION, "error": error })
+    }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn said(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let next_text = next.to_string();
+        // Some errors print their cause themselves.
+        if !text.contains(&next_text) {
+            text = format!("{text}: {next_text}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+/// What is wrong with a manifest: every problem, as a compiler prints them.
+pub(crate) fn problems(found: &[Problem]) -> Failure {
+    let lines: Vec<String> = found.iter().map(Problem::to_string).collect();
+    Failure::new(Exit::Usage, "manifest", lines.join("\n")).with("problems", found)
+}
+
+impl From<MountError> for Failure {
+    fn from(error: MountError) -> Failure {
+        let mount = match &error {
+            MountError::Missing { name, .. } | MountError::NotFolder { name, .. } => Some(name),
+            MountError::Unreadable { name, .. } => Some(name),
+        };
+        let help = mount.map(|name| format!("name a folder that you may read: --mount {name}=PATH"));
+        Failure { help, ..Failure::new(Exit::Usage, "mount", said(&error)) }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Failure {
+        let message = said(&error);
+        match error {
+            StorageError::Held { .. } => Failure::new(Exit::Usage, "held", message)
+                .help("wait until that has ended, or give this one another directory: --data-dir DIR"),
+            StorageError::Full { .. } => Failure::new(Exit::Integrity, "disk_full", message)
+                .help("make room; what was acknowledged before is intact"),
+            StorageError::Damaged { .. } => Failure::new(Exit::Integrity, "damaged", message).help(
+                "keep the data directory as evidence and restore a copy, or start anew elsewhere: --data-dir DIR",
+            ),
+            // The directory itself: the place that was named is wrong, nothing stored is.
+            StorageError::Io { doing: "opening the data directory", .. } => {
+                Failure::new(Exit::Usage, "data_dir", message).help("name one that you may write to: --data-dir DIR")
+            }
+            _ => Failure::new(Exit::Integrity, "storage", message),
+        }
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Failure {
+        match error {
+            HostError::Storage(error) => error.into(),
+            HostError::Mount(error) => error.into(),
+            other => Failure::new(Exit::Unsupported, "host", said(&other)),
+        }
+    }
+}
+
+impl From<ChainError> for Failure {
+    fn from(error: ChainError) -> Failure {
+        Failure::new(Exit::Integrity, error.code(), format!("the log does not verify: {error}"))
+            .help(error.advice())
+            .with("seq", error.seq())
+    }
+}
+
+impl From<BootError> for Failure {
+    fn from(error: BootError) -> Failure {
+        match error {
+            BootError::Storage(error) => error.into(),
+            BootError::Chain(error) => error.into(),
+            BootError::Keys(error) => Failure::new(Exit::Integrity, "keys", said(&*error)),
+            other => Failure::new(Exit::Integrity, "boot", said(&other)),
+        }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Failure {
+        let message = error.to_string();
+        match error {
+            PlanError::Unsupported(needs) => Failure::new(Exit::Unsupported, "unsupported", message)
+                .help("leave these out of weft.toml, or use a kernel that has them")
+                .with("needs", needs),
+            PlanError::Missing(missing) => {
+                Failure::new(Exit::Denied, "missing_rights", message).with("missing", missing)
+            }
+            _ => Failure::new(Exit::Usage, "plan", message),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        let code = refusal.code.as_str();
+        Failure::new(of_refusal(refusal.code), code, refusal.reason.clone()).with("action", refusal.action)
+    }
+}
+
+/// With which code a command ends whose own act was refused.
+pub(super) fn of_refusal(code: Code) -> Exit {
+    match code {
+        Code::Denied | Code::Pending => Exit::Denied,
+        Code::NotDurable => Exit::Integrity,
+        Code::Unsupported => Exit::Unsupported,
+        Code::Invalid | Code::TooLarge | Code::Conflict => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel_core::path::Name;
+
+    fn exit(failure: impl Into<Failure>) -> Exit {
+        failure.into().exit
+    }
+
+    #[test]
+    fn each_failure_has_the_code_of_its_kind() {
+        let place = || "/data".to_owned();
+        assert_eq!(exit(StorageError::Held { place: place(), holder: "process 7".to_owned() }), Exit::Usage);
+        assert_eq!(exit(StorageError::Full { place: place() }), Exit::Integrity);
+        assert_eq!(exit(StorageError::Damaged { place: place(), what: "x".to_owned() }), Exit::Integrity);
+        let io = |doing| StorageError::Io { doing, source: "no".into() };
+        assert_eq!(exit(io("opening the data directory")), Exit::Usage);
+        assert_eq!(exit(io("committing")), Exit::Integrity);
+        assert_eq!(exit(BootError::Chain(ChainError::HeadMissing)), Exit::Integrity);
+        assert_eq!(exit(PlanError::Missing(Vec::new())), Exit::Denied);
+        assert_eq!(exit(PlanError::Unsupported(Vec::new())), Exit::Unsupported);
+        let missing = MountError::Missing { name: Name::parse("repo").unwrap(), folder: "/nowhere".into() };
+        assert_eq!(exit(missing), Exit::Usage);
+    }
+
+    #[test]
+    fn every_code_of_a_refusal_has_an_exit_and_none_is_done() {
+        for code in Code::ALL {
+            assert_ne!(of_refusal(*code), Exit::Done, "{code}");
+        }
+        assert_eq!(of_refusal(Code::Denied), Exit::Denied);
+        assert_eq!(of_refusal(Code::NotDurable), Exit::Integrity);
+        assert_eq!(of_refusal(Code::Unsupported), Exit::Unsupported);
+        assert_eq!(of_refusal(Code::Failed), Exit::Failed);
+    }
+
+    #[test]
+    fn the_numbers_are_those_that_are_documented() {
+        let all = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Denied, Exit::Integrity, Exit::Unsupported];
+        assert_eq!(all.map(u8::from), [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_document_names_code_message_and_advice() {
+        let failure = Failure::usage("no").help("yes").with("seq", 7);
+        let error = &failure.document()["error"];
+        assert_eq!(error["exit"], 2);
+        assert_eq!(error["message"], "no");
+        assert_eq!(error["help"], "yes");
+        assert_eq!(error["seq"], 7);
+    }
+
+    #[test]
+    fn a_cause_that_is_printed_already_is_not_repeated() {
+        let error = StorageError::Io { doing: "committing", source: "the disk is gone".into() };
+        assert_eq!(said(&error), "storage failed while committing: the disk is gone");
+    }
+}

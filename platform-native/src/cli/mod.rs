@@ -1,0 +1,170 @@
+//! The `weft` command: its arguments, and what each command does.
+//!
+//! One file a command. Results go to standard output, questions, progress and errors to standard error;
+//! every command has `--json` for one document of a documented shape (`platform-native/docs/json.md`).
+//! Exit codes are in [`exit`].
+
+mod app;
+mod application;
+mod chain;
+mod consent;
+mod doctor;
+mod events;
+mod exit;
+mod place;
+mod run;
+mod stored;
+mod table;
+mod terminal;
+mod text;
+
+use clap::Parser;
+use exit::{Exit, Failure};
+use std::process::ExitCode;
+use std::time::Duration;
+use terminal::{Terminal, print_json, tell_failure};
+
+/// The version of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long tasks that do not end by themselves may keep the process.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// An operating-system kernel for AI agents
+///
+/// Exit codes: 0 done, 1 the application failed, 2 usage, 3 denied, 4 integrity or durability failure,
+/// 5 unsupported here.
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run an application to its end
+    Run(run::Run),
+    /// Look at applications
+    #[command(subcommand)]
+    App(app::Command),
+    /// Read and verify the log of what was done
+    #[command(subcommand)]
+    Chain(chain::Command),
+    /// Say what this machine can do
+    Doctor(doctor::Doctor),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    quiet_database();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and versions are results; whoever does not read them does not want them.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("WEFT_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    let terminal = Terminal::detect();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    match arguments.command.run(terminal) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if arguments.command.json()
+                && let Err(unwritten) = print_json(&failure.document())
+            {
+                tell_failure(&unwritten, terminal.err);
+            }
+            tell_failure(&failure, terminal.err);
+            failure.exit.into()
+        }
+    }
+}
+
+impl Command {
+    fn json(&self) -> bool {
+        match self {
+            Command::Run(run) => run.json,
+            Command::App(app) => app.json(),
+            Command::Chain(chain) => chain.json(),
+            Command::Doctor(doctor) => doctor.json,
+        }
+    }
+
+    fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        match self {
+            Command::Run(run) => run.run(terminal),
+            Command::App(app) => app.run(terminal),
+            Command::Chain(chain) => on_runtime(chain.run(terminal)),
+            Command::Doctor(doctor) => on_runtime(doctor.run(terminal)),
+        }
+    }
+}
+
+/// Runs `work` on a runtime of its own, which is gone afterwards, whatever still runs on it.
+fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime
+        .map_err(|e| Failure::new(Exit::Unsupported, "runtime", format!("no threads can be started here: {e}")))?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(PATIENCE);
+    done
+}
+
+/// Keeps panics of the database from the terminal: it asserts what it reads, and the storage tells a
+/// failed assertion as damage, with the file and what to do. Any other panic is a bug and is shown.
+fn quiet_database() {
+    let shown = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let of_database = panic.location().is_some_and(|place| place.file().contains("/redb-"));
+        if !of_database {
+            shown(panic);
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn only_commands_that_exist_are_shown() {
+        let help = Arguments::command().render_long_help().to_string();
+        for later in ["up", "ps", "approvals", "receipt", "tree"] {
+            assert!(!help.contains(&format!("\n  {later} ")), "{later}");
+        }
+        for now in ["run", "app", "chain", "doctor"] {
+            assert!(help.contains(&format!("\n  {now} ")), "{now}: {help}");
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_usage_errors() {
+        for wrong in [
+            &["weft"][..],
+            &["weft", "fly"],
+            &["weft", "run"],
+            &["weft", "run", "app", "--mount", "repo"],
+            &["weft", "run", "app", "--allow", "read"],
+            &["weft", "run", "app", "--allow", "fly /fs/x"],
+            &["weft", "run", "app", "--env", "moon"],
+            &["weft", "run", "app", "--timeout", "soon"],
+            &["weft", "chain", "show", "--pid", "x"],
+            &["weft", "chain", "verify", "--key", "x"],
+        ] {
+            assert!(Arguments::try_parse_from(wrong).is_err_and(|e| e.use_stderr()), "{wrong:?}");
+        }
+        let right =
+            ["weft", "run", "app", "--mount", "r=x", "--allow", "read /fs/x/**", "--env", "prod", "--timeout", "5m"];
+        Arguments::try_parse_from(right).unwrap();
+    }
+}

@@ -1,0 +1,94 @@
+//! From folders and flags to a kernel that runs: the host first, then the kernel, each step timed.
+
+use super::host::{RunPlatform, SharedRows};
+use super::screen::Screen;
+use crate::cli::exit::{Exit, Failure, said};
+use crate::cli::place::keep_apart;
+use crate::cli::stored;
+use crate::cli::text::counted;
+use crate::{Host, HostOptions};
+use futures::channel::mpsc;
+use kernel_core::app::{Plan, ProgramPlan};
+use kernel_core::chain::VerifierKey;
+use kernel_core::environment::Environment;
+use kernel_core::kernel::{BootOptions, Kernel, Parts, Told, log_key};
+use kernel_core::path::Name;
+use kernel_core::platform::{Clock, KeyPurpose, Keys, Platform, Profile, ProgramKind};
+use kernel_core::time::WallTime;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// How many notices may wait for the screen. What is over it is not shown as it happens; the report is
+/// read from the log and misses nothing.
+const NOTICES: usize = 4_096;
+
+/// A kernel that runs, and what its log is read by afterwards.
+pub(super) struct Booted {
+    pub(super) kernel: Kernel<RunPlatform>,
+    /// What the kernel tells from its first step on.
+    pub(super) told: mpsc::Receiver<Told>,
+    pub(super) rows: SharedRows,
+    /// Whose log it is.
+    pub(super) key: VerifierKey,
+    /// The first event of this run.
+    pub(super) from: u64,
+    pub(super) started: WallTime,
+    /// Absolute and without links.
+    pub(super) data_dir: PathBuf,
+}
+
+/// Opens the host in `data_dir` with `mounts`, and boots a kernel on it that can run `plan`.
+///
+/// # Errors
+/// A folder or data directory that cannot be used, a log that does not verify, a program that this host
+/// cannot run. The log is as it was.
+pub(super) async fn boot(
+    environment: Environment,
+    plan: &Plan,
+    data_dir: &Path,
+    mounts: &[(Name, PathBuf)],
+    screen: &mut Screen,
+) -> Result<Booted, Failure> {
+    keep_apart(data_dir, mounts.iter().map(|(name, path)| (name, path.as_path())))?;
+    let at = Instant::now();
+    let mut options = HostOptions::new(data_dir);
+    options.mounts = mounts.to_vec();
+    let host = Host::open(options).await?;
+    runs_here(plan, host.platform.profile())?;
+    screen.step("host", at.elapsed(), &host.data_dir.path().display().to_string());
+
+    let at = Instant::now();
+    let rows = SharedRows::new(host.storage);
+    let from = stored::head(&rows).await?.map_or(0, |head| head.size);
+    let public = host.keys.public(KeyPurpose::Log).await;
+    let key = log_key(public.map_err(|e| Failure::new(Exit::Integrity, "keys", said(&*e)))?);
+    let platform = RunPlatform(host.platform);
+    let started = platform.wall();
+    let (tell, mut told) = mpsc::channel(NOTICES);
+    let parts =
+        Parts { platform, storage: rows.clone(), sandbox: host.sandbox, devices: host.devices, keys: host.keys };
+    let options = BootOptions { observer: Some(tell), ..BootOptions::new(environment) };
+    let kernel = Kernel::boot(parts, options).await?;
+    // Nobody acts yet: what is told already are the phases of the boot.
+    while let Ok(Told::Notice(phase)) = told.try_recv() {
+        screen.notice(&phase);
+    }
+    screen.step("kernel", at.elapsed(), &format!("{} in its log verified", counted(from, "event")));
+    Ok(Booted { kernel, told, rows, key, from, started, data_dir: host.data_dir.path().to_owned() })
+}
+
+/// Refuses a plan with programs of a kind that this host does not run.
+fn runs_here(plan: &Plan, profile: &Profile) -> Result<(), Failure> {
+    for agent in &plan.agents {
+        let (kind, name) = match agent.program {
+            ProgramPlan::Wasm(_) => (ProgramKind::Wasm, "wasm"),
+            ProgramPlan::Native(_) => (ProgramKind::Native, "native"),
+        };
+        if !profile.programs.contains(&kind) {
+            let why = profile.missing.iter().find(|(what, _)| what == name).map_or("", |(_, why)| why.as_str());
+            let message = format!("agent `{}` is a {name} program, which this host does not run: {why}", agent.name);
+            return Err(Failure::new(Exit::Unsupported, "unsupported", message));
+        }
+    }
+    Ok(())
+}

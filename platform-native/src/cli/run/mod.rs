@@ -1,0 +1,159 @@
+//! `weft run`: an application from its folder to its end, and what came of it.
+
+mod boot;
+mod drive;
+mod host;
+mod interrupt;
+mod question;
+mod record;
+mod report;
+mod screen;
+
+use super::application;
+use super::consent::{Agreed, Given, agree, parse_mount};
+use super::exit::{Exit, Failure, said};
+use super::on_runtime;
+use super::place::Places;
+use super::terminal::{Terminal, print, print_json};
+use super::text::time;
+use boot::{Booted, boot};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use drive::drive;
+use futures::StreamExt;
+use interrupt::Interrupt;
+use kernel_core::app::{Checked, parse_duration};
+use kernel_core::capability::Right;
+use kernel_core::environment::Environment;
+use kernel_core::kernel::Told;
+use kernel_core::path::Name;
+use report::{Report, Signed};
+use screen::Screen;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Its arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 the application failed, was interrupted or timed out; 2 usage; 3 a right \
+                        that it needs was not given, or --strict and something was refused; 4 the log does not verify \
+                        or could not be written; 5 unsupported here."
+)]
+pub(crate) struct Run {
+    /// The folder of the application: it holds a weft.toml
+    #[arg(value_name = "APP")]
+    app: PathBuf,
+    /// Let the application use a folder as its mount NAME
+    #[arg(long = "mount", value_name = "NAME=PATH", value_parser = OsStringValueParser::new().try_map(parse_mount))]
+    mounts: Vec<(Name, PathBuf)>,
+    /// Give the application a right, such as "connect /net/api.example.com:443"
+    #[arg(long = "allow", value_name = "RIGHT", value_parser = parse_right)]
+    allow: Vec<Right>,
+    /// How strict the gate is: dev, staging or prod
+    #[arg(long, value_name = "ENV", default_value = "dev", value_parser = parse_environment)]
+    env: Environment,
+    /// Where keys, log and state are kept. Default: $WEFT_DATA_DIR, else ~/.local/share/weft/NAME of the application
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Stop the application after this long, as in 30s or 5m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// End with exit code 3 if anything was refused
+    #[arg(long)]
+    strict: bool,
+    /// Print one JSON document at the end
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn parse_right(text: &str) -> Result<Right, String> {
+    Right::parse(text).map_err(|e| e.to_string())
+}
+
+fn parse_environment(text: &str) -> Result<Environment, String> {
+    Environment::named(text).ok_or_else(|| "there are dev, staging and prod".to_owned())
+}
+
+impl Run {
+    /// Runs it. Until the host is opened nothing is changed anywhere.
+    pub(super) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        let given = Given::new(self.mounts.clone(), self.allow.clone())?;
+        let checked = application::load(&self.app)?;
+        let agreed = agree(&checked, &given, terminal)?;
+        let app = &agreed.plan.app;
+        let data_dir = Places::from_env().of_app(self.data_dir.as_deref(), app)?;
+        let bound = |name: &Name| agreed.plan.mounts.iter().any(|mount| mount.name == *name);
+        let mounts: Vec<(Name, PathBuf)> = given.mounts.into_iter().filter(|(name, _)| bound(name)).collect();
+        on_runtime(self.run_on(terminal, &checked, &agreed, data_dir, mounts))
+    }
+
+    async fn run_on(
+        &self,
+        terminal: Terminal,
+        checked: &Checked,
+        agreed: &Agreed,
+        data_dir: PathBuf,
+        mounts: Vec<(Name, PathBuf)>,
+    ) -> Result<Exit, Failure> {
+        let mut interrupt = Interrupt::listen(terminal)
+            .map_err(|e| Failure::new(Exit::Unsupported, "signals", format!("signals cannot be received: {e}")))?;
+        let mut screen = Screen::new(terminal);
+        agreed.unused.iter().for_each(|unused| screen.warning(&unused.to_string()));
+        let plan = &agreed.plan;
+        screen.heading(&format!("weft {}: {} {} in {}", super::VERSION, plan.app, plan.version, self.env.name()));
+        let booted = tokio::select! {
+            booted = boot(self.env.clone(), plan, &data_dir, &mounts, &mut screen) => booted?,
+            signal = interrupt.wait() => {
+                let message = format!("interrupted by {signal} before the application was started; nothing was done");
+                return Err(Failure::new(Exit::Failed, "interrupted", message));
+            }
+        };
+        let Booted { kernel, mut told, rows, key, from, started, data_dir } = booted;
+        let ending = drive(&kernel, checked, plan, &mut told, &mut screen, &mut interrupt, self.timeout).await;
+        screen.stopping(&ending);
+        let stopped = kernel.shutdown(&ending.reason()).await;
+        while let Some(news) = told.next().await {
+            if let Told::Notice(notice) = news {
+                screen.notice(&notice);
+            }
+        }
+        screen.end();
+        let elapsed = screen.elapsed();
+        let summary = kernel.summary();
+        drop(kernel);
+        let record = record::read(&rows, from, &plan.app).await;
+        rows.close().await;
+
+        let not_durable = match (&stopped, &record) {
+            (Err(refusal), _) => Some(refusal.reason.clone()),
+            (_, Err(error)) => Some(said(error)),
+            _ => None,
+        };
+        let signed = stopped.ok().map(|(checkpoint, note)| Signed { checkpoint, note, key });
+        let record = record.unwrap_or_default();
+        let (outcome, reason) = report::outcome(&ending, &record, not_durable.as_deref());
+        let exit = report::exit(outcome, &ending, self.strict, record.gate);
+        let report = Report {
+            plan,
+            mounts,
+            unused: &agreed.unused,
+            said_yes: &agreed.said_yes,
+            outcome,
+            reason,
+            exit,
+            started: time(started),
+            elapsed,
+            boot: screen.into_steps(),
+            summary,
+            record,
+            signed,
+            data_dir: &data_dir,
+            output_commit: self.env.output_commit(),
+        };
+        if self.json {
+            print_json(&report.document())?
+        } else {
+            print(&report::lines(&report, terminal.out))?
+        }
+        Ok(exit)
+    }
+}

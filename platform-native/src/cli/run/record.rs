@@ -1,0 +1,307 @@
+//! What the log says of one run: read back after the last flush, so that a report tells what is evidence
+//! and nothing else.
+
+use crate::cli::events::{self, Entry};
+use kernel_core::governance::{Decision, explain};
+use kernel_core::id::ActionId;
+use kernel_core::kernel::event::{Content, Decided, Refused};
+use kernel_core::path::Name;
+use kernel_core::platform::{Storage, StorageError};
+use kernel_core::refusal::Code;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// How many refusals, and how many kinds of warning, are listed; the others are counted.
+const LISTED: usize = 1_000;
+
+/// What happened in one run.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// How the application ended: whether nothing went wrong, and why; `None` if it never ran.
+    pub(super) ended: Option<(bool, String)>,
+    /// What was repaired in the log at the start; empty where nothing was.
+    pub(super) repair: String,
+    /// The first refusals.
+    pub(super) refusals: Vec<Refusal>,
+    /// How many refusals of other kinds there were.
+    pub(super) more_refusals: u64,
+    /// How often the gate itself refused: what `--strict` asks about.
+    pub(super) gate: u64,
+    /// What passed with a warning.
+    pub(super) warnings: Vec<Warning>,
+    /// How many warnings of other kinds there were.
+    pub(super) more_warnings: u64,
+    /// What somebody was asked.
+    pub(super) answers: Vec<Answer>,
+    /// What processes were suspended for.
+    pub(super) suspended: Vec<Suspended>,
+    /// How many events the run added.
+    pub(super) events: u64,
+}
+
+/// One refusal, and those equal to it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Refusal {
+    /// The event.
+    pub(super) seq: u64,
+    /// The act.
+    pub(super) action: ActionId,
+    /// Who.
+    pub(super) pid: u64,
+    /// By name; empty where the act did not parse.
+    pub(super) agent: String,
+    /// The verb and the resource, or what was written instead of them.
+    pub(super) asked: String,
+    /// The refusal's code.
+    pub(super) code: String,
+    /// Its sentence.
+    pub(super) reason: String,
+    /// How often: this one and those equal to it.
+    pub(super) count: u64,
+    /// Everything that was decided upon, as `explain` documents it; null where it did not come to that.
+    pub(super) detail: Value,
+}
+
+/// What passed with a warning, by agent, verb and resource.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Warning {
+    /// The first event.
+    pub(super) seq: u64,
+    /// Who.
+    pub(super) pid: u64,
+    /// By name.
+    pub(super) agent: String,
+    /// The verb and the resource.
+    pub(super) asked: String,
+    /// The first one's sentence.
+    pub(super) reason: String,
+    /// How often.
+    pub(super) count: u64,
+    /// Everything that the first was decided upon.
+    pub(super) detail: Value,
+}
+
+/// What somebody was asked, and what was answered.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Answer {
+    /// The event.
+    pub(super) seq: u64,
+    /// The act.
+    pub(super) action: ActionId,
+    /// Who wanted it.
+    pub(super) agent: String,
+    /// The verb and the resource.
+    pub(super) asked: String,
+    /// Whether it was allowed.
+    pub(super) allow: bool,
+    /// By whom; "nobody" when the deadline passed.
+    pub(super) by: String,
+}
+
+/// A process that the kernel suspended.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Suspended {
+    /// Which.
+    pub(super) pid: u64,
+    /// Why.
+    pub(super) reason: String,
+}
+
+/// Reads what the log says of the run of `app` that begins with event `from`.
+pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name) -> Result<Record, StorageError> {
+    let mut reader = Reader { record: Record::default(), warned: BTreeMap::new(), refused: BTreeMap::new() };
+    events::each(storage, from, |entry| {
+        if let Ok(entry) = entry
+            && entry.seq >= from
+        {
+            reader.record.events += 1;
+            reader.take(&entry, app);
+        }
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(reader.record)
+}
+
+struct Reader {
+    record: Record,
+    /// Where each kind of warning is listed.
+    warned: BTreeMap<(String, String), usize>,
+    /// Where each refusal is listed, by its act; the value is whether the gate said it, where it is not.
+    refused: BTreeMap<ActionId, Place>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    listed: Option<usize>,
+    by_gate: bool,
+}
+
+impl Reader {
+    fn take(&mut self, entry: &Entry, app: &Name) {
+        let Ok(content) = &entry.content else { return };
+        match content {
+            Content::Boot(boot) => self.record.repair.clone_from(&boot.repair),
+            Content::AppEnded(ended) if ended.app == app.as_str() => {
+                self.record.ended = Some((ended.ok, ended.reason.clone()));
+            }
+            Content::Refused(refused) => self.refused(entry, refused),
+            Content::Folded(folded) => {
+                if let Some(place) = self.refused.get(&entry.action).copied() {
+                    self.record.gate += if place.by_gate { folded.more } else { 0 };
+                    match place.listed.and_then(|index| self.record.refusals.get_mut(index)) {
+                        Some(first) => first.count += folded.more,
+                        None => self.record.more_refusals += folded.more,
+                    }
+                }
+            }
+            Content::Intent(decided) | Content::Observed(decided) | Content::RouteOpened(decided) => {
+                self.named(entry.action, decided.facts.name.as_str(), || asked(decided));
+                if decided.verdict.decision == Decision::Warn {
+                    self.warned(entry, decided);
+                }
+            }
+            Content::Answered(answered) => self.record.answers.push(Answer {
+                seq: entry.seq,
+                action: entry.action,
+                agent: String::new(),
+                asked: String::new(),
+                allow: answered.allow,
+                by: answered.by.clone(),
+            }),
+            Content::Suspended(text) => {
+                self.record.suspended.push(Suspended { pid: text.pid, reason: text.reason.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    /// An answer names only its act; the event that follows says what it was.
+    fn named(&mut self, action: ActionId, agent: &str, asked: impl FnOnce() -> String) {
+        if let Some(answer) = self.record.answers.last_mut().filter(|a| a.action == action && a.agent.is_empty()) {
+            answer.agent = agent.to_owned();
+            answer.asked = asked();
+        }
+    }
+
+    fn refused(&mut self, entry: &Entry, refused: &Refused) {
+        let facts = refused.facts.as_ref();
+        let agent = facts.map(|facts| facts.name.to_string()).unwrap_or_default();
+        self.named(entry.action, &agent, || refused.asked.clone());
+        let by_gate = is_gate(&refused.code);
+        self.record.gate += u64::from(by_gate);
+        let listed = (self.record.refusals.len() < LISTED).then_some(self.record.refusals.len());
+        self.refused.insert(entry.action, Place { listed, by_gate });
+        if listed.is_none() {
+            self.record.more_refusals += 1;
+            return;
+        }
+        self.record.refusals.push(Refusal {
+            seq: entry.seq,
+            action: entry.action,
+            pid: refused.pid,
+            agent,
+            asked: refused.asked.clone(),
+            code: refused.code.clone(),
+            reason: refused.reason.clone(),
+            count: 1,
+            detail: facts.zip(refused.verdict.as_ref()).map_or(Value::Null, |(facts, verdict)| explain(facts, verdict)),
+        });
+    }
+
+    fn warned(&mut self, entry: &Entry, decided: &Decided) {
+        let (agent, asked) = (decided.facts.name.to_string(), asked(decided));
+        let key = (agent.clone(), asked.clone());
+        if let Some(known) = self.warned.get(&key).and_then(|index| self.record.warnings.get_mut(*index)) {
+            known.count += 1;
+        } else if self.record.warnings.len() < LISTED {
+            self.warned.insert(key, self.record.warnings.len());
+            self.record.warnings.push(Warning {
+                seq: entry.seq,
+                pid: decided.facts.pid.0,
+                agent,
+                asked,
+                reason: decided.verdict.sentence(),
+                count: 1,
+                detail: explain(&decided.facts, &decided.verdict),
+            });
+        } else {
+            self.record.more_warnings += 1;
+        }
+    }
+}
+
+fn asked(decided: &Decided) -> String {
+    format!("{} {}", decided.facts.verb, decided.facts.resource)
+}
+
+/// Whether a code says that the gate did not let an act pass, and not that it could not be done.
+fn is_gate(code: &str) -> bool {
+    [Code::Denied, Code::Pending, Code::Exhausted].iter().any(|gate| gate.as_str() == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel_core::kernel::event::{Answered, AppEnded, Counted};
+    use kernel_core::time::WallTime;
+
+    fn reader() -> Reader {
+        Reader { record: Record::default(), warned: BTreeMap::new(), refused: BTreeMap::new() }
+    }
+
+    fn entry(seq: u64, action: u64, content: Content) -> Entry {
+        Entry { seq, wall: WallTime(0), action: ActionId(action), kind: content.kind(), content: Ok(content) }
+    }
+
+    fn refused(code: Code) -> Content {
+        Content::Refused(Box::new(Refused {
+            facts: None,
+            verdict: None,
+            code: code.as_str().to_owned(),
+            reason: "no".to_owned(),
+            pid: 3,
+            asked: "connect /net/x:1".to_owned(),
+        }))
+    }
+
+    #[test]
+    fn equal_refusals_are_one_with_a_count_and_strict_counts_each() {
+        let (mut reader, app) = (reader(), Name::parse("a").unwrap());
+        reader.take(&entry(1, 5, refused(Code::Denied)), &app);
+        reader.take(&entry(2, 5, Content::Folded(Counted { more: 4, closed: false })), &app);
+        reader.take(&entry(3, 6, refused(Code::NotFound)), &app);
+        let record = reader.record;
+        assert_eq!(record.refusals.len(), 2);
+        assert_eq!(record.refusals[0].count, 5);
+        assert_eq!(record.gate, 5, "not found is no refusal of the gate");
+    }
+
+    #[test]
+    fn beyond_what_is_listed_refusals_are_counted() {
+        let (mut reader, app) = (reader(), Name::parse("a").unwrap());
+        for n in 0..LISTED as u64 + 3 {
+            reader.take(&entry(n, n, refused(Code::Denied)), &app);
+        }
+        reader.take(&entry(0, LISTED as u64 + 2, Content::Folded(Counted { more: 2, closed: true })), &app);
+        assert_eq!(reader.record.refusals.len(), LISTED);
+        assert_eq!(reader.record.more_refusals, 5);
+        assert_eq!(reader.record.gate, LISTED as u64 + 5);
+    }
+
+    #[test]
+    fn an_answer_is_told_with_what_it_was_about() {
+        let (mut reader, app) = (reader(), Name::parse("a").unwrap());
+        let answered = Answered { allow: false, by: "nobody".to_owned() };
+        reader.take(&entry(1, 5, Content::Answered(answered)), &app);
+        reader.take(&entry(2, 5, refused(Code::Denied)), &app);
+        assert_eq!(reader.record.answers[0].asked, "connect /net/x:1");
+        let ended = |app: &str| Content::AppEnded(AppEnded { app: app.to_owned(), ok: false, reason: "x".to_owned() });
+        reader.take(&entry(3, 0, ended("b")), &app);
+        assert_eq!(reader.record.ended, None);
+        reader.take(&entry(4, 0, ended("a")), &app);
+        assert_eq!(reader.record.ended, Some((false, "x".to_owned())));
+    }
+}

@@ -1,0 +1,227 @@
+//! The report for a person.
+
+use super::{Outcome, Report, Signed};
+use crate::cli::run::question::effect;
+use crate::cli::run::record::{Refusal, Warning};
+use crate::cli::table::{Align, Table};
+use crate::cli::terminal::Palette;
+use crate::cli::text::{bytes, count, counted, duration, plain, plain_within};
+use kernel_core::kernel::ProcessRow;
+use serde_json::Value;
+
+/// How many refusals and warnings are printed; `--json` and `weft chain show` have all.
+const SHOWN: usize = 20;
+
+/// The most characters of one foreign text.
+const WIDTH: usize = 400;
+
+/// All of it, line by line.
+pub(in crate::cli::run) fn lines(report: &Report<'_>, palette: Palette) -> Vec<String> {
+    let mut lines = vec![headline(report, palette), String::new()];
+    lines.extend(processes(report, palette));
+    lines.push(String::new());
+    lines.push(verdicts(report));
+    lines.extend(refusals(report, palette));
+    lines.extend(warnings(report, palette));
+    lines.extend(answers(report, palette));
+    lines.extend(absent(report));
+    lines.push(String::new());
+    lines.extend(report.signed.iter().flat_map(|signed| checkpoint(signed, report, palette)));
+    lines.push(format!("{} {}", palette.bold("Data"), report.data_dir.display()));
+    if !report.record.repair.is_empty() {
+        lines.push(palette.warn(&format!("The log was repaired at the start: {}", plain(&report.record.repair))));
+    }
+    if !report.output_commit {
+        let environment = &report.summary.environment;
+        lines.push(format!("In {environment} outward acts did not wait for the log; in staging and prod they do."));
+    }
+    lines
+}
+
+fn headline(report: &Report<'_>, palette: Palette) -> String {
+    let how = match report.outcome {
+        Outcome::Done => palette.good("done"),
+        Outcome::Failed => palette.bad("failed"),
+        Outcome::Refused => palette.bad("refused"),
+        Outcome::TimedOut => palette.bad("timed out"),
+        Outcome::Interrupted => palette.bad("interrupted"),
+        Outcome::NotDurable => palette.bad("the log could not be written"),
+    };
+    let reason =
+        if report.reason.is_empty() { String::new() } else { format!(": {}", plain_within(&report.reason, WIDTH)) };
+    let (plan, environment) = (report.plan, &report.summary.environment);
+    let name = palette.bold(plan.app.as_str());
+    format!("{name} {} in {environment}: {how} after {}{reason}", plan.version, duration(report.elapsed))
+}
+
+fn processes(report: &Report<'_>, palette: Palette) -> Vec<String> {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("PID", Right),
+        ("NAME", Left),
+        ("ROLE", Left),
+        ("EXIT", Left),
+        ("MESSAGES", Right),
+        ("ACTS", Right),
+        ("REFUSED", Right),
+        ("CPU ms", Right),
+        ("PEAK MEMORY", Right),
+    ]);
+    let measured = |n: u64, text: String| if n == 0 { "-".to_owned() } else { text };
+    for ProcessRow { pid, name, role, exit, used, state, .. } in &report.summary.processes {
+        let exit = if exit.is_empty() { format!("{state:?}").to_lowercase() } else { exit.clone() };
+        table.row([
+            pid.to_string(),
+            name.to_string(),
+            role.as_str().to_owned(),
+            exit,
+            count(used.messages),
+            count(used.acts),
+            count(used.refused),
+            measured(used.cpu, format!("{:.1}", used.cpu as f64 / 1e6)),
+            measured(used.memory, bytes(used.memory)),
+        ]);
+    }
+    let mut lines = table.lines();
+    if let Some(heading) = lines.first_mut() {
+        *heading = palette.bold(heading);
+    }
+    for row in report.troubled() {
+        let text = plain_within(&format!("{} ({}) {}: {}", row.name, row.pid, row.exit, row.detail), WIDTH);
+        lines.push(palette.bad(&text));
+    }
+    for suspended in &report.record.suspended {
+        let (name, reason) = (report.name(suspended.pid), plain_within(&suspended.reason, WIDTH));
+        lines.push(palette.warn(&format!("{name} ({}) was suspended: {reason}", suspended.pid)));
+    }
+    lines
+}
+
+fn verdicts(report: &Report<'_>) -> String {
+    let said = &report.summary.verdicts;
+    let counts = [
+        (said.permitted, "permitted"),
+        (said.warned, "warned of"),
+        (said.escalated, "asked about"),
+        (said.denied, "denied"),
+        (said.refused, "refused in all"),
+        (said.exhausted, "over a budget"),
+    ];
+    let counts: Vec<String> = counts.iter().map(|(n, word)| format!("{} {word}", count(*n))).collect();
+    format!("Acts: {}. Undelivered messages: {}.", counts.join(", "), count(said.dead_letters))
+}
+
+fn refusals(report: &Report<'_>, palette: Palette) -> Vec<String> {
+    let record = &report.record;
+    let all = record.refusals.iter().map(|r| r.count).sum::<u64>() + record.more_refusals;
+    if all == 0 {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), palette.bold(&format!("Refused ({})", count(all)))];
+    for refusal in record.refusals.iter().take(SHOWN) {
+        lines.extend(refused(refusal, report.name(refusal.pid), palette));
+    }
+    lines.extend(not_shown(record.refusals.len(), record.more_refusals, palette));
+    lines
+}
+
+fn refused(refusal: &Refusal, who: &str, palette: Palette) -> Vec<String> {
+    let times = if refusal.count > 1 { format!(", {} times", count(refusal.count)) } else { String::new() };
+    let asked = plain_within(&refusal.asked, WIDTH);
+    let mut lines =
+        vec![format!("  {} ({}) {} {}{times}", who, refusal.pid, palette.bad(&asked), palette.dim(&refusal.code))];
+    let mut row = |name: &str, text: String| lines.push(format!("    {}  {text}", palette.dim(&format!("{name:<8}"))));
+    row("why", plain_within(&refusal.reason, WIDTH));
+    let detail = &refusal.detail;
+    if let Some(right) = detail["missing_grant"]["right"].as_str() {
+        row("missing", plain_within(right, WIDTH));
+    }
+    if detail.is_object() {
+        row("labels", labels(&detail["labels"]));
+        let within =
+            format!("score {} of at most {} in {}", detail["score"], detail["threshold"], word(&detail["environment"]));
+        row("effect", format!("{}; {within}", effect(&detail["effect"])));
+    }
+    row("event", format!("{} in the log, act {}", refusal.seq, refusal.action));
+    lines
+}
+
+fn labels(value: &Value) -> String {
+    let all: Vec<&str> = value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if all.is_empty() { "none".to_owned() } else { plain(&all.join(", ")) }
+}
+
+fn word(value: &Value) -> String {
+    plain(value.as_str().unwrap_or_default())
+}
+
+fn warnings(report: &Report<'_>, palette: Palette) -> Vec<String> {
+    let record = &report.record;
+    let all = record.warnings.iter().map(|w| w.count).sum::<u64>() + record.more_warnings;
+    if all == 0 {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), palette.bold(&format!("Permitted with a warning ({})", count(all)))];
+    for Warning { agent, pid, asked, count: n, detail, seq, .. } in record.warnings.iter().take(SHOWN) {
+        let times = if *n > 1 { format!(", {} times", count(*n)) } else { String::new() };
+        let score = format!("score {} of at most {}", detail["score"], detail["threshold"]);
+        let carried = match labels(&detail["labels"]) {
+            none if none == "none" => String::new(),
+            some => format!(", carries {some}"),
+        };
+        let asked = palette.warn(&plain_within(asked, WIDTH));
+        lines.push(format!(
+            "  {agent} ({pid}) {asked}{times}  {}",
+            palette.dim(&format!("{score}{carried}, event {seq}"))
+        ));
+    }
+    lines.extend(not_shown(record.warnings.len(), record.more_warnings, palette));
+    lines
+}
+
+fn not_shown(listed: usize, more: u64, palette: Palette) -> Option<String> {
+    let rest = listed.saturating_sub(SHOWN) as u64 + more;
+    (rest > 0).then(|| palette.dim(&format!("  and {} more; `weft chain show` has all", count(rest))))
+}
+
+fn answers(report: &Report<'_>, palette: Palette) -> Vec<String> {
+    if report.record.answers.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new(), palette.bold("Asked")];
+    for answer in report.record.answers.iter().take(SHOWN) {
+        let said = if answer.allow { palette.warn("allowed") } else { palette.bad("not allowed") };
+        let (agent, asked) = (plain(&answer.agent), plain_within(&answer.asked, WIDTH));
+        lines.push(format!("  {agent} {asked}: {said} by {}", plain(&answer.by)));
+    }
+    lines.extend(not_shown(report.record.answers.len(), 0, palette));
+    lines
+}
+
+/// Optional rights of which nothing was given.
+fn absent(report: &Report<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for agent in &report.plan.agents {
+        for right in &agent.absent {
+            lines.push(format!("  {}: {right}", agent.name));
+        }
+    }
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+        lines.insert(1, "Not given, and not needed".to_owned());
+    }
+    lines
+}
+
+fn checkpoint(signed: &Signed, report: &Report<'_>, palette: Palette) -> Vec<String> {
+    let size = counted(signed.checkpoint.size, "event");
+    let added = count(report.record.events);
+    let mut lines = vec![format!("{} over {size}, {added} of them from this run", palette.bold("Checkpoint"))];
+    lines.extend(signed.note.lines().map(|line| if line.is_empty() { String::new() } else { format!("  {line}") }));
+    lines.push(format!("{} {}", palette.bold("Key"), signed.key));
+    let directory = report.data_dir.display();
+    lines.push(palette.dim(&format!(
+        "Keep a checkpoint elsewhere, and nobody can cut or rewrite the log unnoticed: weft chain checkpoint --data-dir {directory} > FILE"
+    )));
+    lines
+}

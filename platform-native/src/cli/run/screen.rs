@@ -1,0 +1,381 @@
+//! What a person sees while an application runs: the boot with its timings, one line of progress that
+//! is drawn over, what was refused as it happens, and questions.
+//!
+//! All of it goes to standard error, and nothing but warnings where that is no terminal.
+
+use super::drive::Ending;
+use super::question::{self, Answer, Questions};
+use crate::cli::terminal::Terminal;
+use crate::cli::text::{count, duration, plain_within};
+use kernel_core::id::ActionId;
+use kernel_core::kernel::Summary;
+use kernel_core::kernel::effects::{Ask, Notice};
+use kernel_core::platform::LogLevel;
+use kernel_core::process::Lifecycle;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// How many refusals and warnings are shown as they happen; all are in the summary.
+const SHOWN: usize = 20;
+
+/// The most characters of a foreign text in one line.
+const WIDTH: usize = 300;
+
+/// How long what is typed counts for nothing after a question was withdrawn: it was meant for that one.
+const DEAF: Duration = Duration::from_secs(1);
+
+/// The most characters of the line of progress: a wrapped line could not be drawn over.
+const STATUS: usize = 78;
+
+/// The screen of one run.
+pub(super) struct Screen {
+    terminal: Terminal,
+    /// Where it is drawn. What cannot be drawn cannot be told either.
+    to: Box<dyn Write + Send>,
+    started: Instant,
+    questions: Questions,
+    /// Lines that wait until nobody is being asked.
+    held: Vec<String>,
+    drawn: bool,
+    verdicts: usize,
+    deaf_until: Option<Instant>,
+    steps: Vec<(String, Duration)>,
+}
+
+impl Screen {
+    /// On standard error.
+    pub(super) fn new(terminal: Terminal) -> Screen {
+        Screen::on(terminal, Box::new(std::io::stderr()))
+    }
+
+    fn on(terminal: Terminal, to: Box<dyn Write + Send>) -> Screen {
+        let started = Instant::now();
+        Screen {
+            terminal,
+            to,
+            started,
+            questions: Questions::default(),
+            held: Vec::new(),
+            drawn: false,
+            verdicts: 0,
+            deaf_until: None,
+            steps: Vec::new(),
+        }
+    }
+
+    /// Whether somebody can be asked.
+    pub(super) fn asks(&self) -> bool {
+        self.terminal.asks
+    }
+
+    /// Since when it runs.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Every step of the boot so far.
+    pub(super) fn into_steps(self) -> Vec<(String, Duration)> {
+        self.steps
+    }
+
+    /// One step of the boot: kept, and shown on a terminal.
+    pub(super) fn step(&mut self, name: &str, took: Duration, more: &str) {
+        self.steps.push((name.to_owned(), took));
+        if self.terminal.draws {
+            let palette = self.terminal.err;
+            let line = format!("  {name:<9}{:>9}  {more}", duration(took));
+            self.line(&palette.dim(line.trim_end()));
+        }
+    }
+
+    /// A heading, on a terminal.
+    pub(super) fn heading(&mut self, text: &str) {
+        if self.terminal.draws {
+            let text = self.terminal.err.bold(text);
+            self.line(&text);
+        }
+    }
+
+    /// A warning, also where there is no terminal.
+    pub(super) fn warning(&mut self, text: &str) {
+        let line = format!("{} {}", self.terminal.err.warn("warning:"), plain_within(text, WIDTH));
+        self.line(&line);
+    }
+
+    /// One line above the line of progress.
+    fn line(&mut self, line: &str) {
+        if self.questions.is_asking() {
+            self.held.push(line.to_owned());
+            return;
+        }
+        self.clear();
+        let _ = writeln!(self.to, "{line}");
+    }
+
+    /// Takes the line of progress away.
+    pub(super) fn clear(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            let _ = self.to.write_all(b"\r\x1b[K");
+        }
+    }
+
+    /// Draws the line of progress anew.
+    pub(super) fn progress(&mut self, summary: &Summary) {
+        if !self.terminal.draws || self.questions.is_asking() {
+            return;
+        }
+        let line = progress(summary, self.elapsed());
+        let _ = write!(self.to, "\r\u{1b}[K{}", self.terminal.err.dim(&line));
+        let _ = self.to.flush();
+        self.drawn = true;
+    }
+
+    /// Shows what the kernel tells.
+    pub(super) fn notice(&mut self, notice: &Notice) {
+        if let Notice::Verdict { action, .. } = notice
+            && self.questions.withdraw(*action)
+        {
+            let _ = writeln!(self.to, "\n    no answer in time: refused");
+            self.deaf_until = Some(Instant::now() + DEAF);
+            self.ask_next();
+        }
+        let (palette, on_terminal) = (self.terminal.err, self.terminal.draws);
+        match notice {
+            Notice::Phase { name, micros } => self.step(name, Duration::from_micros(*micros), ""),
+            Notice::Exited { name, pid, reason } if !reason.is_normal() => {
+                let text = plain_within(&reason.to_string(), WIDTH);
+                if on_terminal {
+                    self.line(&format!("  {} {name} ({pid}) {text}", palette.bad("ended")));
+                }
+            }
+            Notice::Verdict { name, what, verb, resource, reason, .. } if on_terminal => {
+                self.verdicts += 1;
+                if self.verdicts <= SHOWN {
+                    let word = if what == "warned" { palette.warn(what) } else { palette.bad(what) };
+                    let text = plain_within(&format!("{name}: {verb} {resource}: {reason}"), WIDTH);
+                    self.line(&format!("  {word} {text}"));
+                } else if self.verdicts == SHOWN + 1 {
+                    self.line(&palette.dim("  what else is refused or warned of is in the summary"));
+                }
+            }
+            Notice::Log { pid, name, level, text } => {
+                // In a pipe only what somebody should know.
+                if *level >= if on_terminal { LogLevel::Info } else { LogLevel::Warn } {
+                    let from = palette.dim(&format!("{name} ({pid}):"));
+                    self.line(&format!("  {from} {}", plain_within(text, WIDTH)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An act waits for an answer.
+    pub(super) fn ask(&mut self, ask: Ask) {
+        if self.asks() {
+            if self.questions.add(ask) {
+                self.show_question();
+            }
+        } else {
+            let text = format!(
+                "{} wants to {} {}: nobody can be asked here, so it will be refused",
+                ask.name, ask.verb, ask.resource
+            );
+            self.warning(&text);
+        }
+    }
+
+    /// A line was typed.
+    pub(super) fn typed(&mut self, line: &str) -> Option<Answer> {
+        if self.deaf_until.is_some_and(|until| Instant::now() < until) {
+            self.show_question();
+            return None;
+        }
+        let answer = self.questions.answer(line);
+        if answer.is_some() {
+            self.ask_next();
+        }
+        answer
+    }
+
+    /// No more is typed: what is open gets no yes.
+    pub(super) fn hung_up(&mut self) -> Vec<ActionId> {
+        std::iter::from_fn(|| self.questions.answer("")).map(|answer| answer.action).collect()
+    }
+
+    fn ask_next(&mut self) {
+        if self.questions.is_asking() {
+            self.show_question();
+        } else {
+            for line in std::mem::take(&mut self.held) {
+                self.line(&line);
+            }
+        }
+    }
+
+    fn show_question(&mut self) {
+        self.clear();
+        if let Some(ask) = self.questions.shown() {
+            let text = question::lines(ask, self.terminal.err).join("\n");
+            let _ = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
+        }
+    }
+
+    /// The run is over, and everything that still runs is being stopped.
+    pub(super) fn stopping(&mut self, ending: &Ending) {
+        if let Ending::Interrupted(signal) = ending {
+            self.hang_up();
+            self.warning(&format!("{signal}: stopping in order; once more to end at once"));
+        }
+    }
+
+    /// Nothing more is asked.
+    fn hang_up(&mut self) {
+        if self.questions.is_asking() {
+            self.hung_up();
+            let _ = writeln!(self.to);
+        }
+        self.clear();
+        self.ask_next();
+    }
+
+    /// Nothing more is asked or drawn; the report follows.
+    pub(super) fn end(&mut self) {
+        self.hang_up();
+        if self.terminal.draws {
+            let _ = writeln!(self.to);
+        }
+    }
+}
+
+/// "3.21 s  5 processes, 12,345 acts, 210 messages, 1 refused".
+fn progress(summary: &Summary, elapsed: Duration) -> String {
+    let alive = summary.processes.iter().filter(|row| row.state != Lifecycle::Exited && row.app.is_some());
+    let (mut processes, mut acts, mut messages) = (0, 0, 0);
+    for row in alive {
+        processes += 1;
+        acts += row.used.acts;
+        messages += row.used.messages;
+    }
+    let refused = match summary.verdicts.refused {
+        0 => String::new(),
+        n => format!(", {} refused", count(n)),
+    };
+    let line = format!(
+        "  {}  {} processes, {} acts, {} messages{refused}",
+        duration(elapsed),
+        count(processes),
+        count(acts),
+        count(messages)
+    );
+    plain_within(&line, STATUS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel_core::id::Pid;
+    use kernel_core::kernel::Tally;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn progress_fits_into_one_line() {
+        let verdicts = Tally { refused: 7, ..Tally::default() };
+        let summary = Summary { processes: Vec::new(), verdicts, environment: "dev".to_owned() };
+        let line = progress(&summary, Duration::from_millis(3_210));
+        assert_eq!(line, "  3.21 s  0 processes, 0 acts, 0 messages, 7 refused");
+        assert!(line.chars().count() <= STATUS);
+    }
+
+    /// What was drawn, to be looked at.
+    #[derive(Clone, Default)]
+    struct Drawn(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Drawn {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Drawn {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    fn screen(asks: bool, draws: bool) -> (Screen, Drawn) {
+        let drawn = Drawn::default();
+        let terminal = Terminal { asks, draws, ..Terminal::default() };
+        (Screen::on(terminal, Box::new(drawn.clone())), drawn)
+    }
+
+    fn ask(action: u64) -> Ask {
+        let (name, verb, resource) = ("courier".to_owned(), "connect".to_owned(), "/net/x:1".to_owned());
+        Ask { action: ActionId(action), name, verb, resource, detail: "{}".to_owned() }
+    }
+
+    fn refused(action: u64) -> Notice {
+        let text = |text: &str| text.to_owned();
+        let (name, what, verb, resource) = (text("courier"), text("denied"), text("connect"), text("/net/x:1"));
+        Notice::Verdict { action: ActionId(action), name, what, verb, resource, reason: text("no right\u{1b}[2J") }
+    }
+
+    #[test]
+    fn lines_wait_while_somebody_is_being_asked() {
+        let (mut screen, drawn) = screen(true, false);
+        screen.ask(ask(1));
+        screen.warning("later");
+        assert!(!drawn.text().contains("later"));
+        assert_eq!(screen.typed("y"), Some(Answer { action: ActionId(1), allow: true }));
+        assert!(drawn.text().ends_with("warning: later\n"));
+    }
+
+    #[test]
+    fn a_refusal_withdraws_its_question() {
+        let (mut screen, drawn) = screen(true, false);
+        screen.ask(ask(1));
+        screen.notice(&refused(1));
+        assert!(drawn.text().contains("no answer in time: refused"));
+        assert_eq!(screen.typed("y"), None);
+        screen.ask(ask(2));
+        assert_eq!(screen.typed("y"), None, "it was meant for the one before");
+    }
+
+    #[test]
+    fn a_pipe_gets_neither_progress_nor_control_codes() {
+        let (mut screen, drawn) = screen(false, false);
+        screen.heading("weft");
+        screen.step("storage", Duration::from_millis(1), "");
+        screen.progress(&Summary { processes: Vec::new(), verdicts: Tally::default(), environment: String::new() });
+        screen.notice(&refused(1));
+        screen.end();
+        assert_eq!(drawn.text(), "");
+        screen.ask(ask(2));
+        let log = |level, text: &str| Notice::Log { pid: Pid(3), name: "w".to_owned(), level, text: text.to_owned() };
+        screen.notice(&log(LogLevel::Info, "quiet"));
+        screen.notice(&log(LogLevel::Warn, "\u{1b}]0;loud"));
+        let text = drawn.text();
+        assert!(text.starts_with("warning: courier wants to connect /net/x:1: nobody can be asked here"), "{text}");
+        assert!(text.ends_with("  w (3): \\u{1b}]0;loud\n") && !text.contains("quiet"), "{text}");
+    }
+
+    #[test]
+    fn on_a_terminal_lines_go_above_the_line_of_progress() {
+        let (mut screen, drawn) = screen(false, true);
+        screen.progress(&Summary { processes: Vec::new(), verdicts: Tally::default(), environment: String::new() });
+        screen.notice(&refused(1));
+        screen.end();
+        let text = drawn.text();
+        assert!(text.ends_with("\r\u{1b}[K  denied courier: connect /net/x:1: no right\\u{1b}[2J\n\n"), "{text:?}");
+    }
+
+    #[test]
+    fn many_refusals_are_cut_short() {
+        let (mut screen, drawn) = screen(false, true);
+        (0..100).for_each(|n| screen.notice(&refused(n)));
+        assert_eq!(drawn.text().lines().count(), SHOWN + 1);
+    }
+}

@@ -1,0 +1,257 @@
+//! A data directory opened to be read: no kernel is started, nothing is made, and nothing is changed.
+//!
+//! The rows are opened read-only. Only a database that was not closed in order, after a `kill -9`, has
+//! to be opened for writing: the database then repairs itself as the next kernel would let it, and the
+//! log is as it was acknowledged.
+
+use super::exit::{Exit, Failure, said};
+use super::place::DATABASE;
+use crate::DataDir;
+use crate::keys::FileKeys;
+use crate::storage::RedbStorage;
+use bytes::Bytes;
+use kernel_core::chain::{ChainError, Checkpoint, Head, Opened, Opening, Trust, VerifierKey, head_key};
+use kernel_core::kernel::{BootError, feed, log_key};
+use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
+use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableDefinition, TableError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The one table, as `storage` writes it.
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// The file of the key that signs the log.
+const LOG_KEY: &str = "log.key";
+
+/// A data directory, held for as long as this lives.
+pub(crate) struct Stored {
+    /// The rows.
+    pub(crate) rows: Rows,
+    /// Whose log it has to be.
+    pub(crate) key: VerifierKey,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    keys: Option<FileKeys>,
+}
+
+impl Stored {
+    /// Opens `path`. `key` is whose log it has to be; without it, the directory's own key says so.
+    ///
+    /// # Errors
+    /// When a kernel holds it, when it cannot be read, or when there is no key.
+    pub(crate) async fn open(path: &Path, key: Option<VerifierKey>) -> Result<Stored, Failure> {
+        if !path.join(DATABASE).exists() {
+            let message = format!("{} is not the data directory of a kernel", path.display());
+            return Err(Failure::usage(message).help(format!("name one that holds a `{DATABASE}`")));
+        }
+        let dir = match DataDir::open(path) {
+            Ok(dir) => Some(Arc::new(dir)),
+            Err(held @ StorageError::Held { .. }) => {
+                return Err(Failure::from(held).help("a log can be read when the kernel that writes it has ended"));
+            }
+            // A copy that cannot be written to, or that belongs to someone else, can still be read.
+            Err(_) if key.is_some() => None,
+            Err(other) => {
+                return Err(
+                    Failure::from(other).help("to read a log there, say whose it is: --key KEY, as a run prints it")
+                );
+            }
+        };
+        let keys = dir.clone().filter(|_| path.join(LOG_KEY).symlink_metadata().is_ok()).map(FileKeys::new);
+        let key = match (key, &keys) {
+            (Some(key), _) => key,
+            (None, Some(keys)) => {
+                let public = keys.public(KeyPurpose::Log).await;
+                log_key(public.map_err(|e| Failure::new(Exit::Integrity, "keys", said(&*e)))?)
+            }
+            (None, None) => {
+                let message =
+                    format!("there is no {LOG_KEY} in {}, so nothing says who signed the log", path.display());
+                return Err(
+                    Failure::new(Exit::Integrity, "keys", message).help("say it: --key KEY, as a run prints it")
+                );
+            }
+        };
+        let rows = Rows::open(path, dir)?;
+        Ok(Stored { rows, key, path: path.to_owned(), keys })
+    }
+
+    /// Verifies the whole log, also against `checkpoint`.
+    ///
+    /// # Errors
+    /// What does not verify, and where.
+    pub(crate) async fn verify(&self, checkpoint: Option<Checkpoint>) -> Result<Opened, Failure> {
+        let trust = Trust::Signed { keys: vec![self.key.clone()], whole: false };
+        let mut opening = Opening::new(self.key.name.clone(), trust);
+        if let Some(checkpoint) = checkpoint {
+            opening = opening.against(checkpoint)?;
+        }
+        Ok(feed(&self.rows, opening).await?)
+    }
+
+    /// Verifies the checksum of every page of the database, also of what is no part of the log. Says
+    /// whether it could: a directory that cannot be held is only read.
+    ///
+    /// # Errors
+    /// That something was changed by anything but the database.
+    pub(crate) fn check_pages(self) -> Result<bool, Failure> {
+        // The database has to be closed before it is opened again.
+        let dir = match self.rows {
+            Rows::ReadOnly { dir: None, .. } => return Ok(false),
+            Rows::ReadOnly { dir: Some(dir), db, .. } => {
+                drop(db);
+                dir
+            }
+            Rows::Repaired { dir, storage } => {
+                drop(storage);
+                dir
+            }
+        };
+        RedbStorage::open(&dir, true, tokio::runtime::Handle::current())?;
+        Ok(true)
+    }
+
+    /// The note of `checkpoint`, signed by the directory's own key.
+    pub(crate) async fn sign(&self, checkpoint: &Checkpoint) -> Result<String, Failure> {
+        let keys = self.keys.as_ref().ok_or_else(|| {
+            Failure::new(Exit::Integrity, "keys", format!("there is no {LOG_KEY} in {}", self.path.display()))
+        })?;
+        let failed = |e: kernel_core::platform::HostError| Failure::new(Exit::Integrity, "keys", said(&*e));
+        let own = log_key(keys.public(KeyPurpose::Log).await.map_err(failed)?);
+        let signature = keys.sign(KeyPurpose::Log, checkpoint.body().as_bytes()).await.map_err(failed)?;
+        Ok(checkpoint.sign(&own, signature))
+    }
+}
+
+/// The head row of any storage.
+pub(crate) async fn head<S: Storage>(storage: &S) -> Result<Option<Head>, Failure> {
+    let row = storage.get(&head_key()).await?;
+    let unreadable = |e: kernel_core::codec::CborError| {
+        Failure::from(BootError::Chain(ChainError::HeadMismatch { size: 0, what: format!("it cannot be read: {e}") }))
+    };
+    row.map(|row| Head::decode(&row).map_err(unreadable)).transpose()
+}
+
+/// Rows that are only read.
+pub(crate) enum Rows {
+    /// Opened read-only.
+    ReadOnly {
+        /// The database.
+        db: ReadOnlyDatabase,
+        /// Where it is.
+        place: String,
+        /// The directory, where it could be held.
+        dir: Option<Arc<DataDir>>,
+    },
+    /// Opened after it had repaired itself.
+    Repaired {
+        /// The database.
+        storage: RedbStorage,
+        /// The directory.
+        dir: Arc<DataDir>,
+    },
+}
+
+impl Rows {
+    fn open(path: &Path, dir: Option<Arc<DataDir>>) -> Result<Rows, Failure> {
+        let file = path.join(DATABASE);
+        let place = file.display().to_string();
+        let damaged = |what: String| StorageError::Damaged { place: place.clone(), what };
+        match guarded(&place, || Ok(ReadOnlyDatabase::open(&file)))? {
+            Ok(db) => Ok(Rows::ReadOnly { db, place, dir }),
+            Err(DatabaseError::RepairAborted) => {
+                let Some(dir) = dir else {
+                    let message = format!("{place} was not closed in order and has to be repaired before it is read");
+                    return Err(Failure::usage(message).help("copy the directory to where you may write"));
+                };
+                let runtime = tokio::runtime::Handle::current();
+                Ok(Rows::Repaired { storage: RedbStorage::open(&dir, false, runtime)?, dir })
+            }
+            Err(DatabaseError::DatabaseAlreadyOpen) => {
+                Err(StorageError::Held { place, holder: "another program".to_owned() }.into())
+            }
+            Err(DatabaseError::Storage(redb::StorageError::Io(e))) => {
+                let (doing, source) = ("opening the database", std::io::Error::new(e.kind(), format!("{place}: {e}")));
+                Err(match e.kind() {
+                    std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+                        damaged(e.to_string()).into()
+                    }
+                    _ => StorageError::Io { doing, source: Box::new(source) }.into(),
+                })
+            }
+            Err(other) => Err(damaged(other.to_string()).into()),
+        }
+    }
+}
+
+impl Storage for Rows {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        match self {
+            Rows::Repaired { storage, .. } => storage.get(key).await,
+            Rows::ReadOnly { db, place, .. } => read(place, db, |rows| {
+                let value = rows.get(key).map_err(redb::Error::from)?;
+                Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+            })
+            .map(Option::flatten),
+        }
+    }
+
+    async fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, StorageError> {
+        match self {
+            Rows::Repaired { storage, .. } => storage.scan(from, to, limit).await,
+            Rows::ReadOnly { .. } if from >= to => Ok(Page::default()),
+            Rows::ReadOnly { db, place, .. } => {
+                let page = read(place, db, |rows| {
+                    let mut page = Page::default();
+                    for row in rows.range(from..to).map_err(redb::Error::from)? {
+                        let (key, value) = row.map_err(redb::Error::from)?;
+                        let key = Bytes::copy_from_slice(key.value());
+                        if page.rows.len() >= limit {
+                            page.next = Some(key);
+                            break;
+                        }
+                        page.rows.push((key, Bytes::copy_from_slice(value.value())));
+                    }
+                    Ok(page)
+                })?;
+                Ok(page.unwrap_or_default())
+            }
+        }
+    }
+
+    async fn commit(&self, _: Batch) -> Result<(), StorageError> {
+        Err(StorageError::Io { doing: "committing", source: "it was opened to be read".into() })
+    }
+}
+
+type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// Reads from the table; `None` where there is none, as in a database that was made and never used.
+fn read<T>(
+    place: &str,
+    db: &ReadOnlyDatabase,
+    work: impl FnOnce(&Table) -> Result<T, redb::Error>,
+) -> Result<Option<T>, StorageError> {
+    let failed = |e: redb::Error| match e {
+        redb::Error::Io(e) => StorageError::Io { doing: "reading rows", source: Box::new(e) },
+        other => StorageError::Damaged { place: place.to_owned(), what: other.to_string() },
+    };
+    guarded(place, || {
+        let snapshot = db.begin_read().map_err(|e| failed(e.into()))?;
+        match snapshot.open_table(ROWS) {
+            Ok(rows) => work(&rows).map(Some).map_err(failed),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(e) => Err(failed(e.into())),
+        }
+    })
+}
+
+/// redb checks some of what it reads with assertions: a panic is the same damage, told another way. What
+/// it would print is kept from the terminal where the command begins.
+fn guarded<T>(place: &str, work: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let what = "its pages do not fit together".to_owned();
+        Err(StorageError::Damaged { place: place.to_owned(), what })
+    })
+}

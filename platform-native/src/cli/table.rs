@@ -1,0 +1,68 @@
+//! Tables of plain text: aligned columns, two spaces apart, no trailing blanks.
+
+/// How a column is aligned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A table that is filled row by row and then printed.
+#[derive(Debug)]
+pub(crate) struct Table {
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// An empty table.
+    pub(crate) fn new(columns: &[(&'static str, Align)]) -> Table {
+        Table { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row; cells beyond the columns are left out, missing ones are empty.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let mut cells: Vec<String> = cells.into_iter().take(self.columns.len()).collect();
+        cells.resize(self.columns.len(), String::new());
+        self.rows.push(cells);
+    }
+
+    /// The heading and the rows, each a line. Widths are counted in characters, which is right for
+    /// what the kernel names; a cell that holds wider ones only moves what follows in its line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let heading: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let all = || std::iter::once(&heading).chain(&self.rows);
+        let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let line = |row: &Vec<String>| {
+            let cells = row.iter().zip(&self.columns).zip(&widths).map(|((cell, (_, align)), width)| match align {
+                Align::Left => format!("{cell:<width$}"),
+                Align::Right => format!("{cell:>width$}"),
+            });
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        all().map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_with_what_they_say() {
+        let mut table = Table::new(&[("PID", Align::Right), ("NAME", Align::Left), ("EXIT", Align::Left)]);
+        table.row(["7".to_owned(), "walker".to_owned(), "normal".to_owned()]);
+        table.row(["12".to_owned(), "größe".to_owned()]);
+        assert_eq!(table.lines(), ["PID  NAME    EXIT", "  7  walker  normal", " 12  größe"]);
+    }
+
+    #[test]
+    fn cells_beyond_the_columns_are_left_out() {
+        let mut table = Table::new(&[("A", Align::Left)]);
+        table.row(["1".to_owned(), "2".to_owned()]);
+        assert_eq!(table.lines(), ["A", "1"]);
+    }
+}

@@ -1,0 +1,193 @@
+//! Standard output and standard error: what is a terminal, which colours it gets, and what happens when
+//! nobody reads any more.
+//!
+//! Results go to standard output, everything else to standard error. Control codes are only ever sent
+//! to a terminal; colours also need `NO_COLOR` to be empty or unset (no-color.org) and `TERM` not to be
+//! "dumb".
+
+use super::exit::{Exit, Failure};
+use super::text::plain;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+/// What the standard streams are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Terminal {
+    /// Whether somebody can be asked: questions are written to standard error and read from standard input.
+    pub(crate) asks: bool,
+    /// Whether progress may be drawn on standard error.
+    pub(crate) draws: bool,
+    /// Colours of standard output.
+    pub(crate) out: Palette,
+    /// Colours of standard error.
+    pub(crate) err: Palette,
+}
+
+impl Terminal {
+    /// As the process was started.
+    pub(crate) fn detect() -> Terminal {
+        let (stdin, stdout, stderr) =
+            (io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal());
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+        let colours = !dumb && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Terminal {
+            asks: stdin && stderr,
+            draws: stderr && !dumb,
+            out: Palette(stdout && colours),
+            err: Palette(stderr && colours),
+        }
+    }
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Palette(bool);
+
+impl Palette {
+    /// Headings.
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    /// What may be overlooked.
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    /// What went well.
+    pub(crate) fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// What deserves a look.
+    pub(crate) fn warn(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    /// What went wrong.
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.0 && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Writes lines to standard output. A reader that has gone is no error; the rest is then not written.
+pub(crate) struct Output<W: Write = BufWriter<io::Stdout>> {
+    to: W,
+    gone: bool,
+}
+
+impl Output {
+    /// Standard output, buffered until [`Output::finish`].
+    pub(crate) fn stdout() -> Output {
+        Output { to: BufWriter::new(io::stdout()), gone: false }
+    }
+}
+
+impl<W: Write> Output<W> {
+    /// Writes one line.
+    ///
+    /// # Errors
+    /// When it cannot be written although somebody reads: a full disk behind a redirection.
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), Failure> {
+        if self.gone {
+            return Ok(());
+        }
+        let written = self.to.write_all(line.as_bytes()).and_then(|()| self.to.write_all(b"\n"));
+        self.note(written)
+    }
+
+    /// Whether nobody reads any more, so that there is no point in going on.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Writes what is buffered.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        let flushed = if self.gone { Ok(()) } else { self.to.flush() };
+        self.note(flushed)
+    }
+
+    fn note(&mut self, result: io::Result<()>) -> Result<(), Failure> {
+        match result {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(())
+            }
+            Err(e) => Err(Failure::new(Exit::Integrity, "output", format!("standard output cannot be written: {e}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// Writes lines to standard output at once.
+pub(crate) fn print(lines: &[String]) -> Result<(), Failure> {
+    let mut output = Output::stdout();
+    lines.iter().try_for_each(|line| output.line(line))?;
+    output.finish()
+}
+
+/// Writes one document to standard output.
+pub(crate) fn print_json(document: &serde_json::Value) -> Result<(), Failure> {
+    print(&[format!("{document:#}")])
+}
+
+/// Writes one line to standard error. Where that cannot be read nothing can be told.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Tells of a failure: what, where, what to do.
+pub(crate) fn tell_failure(failure: &Failure, palette: Palette) {
+    let mut lines = failure.message.lines().map(plain);
+    tell(&format!("{} {}", palette.bad("weft:"), lines.next().unwrap_or_default()));
+    lines.for_each(|line| tell(&line));
+    if let Some(help) = &failure.help {
+        tell(&format!("    {} {}", palette.bold("help:"), plain(help)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Full(io::ErrorKind);
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_error_and_a_full_disk_is_one() {
+        let mut output = Output { to: Full(io::ErrorKind::BrokenPipe), gone: false };
+        output.line("x").unwrap();
+        assert!(output.is_gone());
+        output.line("y").unwrap();
+        output.finish().unwrap();
+        let mut output = Output { to: Full(io::ErrorKind::StorageFull), gone: false };
+        assert_eq!(output.line("x").unwrap_err().exit, Exit::Integrity);
+    }
+
+    #[test]
+    fn without_colours_text_stays_as_it_is() {
+        assert_eq!(Palette(false).bad("x"), "x");
+        assert_eq!(Palette(true).bad("x"), "\u{1b}[31mx\u{1b}[0m");
+        assert_eq!(Palette(true).bad(""), "");
+    }
+
+    #[test]
+    fn lines_are_written_whole() {
+        let mut output = Output { to: Vec::new(), gone: false };
+        output.line("a").unwrap();
+        output.line("b").unwrap();
+        assert_eq!(output.to, b"a\nb\n");
+    }
+}

@@ -1,0 +1,134 @@
+//! Numbers, times and foreign texts as a person reads them.
+
+use kernel_core::time::WallTime;
+use std::time::Duration;
+
+/// `text` fit for a terminal: control codes and marks that reorder or hide text are escaped, and the
+/// rest stays. For everything that a guest, a file or a log may have written.
+pub(crate) fn plain(text: &str) -> String {
+    let hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hostile(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
+/// The same, at most `most` characters.
+pub(crate) fn plain_within(text: &str, most: usize) -> String {
+    let text = plain(text);
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
+/// A count with its thousands set apart: "12,345".
+pub(crate) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count of things: "1 event", "2 events".
+pub(crate) fn counted(n: u64, one: &str) -> String {
+    format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// Bytes in the unit that leaves one to four digits before the point: "512 B", "3.2 MiB".
+pub(crate) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A duration to about three digits: "0.4 ms", "3.21 s", "2 m 5 s".
+pub(crate) fn duration(d: Duration) -> String {
+    match d.as_secs() {
+        0 if d < Duration::from_millis(100) => format!("{:.1} ms", d.as_secs_f64() * 1e3),
+        0 => format!("{} ms", d.as_millis()),
+        1..60 => format!("{:.2} s", d.as_secs_f64()),
+        s @ 60..3600 => format!("{} m {} s", s / 60, s % 60),
+        s => format!("{} h {} m", s / 3600, s % 3600 / 60),
+    }
+}
+
+/// Wall time as RFC 3339 in UTC with milliseconds: "2026-03-01T12:00:00.123Z".
+pub(crate) fn time(wall: WallTime) -> String {
+    let millis = wall.0 / 1_000_000;
+    let (days, in_day) = (millis / 86_400_000, millis % 86_400_000);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1_000 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", in_day % 1_000)
+}
+
+/// The Gregorian date `days` after 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms", civil_from_days).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_act_upon_is_escaped() {
+        assert_eq!(plain("a\u{1b}[31mb\r\nc\u{202e}d\u{9b}e"), "a\\u{1b}[31mb\\u{d}\\u{a}c\\u{202e}d\\u{9b}e");
+        assert_eq!(plain("grüße, 日本 🦀"), "grüße, 日本 🦀");
+        assert_eq!(plain_within("abcdef", 3), "abc...");
+        assert_eq!(plain_within("äbc", 3), "äbc");
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1_000, 1_234_567].map(count).each_ref().map(|s| &**s));
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(counted(2_000, "event"), "2,000 events");
+        assert_eq!(bytes(1_023), "1023 B");
+        assert_eq!(bytes(1_536), "1.5 KiB");
+        assert_eq!(bytes(300 << 20), "300.0 MiB");
+        assert_eq!(bytes(u64::MAX), "16384.0 PiB");
+    }
+
+    #[test]
+    fn durations_read_well() {
+        let ms = Duration::from_millis;
+        assert_eq!(duration(Duration::from_micros(420)), "0.4 ms");
+        assert_eq!(duration(ms(250)), "250 ms");
+        assert_eq!(duration(ms(3_214)), "3.21 s");
+        assert_eq!(duration(ms(125_000)), "2 m 5 s");
+        assert_eq!(duration(ms(7_260_000)), "2 h 1 m");
+    }
+
+    #[test]
+    fn times_are_rfc_3339() {
+        assert_eq!(time(WallTime(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time(WallTime(951_782_400_000_000_000)), "2000-02-29T00:00:00.000Z");
+        assert_eq!(time(WallTime(1_772_366_400_123_456_789)), "2026-03-01T12:00:00.123Z");
+        assert_eq!(time(WallTime(u64::MAX)), "2554-07-21T23:34:33.709Z");
+    }
+}
