@@ -75,10 +75,10 @@ impl Inventory {
 
     /// What was counted, in order.
     pub fn finish(mut self) -> Survey {
-        self.survey.manifests.sort();
+        self.survey.manifests.sort_unstable();
         for licence in self.survey.licences.values_mut() {
-            licence.texts.sort();
-            licence.manifests.sort();
+            licence.texts.sort_unstable();
+            licence.manifests.sort_unstable();
         }
         self.survey
     }
@@ -106,10 +106,11 @@ impl Inventory {
         };
         manifest.path.clone_from(&eye.path);
         manifest.kind = kind.to_owned();
-        if let Some(licence) = licence {
+        // Some write the whole text where its name belongs.
+        if let Some(licence) = licence.filter(|licence| licence.len() <= 100 && !licence.contains('\n')) {
             keep_path(&mut entry(&mut survey.licences, &licence).manifests, &eye.path);
         }
-        manifest.dependencies.sort_by(|a, b| (&a.scope, &a.name, &a.requirement).cmp(&(&b.scope, &b.name, &b.requirement)));
+        manifest.dependencies.sort_unstable_by(|a, b| (&a.scope, &a.name, &a.requirement).cmp(&(&b.scope, &b.name, &b.requirement)));
         let room = MOST_DEPENDENCIES.saturating_sub(self.kept + 1);
         if self.kept == MOST_DEPENDENCIES {
             survey.omitted += 1 + manifest.dependencies.len() as u64;

@@ -203,14 +203,14 @@ fn is_lock_file(path: &str) -> bool {
 
 /// Sorts by place and keeps of overlapping matches the one of the lowest rank.
 fn settle(matches: &mut Vec<Match>) {
-    matches.sort_by(|a, b| (a.rank, a.start, a.end).cmp(&(b.rank, b.start, b.end)));
+    matches.sort_unstable_by_key(|found| (found.rank, found.start, found.end));
     let mut kept: Vec<Match> = Vec::with_capacity(matches.len());
     for found in matches.drain(..) {
         if !kept.iter().any(|k| k.start < found.end && found.start < k.end) {
             kept.push(found);
         }
     }
-    kept.sort_by_key(|found| found.start);
+    kept.sort_unstable_by_key(|found| found.start);
     *matches = kept;
 }
 

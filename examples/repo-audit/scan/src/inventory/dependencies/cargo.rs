@@ -1,47 +1,36 @@
 //! `Cargo.toml`.
 
-use super::{Dependency, Manifest, dependency, toml_problem};
-use toml::{Table, Value};
+use super::tree::{Document, Node};
+use super::{Dependency, Manifest, dependency};
 
 pub(super) fn read(text: &str) -> Result<(Manifest, Option<String>), String> {
-    let table: Table = text.parse().map_err(|error| toml_problem(&error, text))?;
-    let mut manifest = Manifest::default();
-    let package = table.get("package").and_then(Value::as_table);
-    let field = |key: &str| package.and_then(|p| p.get(key)).and_then(Value::as_str).map(str::to_owned);
-    manifest.name = field("name");
-    manifest.version = field("version");
-    sections(&table, &mut manifest.dependencies);
-    for target in table.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values) {
-        if let Some(target) = target.as_table() {
-            sections(target, &mut manifest.dependencies);
-        }
-    }
-    if let Some(shared) = table.get("workspace").and_then(|w| w.get("dependencies")).and_then(Value::as_table) {
-        section(shared, "workspace", &mut manifest.dependencies);
-    }
-    manifest.dependencies.sort();
-    manifest.dependencies.dedup();
-    Ok((manifest, field("license")))
-}
-
-fn sections(table: &Table, out: &mut Vec<Dependency>) {
+    let document = Document::parse(text)?;
+    let field = |key: &str| document.text(&["package", key]).map(str::to_owned);
+    let mut manifest = Manifest { name: field("name"), version: field("version"), ..Manifest::default() };
+    let out = &mut manifest.dependencies;
     for (key, scope) in [
         ("dependencies", "normal"), ("dev-dependencies", "dev"), ("dev_dependencies", "dev"), ("build-dependencies", "build"), ("build_dependencies", "build"),
     ] {
-        if let Some(section_table) = table.get(key).and_then(Value::as_table) {
-            section(section_table, scope, out);
+        section(document.at(&[key]), scope, out);
+        for (_, target) in document.at(&["target"]).into_iter().flat_map(Node::entries) {
+            section(target.get(key), scope, out);
         }
     }
+    section(document.at(&["workspace", "dependencies"]), "workspace", out);
+    out.sort_unstable();
+    out.dedup();
+    Ok((manifest, field("license")))
 }
 
-fn section(table: &Table, scope: &str, out: &mut Vec<Dependency>) {
-    for (key, value) in table {
-        let text = |field: &str| value.get(field).and_then(Value::as_str);
-        let name = text("package").unwrap_or(key);
-        let requirement = match value {
-            Value::String(version) => version.clone(),
-            _ if value.get("workspace").and_then(Value::as_bool) == Some(true) => "workspace".to_owned(),
-            _ => match (text("version"), text("git"), text("path")) {
+fn section(table: Option<Node<'_>>, scope: &str, out: &mut Vec<Dependency>) {
+    for (key, value) in table.into_iter().flat_map(Node::entries) {
+        let text = |field: &str| value.get(field).and_then(Node::text);
+        let requirement = if let Some(version) = value.text() {
+            version.to_owned()
+        } else if value.get("workspace").is_some_and(Node::is_true) {
+            "workspace".to_owned()
+        } else {
+            match (text("version"), text("git"), text("path")) {
                 (Some(version), _, _) => version.to_owned(),
                 (_, Some(git), _) => {
                     let at = text("rev").or(text("tag")).or(text("branch")).map_or(String::new(), |at| format!("#{at}"));
@@ -49,8 +38,8 @@ fn section(table: &Table, scope: &str, out: &mut Vec<Dependency>) {
                 }
                 (_, _, Some(path)) => format!("path {path}"),
                 _ => String::new(),
-            },
+            }
         };
-        out.push(dependency(name, &requirement, scope));
+        out.push(dependency(text("package").unwrap_or(key), &requirement, scope));
     }
 }

@@ -4,6 +4,7 @@ mod cargo;
 mod go;
 mod npm;
 mod python;
+mod tree;
 
 use super::{Dependency, Manifest};
 use crate::text;
@@ -36,14 +37,11 @@ pub(super) fn read(kind: &str, bytes: &[u8]) -> (Manifest, Option<String>) {
     read.unwrap_or_else(|problem| (Manifest { problem: Some(problem), ..Manifest::default() }, None))
 }
 
-fn dependency(name: &str, requirement: &str, scope: &str) -> Dependency {
-    let requirement = if requirement.is_empty() { "*" } else { requirement };
-    Dependency { name: name.to_owned(), requirement: requirement.to_owned(), scope: scope.to_owned() }
-}
+/// The longest name or requirement that is kept, in bytes.
+const LONGEST: usize = 200;
 
-/// A TOML syntax error as one line.
-fn toml_problem(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-    let message = error.message().replace('\n', " ");
-    line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
+fn dependency(name: &str, requirement: &str, scope: &str) -> Dependency {
+    let short = |text: &str| text[..text.floor_char_boundary(LONGEST)].to_owned();
+    let requirement = if requirement.is_empty() { "*" } else { requirement };
+    Dependency { name: short(name), requirement: short(requirement), scope: short(scope) }
 }

@@ -1,7 +1,7 @@
 //! `requirements.txt` (pip's requirements file format) and `pyproject.toml` (PEP 621, PEP 735, Poetry).
 
-use super::{Dependency, Manifest, dependency, toml_problem};
-use toml::{Table, Value};
+use super::tree::{Document, Node};
+use super::{Dependency, Manifest, dependency};
 
 pub(super) fn read_requirements(text: &str) -> Manifest {
     let mut manifest = Manifest::default();
@@ -25,50 +25,43 @@ pub(super) fn read_requirements(text: &str) -> Manifest {
 }
 
 pub(super) fn read_pyproject(text: &str) -> Result<(Manifest, Option<String>), String> {
-    let table: Table = text.parse().map_err(|error| toml_problem(&error, text))?;
-    let at = |path: &[&str]| path.iter().try_fold(None::<&Value>, |value, key| {
-        let next = match value {
-            None => table.get(*key),
-            Some(value) => value.get(*key),
-        };
-        next.map(Some)
-    }).flatten();
-    let string = |path: &[&str]| at(path).and_then(Value::as_str).map(str::to_owned);
+    let document = Document::parse(text)?;
+    let text = |path: &[&str]| document.text(path).map(str::to_owned);
     let mut manifest = Manifest {
-        name: string(&["project", "name"]).or_else(|| string(&["tool", "poetry", "name"])),
-        version: string(&["project", "version"]).or_else(|| string(&["tool", "poetry", "version"])),
+        name: text(&["project", "name"]).or_else(|| text(&["tool", "poetry", "name"])),
+        version: text(&["project", "version"]).or_else(|| text(&["tool", "poetry", "version"])),
         ..Manifest::default()
     };
     let out = &mut manifest.dependencies;
-    list(at(&["project", "dependencies"]), "normal", out);
-    list(at(&["build-system", "requires"]), "build", out);
-    for groups in [at(&["project", "optional-dependencies"]), at(&["dependency-groups"])] {
-        for (group, requirements) in groups.and_then(Value::as_table).into_iter().flatten() {
+    list(document.at(&["project", "dependencies"]), "normal", out);
+    list(document.at(&["build-system", "requires"]), "build", out);
+    for groups in [document.at(&["project", "optional-dependencies"]), document.at(&["dependency-groups"])] {
+        for (group, requirements) in groups.into_iter().flat_map(Node::entries) {
             list(Some(requirements), group, out);
         }
     }
-    poetry(at(&["tool", "poetry", "dependencies"]), "normal", out);
-    poetry(at(&["tool", "poetry", "dev-dependencies"]), "dev", out);
-    for (group, table) in at(&["tool", "poetry", "group"]).and_then(Value::as_table).into_iter().flatten() {
+    poetry(document.at(&["tool", "poetry", "dependencies"]), "normal", out);
+    poetry(document.at(&["tool", "poetry", "dev-dependencies"]), "dev", out);
+    for (group, table) in document.at(&["tool", "poetry", "group"]).into_iter().flat_map(Node::entries) {
         poetry(table.get("dependencies"), group, out);
     }
-    let licence = string(&["project", "license"])
-        .or_else(|| string(&["project", "license", "text"]))
-        .or_else(|| string(&["tool", "poetry", "license"]));
-    Ok((manifest, licence.filter(|licence| licence.len() <= 100 && !licence.contains('\n'))))
+    let licence = text(&["project", "license"])
+        .or_else(|| text(&["project", "license", "text"]))
+        .or_else(|| text(&["tool", "poetry", "license"]));
+    Ok((manifest, licence))
 }
 
-fn list(requirements: Option<&Value>, scope: &str, out: &mut Vec<Dependency>) {
-    for entry in requirements.and_then(Value::as_array).into_iter().flatten() {
-        out.extend(entry.as_str().and_then(|text| requirement(text, scope)));
+fn list(requirements: Option<Node<'_>>, scope: &str, out: &mut Vec<Dependency>) {
+    for entry in requirements.into_iter().flat_map(Node::items) {
+        out.extend(entry.text().and_then(|text| requirement(text, scope)));
     }
 }
 
-fn poetry(table: Option<&Value>, scope: &str, out: &mut Vec<Dependency>) {
-    for (name, value) in table.and_then(Value::as_table).into_iter().flatten() {
+fn poetry(table: Option<Node<'_>>, scope: &str, out: &mut Vec<Dependency>) {
+    for (name, value) in table.into_iter().flat_map(Node::entries) {
         // `python = "^3.9"` is the interpreter, not a package.
         if name != "python" {
-            let version = value.as_str().or_else(|| value.get("version").and_then(Value::as_str)).unwrap_or("");
+            let version = value.text().or_else(|| value.get("version")?.text()).unwrap_or("");
             out.push(dependency(name, version, scope));
         }
     }
