@@ -1,0 +1,101 @@
+//! What was told so far, and whether anybody is still to be heard.
+
+use guest::message::{Head, Part, Progress, Published, SCANNERS, Scanned, Surveyed, Tried, Walked};
+use scan::hygiene::Defect;
+use scan::inventory::{Manifest, Survey};
+use scan::secrets::Secret;
+use std::collections::BTreeMap;
+
+/// All that was told.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    pub(crate) secrets: Vec<Secret>,
+    pub(crate) defects: Vec<Defect>,
+    pub(crate) survey: Survey,
+    pub(crate) walked: Option<Walked>,
+    /// The scanners' totals by name.
+    pub(crate) scanned: BTreeMap<&'static str, Scanned>,
+    pub(crate) tried: Option<Tried>,
+    pub(crate) published: Option<Published>,
+    pub(crate) progress: Progress,
+    /// What is wrong with the audit itself, in sentences.
+    pub(crate) problems: Vec<String>,
+}
+
+impl Gathered {
+    /// Takes a message to the reporter. What it is about decides how it is read; what is unknown is passed over.
+    pub(crate) fn take(&mut self, message: &[u8]) -> Result<(), serde_json::Error> {
+        let head: Head = serde_json::from_slice(message)?;
+        match head.about.as_str() {
+            "secrets" => self.secrets.extend(serde_json::from_slice::<Part<Secret>>(message)?.part),
+            "hygiene" => self.defects.extend(serde_json::from_slice::<Part<Defect>>(message)?.part),
+            "manifests" => self.survey.manifests.extend(serde_json::from_slice::<Part<Manifest>>(message)?.part),
+            "inventory" => {
+                let manifests = std::mem::take(&mut self.survey.manifests);
+                self.survey = Survey { manifests, ..serde_json::from_slice::<Surveyed<Survey>>(message)?.survey };
+            }
+            "progress" => self.progress = serde_json::from_slice(message)?,
+            "courier" => self.tried = Some(serde_json::from_slice(message)?),
+            "publisher" => self.published = Some(serde_json::from_slice(message)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes somebody's totals.
+    pub(crate) fn totals(&mut self, message: &[u8]) -> Result<(), serde_json::Error> {
+        let head: Head = serde_json::from_slice(message)?;
+        if head.from == "walker" {
+            self.walked = Some(serde_json::from_slice(message)?);
+        } else if let Some(name) = SCANNERS.into_iter().find(|name| *name == head.from) {
+            self.scanned.insert(name, serde_json::from_slice(message)?);
+        }
+        Ok(())
+    }
+
+    /// Whether all that will come has come.
+    pub(crate) fn is_complete(&self) -> bool {
+        let Some(walked) = &self.walked else { return false };
+        let heard = |name: &str| self.scanned.contains_key(name) || walked.silent.iter().any(|silent| silent == name);
+        SCANNERS.iter().all(|name| heard(name))
+            && (self.tried.is_some() || !self.scanned.contains_key("secrets"))
+            && self.published.is_some()
+    }
+
+    /// Nothing came for `waited` milliseconds: notes whose word is missing.
+    pub(crate) fn give_up(&mut self, waited: u64) {
+        let mut missing: Vec<&str> = SCANNERS.iter().copied().filter(|name| !self.scanned.contains_key(name)).collect();
+        if self.walked.is_none() {
+            missing.push("walker");
+            let Progress { files, bytes } = self.progress;
+            self.problems.push(format!("The walk did not end; the last that was heard of it is {files} files and {bytes} bytes."));
+        }
+        if self.tried.is_none() {
+            missing.push("courier");
+        }
+        if self.published.is_none() {
+            missing.push("publisher");
+        }
+        self.problems.push(format!("Nothing was heard for {} s, so this was written without: {}.", waited / 1000, missing.join(", ")));
+    }
+
+    /// Brings everything in order, so that one tree gives one report, and notes what was lost on the way.
+    pub(crate) fn settle(&mut self) {
+        self.secrets.sort_unstable();
+        self.defects.sort_unstable();
+        self.survey.manifests.sort_unstable();
+        if let Some(walked) = &self.walked {
+            for name in &walked.silent {
+                self.problems.push(format!("The scanner `{name}` did not start or stopped answering; what it says here is not all."));
+            }
+            if walked.files == 0 && walked.unreadable > 0 {
+                self.problems.push("No file could be read.".to_owned());
+            }
+        }
+        for (name, scanned) in &self.scanned {
+            if scanned.lost_batches > 0 {
+                self.problems.push(format!("{} batches of files did not reach `{name}`, which has not scanned them.", scanned.lost_batches));
+            }
+        }
+    }
+}

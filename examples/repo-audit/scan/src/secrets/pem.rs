@@ -1,0 +1,118 @@
+//! Private key blocks (RFC 7468 and the older PEM and OpenPGP forms).
+//!
+//! The header alone is no finding: parsers, documentation and error texts are full of it. A key is
+//! reported when the header is followed, on the same line or on later ones, by a real body: the first run
+//! of base64 after it is as long as a line of a key and evenly spread.
+
+use super::{Secret, randomness};
+use memchr::memmem;
+
+/// The shortest run of base64 that begins a body; a line of PEM is 64, of an escaped test key rarely less.
+const FIRST_RUN: usize = 32;
+/// How much of a body is looked at.
+const SAMPLE: usize = 64;
+/// Blank space, quotes and `Name: value` lines that may come before the body.
+const PATIENCE: usize = 2048;
+
+/// The next header of a private key that begins in `text[from..to]`.
+pub(super) fn header(text: &[u8], from: usize, to: usize) -> Option<(usize, usize)> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    const KEY: &[u8] = b"PRIVATE KEY";
+    let mut at = from;
+    while let Some(found) = memmem::find(&text[at..to.min(text.len())], BEGIN) {
+        let start = at + found;
+        let rest = &text[start + BEGIN.len()..];
+        let name = rest.iter().take(48).take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b' ').count();
+        if rest[name..].starts_with(b"-----") {
+            let label = rest[..name].strip_suffix(b" BLOCK").unwrap_or(&rest[..name]);
+            if label.ends_with(KEY) {
+                return Some((start, start + BEGIN.len() + name + 5));
+            }
+        }
+        at = start + BEGIN.len();
+    }
+    None
+}
+
+/// What came of some more bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    More,
+    Key,
+    Nothing,
+}
+
+/// Waits for the body that follows a header.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) secret: Secret,
+    /// The first run of base64.
+    sample: Vec<u8>,
+    patience: usize,
+    /// Within a `Name: value` line.
+    in_field: bool,
+    escaped: bool,
+}
+
+impl Watch {
+    pub(super) fn new(secret: Secret) -> Watch {
+        Watch { secret, sample: Vec::with_capacity(SAMPLE), patience: PATIENCE, in_field: false, escaped: false }
+    }
+
+    /// Looks at what follows.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Step {
+        for &b in bytes {
+            self.patience -= 1;
+            if self.patience == 0 {
+                return Step::Nothing;
+            }
+            if self.in_field {
+                self.in_field = b != b'\n';
+                continue;
+            }
+            if self.escaped {
+                // `\n`, `\r`, `\t` and a continued line stand for blank space.
+                self.escaped = false;
+                if !matches!(b, b'n' | b'r' | b't' | b'\\' | b'\n' | b'\r' | b'"') {
+                    return Step::Nothing;
+                }
+                continue;
+            }
+            let base64 = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+            if base64 && !(self.sample.is_empty() && matches!(b, b'+' | b'/' | b'=')) {
+                self.sample.push(b);
+                if self.sample.len() == SAMPLE {
+                    return self.judge();
+                }
+                continue;
+            }
+            if !self.sample.is_empty() {
+                // The first run ended: a body, or the name of a field such as `Proc-Type: 4,ENCRYPTED`.
+                if self.sample.len() >= FIRST_RUN {
+                    return self.judge();
+                }
+                if b == b':' || (b == b'-' && self.sample.len() < 24) {
+                    self.in_field = true;
+                    self.sample.clear();
+                    continue;
+                }
+                return Step::Nothing;
+            }
+            match b {
+                b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b',' | b'+' | b'/' | b'#' | b'*' | b'|' | b'>' | b'=' | b'(' => {}
+                b'\\' => self.escaped = true,
+                _ => return Step::Nothing,
+            }
+        }
+        Step::More
+    }
+
+    /// The file ends.
+    pub(super) fn end(self) -> Option<Secret> {
+        (self.sample.len() >= FIRST_RUN && self.judge() == Step::Key).then_some(self.secret)
+    }
+
+    fn judge(&self) -> Step {
+        if randomness::is_varied(&self.sample) && !randomness::is_wordy(&self.sample) { Step::Key } else { Step::Nothing }
+    }
+}

@@ -1,0 +1,301 @@
+//! What is found, what is not, and that excerpts keep the secret.
+//!
+//! Keys are put together at run time, so that this file holds none.
+
+use super::*;
+
+fn scan(path: &str, text: &str) -> Vec<Secret> {
+    let mut secrets = Secrets::new();
+    secrets.begin(path);
+    secrets.push(text.as_bytes(), true);
+    secrets.take()
+}
+
+fn kinds(path: &str, text: &str) -> Vec<String> {
+    scan(path, text).into_iter().map(|s| s.kind).collect()
+}
+
+/// Letters and digits that look random and are the same at every run.
+fn body(length: usize) -> String {
+    const ALPHABET: &[u8] = b"aZ3kQ9xW7bT5mR1vN8cL2pH6yD4gJ0sF";
+    (0..length).map(|at| ALPHABET[(at * 11 + at / 7 + length) % ALPHABET.len()] as char).collect()
+}
+
+fn hex(length: usize) -> String {
+    (0..length).map(|at| char::from_digit(((at * 7 + at / 5 + 3) % 16) as u32, 16).unwrap_or('0')).collect()
+}
+
+#[test]
+fn well_known_formats() {
+    let upper = |n: usize| body(n).to_ascii_uppercase();
+    let cases = [
+        ("aws-access-key-id", format!("AKIA{}", upper(16))),
+        ("aws-access-key-id", format!("ASIA{}", upper(16))),
+        ("github-token", format!("ghp_{}", body(36))),
+        ("github-token", format!("gho_{}", body(36))),
+        ("github-token", format!("github_pat_{}_{}", body(22), body(59))),
+        ("gitlab-token", format!("glpat-{}", body(20))),
+        ("slack-token", format!("xoxb-123456789012-1234567890123-{}", body(24))),
+        ("slack-token", format!("xapp-1-A{}-123456789012-{}", upper(10), hex(64))),
+        ("slack-webhook", format!("https://hooks.slack.com/services/T{}/B{}/{}", upper(8), upper(8), body(24))),
+        ("stripe-key", format!("sk_live_{}", body(24))),
+        ("stripe-key", format!("rk_live_{}", body(24))),
+        ("google-api-key", format!("AIza{}", body(35))),
+        ("google-oauth-secret", format!("GOCSPX-{}", body(28))),
+        ("npm-token", format!("npm_{}", body(36))),
+        ("pypi-token", format!("pypi-AgEIcHlwaS5vcmc{}", body(70))),
+        ("sendgrid-key", format!("SG.{}.{}", body(22), body(43))),
+        ("telegram-bot-token", format!("123456789:AA{}", body(33))),
+        ("digitalocean-token", format!("dop_v1_{}", hex(64))),
+        ("hugging-face-token", format!("hf_{}", body(34))),
+        ("anthropic-key", format!("sk-ant-api03-{}AA", body(93))),
+        ("openai-key", format!("sk-{}", body(48))),
+        ("vault-token", format!("hvs.{}", body(90))),
+        ("age-secret-key", format!("AGE-SECRET-KEY-1{}", upper(58))),
+    ];
+    for (kind, key) in cases {
+        for text in [
+            key.clone(),
+            format!("let key = \"{key}\";\n"),
+            format!("x\n{key}\ny"),
+            format!("curl -H 'X-Key: {key}' https://example.com/\n"),
+            format!("<key>{key}</key>"),
+            format!("a,{key},b"),
+        ] {
+            let found = scan("src/main.rs", &text);
+            assert_eq!(found.len(), 1, "{kind} in {text}: {found:?}");
+            assert_eq!(found[0].kind, kind, "{text}");
+            assert!(!found[0].excerpt.contains(&key), "{:?}", found[0]);
+        }
+    }
+}
+
+#[test]
+fn boundaries_of_a_format_are_kept() {
+    let id = format!("AKIA{}", body(16).to_ascii_uppercase());
+    assert!(kinds("a.rs", &format!("X{id}")).is_empty());
+    assert!(kinds("a.rs", &format!("{id}X")).is_empty());
+    assert_eq!(kinds("a.rs", &format!("key-{id}_x")), ["aws-access-key-id"]);
+    assert!(kinds("a.rs", &format!("ghp_{}", body(35))).is_empty());
+}
+
+#[test]
+fn json_web_tokens_need_a_header_with_an_algorithm() {
+    // {"alg":"HS256"} and {"sub":"7"}
+    let token = format!("{}.{}.{}", "eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiI3In0", body(43));
+    assert_eq!(kinds("a.js", &format!("fetch(u, '{token}')")), ["json-web-token"]);
+    // {"sub":"7","x":"y"} first: no token.
+    assert!(kinds("a.js", &format!("{}.{}.{}", "eyJzdWIiOiI3IiwieCI6InkifQ", "eyJzdWIiOiI3In0", body(43))).is_empty());
+}
+
+#[test]
+fn private_keys_need_a_body() {
+    let begin = "-----BEGIN RSA PRIVATE KEY-----";
+    let end = "-----END RSA PRIVATE KEY-----";
+    let line = body(64);
+    let cases = [
+        format!("{begin}\n{line}\n{line}\n{end}\n"),
+        format!("{begin}\r\n{line}\r\n{end}\r\n"),
+        format!("\"{begin}\\n{line}\\n{end}\\n\""),
+        format!("  \"{begin}\\n\" +\n  \"{line}\\n\" +\n  \"{end}\""),
+        format!("    {begin}\n    {line}\n    {end}\n"),
+        format!("# {begin}\n# {line}\n# {end}\n"),
+        format!("{begin}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{}\n\n{line}\n{end}\n", hex(32).to_ascii_uppercase()),
+        format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n", body(70)),
+        format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\n{line}\n"),
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", body(40)),
+    ];
+    for text in &cases {
+        let found = scan("key.txt", text);
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert_eq!((found[0].kind.as_str(), found[0].line), ("private-key", 1));
+        assert!(!found[0].excerpt.contains(&line[..8]));
+    }
+    let twice = format!("{}{}", cases[0], cases[0]);
+    assert_eq!(scan("key.txt", &twice).iter().map(|s| s.line).collect::<Vec<_>>(), [1, 5]);
+    let no_keys = [
+        format!("const BEGIN: &str = \"{begin}\";\nconst END: &str = \"{end}\";\n"),
+        format!("{begin}\n...\n{end}\n"),
+        format!("if text.starts_with(\"{begin}\") {{ parse_the_private_key_that_follows_here(text) }}"),
+        format!("The header `{begin}` is followed by base64\n"),
+        format!("{begin}\n{end}\n"),
+        format!("{begin}\n{}\n{end}\n", "A".repeat(64)),
+        format!("-----BEGIN PUBLIC KEY-----\n{line}\n-----END PUBLIC KEY-----\n"),
+        format!("-----BEGIN CERTIFICATE-----\n{line}\n-----END CERTIFICATE-----\n"),
+    ];
+    for text in no_keys {
+        assert_eq!(scan("key.rs", &text), [], "{text}");
+    }
+    assert_eq!(kinds("k.pem", &format!("-----BEGIN ENCRYPTED PRIVATE KEY-----\n{line}\n")), ["encrypted-private-key"]);
+}
+
+#[test]
+fn urls_with_passwords_and_tokens() {
+    for (text, kind) in [
+        (format!("postgres://app:{}@db.internal:5432/main", body(16)), "url-password"),
+        ("redis://:k9Xv-72pLq@cache:6379".to_owned(), "url-password"),
+        ("git clone https://deploy:Xk49dpQz2@git.internal/x.git".to_owned(), "url-password"),
+        (format!("https://{}@git.internal/x.git", hex(40)), "url-token"),
+        (format!("https://oauth2:{}@git.internal/x.git", body(30)), "url-password"),
+        ("amqp://svc:p%23K9v%40x2Lq@mq".to_owned(), "url-password"),
+    ] {
+        for path in ["a.md", "a.rs", ".env", "a.bin.txt"] {
+            assert_eq!(kinds(path, &format!("x \"{text}\"\n")), [kind], "{text} in {path}");
+        }
+    }
+    for text in [
+        "http://user:password@example.com/", "http://user:pass@host", "postgres://postgres:postgres@localhost/db", "https://username:password123@host",
+        "https://${USER}:${PASSWORD}@host", "https://user:$TOKEN@host", "https://user:{password}@host", "https://<user>:<password>@host",
+        "https://user:%s@host", "https://user:********@host", "http://host:8080/path@version", "https://example.com/@scope/package:tag",
+        "ssh://git@github.com/x/y.git", "http://a:b@c/d", "https://user@host", "mailto:someone@example.com", "https://user:p@ssw0rd@host",
+        "http://[::1]:8080/", "https://crates.io/crates/a:b@1.0.0",
+    ] {
+        assert_eq!(scan("a.md", &format!("see {text} for more\n")), [], "{text}");
+    }
+}
+
+#[test]
+fn assignments() {
+    let value = body(32);
+    for text in [
+        format!("let api_key = \"{value}\";"),
+        format!("const API_KEY: &'static str = \"{value}\";"),
+        format!("static TOKEN: &str = \"{value}\";"),
+        format!("pub const SECRET: [u8; 32] = *b\"{value}\";").replace("*b", "b"),
+        format!("password: \"{value}\""),
+        format!("  \"clientSecret\": \"{value}\","),
+        format!("config['secret_key'] = '{value}'"),
+        format!("export DB_PASSWORD='{value}'"),
+        format!("auth_token := `{value}`"),
+        format!(":api_token => \"{value}\""),
+        format!("connect(host=\"x\", password=\"{value}\")"),
+        format!("def connect(password: str = \"{value}\"):"),
+        format!("<add key=\"x\" password=\"{value}\"/>"),
+        format!("{{\\\"apiKey\\\": \\\"{value}\\\"}}"),
+        format!("private readonly accessKey: string = '{value}';"),
+        format!("AppSecret = \"{}\"", hex(32)),
+        "password = \"x9$Lm#2p!Qz&7v\"".to_owned(),
+        format!("aws_secret_access_key = \"{}/{}+{}\"", body(13), body(13), body(12)),
+    ] {
+        assert_eq!(kinds("a.py", &text), ["assignment"], "{text}");
+    }
+    for (path, text) in [
+        (".env", format!("API_TOKEN={value}\n")),
+        ("app.yaml", format!("password: {value}\n")),
+        ("app.ini", format!("secret = {value}\n")),
+        ("run.sh", format!("TOKEN={value} ./run\n")),
+        ("Dockerfile", format!("ENV SECRET_KEY={value}\n")),
+        ("deploy/.npmrc", format!("//registry.npmjs.org/:_authToken={value}\n")),
+        ("config/.env.local", format!("DB_PASS={value}")),
+    ] {
+        assert_eq!(kinds(path, &text), ["assignment"], "{path}: {text}");
+        assert_eq!(scan("a.rs", &text), [], "unquoted in code: {text}");
+    }
+    assert_eq!(kinds("a.sh", &format!("curl -H \"Authorization: Bearer {value}\" $URL")), ["authorization-header"]);
+    assert_eq!(kinds("a.js", &format!("headers: {{ 'Authorization': 'Bearer {value}' }}")), ["authorization-header"]);
+    // base64 of `api:kD93jf0sQ2x`
+    assert_eq!(kinds("a.js", "Authorization: Basic YXBpOmtEOTNqZjBzUTJ4"), ["authorization-header"]);
+}
+
+#[test]
+fn what_is_no_secret() {
+    let digest = hex(64);
+    let value = body(32);
+    for text in [
+        "aws_access_key_id = \"AKIAIOSFODNN7EXAMPLE\"".to_owned(),
+        "aws_secret_access_key = \"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\"".to_owned(),
+        "token = \"your-token-here\"".to_owned(),
+        "password = \"${DB_PASSWORD}\"".to_owned(),
+        "password: \"{{ .Values.dbPassword }}\"".to_owned(),
+        "api_key = os.environ[\"API_KEY_FOR_THE_SERVICE\"]".to_owned(),
+        "api_key = \"<insert-api-key-1234567890>\"".to_owned(),
+        "secret = \"xxxxxxxxxxxxxxxxxxxxxxxx\"".to_owned(),
+        "secret = \"correct-horse-battery-staple-7\"".to_owned(),
+        "token_url = \"https://login.example.com/oauth2/v2.0/token\"".to_owned(),
+        "let token = \"0123456789abcdef0123456789abcdef\";".to_owned(),
+        "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx".to_owned(),
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789".to_owned(),
+        "sk_test_4eC39HqLyjWDarjtT1zdp7dc".to_owned(),
+        format!("checksum = \"{digest}\""),
+        format!("integrity: \"sha512-{}==\"", body(86)),
+        format!("password_hash = \"{digest}\""),
+        format!("token_sha256: \"{digest}\""),
+        format!("commit = \"{}\"", &digest[..40]),
+        format!("key = \"{value}\""),
+        format!("PublicKeyToken=\"{}\"", hex(16)),
+        format!("if token == \"{value}\" {{"),
+        format!("next_page_token = \"{value}\""),
+        "private_key_path = \"/etc/ssl/private/x86_64-host-7.key\"".to_owned(),
+        "TokenKind::Secret => \"ExpectedSecretToken2Found\"".to_owned(),
+        "xoxb-not-a-real-slack-token-at-all".to_owned(),
+        "npm_config_registry_is_a_long_variable_name_here".to_owned(),
+        "ACCATTGACCATTGACCATT".to_owned(),
+        "secret_name = \"projects/1/secrets/db-9f8a7c/versions/2\"".to_owned(),
+        "\"password\": \"SERVICE_{262E99C9-6160-4871-ACEC-4E61736B6F21}_\"".to_owned(),
+    ] {
+        assert_eq!(scan("src/lib.rs", &text), [], "{text}");
+        assert_eq!(scan("app.yaml", &text), [], "{text}");
+    }
+    assert_eq!(scan("Cargo.lock", &format!("token = \"{value}\"\n")), []);
+}
+
+#[test]
+fn excerpts_keep_every_secret_of_the_line() {
+    let first = format!("ghp_{}", body(36));
+    let second = body(32);
+    let text = format!("\n\n  run --a {first} --password=\"{second}\" --url https://u:{}@h/\n", body(18));
+    let found = scan("run.txt", &text);
+    assert_eq!(found.iter().map(|s| s.kind.as_str()).collect::<Vec<_>>(), ["github-token", "assignment", "url-password"]);
+    for secret in &found {
+        assert_eq!(secret.line, 3);
+        for hidden in [&first[4..], &second[4..], &body(18)[4..]] {
+            assert!(!secret.excerpt.contains(hidden), "{secret:?}");
+        }
+    }
+    assert_eq!(found[0].excerpt, "run --a ghp_…[40 characters]");
+    assert_eq!((found[0].column, found[0].length), (11, 40));
+    // A context that is cut must not begin within a secret that is longer than what is shown.
+    let long = format!("password = \"{}\" {}ghp_{}", body(200), " ".repeat(5), body(36));
+    let last = scan("x.rs", &long).pop();
+    assert!(last.is_some_and(|s| !s.excerpt.contains(&body(200)[150..160])), "{long}");
+    // Short ones show less, and control characters do not reach the terminal.
+    let short = scan("x.sh", "\u{1b}[31mamqp://svc:k9X-72pL@mq");
+    assert_eq!(short[0].excerpt, " [31mamqp://svc:k9…[8 characters]");
+}
+
+#[test]
+fn a_secret_is_reported_once_by_its_most_telling_kind() {
+    let token = format!("ghp_{}", body(36));
+    assert_eq!(kinds("a.rs", &format!("let token = \"{token}\";")), ["github-token"]);
+    assert_eq!(kinds("a.rs", &format!("https://x:{token}@github.com/a/b")), ["github-token"]);
+}
+
+#[test]
+fn binary_files_are_searched_for_formats_only() {
+    let token = format!("ghp_{}", body(36));
+    let text = format!("\0\0\n\u{1}{token}\0password=\"{}\"", body(32));
+    assert_eq!(kinds("blob", &text), ["github-token"]);
+}
+
+#[test]
+fn secrets_are_found_at_the_cuts_of_an_endless_line() {
+    use crate::feed::{BLOCK, LEFT, RIGHT};
+    let token = format!("ghp_{}", body(36));
+    let password = format!("\"password\":\"{}\"", body(30));
+    let jwt = format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.{}", body(43));
+    for base in [BLOCK, 2 * BLOCK] {
+        for shift in (0..60).step_by(3).chain([LEFT, RIGHT, LEFT + 1, RIGHT - 20]) {
+            for (planted, kind) in [(&token, "github-token"), (&password, "assignment"), (&jwt, "json-web-token")] {
+                let mut line = "{},".repeat((base - shift) / 3);
+                line.push_str(&" ".repeat(base - shift - line.len()));
+                line.push_str(planted);
+                line.push_str(&",{}".repeat(BLOCK / 2));
+                let found = scan("a.min.js", &line);
+                assert_eq!(found.len(), 1, "{kind} at {base} - {shift}");
+                assert_eq!((found[0].kind.as_str(), found[0].line), (kind, 1));
+                let inside = if kind == "assignment" { 12 } else { 0 };
+                assert_eq!(found[0].column as usize, base - shift + inside + 1);
+            }
+        }
+    }
+}
