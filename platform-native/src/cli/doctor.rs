@@ -6,7 +6,7 @@ use super::place::{DATABASE, Places};
 use super::stored::{Stored, head};
 use super::terminal::{Terminal, print, print_json};
 use super::text::{bytes, counted};
-use crate::sandbox::WasmSandbox;
+use crate::sandbox::{WasmOptions, WasmSandbox};
 use kernel_core::platform::{Durability, KeyCustody, Profile};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl Doctor {
 
 /// How components get their memory here: one word, and the rest of the sentence; or why there are none.
 fn sandbox() -> Result<(&'static str, String), String> {
-    let sandbox = WasmSandbox::new(None, tokio::runtime::Handle::current());
+    let sandbox = WasmSandbox::new(WasmOptions::default(), tokio::runtime::Handle::current());
     sandbox.allocation().map(described).map_err(|fault| fault.reason)
 }
 
