@@ -102,8 +102,7 @@ impl State {
     /// Fail-stop: whatever waits is refused, and nothing is acknowledged any more.
     pub(crate) fn fail_stop(&mut self, reason: &str, now: Now, fx: &mut Effects) {
         self.not_durable = Some(reason.to_owned());
-        let mut waiting: Vec<ActionId> = self.opened.keys().copied().collect();
-        waiting.sort_unstable();
+        let waiting: Vec<ActionId> = self.opened.keys().copied().collect();
         for action in waiting {
             let refusal = Refusal::new(Code::NotDurable, format!("the log could not be written: {reason}"));
             self.close(action, Err(refusal), now, fx);
@@ -126,8 +125,7 @@ impl State {
         for app in apps {
             self.end_app(&app, Some("the kernel was told to stop".to_owned()), now, fx);
         }
-        let mut rest: Vec<Pid> = self.processes.keys().copied().collect();
-        rest.sort_unstable();
+        let rest: Vec<Pid> = self.processes.keys().copied().collect();
         for pid in rest.into_iter().rev() {
             self.exit(pid, ExitReason::Shutdown, now, fx);
         }

@@ -77,6 +77,13 @@ pub(super) struct Pending {
     after: Vec<After>,
 }
 
+/// One batch, and what waits for it.
+pub(super) struct Taken {
+    records: Vec<Event>,
+    rows: Vec<(Key, Option<Bytes>)>,
+    after: Vec<After>,
+}
+
 impl Pending {
     pub(super) fn add(
         &mut self,
@@ -112,9 +119,13 @@ impl Pending {
     }
 
     /// Takes what there is; until [`Pending::written`] it can still be found.
-    pub(super) fn start(&mut self) -> (Vec<Event>, Vec<(Key, Option<Bytes>)>, Vec<After>) {
+    pub(super) fn start(&mut self) -> Taken {
         self.writing = std::mem::take(&mut self.unwritten);
-        (std::mem::take(&mut self.records), std::mem::take(&mut self.rows), std::mem::take(&mut self.after))
+        Taken {
+            records: std::mem::take(&mut self.records),
+            rows: std::mem::take(&mut self.rows),
+            after: std::mem::take(&mut self.after),
+        }
     }
 
     fn written(&mut self) {
@@ -173,7 +184,7 @@ async fn commit<P: Platform>(
     key: &VerifierKey,
     signed_at: &mut Option<Instant>,
 ) -> Result<(), String> {
-    let (records, mut rows, after) = inner.take_pending();
+    let Taken { records, mut rows, after } = inner.take_pending();
     let mut content = Vec::with_capacity(512);
     for event in &records {
         content.clear();
@@ -245,7 +256,7 @@ fn give_up<P: Platform>(inner: &Inner<P>, after: Vec<After>, reason: String) -> 
 /// After a failed commit nothing is written any more; whoever still asks is told why.
 async fn fail<P: Platform>(inner: &Inner<P>, reason: &str) {
     loop {
-        let (_, _, after) = inner.take_pending();
+        let Taken { after, .. } = inner.take_pending();
         let _ = give_up(inner, after, reason.to_owned());
         if inner.lock().closed {
             return;

@@ -4,7 +4,7 @@
 //! Hosts' work (devices, instances, guests) runs in spawned futures that end in another input. Handlers
 //! of the trusted base are polled once on the spot, because most return at once.
 
-use super::committer::{After, Pending, Signal};
+use super::committer::{After, Pending, Signal, Taken};
 use super::effects::{Effects, Perform, Performance, Reply, Wake};
 use super::gate;
 use super::input::Input;
@@ -12,7 +12,7 @@ use super::inspect::Summary;
 use super::rows;
 use super::start::{Journal, Parts};
 use super::state::{Need, State};
-use super::{Told, event::Event};
+use super::Told;
 use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
@@ -27,10 +27,10 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, Abortable};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 /// How many activations one submitter runs for others before it hands them to a task of their own.
 const DRAIN: usize = 256;
@@ -65,7 +65,7 @@ pub(super) struct Core<P: Platform> {
     next_call: u64,
     waiters: FxHashMap<CallId, oneshot::Sender<Outcome>>,
     parked: Vec<Parked>,
-    guests: FxHashMap<Pid, Slot<GuestOf<P>>>,
+    guests: BTreeMap<Pid, Slot<GuestOf<P>>>,
     ready: VecDeque<Activation>,
     draining: bool,
     armed: Option<Instant>,
@@ -130,7 +130,7 @@ impl<P: Platform> Core<P> {
             next_call: 0,
             waiters: FxHashMap::default(),
             parked: Vec::new(),
-            guests: FxHashMap::default(),
+            guests: BTreeMap::new(),
             ready: VecDeque::new(),
             draining: false,
             armed: None,
@@ -362,7 +362,7 @@ impl<P: Platform> Inner<P> {
             let Some(inner) = self.me.upgrade() else { return };
             let mut future: BoxFuture<'static, ()> = Box::pin(async move { inner.activate(activation).await });
             let first = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            if let Poll::Pending = first {
+            if first.is_pending() {
                 // The executor polls it again with a waker of its own.
                 self.platform.spawn("handler", future);
             }
@@ -374,12 +374,12 @@ impl<P: Platform> Inner<P> {
     async fn activate(&self, activation: Activation) {
         let Activation { pid, envelope, fresh } = activation;
         let message = envelope.id;
-        if let Some(request) = fresh {
-            if let Err(fault) = self.instantiate(request).await {
-                let handled = Handled { result: Err(fault), usage: Usage::default() };
-                self.submit(Input::Handled { pid, message, handled });
-                return;
-            }
+        if let Some(request) = fresh
+            && let Err(fault) = self.instantiate(request).await
+        {
+            let handled = Handled { result: Err(fault), usage: Usage::default() };
+            self.submit(Input::Handled { pid, message, handled });
+            return;
         }
         let Some((mut guest, registration)) = self.lock().borrow(pid) else { return };
         let Ok(handled) = Abortable::new(guest.handle(envelope), registration).await else { return };
@@ -490,7 +490,7 @@ impl<P: Platform> Inner<P> {
     }
 
     /// The last input before a batch is written, and the batch.
-    pub(super) fn take_pending(&self) -> (Vec<Event>, Vec<(Key, Option<Bytes>)>, Vec<After>) {
+    pub(super) fn take_pending(&self) -> Taken {
         let mut todo = Todo::default();
         let taken = {
             let mut core = self.lock();
@@ -537,7 +537,8 @@ impl<P: Platform> Inner<P> {
             core.waiters.clear();
             std::mem::take(&mut core.guests)
         };
-        for slot in guests.into_values() {
+        // In whatever order: they end side by side.
+        for (_, slot) in guests {
             if let Some(abort) = slot.abort {
                 abort.abort();
             }

@@ -214,7 +214,7 @@ impl State {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.rare.routes[index].count += 1;
             process.used.acts += 1;
-            self.untold = true;
+            self.untold.insert(pid);
         }
         self.finish(act, parsed, now, fx);
         self.weigh(pid, now, fx);

@@ -89,7 +89,7 @@ impl State {
             .or((routes.len() >= ROUTES).then_some(0));
         let closed = stale.map(|index| routes.remove(index));
         routes.push(Route { id: act.action, key, count: 1, told: 0 });
-        self.untold = true;
+        self.untold.insert(act.pid);
         if let Some(route) = closed {
             self.record(route.id, counted(&route, true), now, fx);
         }
@@ -108,17 +108,7 @@ impl State {
 
     /// Tells the log of all counts that it does not know yet. Called just before each flush.
     pub(crate) fn tell_counts(&mut self, now: Now, fx: &mut Effects) {
-        if !std::mem::take(&mut self.untold) {
-            return;
-        }
-        let mut pids: Vec<Pid> = self
-            .processes
-            .values()
-            .filter(|p| p.rare.routes.iter().any(|r| r.count > r.told) || p.rare.folded.values().any(|f| f.more > 0))
-            .map(|p| p.pid)
-            .collect();
-        pids.sort_unstable();
-        for pid in pids {
+        for pid in std::mem::take(&mut self.untold) {
             let Some(process) = self.processes.get_mut(&pid) else { continue };
             for route in process.rare.routes.iter_mut().filter(|r| r.count > r.told) {
                 let content = counted(route, false);
@@ -222,7 +212,7 @@ impl State {
         let Some(process) = self.processes.get_mut(&pid) else { return false };
         if let Some(folded) = process.rare.folded.get_mut(&fold) {
             folded.more += 1;
-            self.untold = true;
+            self.untold.insert(pid);
             return true;
         }
         if process.rare.folded.len() < FOLDED {
