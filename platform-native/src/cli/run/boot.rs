@@ -64,11 +64,15 @@ pub(super) async fn boot(
     let key = log_key(public.map_err(|e| Failure::new(Exit::Integrity, "keys", said(&*e)))?);
     let platform = RunPlatform(host.platform);
     let started = platform.wall();
-    let (tell, told) = mpsc::channel(NOTICES);
+    let (tell, mut told) = mpsc::channel(NOTICES);
     let parts =
         Parts { platform, storage: rows.clone(), sandbox: host.sandbox, devices: host.devices, keys: host.keys };
     let options = BootOptions { observer: Some(tell), ..BootOptions::new(environment) };
     let kernel = Kernel::boot(parts, options).await?;
+    // Nobody acts yet: what is told already are the phases of the boot.
+    while let Ok(Told::Notice(phase)) = told.try_recv() {
+        screen.notice(&phase);
+    }
     screen.step("kernel", at.elapsed(), &format!("{} in its log verified", counted(from, "event")));
     Ok(Booted { kernel, told, rows, key, from, started, data_dir: host.data_dir.path().to_owned() })
 }

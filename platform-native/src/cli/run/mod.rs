@@ -46,7 +46,7 @@ pub(crate) struct Run {
     #[arg(long = "mount", value_name = "NAME=PATH", value_parser = OsStringValueParser::new().try_map(parse_mount))]
     mounts: Vec<(Name, PathBuf)>,
     /// Give the application a right, such as "connect /net/api.example.com:443"
-    #[arg(long = "allow", value_name = "\"VERB PATTERN\"", value_parser = parse_right)]
+    #[arg(long = "allow", value_name = "RIGHT", value_parser = parse_right)]
     allow: Vec<Right>,
     /// How strict the gate is: dev, staging or prod
     #[arg(long, value_name = "ENV", default_value = "dev", value_parser = parse_environment)]

@@ -223,19 +223,27 @@ impl Screen {
     /// The run is over, and everything that still runs is being stopped.
     pub(super) fn stopping(&mut self, ending: &Ending) {
         if let Ending::Interrupted(signal) = ending {
-            self.end();
+            self.hang_up();
             self.warning(&format!("{signal}: stopping in order; once more to end at once"));
         }
     }
 
-    /// Nothing more is asked or drawn.
-    pub(super) fn end(&mut self) {
+    /// Nothing more is asked.
+    fn hang_up(&mut self) {
         if self.questions.is_asking() {
             self.hung_up();
             let _ = writeln!(self.to);
         }
         self.clear();
         self.ask_next();
+    }
+
+    /// Nothing more is asked or drawn; the report follows.
+    pub(super) fn end(&mut self) {
+        self.hang_up();
+        if self.terminal.draws {
+            let _ = writeln!(self.to);
+        }
     }
 }
 
@@ -361,7 +369,7 @@ mod tests {
         screen.notice(&refused(1));
         screen.end();
         let text = drawn.text();
-        assert!(text.ends_with("\r\u{1b}[K  denied courier: connect /net/x:1: no right\\u{1b}[2J\n"), "{text:?}");
+        assert!(text.ends_with("\r\u{1b}[K  denied courier: connect /net/x:1: no right\\u{1b}[2J\n\n"), "{text:?}");
     }
 
     #[test]
