@@ -17,6 +17,7 @@ mod clock;
 mod data_dir;
 mod entropy;
 mod host;
+mod pace;
 mod profile;
 mod spawn;
 
