@@ -152,7 +152,7 @@ fn guests(c: &mut Criterion) {
     let mut group = c.benchmark_group("guest");
     group.sample_size(30).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
 
-    group.bench_function(BenchmarkId::new("instantiate", "weft"), |b| {
+    group.bench_function(BenchmarkId::new("instantiate (bar 30 us)", "weft"), |b| {
         b.iter_custom(|n| {
             runtime.block_on(async {
                 let begun = cpu();
@@ -163,7 +163,7 @@ fn guests(c: &mut Criterion) {
             })
         });
     });
-    group.bench_function(BenchmarkId::new("instantiate", "floor"), |b| {
+    group.bench_function(BenchmarkId::new("instantiate (bar 30 us)", "floor"), |b| {
         b.iter_custom(|n| {
             runtime.block_on(async {
                 let begun = cpu();
@@ -176,8 +176,8 @@ fn guests(c: &mut Criterion) {
     });
 
     for (what, body) in [
-        ("call", "hello"),
-        ("call that acts", "act call /svc/echo\n{}"),
+        ("call (bar 2 us)", "hello"),
+        ("call that acts (bar 3 us)", "act call /svc/echo\n{}"),
         ("call with 64 KiB", &*format!("\n{}", "x".repeat(64 << 10))),
     ] {
         let body = Bytes::copy_from_slice(body.as_bytes());

@@ -19,6 +19,7 @@ mod clock;
 mod data_dir;
 mod entropy;
 mod host;
+mod pace;
 mod profile;
 mod spawn;
 

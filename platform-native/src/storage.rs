@@ -1,11 +1,13 @@
 //! Rows in one redb file, `weft.redb` in the data directory.
 //!
 //! One table maps bytes to bytes. Commits run one after the other on a thread of their own, each with
-//! immediate durability; gets and scans run on tokio's blocking threads against a snapshot. redb keeps
+//! immediate durability. Reads see a snapshot; scans run on tokio's blocking threads, gets too unless reads
+//! are quick (see [`crate::pace`]). redb keeps
 //! a checksummed previous state until the next one is on disk, so a commit that a crash or a full disk
 //! cut short is not there at the next open.
 
 use crate::data_dir::{DataDir, no_room};
+use crate::pace::Pace;
 use crate::spawn::panic_text;
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -46,6 +48,7 @@ pub struct RedbStorage {
 struct Shared {
     db: Database,
     place: String,
+    pace: Option<Pace>,
     _dir: Option<Arc<DataDir>>,
 }
 
@@ -78,21 +81,23 @@ impl RedbStorage {
             .mode(0o600)
             .open(&path)
             .map_err(|e| io_error(&place, "opening the database", e))?;
+        let pace = Pace::of(&file);
         let backend = guarded(&place, || {
             FileBackend::new(file).map_err(|e| from_redb(&place, "opening the database", e.into()))
         })?;
-        RedbStorage::over(backend, place, Some(dir.clone()), check, runtime)
+        RedbStorage::over(backend, place, Some((dir.clone(), pace)), check, runtime)
     }
 
     fn over(
         backend: impl StorageBackend,
         place: String,
-        dir: Option<Arc<DataDir>>,
+        on_disk: Option<(Arc<DataDir>, Pace)>,
         check: bool,
         runtime: tokio::runtime::Handle,
     ) -> Result<RedbStorage, StorageError> {
         let db = guarded(&place, || open_database(&place, backend, check))?;
-        let shared = Arc::new(Shared { db, place, _dir: dir });
+        let (dir, pace) = on_disk.unzip();
+        let shared = Arc::new(Shared { db, place, pace, _dir: dir });
         let (jobs, work) = mpsc::channel::<Job>();
         let theirs = shared.clone();
         let committer = std::thread::Builder::new()
@@ -134,6 +139,9 @@ impl Drop for RedbStorage {
 
 impl Storage for RedbStorage {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        if let Some(_turn) = self.shared.pace.as_ref().and_then(Pace::in_place) {
+            return guarded(&self.shared.place, || self.shared.get(key));
+        }
         let key = Bytes::copy_from_slice(key);
         self.read("reading a row", move |shared| shared.get(&key)).await
     }

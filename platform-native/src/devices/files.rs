@@ -9,6 +9,7 @@
 //! What is not a regular file (fifo, socket, device) is looked at before it would be opened and refused;
 //! should one take a file's place at that very moment, it is opened without blocking and refused then.
 
+use crate::pace::{InPlace, Pace};
 use cap_fs_ext::{DirExt, FileTypeExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, File, FileType, Metadata, OpenOptions};
 use kernel_core::path::{Name, decode_segment, encode_segment};
@@ -23,7 +24,6 @@ use std::time::Instant;
 
 mod folders;
 mod list;
-mod pace;
 mod write;
 
 /// Why a folder could not be mounted. Nothing was bound.
@@ -68,7 +68,7 @@ pub(super) struct Mount {
     listings: list::Listings,
     folders: folders::Folders,
     writes: write::Turns,
-    pace: pace::Pace,
+    pace: Pace,
 }
 
 /// What a path led to: the folder that holds it, and its name there; no name means the mount itself.
@@ -99,7 +99,7 @@ impl Mount {
             Ok((folder, dir)) => Ok(Mount {
                 name: named,
                 folder,
-                pace: pace::Pace::of(&dir),
+                pace: Pace::of(&dir),
                 dir,
                 listings: list::Listings::default(),
                 folders: folders::Folders::default(),
@@ -119,7 +119,7 @@ impl Mount {
     }
 
     /// A turn to read where one is asked to, instead of on a blocking thread.
-    pub(super) fn in_place(&self) -> Option<pace::InPlace<'_>> {
+    pub(super) fn in_place(&self) -> Option<InPlace<'_>> {
         self.pace.in_place()
     }
 

@@ -173,3 +173,118 @@ fn no_room_is_told_from_other_errors() {
         assert_eq!(matches!(mapped, StorageError::Full { .. }), full, "{errno}");
     }
 }
+
+/// A tmpfs of so many bytes; `None` where that is not allowed, which root is.
+fn small_disk(at: &Path, options: &str) -> Option<Unmount> {
+    let mut mount = std::process::Command::new("mount");
+    let done =
+        mount.args(["-t", "tmpfs", "-o", options, "weft-test"]).arg(at).output().expect("this test needs `mount`");
+    if !done.status.success() {
+        assert!(!rustix::process::geteuid().is_root(), "root could not mount a tmpfs");
+        eprintln!("not run: mounting a tmpfs needs root");
+        return None;
+    }
+    Some(Unmount(at.to_owned()))
+}
+
+struct Unmount(std::path::PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn what_was_committed_before_the_disk_filled_is_there_when_it_has_room_again() {
+    let tmp = tempfile::tempdir().unwrap();
+    let Some(_unmount) = small_disk(tmp.path(), "mode=700,size=6m") else { return };
+    let storage = open(tmp.path()).unwrap();
+    let mut kept = 0u32;
+    let refused = loop {
+        let both = format!("{kept} {}", "x".repeat(20_000));
+        let changes = [(format!("a{kept:05}"), Some(both.clone())), (format!("b{kept:05}"), Some(both))];
+        let changes = changes.map(|(k, v)| (Bytes::from(k), v.map(Bytes::from))).to_vec();
+        match storage.commit(Batch { changes }).await {
+            Ok(()) => kept += 1,
+            Err(error) => break error,
+        }
+        assert!(kept < 1_000, "6 MiB do not fill");
+    };
+    assert!(matches!(refused, StorageError::Full { .. }), "{refused:?}");
+    assert!(kept > 10, "{kept}");
+    drop(storage);
+    // The disk is as full as before, or has room again: what was there is there, and nothing else.
+    for room in [false, true] {
+        if room {
+            let mut mount = std::process::Command::new("mount");
+            assert!(mount.args(["-o", "remount,size=64m"]).arg(tmp.path()).status().unwrap().success());
+        }
+        let storage = match open(tmp.path()) {
+            Ok(storage) => storage,
+            Err(StorageError::Full { .. }) if !room => continue,
+            Err(other) => panic!("{other:?}"),
+        };
+        let rows = storage.scan(b"a", b"c", 10_000).await.unwrap().rows;
+        assert_eq!(rows.len(), 2 * kept as usize);
+        if room {
+            storage.commit(batch(&[("c", Some("more"))])).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_written_to_says_so() {
+    let tmp = tempfile::tempdir().unwrap();
+    let Some(_unmount) = small_disk(tmp.path(), "mode=700,size=1m,ro") else { return };
+    let StorageError::Io { source, .. } = open(tmp.path()).unwrap_err() else { panic!("not refused") };
+    assert!(source.to_string().ends_with("cannot be written to: Read-only file system (os error 30)"), "{source}");
+}
+
+/// Run by the test below in a process of its own, to be killed: commits pairs and says which.
+#[test]
+fn child_that_commits_until_it_is_killed() {
+    let Some(path) = std::env::var_os("WEFT_TEST_COMMITS_TO") else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let storage = open(Path::new(&path)).unwrap();
+        let first = storage.scan(b"a", b"b", 100_000).await.unwrap().rows.len();
+        for i in first.. {
+            let (a, b) = (format!("a{i:06}"), format!("b{i:06}"));
+            storage.commit(batch(&[(&a, Some(&b)), (&b, Some(&a))])).await.unwrap();
+            println!("acknowledged {i}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill_and_a_batch_is_whole_or_not_there() {
+    use std::io::{BufRead, BufReader};
+    let tmp = tempfile::tempdir().unwrap();
+    for round in 0..6 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "storage::tests::child_that_commits_until_it_is_killed"])
+            .env("WEFT_TEST_COMMITS_TO", tmp.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut last = None;
+        let out = BufReader::new(child.stdout.take().unwrap());
+        for line in out.lines() {
+            let line = line.unwrap();
+            if let Some(i) = line.strip_prefix("acknowledged ") {
+                last = Some(i.parse::<usize>().unwrap());
+            }
+            if last.is_some_and(|last| last % 7 == round) {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        let storage = open(tmp.path()).unwrap();
+        let count = |from: &'static [u8], to: &'static [u8]| storage.scan(from, to, 100_000);
+        let (a, b) = (count(b"a", b"b").await.unwrap().rows, count(b"b", b"c").await.unwrap().rows);
+        assert_eq!(a.len(), b.len());
+        assert!(a.len() > last.expect("nothing was committed"), "{last:?} was acknowledged, {} are there", a.len());
+        assert!(a.iter().zip(&b).all(|((ka, va), (kb, vb))| ka == vb && kb == va));
+    }
+}

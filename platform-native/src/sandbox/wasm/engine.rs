@@ -5,6 +5,7 @@ use super::bindings::{Agent, Context};
 use super::cache::CodeCache;
 use super::programs::Programs;
 use super::ticker::Ticker;
+use std::fmt;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -25,12 +26,21 @@ pub enum Allocation {
     },
 }
 
+impl fmt::Display for Allocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Allocation::Pooling { instances } => write!(f, "a pool of {instances} instances"),
+            Allocation::OnDemand { why } => write!(f, "on demand ({why})"),
+        }
+    }
+}
+
 /// Addresses of one memory. With all that a 32-bit memory can have, no access needs a check.
 const RESERVATION: u64 = 4 << 30;
 
 /// A guest's stack, and the fiber's that it runs on with the host functions that it calls.
 const WASM_STACK: usize = 512 << 10;
-const FIBER_STACK: usize = 1 << 20;
+const FIBER_STACK: usize = 2 << 20;
 
 /// An engine with all that belongs to it.
 pub(super) struct Machine {
@@ -127,8 +137,9 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .max_core_instances_per_component(256)
         .max_tables_per_component(256)
         .max_memories_per_component(64)
-        .max_component_instance_size(1 << 20)
-        .max_core_instance_size(1 << 20)
+        .table_elements(100_000)
+        .max_component_instance_size(8 << 20)
+        .max_core_instance_size(8 << 20)
         // What is written anew for the next instance instead of being given back and faulted in again.
         .linear_memory_keep_resident(64 << 10)
         .table_keep_resident(16 << 10)

@@ -1,14 +1,14 @@
 //! Whether a read is done where it is asked for, or on a blocking thread.
 //!
-//! Handing a read to another thread and back costs three times as much as reading a small file that the
-//! operating system has in memory. So on a file system of this machine's own disks or memory a read is
+//! Handing a read to another thread and back costs three times as much as reading a small file, or ten
+//! times as much as reading a row, that is in memory. So on a file system of this machine's own disks or memory a read is
 //! done at once, as long as reads there are quick. Two in a row that took longer than a millisecond (one
 //! may have been interrupted) send the next ones to blocking threads for a hundred times as long, so that
 //! waiting for a disk takes a few hundredths of a worker's time; and while one waits, no other worker
 //! joins it. File systems that can
 //! stop answering (network, FUSE) and kinds that are not known here are never waited for in place.
 
-use cap_std::fs::Dir;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -23,9 +23,9 @@ const REST: u64 = 100;
 const LOCAL: [i64; 9] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x8584_58f6, 0x794c_7630, 0x7371_7368];
 
-/// The pace of one mount.
+/// The pace of one mount or of the database.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     local: bool,
     origin: Instant,
     // Microseconds since `origin`. All are hints: a lost update costs a thread's waking, not a result.
@@ -37,16 +37,17 @@ pub(super) struct Pace {
 
 /// A read that is being done in place; says how long it took when it is dropped.
 #[derive(Debug)]
-pub(in crate::devices) struct InPlace<'p> {
+pub(crate) struct InPlace<'p> {
     pace: &'p Pace,
     begun: u64,
 }
 
 impl Pace {
-    pub(super) fn of(folder: &Dir) -> Pace {
+    /// For what lies on the file system of `file`, a file or folder.
+    pub(crate) fn of(file: impl AsFd) -> Pace {
         // The field's type differs between systems.
         #[allow(clippy::unnecessary_cast)]
-        let local = rustix::fs::fstatfs(folder).is_ok_and(|fs| LOCAL.contains(&(fs.f_type as i64)));
+        let local = rustix::fs::fstatfs(file).is_ok_and(|fs| LOCAL.contains(&(fs.f_type as i64)));
         Pace {
             local,
             origin: Instant::now(),
@@ -58,7 +59,7 @@ impl Pace {
     }
 
     /// A turn to read in place, if that is well now.
-    pub(super) fn in_place(&self) -> Option<InPlace<'_>> {
+    pub(crate) fn in_place(&self) -> Option<InPlace<'_>> {
         if !self.local {
             return None;
         }
@@ -97,10 +98,10 @@ fn micros(d: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
 
     fn pace(local: bool) -> Pace {
-        let dir = Dir::open_ambient_dir("/", cap_std::ambient_authority()).unwrap();
-        Pace { local, ..Pace::of(&dir) }
+        Pace { local, ..Pace::of(File::open("/").unwrap()) }
     }
 
     #[test]
@@ -128,7 +129,6 @@ mod tests {
     #[test]
     fn what_may_stop_answering_is_never_waited_for_in_place() {
         assert!(pace(false).in_place().is_none());
-        let proc = Dir::open_ambient_dir("/proc", cap_std::ambient_authority()).unwrap();
-        assert!(Pace::of(&proc).in_place().is_none());
+        assert!(Pace::of(File::open("/proc").unwrap()).in_place().is_none());
     }
 }
