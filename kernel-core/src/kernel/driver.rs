@@ -4,6 +4,7 @@
 //! Hosts' work (devices, instances, guests) runs in spawned futures that end in another input. Handlers
 //! of the trusted base are polled once on the spot, because most return at once.
 
+use super::Told;
 use super::committer::{After, Pending, Signal, Taken};
 use super::effects::{Effects, Perform, Performance, Reply, Wake};
 use super::gate;
@@ -12,7 +13,6 @@ use super::inspect::Summary;
 use super::rows;
 use super::start::{Journal, Parts};
 use super::state::{Need, State};
-use super::Told;
 use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;

@@ -158,12 +158,12 @@ impl Screen {
                     self.line(&palette.dim("  what else is refused or warned of is in the summary"));
                 }
             }
-            Notice::Log { pid, name, level, text } => {
-                // In a pipe only what somebody should know.
-                if *level >= if on_terminal { LogLevel::Info } else { LogLevel::Warn } {
-                    let from = palette.dim(&format!("{name} ({pid}):"));
-                    self.line(&format!("  {from} {}", plain_within(text, WIDTH)));
-                }
+            // In a pipe only what somebody should know.
+            Notice::Log { pid, name, level, text }
+                if *level >= if on_terminal { LogLevel::Info } else { LogLevel::Warn } =>
+            {
+                let from = palette.dim(&format!("{name} ({pid}):"));
+                self.line(&format!("  {from} {}", plain_within(text, WIDTH)));
             }
             _ => {}
         }
