@@ -65,8 +65,8 @@ pub struct Host {
     pub devices: NativeDevices,
     /// Signatures.
     pub keys: FileKeys,
-    /// Where all this is kept. It is held until the storage and the keys are dropped too.
-    pub data_dir: Arc<DataDir>,
+    /// Where all this is kept, absolute. It is held until the storage and the keys are dropped.
+    pub data_dir: PathBuf,
 }
 
 /// Why a host could not be opened. What was opened is closed again.
@@ -131,8 +131,8 @@ impl Host {
             storage,
             sandbox: NativeSandbox::new(WasmSandbox::new(wasm, runtime), options.natives),
             devices,
-            keys: FileKeys::new(data_dir.clone()),
-            data_dir,
+            data_dir: data_dir.path().to_owned(),
+            keys: FileKeys::new(data_dir),
         })
     }
 }

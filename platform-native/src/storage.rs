@@ -2,7 +2,7 @@
 //!
 //! One table maps bytes to bytes. Commits run one after the other on a thread of their own, each with
 //! immediate durability. Reads see a snapshot; scans run on tokio's blocking threads, gets too unless reads
-//! are quick (see [`crate::pace`]). redb keeps
+//! have been quick. redb keeps
 //! a checksummed previous state until the next one is on disk, so a commit that a crash or a full disk
 //! cut short is not there at the next open.
 

@@ -131,7 +131,8 @@ impl Mount {
         let wanted = usize::try_from(len).unwrap_or(usize::MAX);
         let there = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
         // Files of some file systems say that they are empty and are not: those are read until they end.
-        let enough = if size == 0 { wanted } else { wanted.min(there) };
+        let hides = size == 0 && offset <= i64::MAX as u64;
+        let enough = if hides { wanted } else { wanted.min(there) };
         let mut body = Vec::with_capacity(wanted.min(there));
         while body.len() < enough {
             let left = enough - body.len();

@@ -133,6 +133,8 @@ async fn files_are_read_in_ranges() {
     assert_eq!(read(10, 4).await.unwrap().0, "");
     assert_eq!(read(u64::MAX, u32::MAX).await.unwrap().0, "");
     assert_eq!(read(0, 0).await.unwrap(), (Bytes::new(), 10));
+    fs::write(bench.at("empty"), "").unwrap();
+    assert_eq!(bench.read("empty", u64::MAX, 10).await.unwrap(), (Bytes::new(), 0));
     missing(bench.read("g", 0, 1).await);
     assert!(unfit(bench.read("", 0, 1).await).contains("is a folder"));
     assert!(unfit(bench.read("f/g", 0, 1).await).contains("/fs/m/f is not a folder"));

@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
     world: "agent",
     imports: { "weft:guest/kernel.act": async },
     exports: { default: async },
+    ownership: Borrowing { duplicate_if_necessary: true },
 });
 
 pub use exports::weft::guest::guest::Envelope as WireEnvelope;
@@ -123,17 +124,18 @@ impl From<EnvelopeKind> for types::Kind {
     }
 }
 
-/// The envelope as the contract spells it.
-pub fn wire(message: Envelope) -> WireEnvelope {
+/// The envelope as the contract spells it. The paths and labels are those of `message`, spelled out; the
+/// payload goes into the guest's memory from where it lies.
+pub fn wire<'m>(message: &'m Envelope, sender: &'m str, target: &'m str, labels: &'m [&'m str]) -> WireEnvelope<'m> {
     WireEnvelope {
         id: message.id.0,
-        sender: message.sender.to_string(),
-        target: message.target.to_string(),
+        sender,
+        target,
         kind: message.kind.into(),
         correlation: message.correlation,
         deadline: message.deadline.map(|at| at.0),
-        labels: message.labels.iter().map(str::to_owned).collect(),
-        content_type: message.content_type.as_ref().to_owned(),
-        body: message.body.into(),
+        labels,
+        content_type: &message.content_type,
+        body: &message.body,
     }
 }

@@ -73,11 +73,13 @@ impl WasmGuest {
                 let fault = Fault { kind: FaultKind::Trap, reason: "it has ended before".to_owned() };
                 return Handled { result: Err(fault), usage: Usage { cpu: 0, memory: self.peak } };
             };
-            let message = wire(message);
+            let (sender, target) = (message.sender.to_string(), message.target.to_string());
+            let labels: Vec<&str> = message.labels.iter().collect();
+            let message = wire(&message, &sender, &target, &labels);
             let mut meter = Meter::new(self.limit);
             live.store.set_epoch_deadline(1);
             let called = {
-                let future = pin!(live.agent.weft_guest_guest().call_handle(&mut live.store, &message));
+                let future = pin!(live.agent.weft_guest_guest().call_handle(&mut live.store, message));
                 Metered::new(future, &mut meter, &self.ticker).await
             };
             self.peak = live.store.data().memory.used();
