@@ -18,8 +18,10 @@ macro_rules! each_clause {
             identity: printed_as_numbers, the_kernel_is_zero;
             labels: names_are_checked, join_is_the_least_upper_bound, order_and_repetition_do_not_matter,
                 minus_leaves_what_the_other_lacks, the_limit_is_kept, json_round_trips;
+            paths: one_spelling_each, nothing_is_repaired, inclusion_is_by_meaning;
             refusals: codes_print_as_they_serialise;
             time: saturates_at_both_ends;
+            wire: words_encode_to_pinned_bytes, other_forms_are_refused;
         }
     };
 }

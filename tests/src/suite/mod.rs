@@ -2,5 +2,7 @@
 
 pub mod identity;
 pub mod labels;
+pub mod paths;
 pub mod refusals;
 pub mod time;
+pub mod wire;
