@@ -1,3 +1,5 @@
+//! Accounts: by example, and as a property that no sequence of draws breaks.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+//! Environments: the standard three are as documented.
+
 use super::*;
 
 #[test]

@@ -4,7 +4,9 @@
 //! Hosts' work (devices, instances, guests) runs in spawned futures that end in another input. Handlers
 //! of the trusted base are polled once on the spot, because most return at once.
 
-use super::Told;
+mod components;
+mod guests;
+
 use super::committer::{After, Pending, Signal, Taken};
 use super::effects::{Effects, Perform, Performance, Reply, Wake};
 use super::gate;
@@ -13,6 +15,7 @@ use super::inspect::Summary;
 use super::rows;
 use super::start::{Journal, Parts};
 use super::state::{Need, State};
+use super::Told;
 use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
@@ -36,8 +39,6 @@ use std::task::{Context, Waker};
 const DRAIN: usize = 256;
 /// How often step may ask for rows for one input.
 const ROUNDS: u8 = 4;
-/// Pieces in which components are stored.
-const BLOB_PIECE: usize = 512 << 10;
 
 type Outcome = Result<Bytes, Refusal>;
 type GuestOf<P> = <<P as Platform>::Sandbox as Sandbox>::Guest;
@@ -370,46 +371,6 @@ impl<P: Platform> Inner<P> {
         self.spawn("drain", |inner| async move { inner.drain() });
     }
 
-    /// Hands one envelope to a guest and its answer back to step.
-    async fn activate(&self, activation: Activation) {
-        let Activation { pid, envelope, fresh } = activation;
-        let message = envelope.id;
-        if let Some(request) = fresh
-            && let Err(fault) = self.instantiate(request).await
-        {
-            let handled = Handled { result: Err(fault), usage: Usage::default() };
-            self.submit(Input::Handled { pid, message, handled });
-            return;
-        }
-        let Some((mut guest, registration)) = self.lock().borrow(pid) else { return };
-        let Ok(handled) = Abortable::new(guest.handle(envelope), registration).await else { return };
-        let mut todo = Todo::default();
-        let gone = {
-            let mut core = self.lock();
-            let gone = if handled.result.is_err() { Some(guest) } else { core.give_back(pid, guest) };
-            core.take(&self.platform, Input::Handled { pid, message, handled }, 0, None, &mut todo);
-            gone
-        };
-        drop(gone);
-        self.finish(todo);
-    }
-
-    /// Makes an instance and puts it into its place.
-    async fn instantiate(&self, request: StartRequest) -> Result<(), Fault> {
-        let Some(inner) = self.me.upgrade() else { return Err(stopped()) };
-        let port = gate::port(&inner, request.pid);
-        let pid = request.pid;
-        let component = match request.program {
-            crate::platform::Program::Wasm { hash } => Some(hash),
-            crate::platform::Program::Native { .. } => None,
-        };
-        let load = move || -> BoxFuture<'static, _> { Box::pin(async move { inner.component(component).await }) };
-        let guest = self.sandbox.start(request, load, port).await?;
-        let old = self.lock().guests.insert(pid, Slot { guest: Some(guest), abort: None });
-        drop(old);
-        Ok(())
-    }
-
     /// Performs one act outside.
     pub(super) fn perform(&self, perform: Perform) {
         let Perform { action, what, .. } = perform;
@@ -546,62 +507,6 @@ impl<P: Platform> Inner<P> {
         self.commit_signal.wake();
         self.clock_signal.wake();
     }
-
-    pub(super) async fn keep_component(&self, bytes: Bytes) -> Result<[u8; 32], Refusal> {
-        let hash: [u8; 32] = Sha256::digest(&bytes).into();
-        let known = self.storage.get(&blob_key(&hash, 0)).await;
-        if matches!(known, Ok(Some(_))) {
-            return Ok(hash);
-        }
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut core = self.lock();
-            let count = bytes.len().div_ceil(BLOB_PIECE).max(1);
-            // The first piece is written in the same batch as the others, so it is there only with them.
-            for n in 0..count {
-                let piece = bytes.slice(n * BLOB_PIECE..bytes.len().min((n + 1) * BLOB_PIECE));
-                core.pending.add(std::iter::empty(), [(blob_key(&hash, n as u32), Some(piece))].into_iter());
-            }
-            core.pending.after(After::Written(sender));
-        }
-        self.commit_signal.wake();
-        match receiver.await {
-            Ok(Ok(())) => Ok(hash),
-            Ok(Err(reason)) => Err(Refusal::new(Code::NotDurable, reason)),
-            Err(_) => Err(Refusal::new(Code::NotDurable, "the kernel has stopped")),
-        }
-    }
-
-    /// The bytes of a stored component, checked against their hash.
-    async fn component(&self, hash: Option<[u8; 32]>) -> Result<Bytes, crate::platform::HostError> {
-        let hash = hash.ok_or("a native program has no component")?;
-        let mut bytes = Vec::new();
-        let (mut from, to) = (blob_key(&hash, 0), blob_key(&hash, u32::MAX));
-        loop {
-            let page = self.storage.scan(&from, &to, 64).await?;
-            bytes.extend(page.rows.iter().flat_map(|(_, piece)| piece.iter().copied()));
-            match page.next {
-                Some(next) => from = next,
-                None => break,
-            }
-        }
-        let found: [u8; 32] = Sha256::digest(&bytes).into();
-        if found != hash {
-            return Err("the stored component is missing or was changed; install the application again".into());
-        }
-        Ok(bytes.into())
-    }
-}
-
-fn blob_key(hash: &[u8; 32], piece: u32) -> Key {
-    let mut rest = [0u8; 36];
-    rest[..32].copy_from_slice(hash);
-    rest[32..].copy_from_slice(&piece.to_be_bytes());
-    rows::key(rows::TABLE_BLOB, &rest)
-}
-
-fn stopped() -> Fault {
-    Fault { kind: FaultKind::Start, reason: "the kernel has stopped".to_owned() }
 }
 
 /// A device's error as the code and the sentence of a refusal.

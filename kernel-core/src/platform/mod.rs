@@ -14,6 +14,7 @@ mod sandbox;
 mod spawn;
 mod storage;
 
+pub use crate::process::{Limits, Program};
 pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
 pub use clock::Clock;
 pub use devices::{DeviceError, DeviceReply, DeviceRequest, Devices, Entry, EntryKind, Meta, WriteMode};
@@ -21,9 +22,7 @@ pub use entropy::Entropy;
 pub use handler::{Handler, Programs};
 pub use keys::{KeyPurpose, Keys};
 pub use profile::{Durability, KeyCustody, Profile, ProgramKind};
-pub use sandbox::{
-    ActReply, Fault, FaultKind, Guest, Handled, Limits, LogLevel, Port, Program, Sandbox, StartRequest, Syscalls, Usage,
-};
+pub use sandbox::{ActReply, Fault, FaultKind, Guest, Handled, LogLevel, Port, Sandbox, StartRequest, Syscalls, Usage};
 pub use spawn::Spawn;
 pub use storage::{Batch, HostError, Key, Page, Storage, StorageError};
 

@@ -5,9 +5,11 @@
 
 mod ended;
 mod lifecycle;
+mod program;
 
 pub use ended::{Ended, History};
 pub use lifecycle::{ExitReason, Lifecycle};
+pub use program::{Limits, Program};
 
 use crate::budget::AccountId;
 use crate::capability::Capabilities;
@@ -15,7 +17,6 @@ use crate::id::{ActionId, CallId, MessageId, Pid, StreamId};
 use crate::ipc::Mailbox;
 use crate::label::Labels;
 use crate::path::Name;
-use crate::platform::{Limits, Program};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

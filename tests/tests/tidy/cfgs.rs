@@ -52,7 +52,7 @@ fn conditions(code: &Code) -> Vec<(usize, Vec<&str>)> {
 }
 
 /// The target is asked for in one file of the core and in the root of each platform, also in manifests:
-/// a target's own dependencies are the platforms'.
+/// a target's own dependencies are the platforms'. What only benches and tests need may differ.
 pub(crate) fn one_file_knows_the_target(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (folder, allowed) in FILES {

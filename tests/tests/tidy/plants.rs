@@ -16,7 +16,7 @@ fn clean() -> Tree {
         ),
         (
             "kernel-core/Cargo.toml",
-            "[package]\nname = \"kernel-core\"\n[features]\ndefault = []\nsim = []\n[dependencies]\nbytes.workspace = true\nmiddle = \"1\"\nredb = { version = \"4\", optional = true }\n[dev-dependencies]\nproptest = \"1\"\n[lints]\nworkspace = true\n",
+            "[package]\nname = \"kernel-core\"\n[features]\ndefault = []\nsim = []\n[dependencies]\nbytes.workspace = true\nmiddle = \"1\"\nredb = { version = \"4\", optional = true }\n[dev-dependencies]\nproptest = \"1\"\n[target.'cfg(not(target_arch = \"wasm32\"))'.dev-dependencies]\ncriterion = \"1\"\n[lints]\nworkspace = true\n",
         ),
         ("kernel-core/.clippy.toml", ""),
         (
@@ -43,7 +43,7 @@ fn clean() -> Tree {
         ),
         (
             "kernel-core/src/kernel/mod.rs",
-            "//! The kernel.\nuse crate::platform::Spawn;\npub fn run(_: impl Spawn) {}\n",
+            "//! The kernel.\nuse crate::platform::Spawn;\npub fn run(_: impl Spawn) -> &'static str { env!(\"CARGO_PKG_VERSION\") }\n",
         ),
         (
             "kernel-core/src/platform/mod.rs",
@@ -197,6 +197,7 @@ const PLANTS: &[(&str, &str, usize, &str)] = &[
     ("the_core_reaches_for_nothing", "kernel-core/src/id.rs", 2, "//! Ids.\npub fn f(e: std::io::Error) {}\n"),
     ("the_core_reaches_for_nothing", "kernel-core/src/id.rs", 3, "//! Ids.\n#[cfg(not(test))]\nuse std::env;\n"),
     ("the_core_reaches_for_nothing", "kernel-core/src/id.rs", 2, "//! Ids.\npub fn f() { println!(\"x\") }\n"),
+    ("the_core_reaches_for_nothing", "kernel-core/src/id.rs", 2, "//! Ids.\npub const HOME: &str = env!(\"HOME\");\n"),
     (
         "one_file_knows_the_target",
         "kernel-core/src/id.rs",

@@ -62,7 +62,7 @@ const REACH: &[(&[&str], &str)] = &[
 /// Plain data of `std::net`, which is in `core::net` too.
 const ADDRESSES: [&str; 6] = ["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr", "SocketAddrV4", "SocketAddrV6"];
 
-/// Macros that write to a host's console or read its environment.
+/// Macros that write to a host's console, or read the environment of the machine that builds.
 const MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "env", "option_env"];
 
 /// No identifier and no text in the core's code names a host. Its tests may.
@@ -114,9 +114,12 @@ fn reaches(path: &[String]) -> Option<&'static str> {
     REACH.iter().find(|(reach, _)| starts(reach)).map(|(_, instead)| *instead)
 }
 
+/// Calls of [`MACROS`] outside of tests. What cargo knows of the package itself is the same wherever it is
+/// built, so `env!("CARGO_PKG_..")` may be asked for.
 fn macros(code: &Code) -> impl Iterator<Item = (usize, &str)> {
-    code.tokens.windows(3).filter(|three| !three[0].test).filter_map(|three| {
-        let called = three[1].text == "!" && matches!(&*three[2].text, "(" | "[" | "{");
-        (called && MACROS.contains(&&*three[0].text)).then_some((three[0].line, &*three[0].text))
+    code.tokens.windows(4).filter(|four| !four[0].test).filter_map(|four| {
+        let called = four[1].text == "!" && matches!(&*four[2].text, "(" | "[" | "{");
+        let of_package = four[0].text == "env" && four[3].text.starts_with("\"CARGO_PKG_");
+        (called && !of_package && MACROS.contains(&&*four[0].text)).then_some((four[0].line, &*four[0].text))
     })
 }

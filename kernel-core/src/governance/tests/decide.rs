@@ -1,3 +1,5 @@
+//! What `decide` answers, by grant, rule and threshold, and how `explain` tells it.
+
 use super::{carrying, facts, labels};
 use crate::environment::{Environment, Over};
 use crate::governance::{Charter, Decision, Effect, Facts, ReasonCode, Rule, Verdict, decide, explain};

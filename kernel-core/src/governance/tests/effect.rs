@@ -1,3 +1,5 @@
+//! Effects: the laws of their algebra, and what is derived from what.
+
 use crate::governance::{Derived, Dimension, Effect, Source, derive, label_effect, novelty};
 use crate::label::Labels;
 use proptest::prelude::*;

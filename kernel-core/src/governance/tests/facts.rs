@@ -1,3 +1,5 @@
+//! Facts: what they keep, and that they come back from their bytes as they went.
+
 use super::{carrying, facts, labels};
 use crate::budget::{AccountId, Level, Meter};
 use crate::codec;

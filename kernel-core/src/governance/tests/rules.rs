@@ -1,3 +1,5 @@
+//! Rules: which apply, which wins, and what is refused when they are loaded.
+
 use super::{carrying, facts};
 use crate::governance::{
     Charter, Decision, Dimension, Effect, Facts, NameMatch, ReasonCode, Rule, Test, Then, When, decide,

@@ -1,3 +1,5 @@
+//! The verb table: every row is complete, and its verdict in each environment is pinned.
+
 use super::*;
 use crate::environment::Environment;
 use crate::governance::{Charter, Decision, FIRST_USE, Facts, Rule, decide, derive};

@@ -1,0 +1,53 @@
+//! Instances: made when a process starts, and given one envelope at a time.
+
+use super::super::gate;
+use super::super::input::Input;
+use super::{Activation, Inner, Slot, Todo};
+use crate::platform::{BoxFuture, Fault, FaultKind, Guest, Handled, Platform, Program, Sandbox, StartRequest, Usage};
+use futures::future::Abortable;
+
+impl<P: Platform> Inner<P> {
+    /// Hands one envelope to a guest and its answer back to step.
+    pub(super) async fn activate(&self, activation: Activation) {
+        let Activation { pid, envelope, fresh } = activation;
+        let message = envelope.id;
+        if let Some(request) = fresh
+            && let Err(fault) = self.instantiate(request).await
+        {
+            let handled = Handled { result: Err(fault), usage: Usage::default() };
+            self.submit(Input::Handled { pid, message, handled });
+            return;
+        }
+        let Some((mut guest, registration)) = self.lock().borrow(pid) else { return };
+        let Ok(handled) = Abortable::new(guest.handle(envelope), registration).await else { return };
+        let mut todo = Todo::default();
+        let gone = {
+            let mut core = self.lock();
+            let gone = if handled.result.is_err() { Some(guest) } else { core.give_back(pid, guest) };
+            core.take(&self.platform, Input::Handled { pid, message, handled }, 0, None, &mut todo);
+            gone
+        };
+        drop(gone);
+        self.finish(todo);
+    }
+
+    /// Makes an instance and puts it into its place.
+    pub(super) async fn instantiate(&self, request: StartRequest) -> Result<(), Fault> {
+        let Some(inner) = self.me.upgrade() else { return Err(stopped()) };
+        let port = gate::port(&inner, request.pid);
+        let pid = request.pid;
+        let component = match request.program {
+            Program::Wasm { hash } => Some(hash),
+            Program::Native { .. } => None,
+        };
+        let load = move || -> BoxFuture<'static, _> { Box::pin(async move { inner.component(component).await }) };
+        let guest = self.sandbox.start(request, load, port).await?;
+        let old = self.lock().guests.insert(pid, Slot { guest: Some(guest), abort: None });
+        drop(old);
+        Ok(())
+    }
+}
+
+fn stopped() -> Fault {
+    Fault { kind: FaultKind::Start, reason: "the kernel has stopped".to_owned() }
+}
