@@ -112,7 +112,7 @@ mod tests {
     fn refused(path: &Path) -> String {
         let failure = load(path).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
-        failure.message
+        failure.listing.join("\n") + &failure.message
     }
 
     fn folder(manifest: &[u8]) -> tempfile::TempDir {

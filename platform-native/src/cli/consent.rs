@@ -86,7 +86,9 @@ fn agree_asking(checked: &Checked, given: &Given, ask: impl FnOnce(&[Missing]) -
     // A folder cannot be given by a yes: somebody has to name it.
     let can_be_given = missing.iter().all(|one| one.mount.is_none());
     if !(can_be_given && ask(&missing)) {
-        return Err(refused(checked, missing));
+        // A flag that gives nothing is often the one that was meant.
+        let listing = unused.iter().map(|unused| format!("warning: {unused}")).collect();
+        return Err(Failure { listing, ..refused(checked, missing) }.with("unused", unused));
     }
     let said_yes: BTreeSet<Right> = missing.into_iter().map(|one| one.right).collect();
     let said_yes: Vec<Right> = said_yes.into_iter().collect();

@@ -5,8 +5,8 @@ use super::exit::{Exit, Failure};
 use super::place::{DATABASE, Places};
 use super::stored::{Stored, head};
 use super::terminal::{Terminal, print, print_json};
-use super::text::{bytes, counted};
-use crate::sandbox::{WasmOptions, WasmSandbox};
+use super::text::{self, bytes, counted};
+use crate::sandbox::WasmSandbox;
 use kernel_core::platform::{Durability, KeyCustody, Profile};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ fn document(
 ) -> Value {
     let directories = directories.iter().map(|directory| {
         let Directory { path, state, said, bytes, events } = directory;
-        json!({ "path": path, "state": state, "said": said, "bytes": bytes, "events": events })
+        json!({ "path": text::path(path), "state": state, "said": said, "bytes": bytes, "events": events })
     });
     let sandbox = match sandbox {
         Ok((mode, said)) => json!({ "mode": mode, "said": said }),
@@ -135,7 +135,7 @@ fn document(
         "profile": profile,
         "sandbox": sandbox,
         "keys": { "custody": profile.key_custody, "said": custody(profile.key_custody) },
-        "data": { "base": base, "directories": directories.collect::<Vec<_>>() },
+        "data": { "base": base.map(text::path), "directories": directories.collect::<Vec<_>>() },
     })
 }
 

@@ -3,6 +3,7 @@
 //! Every failure says what happened, where, and what to do. It is told on standard error and, with
 //! `--json`, as a document on standard output.
 
+use super::text::counted;
 use crate::devices::MountError;
 use crate::{HostError, kernel_core};
 use kernel_core::app::{PlanError, Problem};
@@ -53,6 +54,8 @@ pub(crate) struct Failure {
     pub(crate) code: &'static str,
     /// What happened and where; may have several lines.
     pub(crate) message: String,
+    /// What is printed above it as it is; the document has it in members of its own.
+    pub(crate) listing: Vec<String>,
     /// What to do, where that can be said.
     pub(crate) help: Option<String>,
     /// Further members of the JSON document.
@@ -62,7 +65,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure without advice.
     pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Failure {
-        Failure { exit, code, message: message.into(), help: None, more: Map::new() }
+        Failure { exit, code, message: message.into(), listing: Vec::new(), help: None, more: Map::new() }
     }
 
     /// A wrong command line, manifest or folder.
@@ -112,8 +115,10 @@ pub(crate) fn said(error: &dyn std::error::Error) -> String {
 
 /// What is wrong with a manifest: every problem, as a compiler prints them.
 pub(crate) fn problems(found: &[Problem]) -> Failure {
-    let lines: Vec<String> = found.iter().map(Problem::to_string).collect();
-    Failure::new(Exit::Usage, "manifest", lines.join("\n")).with("problems", found)
+    let file = found.first().map_or("the manifest", |problem| problem.file.as_str());
+    let message = format!("{} in {file}; nothing was run", counted(found.len() as u64, "problem"));
+    let listing = found.iter().map(Problem::to_string).collect();
+    Failure { listing, ..Failure::new(Exit::Usage, "manifest", message) }.with("problems", found)
 }
 
 impl From<MountError> for Failure {
@@ -139,7 +144,8 @@ impl From<StorageError> for Failure {
                 "keep the data directory as evidence and restore a copy, or start anew elsewhere: --data-dir DIR",
             ),
             // The directory itself: the place that was named is wrong, nothing stored is.
-            StorageError::Io { doing: "opening the data directory", .. } => {
+            StorageError::Io { doing: "opening the data directory", source } => {
+                let message = said(&*source);
                 Failure::new(Exit::Usage, "data_dir", message).help("name one that you may write to: --data-dir DIR")
             }
             _ => Failure::new(Exit::Integrity, "storage", message),

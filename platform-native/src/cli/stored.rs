@@ -30,7 +30,7 @@ pub(crate) struct Stored {
     pub(crate) rows: Rows,
     /// Whose log it has to be.
     pub(crate) key: VerifierKey,
-    /// Where it is.
+    /// Where it is, absolute.
     pub(crate) path: PathBuf,
     keys: Option<FileKeys>,
 }
@@ -74,7 +74,8 @@ impl Stored {
             }
         };
         let rows = Rows::open(path, dir)?;
-        Ok(Stored { rows, key, path: path.to_owned(), keys })
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        Ok(Stored { rows, key, path, keys })
     }
 
     /// Verifies the whole log, also against `checkpoint`.

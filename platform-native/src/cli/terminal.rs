@@ -141,6 +141,7 @@ pub(crate) fn tell(line: &str) {
 
 /// Tells of a failure: what, where, what to do.
 pub(crate) fn tell_failure(failure: &Failure, palette: Palette) {
+    failure.listing.iter().flat_map(|problem| problem.lines()).for_each(|line| tell(&plain(line)));
     let mut lines = failure.message.lines().map(plain);
     tell(&format!("{} {}", palette.bad("weft:"), lines.next().unwrap_or_default()));
     lines.for_each(|line| tell(&line));

@@ -1,6 +1,7 @@
 //! Numbers, times and foreign texts as a person reads them.
 
 use kernel_core::time::WallTime;
+use std::path::Path;
 use std::time::Duration;
 
 /// `text` fit for a terminal: control codes and marks that reorder or hide text are escaped, and the
@@ -24,6 +25,11 @@ pub(crate) fn plain_within(text: &str, most: usize) -> String {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,
     }
+}
+
+/// A path for a document: what is not UTF-8 in it is replaced.
+pub(crate) fn path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// A count with its thousands set apart: "12,345".

@@ -6,7 +6,7 @@ use crate::cli::VERSION;
 use crate::cli::events::{self, Entry};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Output, Palette, Terminal, tell_failure};
-use crate::cli::text::time;
+use crate::cli::text::{path, time};
 use kernel_core::kernel::event::Content;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -43,7 +43,7 @@ impl Show {
             let error = problem.as_ref().map(|problem| problem.document()["error"].clone());
             let mut head = json!({
                 "weft": VERSION,
-                "data_dir": stored.path,
+                "data_dir": path(&stored.path),
                 "origin": stored.key.name.as_str(),
                 "verified": problem.is_none(),
                 "problem": error,

@@ -4,7 +4,7 @@ use super::Which;
 use crate::cli::VERSION;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Terminal, print, print_json};
-use crate::cli::text::{count, counted};
+use crate::cli::text::{self, count, counted};
 use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Opened, VerifierKey};
 use serde_json::json;
 use std::io::Read;
@@ -35,7 +35,7 @@ impl Verify {
             let against = self.against.as_ref().zip(kept.as_ref());
             print_json(&json!({
                 "weft": VERSION,
-                "data_dir": path,
+                "data_dir": text::path(&path),
                 "origin": log.origin().as_str(),
                 "key": key.to_string(),
                 "events": log.size(),
@@ -43,7 +43,7 @@ impl Verify {
                 "head": log.head().to_string(),
                 "signed": signed,
                 "torn": torn.map(|torn| json!({ "seq": torn.seq, "bytes": torn.bytes })),
-                "against": against.map(|(file, kept)| json!({ "file": file, "size": kept.size, "root": kept.root.to_base64() })),
+                "against": against.map(|(file, kept)| json!({ "file": text::path(file), "size": kept.size, "root": kept.root.to_base64() })),
                 "pages_checked": pages,
             }))?;
             return Ok(Exit::Done);

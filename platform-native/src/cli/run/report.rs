@@ -8,6 +8,7 @@ use super::drive::Ending;
 use super::record::Record;
 use crate::cli::VERSION;
 use crate::cli::exit::Exit;
+use crate::cli::text;
 use kernel_core::app::{Plan, Unused};
 use kernel_core::capability::Right;
 use kernel_core::chain::{Checkpoint, VerifierKey};
@@ -74,7 +75,7 @@ pub(super) fn outcome(ending: &Ending, record: &Record, not_durable: Option<&str
     }
     match (ending, &record.ended) {
         (Ending::TimedOut(limit), _) => {
-            let limit = crate::cli::text::duration(*limit);
+            let limit = text::duration(*limit);
             (Outcome::TimedOut, format!("it was not done within {limit} (--timeout) and was stopped"))
         }
         (Ending::Interrupted(signal), _) => {
@@ -109,7 +110,7 @@ impl Report<'_> {
             .map(|agent| json!({ "agent": agent.name, "given": agent.given, "absent": agent.absent }));
         let mounts = self.mounts.iter().map(|(name, path)| {
             let mode = plan.mounts.iter().find(|mount| mount.name == *name).map(|mount| mount.mode);
-            json!({ "name": name, "path": path.to_string_lossy(), "mode": mode })
+            json!({ "name": name, "path": text::path(path), "mode": mode })
         });
         let boot = self.boot.iter().map(|(name, took)| json!({ "phase": name, "micros": micros(*took) }));
         let record = &self.record;
@@ -144,7 +145,7 @@ impl Report<'_> {
                 "key": signed.key.to_string(),
                 "note": signed.note,
             })),
-            "data_dir": self.data_dir.to_string_lossy(),
+            "data_dir": text::path(self.data_dir),
             "output_commit": self.output_commit,
         })
     }

@@ -12,6 +12,12 @@ use serde_json::Value;
 /// How many refusals and warnings are printed; `--json` and `weft chain show` have all.
 const SHOWN: usize = 20;
 
+/// How many processes are printed.
+const PROCESSES: usize = 100;
+
+/// Who answered when the deadline passed.
+const NOBODY: &str = "nobody";
+
 /// The most characters of one foreign text.
 const WIDTH: usize = 400;
 
@@ -28,6 +34,11 @@ pub(in crate::cli::run) fn lines(report: &Report<'_>, palette: Palette) -> Vec<S
     lines.push(String::new());
     lines.extend(report.signed.iter().flat_map(|signed| checkpoint(signed, report, palette)));
     lines.push(format!("{} {}", palette.bold("Data"), report.data_dir.display()));
+    if report.outcome == Outcome::NotDurable {
+        lines.push(
+            "What was acknowledged before is intact: make room there, then look with `weft chain verify`.".to_owned(),
+        );
+    }
     if !report.record.repair.is_empty() {
         lines.push(palette.warn(&format!("The log was repaired at the start: {}", plain(&report.record.repair))));
     }
@@ -68,7 +79,7 @@ fn processes(report: &Report<'_>, palette: Palette) -> Vec<String> {
         ("PEAK MEMORY", Right),
     ]);
     let measured = |n: u64, text: String| if n == 0 { "-".to_owned() } else { text };
-    for ProcessRow { pid, name, role, exit, used, state, .. } in &report.summary.processes {
+    for ProcessRow { pid, name, role, exit, used, state, .. } in report.summary.processes.iter().take(PROCESSES) {
         let exit = if exit.is_empty() { format!("{state:?}").to_lowercase() } else { exit.clone() };
         table.row([
             pid.to_string(),
@@ -86,7 +97,11 @@ fn processes(report: &Report<'_>, palette: Palette) -> Vec<String> {
     if let Some(heading) = lines.first_mut() {
         *heading = palette.bold(heading);
     }
-    for row in report.troubled() {
+    let beyond = report.summary.processes.len().saturating_sub(PROCESSES) as u64;
+    if beyond > 0 {
+        lines.push(palette.dim(&format!("and {} more; --json has all", count(beyond))));
+    }
+    for row in report.troubled().take(PROCESSES) {
         let text = plain_within(&format!("{} ({}) {}: {}", row.name, row.pid, row.exit, row.detail), WIDTH);
         lines.push(palette.bad(&text));
     }
@@ -190,9 +205,13 @@ fn answers(report: &Report<'_>, palette: Palette) -> Vec<String> {
     }
     let mut lines = vec![String::new(), palette.bold("Asked")];
     for answer in report.record.answers.iter().take(SHOWN) {
-        let said = if answer.allow { palette.warn("allowed") } else { palette.bad("not allowed") };
+        let said = match (answer.allow, answer.by.as_str()) {
+            (true, by) => palette.warn(&format!("allowed by {}", plain(by))),
+            (false, NOBODY) => palette.bad("nobody answered in time, so it was refused"),
+            (false, by) => palette.bad(&format!("not allowed by {}", plain(by))),
+        };
         let (agent, asked) = (plain(&answer.agent), plain_within(&answer.asked, WIDTH));
-        lines.push(format!("  {agent} {asked}: {said} by {}", plain(&answer.by)));
+        lines.push(format!("  {agent} {asked}: {said}"));
     }
     lines.extend(not_shown(report.record.answers.len(), 0, palette));
     lines

@@ -1,0 +1,214 @@
+//! The log of a run, shown and verified, and what was done to it found and named.
+
+use crate::harness::{Done, Home, agent};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use std::path::Path;
+
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// The table bytes of the head row and of events, from FORMAT.md.
+const HEAD: u8 = 0x01;
+const EVENTS: u8 = 0x02;
+
+type Row = (Vec<u8>, Vec<u8>);
+
+/// A home in which `play` has run twice.
+fn ran() -> Home {
+    let steps = ["act connect /net/203.0.113.7:443", "act write /tree/app/play/x {\"replace\":true} y"];
+    let home = Home::new(&agent("actor", &steps, "use = [\"write /tree/app/play/**\"]"));
+    home.weft(&["run", "play"]).exits(0);
+    home.weft(&["run", "play"]).exits(0);
+    home
+}
+
+fn rows(home: &Home, table: u8) -> Vec<Row> {
+    let db = Database::open(home.data().join("weft.redb")).unwrap();
+    let snapshot = db.begin_read().unwrap();
+    let rows = snapshot.open_table(ROWS).unwrap();
+    let range = rows.range(&[table][..]..&[table + 1][..]).unwrap();
+    range.map(|row| row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).unwrap()).collect()
+}
+
+/// Does what somebody who holds the disk can do.
+fn alter(home: &Home, changes: &[(Vec<u8>, Option<Vec<u8>>)]) {
+    let db = Database::open(home.data().join("weft.redb")).unwrap();
+    let transaction = db.begin_write().unwrap();
+    {
+        let mut rows = transaction.open_table(ROWS).unwrap();
+        for (key, value) in changes {
+            match value {
+                Some(value) => drop(rows.insert(&key[..], &value[..]).unwrap()),
+                None => drop(rows.remove(&key[..]).unwrap()),
+            }
+        }
+        // The table is not empty: what was altered is a log.
+        assert!(rows.first().unwrap().is_some());
+    }
+    transaction.commit().unwrap();
+}
+
+fn refused(home: &Home, code: &str) -> Done {
+    let done = home.weft(&["chain", "verify", "--json"]).exits(4);
+    assert_eq!(done.json()["error"]["code"], code, "{done:#?}");
+    done
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for name in ["weft.redb", "log.key", "lock"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn what_ran_is_shown_and_verifies() {
+    let home = ran();
+    let document = home.weft(&["chain", "verify", "--json"]).exits(0).json();
+    assert_eq!(document["signed"], document["events"]);
+    assert_eq!(document["pages_checked"], true);
+    home.weft(&["chain", "verify"]).exits(0).says(&["The log verifies:", "signed   all of them"]);
+    home.weft(&["chain", "show"]).exits(0).says(&[
+        "boot",
+        "consent",
+        "connect /net/203.0.113.7:443: denied",
+        "app_ended",
+    ]);
+    let shown = home.weft(&["chain", "show", "--json"]).exits(0).json();
+    assert_eq!(shown["verified"], true);
+    assert_eq!(shown["events"].as_array().unwrap().len() as u64, document["events"].as_u64().unwrap());
+    assert_eq!(shown["events"][0]["kind"], "boot");
+}
+
+#[test]
+fn what_is_shown_can_be_narrowed() {
+    let home = ran();
+    let events = |more: &[&str]| {
+        let document = home.weft(&[&["chain", "show", "--json"], more].concat()).exits(0).json();
+        document["events"].as_array().unwrap().clone()
+    };
+    let connects = events(&["--verb", "connect"]);
+    assert_eq!(connects.len(), 2);
+    assert!(connects.iter().all(|event| event["kind"] == "refused"));
+    assert_eq!(events(&["--verb", "connect", "--limit", "1"]), connects[1..]);
+    assert_eq!(events(&["--limit", "0"]).len(), 0);
+    let writes: Vec<String> = events(&["--pid", "3", "--verb", "write"])
+        .iter()
+        .map(|event| event["kind"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(writes, ["intent", "outcome"], "an outcome belongs to its act");
+}
+
+#[test]
+fn a_changed_byte_is_found_and_the_event_is_named() {
+    let home = ran();
+    let events = rows(&home, EVENTS);
+    let (key, mut row) = events[events.len() / 2].clone();
+    let middle = row.len() / 2;
+    row[middle] ^= 1;
+    alter(&home, &[(key, Some(row))]);
+    let done = refused(&home, "tampered");
+    assert!(done.json()["error"]["seq"].is_u64());
+    home.weft(&["run", "play"]).exits(4).tells(&["the log does not verify: event", "was changed", "as evidence"]);
+    home.weft(&["chain", "show"]).exits(4).tells(&["does not verify"]).says(&["boot"]);
+}
+
+#[test]
+fn removed_rows_are_found_though_the_head_was_kept() {
+    let home = ran();
+    let events = rows(&home, EVENTS);
+    alter(&home, &[(events[1].0.clone(), None)]);
+    refused(&home, "chain_gap");
+    let home = ran();
+    let last = rows(&home, EVENTS).pop().unwrap();
+    alter(&home, &[(last.0, None)]);
+    refused(&home, "truncated");
+}
+
+#[test]
+fn swapped_events_are_found() {
+    let home = ran();
+    let mut changed = None;
+    for (key, row) in rows(&home, EVENTS) {
+        // An entry is its length in two bytes, then itself.
+        let length = |at: usize| 2 + usize::from(u16::from_be_bytes([row[at], row[at + 1]]));
+        let first = length(0);
+        if first < row.len() {
+            let both = first + length(first);
+            changed = Some((key, Some([&row[first..both], &row[..first], &row[both..]].concat())));
+            break;
+        }
+    }
+    alter(&home, &[changed.expect("a row with two events")]);
+    refused(&home, "swapped");
+}
+
+#[test]
+fn a_tail_that_was_cut_together_with_the_head_is_found_against_a_checkpoint() {
+    let home = Home::with_script(&[]);
+    home.weft(&["run", "play"]).exits(0);
+    let before = home.path("before");
+    copy(&home.data(), &before);
+    home.weft(&["run", "play"]).exits(0);
+    let note = home.weft(&["chain", "checkpoint"]).exits(0).out;
+    std::fs::write(home.path("kept"), &note).unwrap();
+    home.weft(&["chain", "verify", "--against", "kept"]).exits(0).says(&["are the first of this log"]);
+    home.weft(&["run", "play"]).exits(0);
+    home.weft(&["chain", "verify", "--against", "kept"]).exits(0);
+
+    copy(&before, &home.data());
+    home.weft(&["chain", "verify"]).exits(0);
+    let done = home.weft(&["chain", "verify", "--against", "kept"]).exits(4);
+    done.tells(&["the checkpoint that was kept elsewhere covers", "rolled back"]);
+
+    // Whoever holds the key as well goes on as if nothing had been.
+    home.weft(&["run", "play"]).exits(0);
+    home.weft(&["run", "play"]).exits(0);
+    home.weft(&["chain", "verify"]).exits(0);
+    let done = home.weft(&["chain", "verify", "--against", "kept", "--json"]).exits(4);
+    assert_eq!(done.json()["error"]["code"], "forked");
+}
+
+#[test]
+fn a_checkpoint_of_another_log_or_a_changed_one_is_no_proof() {
+    let (home, other) = (ran(), ran());
+    let note = other.weft(&["chain", "checkpoint"]).exits(0).out;
+    std::fs::write(home.path("other"), &note).unwrap();
+    let done = home.weft(&["chain", "verify", "--against", "other", "--json"]).exits(4);
+    assert_eq!(done.json()["error"]["code"], "wrong_origin");
+    let own = home.weft(&["chain", "checkpoint"]).exits(0).out;
+    let size = own.lines().nth(1).unwrap().to_owned();
+    std::fs::write(home.path("changed"), own.replacen(&size, "3", 1)).unwrap();
+    let done = home.weft(&["chain", "verify", "--against", "changed", "--json"]).exits(4);
+    assert_eq!(done.json()["error"]["code"], "key_untrusted");
+    home.weft(&["chain", "verify", "--against", "repo/a.txt"]).exits(2).tells(&["is not a checkpoint"]);
+}
+
+#[test]
+fn a_copy_without_its_private_key_verifies_by_the_public_one() {
+    let home = ran();
+    let key = home.weft(&["chain", "verify", "--json"]).exits(0).json()["key"].as_str().unwrap().to_owned();
+    copy(&home.data(), &home.path("copy"));
+    std::fs::remove_file(home.path("copy/log.key")).unwrap();
+    home.weft(&["chain", "verify", "--data-dir", "copy"]).exits(4).tells(&["there is no log.key", "--key KEY"]);
+    home.weft(&["chain", "verify", "--data-dir", "copy", "--key", &key]).exits(0);
+    home.weft(&["chain", "checkpoint", "--data-dir", "copy", "--key", &key]).exits(0).says(&["weft/"]);
+    assert!(!home.path("copy/log.key").exists(), "looking makes no key");
+}
+
+#[test]
+fn a_head_row_that_is_gone_is_not_taken_for_a_new_log() {
+    let home = ran();
+    let head = rows(&home, HEAD).pop().unwrap();
+    alter(&home, &[(head.0, None)]);
+    refused(&home, "head_missing");
+    home.weft(&["run", "play"]).exits(4);
+}
+
+#[test]
+fn a_database_that_is_none_is_damage() {
+    let home = ran();
+    std::fs::write(home.data().join("weft.redb"), vec![7; 100_000]).unwrap();
+    home.weft(&["chain", "verify"]).exits(4).tells(&["is damaged"]);
+    home.weft(&["run", "play"]).exits(4).tells(&["is damaged"]);
+    home.weft(&["doctor"]).exits(0).says(&["is damaged"]);
+}

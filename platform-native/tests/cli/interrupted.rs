@@ -1,0 +1,102 @@
+//! Runs that do not end by themselves, or not at all.
+
+use crate::harness::{Done, Home, WEFT};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn waiting() -> Home {
+    Home::with_script(&["wait 60000"])
+}
+
+/// Waits until the kernel in the home's data directory has an agent that runs.
+fn until_it_runs(home: &Home) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < until {
+        // The pid in the lock file comes with the data directory; the agent needs a moment more.
+        if home.data().join("weft.redb").exists() {
+            std::thread::sleep(Duration::from_millis(400));
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("it does not start");
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn end(child: Child) -> Done {
+    Done::of_child(child)
+}
+
+#[test]
+fn a_run_that_takes_too_long_is_stopped_in_order() {
+    let home = waiting();
+    let begun = Instant::now();
+    home.weft(&["run", "play", "--timeout", "500ms"]).exits(1).says(&["timed out", "--timeout", "Checkpoint over"]);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    home.weft(&["chain", "verify"]).exits(0);
+    home.weft(&["chain", "show"]).exits(0).says(&["the run was not over within 500 ms (--timeout)"]);
+}
+
+#[test]
+fn a_signal_stops_a_run_in_order() {
+    for name in ["INT", "TERM", "HUP"] {
+        let home = waiting();
+        let child = home.start(&["run", "play"]);
+        until_it_runs(&home);
+        signal(&child, name);
+        end(child).exits(1).says(&["interrupted", "Checkpoint over"]).tells(&["stopping in order"]);
+        home.weft(&["chain", "verify"]).exits(0).says(&["all of them"]);
+    }
+}
+
+#[test]
+fn a_signal_at_any_moment_leaves_a_log_that_verifies() {
+    let home = waiting();
+    home.weft(&["run", "play", "--timeout", "10ms"]);
+    for after in [1, 5, 10, 20, 40, 80, 160] {
+        let child = home.start(&["run", "play", "--json"]);
+        std::thread::sleep(Duration::from_millis(after));
+        signal(&child, if after % 2 == 0 { "INT" } else { "KILL" });
+        end(child);
+        home.weft(&["chain", "verify"]).exits(0);
+    }
+    home.weft(&["run", "play", "--timeout", "10ms"]).exits(1);
+}
+
+#[test]
+fn a_second_run_is_told_who_holds_the_directory() {
+    let home = waiting();
+    let child = home.start(&["run", "play"]);
+    until_it_runs(&home);
+    let holder = format!("is in use by process {}", child.id());
+    home.weft(&["run", "play"]).exits(2).tells(&[&holder, "--data-dir"]);
+    home.weft(&["chain", "show"]).exits(2).tells(&[&holder]);
+    let document = home.weft(&["doctor", "--json"]).exits(0).json();
+    assert_eq!(document["data"]["directories"][0]["state"], "held");
+    signal(&child, "TERM");
+    end(child).exits(1);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_exit_4_and_stays_whole() {
+    let home = Home::with_script(&["repeat 50 list /fs/none"]);
+    home.weft(&["run", "play"]).exits(0);
+    // No file may grow beyond what the database already is; `ulimit -f` counts blocks of 1,024 bytes.
+    let blocks = std::fs::metadata(home.data().join("weft.redb")).unwrap().len().div_ceil(1024);
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; for i in $(seq 40); do {WEFT} run play || exit $?; done");
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(home.path(""))
+        .env_clear()
+        .env("HOME", home.path(""))
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Done::of(output).exits(4).says(&["the log could not be written", "no space left at"]);
+    home.weft(&["chain", "verify"]).exits(0);
+    home.weft(&["run", "play"]).exits(0);
+}
