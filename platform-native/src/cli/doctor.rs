@@ -6,7 +6,7 @@ use super::place::{DATABASE, Places};
 use super::stored::{Stored, head};
 use super::terminal::{Terminal, print, print_json};
 use super::text::{self, bytes, counted};
-use crate::sandbox::WasmSandbox;
+use crate::sandbox::{WasmOptions, WasmSandbox};
 use kernel_core::platform::{Durability, KeyCustody, Profile};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
