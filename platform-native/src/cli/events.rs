@@ -26,11 +26,12 @@ pub(crate) struct Entry {
     pub(crate) content: Result<Content, String>,
 }
 
-/// Shows `visit` every event from the row that begins with event `from` on, until it breaks. An event
-/// that is none is shown as the reason, with the first event of its row.
+/// Shows `visit` every event of a kind that is `wanted`, from the row that begins with event `from` on,
+/// until it breaks. An event that is none is shown as the reason, with the first event of its row.
 pub(crate) async fn each<S: Storage>(
     storage: &S,
     from: u64,
+    wanted: impl Fn(u8) -> bool,
     mut visit: impl FnMut(Result<Entry, (u64, String)>) -> ControlFlow<()>,
 ) -> Result<(), StorageError> {
     let (mut from, to) = (event_key(from), table_range(TABLE_EVENTS).1);
@@ -40,7 +41,8 @@ pub(crate) async fn each<S: Storage>(
             let first = event_seq(key).unwrap_or(0);
             for entry in entries(row) {
                 let shown = match entry.map_err(|e| e.to_string()).and_then(|e| decode(e).map_err(|e| e.to_string())) {
-                    Ok(event) => visit(Ok(Entry::of(&event))),
+                    Ok(event) if wanted(event.header.kind) => visit(Ok(Entry::of(&event))),
+                    Ok(_) => ControlFlow::Continue(()),
                     Err(reason) => visit(Err((first, reason))),
                 };
                 if shown.is_break() {

@@ -106,8 +106,7 @@ impl Command {
 
 /// Runs `work` on a runtime of its own, which is gone afterwards, whatever still runs on it.
 fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime
+    let runtime = crate::runtime()
         .map_err(|e| Failure::new(Exit::Unsupported, "runtime", format!("no threads can be started here: {e}")))?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(PATIENCE);

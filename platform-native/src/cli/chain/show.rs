@@ -55,27 +55,32 @@ impl Show {
         }
         let mut acts = Acts::default();
         let mut failed = None;
-        events::each(&stored.rows, 0, |found| {
-            let line = match found {
-                Ok(entry) => {
-                    let act = acts.of(&entry);
-                    if !self.wants(act.as_ref()) {
-                        return ControlFlow::Continue(());
+        events::each(
+            &stored.rows,
+            0,
+            |_| true,
+            |found| {
+                let line = match found {
+                    Ok(entry) => {
+                        let act = acts.of(&entry);
+                        if !self.wants(act.as_ref()) {
+                            return ControlFlow::Continue(());
+                        }
+                        if self.json { as_json(&entry) } else { as_text(&entry, act.as_ref(), terminal.out) }
                     }
-                    if self.json { as_json(&entry) } else { as_text(&entry, act.as_ref(), terminal.out) }
+                    Err((seq, reason)) if self.json => json!({ "row": seq, "unreadable": reason }).to_string(),
+                    Err((seq, reason)) => terminal.out.bad(&format!("{seq:>8}  in this row: {reason}")),
+                };
+                match printer.line(line) {
+                    Ok(()) if !printer.output.is_gone() => ControlFlow::Continue(()),
+                    Ok(()) => ControlFlow::Break(()),
+                    Err(failure) => {
+                        failed = Some(failure);
+                        ControlFlow::Break(())
+                    }
                 }
-                Err((seq, reason)) if self.json => json!({ "row": seq, "unreadable": reason }).to_string(),
-                Err((seq, reason)) => terminal.out.bad(&format!("{seq:>8}  in this row: {reason}")),
-            };
-            match printer.line(line) {
-                Ok(()) if !printer.output.is_gone() => ControlFlow::Continue(()),
-                Ok(()) => ControlFlow::Break(()),
-                Err(failure) => {
-                    failed = Some(failure);
-                    ControlFlow::Break(())
-                }
-            }
-        })
+            },
+        )
         .await?;
         if let Some(failure) = failed {
             return Err(failure);

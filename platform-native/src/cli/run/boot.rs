@@ -55,6 +55,10 @@ pub(super) async fn boot(
     options.mounts = mounts.to_vec();
     let host = Host::open(options).await?;
     runs_here(plan, host.platform.profile())?;
+    if plan.agents.iter().any(|agent| matches!(agent.program, ProgramPlan::Wasm(_))) {
+        // Made while the kernel boots.
+        host.sandbox.wasm().prepare();
+    }
     screen.step("host", at.elapsed(), &host.data_dir.path().display().to_string());
 
     let at = Instant::now();

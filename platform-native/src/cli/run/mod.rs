@@ -14,6 +14,7 @@ use super::consent::{Agreed, Given, agree, parse_mount};
 use super::exit::{Exit, Failure, said};
 use super::on_runtime;
 use super::place::Places;
+use super::stored;
 use super::terminal::{Terminal, print, print_json};
 use super::text::time;
 use boot::{Booted, boot};
@@ -120,7 +121,8 @@ impl Run {
         let elapsed = screen.elapsed();
         let summary = kernel.summary();
         drop(kernel);
-        let record = record::read(&rows, from, &plan.app).await;
+        let record = record::read(&rows, from, &plan.app, &summary.verdicts).await;
+        let size = stored::head(&rows).await.ok().flatten().map_or(from, |head| head.size);
         rows.close().await;
 
         let not_durable = match (&stopped, &record) {
@@ -145,6 +147,7 @@ impl Run {
             boot: screen.into_steps(),
             summary,
             record,
+            events: size.saturating_sub(from),
             signed,
             data_dir: &data_dir,
             output_commit: self.env.output_commit(),

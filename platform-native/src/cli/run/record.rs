@@ -4,6 +4,7 @@
 use crate::cli::events::{self, Entry};
 use kernel_core::governance::{Decision, explain};
 use kernel_core::id::ActionId;
+use kernel_core::kernel::Tally;
 use kernel_core::kernel::event::{Content, Decided, Refused};
 use kernel_core::path::Name;
 use kernel_core::platform::{Storage, StorageError};
@@ -37,8 +38,6 @@ pub(super) struct Record {
     pub(super) answers: Vec<Answer>,
     /// What processes were suspended for.
     pub(super) suspended: Vec<Suspended>,
-    /// How many events the run added.
-    pub(super) events: u64,
 }
 
 /// One refusal, and those equal to it.
@@ -109,14 +108,18 @@ pub(super) struct Suspended {
     pub(super) reason: String,
 }
 
-/// Reads what the log says of the run of `app` that begins with event `from`.
-pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name) -> Result<Record, StorageError> {
+/// The kinds of event that say that an act was permitted (FORMAT.md): by far the most, and of interest
+/// only where some were permitted with a warning or by an answer.
+const PERMITTED: [u8; 3] = [2, 4, 7];
+
+/// Reads what the log says of the run of `app` that begins with event `from`. `said` is what the gate
+/// counted: what it never said is not looked for.
+pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name, said: &Tally) -> Result<Record, StorageError> {
     let mut reader = Reader { record: Record::default(), warned: BTreeMap::new(), refused: BTreeMap::new() };
-    events::each(storage, from, |entry| {
-        if let Ok(entry) = entry
-            && entry.seq >= from
-        {
-            reader.record.events += 1;
+    let all = said.warned > 0 || said.escalated > 0;
+    let wanted = |kind: u8| all || !PERMITTED.contains(&kind);
+    events::each(storage, from, wanted, |entry| {
+        if let Ok(entry) = entry {
             reader.take(&entry, app);
         }
         ControlFlow::Continue(())

@@ -62,6 +62,8 @@ pub(super) struct Report<'a> {
     pub(super) boot: Vec<(String, Duration)>,
     pub(super) summary: Summary,
     pub(super) record: Record,
+    /// How many events the run added.
+    pub(super) events: u64,
     pub(super) signed: Option<Signed>,
     pub(super) data_dir: &'a Path,
     pub(super) output_commit: bool,
@@ -137,7 +139,7 @@ impl Report<'_> {
             "warnings_not_listed": record.more_warnings,
             "answers": record.answers,
             "suspended": record.suspended,
-            "events": record.events,
+            "events": self.events,
             "checkpoint": self.signed.as_ref().map(|signed| json!({
                 "origin": signed.checkpoint.origin.as_str(),
                 "size": signed.checkpoint.size,

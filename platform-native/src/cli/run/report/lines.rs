@@ -234,7 +234,7 @@ fn absent(report: &Report<'_>) -> Vec<String> {
 
 fn checkpoint(signed: &Signed, report: &Report<'_>, palette: Palette) -> Vec<String> {
     let size = counted(signed.checkpoint.size, "event");
-    let added = count(report.record.events);
+    let added = count(report.events);
     let mut lines = vec![format!("{} over {size}, {added} of them from this run", palette.bold("Checkpoint"))];
     lines.extend(signed.note.lines().map(|line| if line.is_empty() { String::new() } else { format!("  {line}") }));
     lines.push(format!("{} {}", palette.bold("Key"), signed.key));
