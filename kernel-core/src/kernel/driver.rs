@@ -7,29 +7,25 @@
 mod components;
 mod guests;
 
+use super::Told;
 use super::committer::{After, Pending, Signal, Taken};
 use super::effects::{Effects, Perform, Performance, Reply, Wake};
-use super::gate;
 use super::input::Input;
 use super::inspect::Summary;
-use super::rows;
 use super::start::{Journal, Parts};
 use super::state::{Need, State};
-use super::Told;
 use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::platform::{
-    ActReply, BoxFuture, DeviceError, Devices, Fault, FaultKind, Guest, Handled, Key, Platform, Sandbox, StartRequest,
-    Storage, Usage,
+    ActReply, BoxFuture, DeviceError, Devices, Guest, Key, Platform, Sandbox, StartRequest, Storage,
 };
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use bytes::Bytes;
 use futures::channel::{mpsc, oneshot};
-use futures::future::{AbortHandle, Abortable};
+use futures::future::AbortHandle;
 use rustc_hash::FxHashMap;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

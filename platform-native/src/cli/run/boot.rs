@@ -59,7 +59,7 @@ pub(super) async fn boot(
         // Made while the kernel boots.
         host.sandbox.wasm().prepare();
     }
-    screen.step("host", at.elapsed(), &host.data_dir.path().display().to_string());
+    screen.step("host", at.elapsed(), &host.data_dir.display().to_string());
 
     let at = Instant::now();
     let rows = SharedRows::new(host.storage);
@@ -78,7 +78,7 @@ pub(super) async fn boot(
         screen.notice(&phase);
     }
     screen.step("kernel", at.elapsed(), &format!("{} in its log verified", counted(from, "event")));
-    Ok(Booted { kernel, told, rows, key, from, started, data_dir: host.data_dir.path().to_owned() })
+    Ok(Booted { kernel, told, rows, key, from, started, data_dir: host.data_dir.clone() })
 }
 
 /// Refuses a plan with programs of a kind that this host does not run.
