@@ -6,28 +6,28 @@
 
 mod components;
 mod guests;
+mod locked;
+
+pub(super) use locked::Core;
+use locked::{Activation, Parked, Slot, Todo};
 
 use super::Told;
-use super::committer::{After, Pending, Signal, Taken};
-use super::effects::{Effects, Perform, Performance, Reply, Wake};
+use super::committer::{After, Signal, Taken};
+use super::effects::{Perform, Performance};
 use super::input::Input;
 use super::inspect::Summary;
-use super::start::{Journal, Parts};
-use super::state::{Need, State};
+use super::start::Parts;
+use super::state::Need;
 use crate::chain::Checkpoint;
-use crate::id::{ActionId, CallId, Pid};
-use crate::ipc::Envelope;
-use crate::platform::{
-    ActReply, BoxFuture, DeviceError, Devices, Guest, Key, Platform, Sandbox, StartRequest, Storage,
-};
+use crate::id::{ActionId, CallId};
+use crate::platform::{ActReply, BoxFuture, DeviceError, Devices, Key, Platform, Sandbox, Storage};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::channel::{mpsc, oneshot};
-use futures::future::AbortHandle;
-use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 
@@ -50,214 +50,6 @@ pub(crate) struct Inner<P: Platform> {
     pub(super) commit_signal: Signal,
     pub(super) clock_signal: Signal,
     core: Mutex<Core<P>>,
-}
-
-/// Everything behind the lock.
-pub(super) struct Core<P: Platform> {
-    pub(super) state: State,
-    pub(super) pending: Pending,
-    pub(super) journal: Option<Journal>,
-    pub(super) closed: bool,
-    fx: Effects,
-    next_call: u64,
-    waiters: FxHashMap<CallId, oneshot::Sender<Outcome>>,
-    parked: Vec<Parked>,
-    guests: BTreeMap<Pid, Slot<GuestOf<P>>>,
-    ready: VecDeque<Activation>,
-    draining: bool,
-    armed: Option<Instant>,
-    observers: Vec<mpsc::Sender<Told>>,
-}
-
-/// An input that waits for rows.
-struct Parked {
-    input: Input,
-    need: Need,
-    rounds: u8,
-}
-
-/// A guest's place: the guest while it has nothing to do, the way to stop it while it has.
-struct Slot<G> {
-    guest: Option<G>,
-    abort: Option<AbortHandle>,
-}
-
-/// One envelope on its way into a guest.
-struct Activation {
-    pid: Pid,
-    envelope: Envelope,
-    fresh: Option<StartRequest>,
-}
-
-/// What is left to do once the lock is released.
-struct Todo<G> {
-    performs: Vec<Perform>,
-    loads: Vec<Need>,
-    activations: Vec<Activation>,
-    dropped: Vec<G>,
-    own: Option<Outcome>,
-    drain: bool,
-    commit: bool,
-    rearm: bool,
-}
-
-impl<G> Default for Todo<G> {
-    fn default() -> Self {
-        Todo {
-            performs: Vec::new(),
-            loads: Vec::new(),
-            activations: Vec::new(),
-            dropped: Vec::new(),
-            own: None,
-            drain: false,
-            commit: false,
-            rearm: false,
-        }
-    }
-}
-
-impl<P: Platform> Core<P> {
-    pub(super) fn new(state: State, journal: Option<Journal>, observers: Vec<mpsc::Sender<Told>>) -> Core<P> {
-        Core {
-            state,
-            pending: Pending::default(),
-            journal,
-            closed: false,
-            fx: Effects::default(),
-            next_call: 0,
-            waiters: FxHashMap::default(),
-            parked: Vec::new(),
-            guests: BTreeMap::new(),
-            ready: VecDeque::new(),
-            draining: false,
-            armed: None,
-            observers,
-        }
-    }
-
-    fn call(&mut self) -> CallId {
-        self.next_call += 1;
-        CallId(self.next_call)
-    }
-
-    /// Takes one input to step and sorts what comes out of it. `own` is the call whose reply the
-    /// submitter takes back directly.
-    fn take(&mut self, platform: &P, input: Input, rounds: u8, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
-        let now = platform.stamp();
-        match self.state.step(&input, now, &mut self.fx) {
-            Ok(()) => {
-                if let Some(journal) = &mut self.journal {
-                    journal.push((now, input));
-                }
-                self.sort(own, todo);
-            }
-            Err(need) if rounds < ROUNDS => {
-                todo.loads.push(need.clone());
-                self.parked.push(Parked { input, need, rounds: rounds + 1 });
-            }
-            Err(_) => {
-                if let Input::Act { call, .. } = input {
-                    let refusal = Refusal::new(Code::Failed, "the act needs more rows than an act may need");
-                    self.resolve(call, Err(refusal), own, todo);
-                }
-            }
-        }
-    }
-
-    fn sort(&mut self, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
-        let mut fx = std::mem::take(&mut self.fx);
-        self.pending.add(fx.records.drain(..), fx.rows.drain(..));
-        for reply in fx.replies.drain(..) {
-            let Reply { call, result, durable } = reply;
-            if durable || self.pending.is_heavy() {
-                self.pending.after(After::Reply(call, result));
-            } else {
-                self.resolve(call, result, own, todo);
-            }
-        }
-        for perform in fx.acts.drain(..) {
-            if perform.durable {
-                self.pending.after(After::Perform(perform));
-            } else {
-                todo.performs.push(perform);
-            }
-        }
-        for wake in fx.wakes.drain(..) {
-            self.wake(wake, todo);
-        }
-        self.fx = fx;
-        todo.commit |= self.pending.wants_commit();
-        let next = self.state.next_deadline();
-        if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
-            self.armed = next;
-            todo.rearm = true;
-        }
-    }
-
-    fn wake(&mut self, wake: Wake, todo: &mut Todo<GuestOf<P>>) {
-        match wake {
-            Wake::Deliver { pid, envelope, fresh } => {
-                let activation = Activation { pid, envelope, fresh };
-                let inline = self.guests.get(&pid).and_then(|s| s.guest.as_ref()).is_some_and(Guest::inline);
-                if inline && activation.fresh.is_none() {
-                    self.ready.push_back(activation);
-                    if !self.draining {
-                        self.draining = true;
-                        todo.drain = true;
-                    }
-                } else {
-                    todo.activations.push(activation);
-                }
-            }
-            Wake::Drop { pid } => {
-                if let Some(slot) = self.guests.remove(&pid) {
-                    if let Some(abort) = slot.abort {
-                        abort.abort();
-                    }
-                    todo.dropped.extend(slot.guest);
-                }
-            }
-            Wake::Ask(ask) => self.tell(Told::Ask(ask)),
-            Wake::Notice(notice) => self.tell(Told::Notice(notice)),
-        }
-    }
-
-    pub(super) fn tell(&mut self, told: Told) {
-        self.observers.retain_mut(|observer| match observer.try_send(told.clone()) {
-            Ok(()) => true,
-            Err(error) => error.is_full(),
-        });
-    }
-
-    fn resolve(&mut self, call: CallId, result: Outcome, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
-        if own == Some(call) {
-            todo.own = Some(result);
-        } else if let Some(waiter) = self.waiters.remove(&call) {
-            // Whoever gave up waiting has dropped its end.
-            let _ = waiter.send(result);
-        }
-    }
-
-    /// Takes the guest of `pid` out of its place and leaves the way to stop it.
-    fn borrow(&mut self, pid: Pid) -> Option<(GuestOf<P>, futures::future::AbortRegistration)> {
-        let slot = self.guests.get_mut(&pid)?;
-        let guest = slot.guest.take()?;
-        let (abort, registration) = AbortHandle::new_pair();
-        slot.abort = Some(abort);
-        Some((guest, registration))
-    }
-
-    /// Puts a guest back, unless its process is gone.
-    fn give_back(&mut self, pid: Pid, guest: GuestOf<P>) -> Option<GuestOf<P>> {
-        match self.guests.get_mut(&pid) {
-            Some(slot) => {
-                slot.guest = Some(guest);
-                slot.abort = None;
-                None
-            }
-            None => Some(guest),
-        }
-    }
 }
 
 impl<P: Platform> Inner<P> {
@@ -367,16 +159,20 @@ impl<P: Platform> Inner<P> {
         self.spawn("drain", |inner| async move { inner.drain() });
     }
 
-    /// Performs one act outside.
+    /// Performs one act outside. A host that panics in it has answered, too: nobody waits for ever.
     pub(super) fn perform(&self, perform: Perform) {
         let Perform { action, what, .. } = perform;
         match what {
             Performance::Start(request) => self.spawn("start", move |inner| async move {
-                let result = inner.instantiate(request).await;
+                let result = inner.made(request).await;
                 inner.submit(Input::Started { action, result });
             }),
             Performance::Device(request) => self.spawn("device", move |inner| async move {
-                let result = inner.devices.perform(request).await.map_err(device_refusal);
+                let answered = survived(inner.devices.perform(request)).await;
+                let result = match answered {
+                    Ok(answer) => answer.map_err(device_refusal),
+                    Err(reason) => Err((Code::Failed, reason)),
+                };
                 if action != ActionId(0) {
                     inner.submit(Input::Done { action, result });
                 }
@@ -503,6 +299,12 @@ impl<P: Platform> Inner<P> {
         self.commit_signal.wake();
         self.clock_signal.wake();
     }
+}
+
+/// What `future` gives; the sentence for a person if the host panicked in it. Nothing that it held is looked
+/// at again.
+async fn survived<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    AssertUnwindSafe(future).catch_unwind().await.map_err(|_| "the host failed while it did this".to_owned())
 }
 
 /// A device's error as the code and the sentence of a refusal.

@@ -69,7 +69,7 @@ pub(crate) fn one_file_knows_the_target(tree: &Tree) -> Vec<Problem> {
     let lines = tree.get(manifest).unwrap_or_default().lines().enumerate();
     problems.extend(
         lines
-            .filter(|(_, line)| line.starts_with("[target."))
+            .filter(|(_, line)| line.starts_with("[target.") && !line.trim_end().ends_with(".dev-dependencies]"))
             .map(|(i, _)| Problem::new(manifest, i + 1, "the core's dependencies are the same on every target")),
     );
     problems

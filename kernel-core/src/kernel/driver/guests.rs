@@ -2,7 +2,7 @@
 
 use super::super::gate;
 use super::super::input::Input;
-use super::{Activation, Inner, Slot, Todo};
+use super::{Activation, Inner, Slot, Todo, survived};
 use crate::platform::{BoxFuture, Fault, FaultKind, Guest, Handled, Platform, Program, Sandbox, StartRequest, Usage};
 use futures::future::Abortable;
 
@@ -12,14 +12,21 @@ impl<P: Platform> Inner<P> {
         let Activation { pid, envelope, fresh } = activation;
         let message = envelope.id;
         if let Some(request) = fresh
-            && let Err(fault) = self.instantiate(request).await
+            && let Err(fault) = self.made(request).await
         {
             let handled = Handled { result: Err(fault), usage: Usage::default() };
             self.submit(Input::Handled { pid, message, handled });
             return;
         }
         let Some((mut guest, registration)) = self.lock().borrow(pid) else { return };
-        let Ok(handled) = Abortable::new(guest.handle(envelope), registration).await else { return };
+        let handled = match Abortable::new(survived(guest.handle(envelope)), registration).await {
+            Ok(Ok(handled)) => handled,
+            Ok(Err(reason)) => {
+                Handled { result: Err(Fault { kind: FaultKind::Trap, reason }), usage: Usage::default() }
+            }
+            // Its process is gone.
+            Err(_) => return,
+        };
         let mut todo = Todo::default();
         let gone = {
             let mut core = self.lock();
@@ -31,8 +38,14 @@ impl<P: Platform> Inner<P> {
         self.finish(todo);
     }
 
-    /// Makes an instance and puts it into its place.
-    pub(super) async fn instantiate(&self, request: StartRequest) -> Result<(), Fault> {
+    /// Makes an instance; a host that panics in it could not.
+    pub(super) async fn made(&self, request: StartRequest) -> Result<(), Fault> {
+        let made = survived(self.instantiate(request)).await;
+        made.unwrap_or_else(|reason| Err(Fault { kind: FaultKind::Start, reason }))
+    }
+
+    /// Makes an instance and puts it into its place, unless its process ended meanwhile.
+    async fn instantiate(&self, request: StartRequest) -> Result<(), Fault> {
         let Some(inner) = self.me.upgrade() else { return Err(stopped()) };
         let port = gate::port(&inner, request.pid);
         let pid = request.pid;
@@ -42,7 +55,14 @@ impl<P: Platform> Inner<P> {
         };
         let load = move || -> BoxFuture<'static, _> { Box::pin(async move { inner.component(component).await }) };
         let guest = self.sandbox.start(request, load, port).await?;
-        let old = self.lock().guests.insert(pid, Slot { guest: Some(guest), abort: None });
+        let old = {
+            let mut core = self.lock();
+            if !core.state.processes.contains_key(&pid) {
+                drop(core);
+                return Err(Fault { kind: FaultKind::Start, reason: "it ended while it was being started".to_owned() });
+            }
+            core.guests.insert(pid, Slot { guest: Some(guest), abort: None })
+        };
         drop(old);
         Ok(())
     }

@@ -1,0 +1,237 @@
+//! What lies behind the driver's lock: state, what it wants written, who waits, where the guests are.
+
+use super::{GuestOf, Outcome, ROUNDS};
+use crate::id::{CallId, Pid};
+use crate::ipc::Envelope;
+use crate::kernel::Told;
+use crate::kernel::committer::{After, Pending};
+use crate::kernel::effects::{Effects, Perform, Reply, Wake};
+use crate::kernel::input::Input;
+use crate::kernel::start::Journal;
+use crate::kernel::state::{Need, State};
+use crate::platform::{Guest, Platform, StartRequest};
+use crate::refusal::{Code, Refusal};
+use crate::time::Instant;
+use futures::channel::{mpsc, oneshot};
+use futures::future::{AbortHandle, AbortRegistration};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Everything behind the lock.
+pub(in crate::kernel) struct Core<P: Platform> {
+    pub(in crate::kernel) state: State,
+    pub(in crate::kernel) pending: Pending,
+    pub(in crate::kernel) journal: Option<Journal>,
+    pub(in crate::kernel) closed: bool,
+    pub(super) fx: Effects,
+    pub(super) next_call: u64,
+    pub(super) waiters: FxHashMap<CallId, oneshot::Sender<Outcome>>,
+    pub(super) parked: Vec<Parked>,
+    pub(super) guests: BTreeMap<Pid, Slot<GuestOf<P>>>,
+    pub(super) ready: VecDeque<Activation>,
+    pub(super) draining: bool,
+    pub(super) armed: Option<Instant>,
+    pub(super) observers: Vec<mpsc::Sender<Told>>,
+}
+
+/// An input that waits for rows.
+pub(super) struct Parked {
+    pub(super) input: Input,
+    pub(super) need: Need,
+    pub(super) rounds: u8,
+}
+
+/// A guest's place: the guest while it has nothing to do, the way to stop it while it has.
+pub(super) struct Slot<G> {
+    pub(super) guest: Option<G>,
+    pub(super) abort: Option<AbortHandle>,
+}
+
+/// One envelope on its way into a guest.
+pub(super) struct Activation {
+    pub(super) pid: Pid,
+    pub(super) envelope: Envelope,
+    pub(super) fresh: Option<StartRequest>,
+}
+
+/// What is left to do once the lock is released.
+pub(super) struct Todo<G> {
+    pub(super) performs: Vec<Perform>,
+    pub(super) loads: Vec<Need>,
+    pub(super) activations: Vec<Activation>,
+    pub(super) dropped: Vec<G>,
+    pub(super) own: Option<Outcome>,
+    pub(super) drain: bool,
+    pub(super) commit: bool,
+    pub(super) rearm: bool,
+}
+
+impl<G> Default for Todo<G> {
+    fn default() -> Self {
+        Todo {
+            performs: Vec::new(),
+            loads: Vec::new(),
+            activations: Vec::new(),
+            dropped: Vec::new(),
+            own: None,
+            drain: false,
+            commit: false,
+            rearm: false,
+        }
+    }
+}
+
+impl<P: Platform> Core<P> {
+    pub(in crate::kernel) fn new(
+        state: State,
+        journal: Option<Journal>,
+        observers: Vec<mpsc::Sender<Told>>,
+    ) -> Core<P> {
+        Core {
+            state,
+            pending: Pending::default(),
+            journal,
+            closed: false,
+            fx: Effects::default(),
+            next_call: 0,
+            waiters: FxHashMap::default(),
+            parked: Vec::new(),
+            guests: BTreeMap::new(),
+            ready: VecDeque::new(),
+            draining: false,
+            armed: None,
+            observers,
+        }
+    }
+
+    pub(super) fn call(&mut self) -> CallId {
+        self.next_call += 1;
+        CallId(self.next_call)
+    }
+
+    /// Takes one input to step and sorts what comes out of it. `own` is the call whose reply the
+    /// submitter takes back directly.
+    pub(super) fn take(
+        &mut self,
+        platform: &P,
+        input: Input,
+        rounds: u8,
+        own: Option<CallId>,
+        todo: &mut Todo<GuestOf<P>>,
+    ) {
+        let now = platform.stamp();
+        match self.state.step(&input, now, &mut self.fx) {
+            Ok(()) => {
+                if let Some(journal) = &mut self.journal {
+                    journal.push((now, input));
+                }
+                self.sort(own, todo);
+            }
+            Err(need) if rounds < ROUNDS => {
+                todo.loads.push(need.clone());
+                self.parked.push(Parked { input, need, rounds: rounds + 1 });
+            }
+            Err(_) => {
+                if let Input::Act { call, .. } = input {
+                    let refusal = Refusal::new(Code::Failed, "the act needs more rows than an act may need");
+                    self.resolve(call, Err(refusal), own, todo);
+                }
+            }
+        }
+    }
+
+    fn sort(&mut self, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
+        let mut fx = std::mem::take(&mut self.fx);
+        self.pending.add(fx.records.drain(..), fx.rows.drain(..));
+        for reply in fx.replies.drain(..) {
+            let Reply { call, result, durable } = reply;
+            if durable || self.pending.is_heavy() {
+                self.pending.after(After::Reply(call, result));
+            } else {
+                self.resolve(call, result, own, todo);
+            }
+        }
+        for perform in fx.acts.drain(..) {
+            if perform.durable {
+                self.pending.after(After::Perform(perform));
+            } else {
+                todo.performs.push(perform);
+            }
+        }
+        for wake in fx.wakes.drain(..) {
+            self.wake(wake, todo);
+        }
+        self.fx = fx;
+        todo.commit |= self.pending.wants_commit();
+        let next = self.state.next_deadline();
+        if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
+            self.armed = next;
+            todo.rearm = true;
+        }
+    }
+
+    fn wake(&mut self, wake: Wake, todo: &mut Todo<GuestOf<P>>) {
+        match wake {
+            Wake::Deliver { pid, envelope, fresh } => {
+                let activation = Activation { pid, envelope, fresh };
+                let inline = self.guests.get(&pid).and_then(|s| s.guest.as_ref()).is_some_and(Guest::inline);
+                if inline && activation.fresh.is_none() {
+                    self.ready.push_back(activation);
+                    if !self.draining {
+                        self.draining = true;
+                        todo.drain = true;
+                    }
+                } else {
+                    todo.activations.push(activation);
+                }
+            }
+            Wake::Drop { pid } => {
+                if let Some(slot) = self.guests.remove(&pid) {
+                    if let Some(abort) = slot.abort {
+                        abort.abort();
+                    }
+                    todo.dropped.extend(slot.guest);
+                }
+            }
+            Wake::Ask(ask) => self.tell(Told::Ask(ask)),
+            Wake::Notice(notice) => self.tell(Told::Notice(notice)),
+        }
+    }
+
+    pub(in crate::kernel) fn tell(&mut self, told: Told) {
+        self.observers.retain_mut(|observer| match observer.try_send(told.clone()) {
+            Ok(()) => true,
+            Err(error) => error.is_full(),
+        });
+    }
+
+    pub(super) fn resolve(&mut self, call: CallId, result: Outcome, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
+        if own == Some(call) {
+            todo.own = Some(result);
+        } else if let Some(waiter) = self.waiters.remove(&call) {
+            // Whoever gave up waiting has dropped its end.
+            let _ = waiter.send(result);
+        }
+    }
+
+    /// Takes the guest of `pid` out of its place and leaves the way to stop it.
+    pub(super) fn borrow(&mut self, pid: Pid) -> Option<(GuestOf<P>, AbortRegistration)> {
+        let slot = self.guests.get_mut(&pid)?;
+        let guest = slot.guest.take()?;
+        let (abort, registration) = AbortHandle::new_pair();
+        slot.abort = Some(abort);
+        Some((guest, registration))
+    }
+
+    /// Puts a guest back, unless its process is gone.
+    pub(super) fn give_back(&mut self, pid: Pid, guest: GuestOf<P>) -> Option<GuestOf<P>> {
+        match self.guests.get_mut(&pid) {
+            Some(slot) => {
+                slot.guest = Some(guest);
+                slot.abort = None;
+                None
+            }
+            None => Some(guest),
+        }
+    }
+}
