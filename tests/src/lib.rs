@@ -1,16 +1,20 @@
 //! The suites that every host must pass, as plain functions.
 //!
-//! A suite is a module of [`suite`]; a clause is one public function in it that panics when the clause
-//! does not hold. Clauses know no host: `tests/clauses.rs` runs each natively and `tests/web.rs` runs
-//! each in a browser tab, both through [`each_clause!`], so a clause that is listed there runs on
-//! both, and a digest that is pinned in one is compared on both.
+//! A clause is one public function that panics when the clause does not hold. [`suite`] has clauses about
+//! values, which know no host; `tests/clauses.rs` runs them on this machine and `tests/web.rs` in a browser
+//! tab. [`kernel`] has clauses about a whole kernel on any [`world::Host`]; `tests/kernel.rs` runs each in
+//! the simulation and natively, with handlers and with a real component, `tests/web.rs` runs the simulation
+//! in the tab. A digest that is pinned in one place is compared in all.
 //!
-//! To add a clause, write it in its suite and list it in [`each_clause!`]; a tidy test finds one that
-//! is not listed. To add a suite, add a module with clauses and a line with its name.
+//! To add a clause, write it in its module and list it below; a tidy test finds one that is not listed.
+//! A clause about the kernel also needs a fault that makes it fail, planted in `tests/plants/`.
 
+pub mod kernel;
 pub mod suite;
+pub mod world;
 
-/// Makes one test of every clause, each with the attribute that is given: `each_clause!(#[test]);`.
+/// Makes one test of every clause about values, each with the attribute that is given:
+/// `each_clause!(#[test]);`.
 #[macro_export]
 macro_rules! each_clause {
     (#[$test:meta]) => {
@@ -26,6 +30,17 @@ macro_rules! each_clause {
     };
 }
 
+/// Makes one test of every clause about a kernel: `each_kernel_clause!(#[test] on_some_host);` where
+/// `on_some_host!(clause)` runs an async function over a [`world::Host`].
+#[macro_export]
+macro_rules! each_kernel_clause {
+    (#[$test:meta] $run:ident) => {
+        $crate::kernel_tests_of! { (#[$test]) $run
+            authority: what_lacks_a_grant_is_denied_and_not_performed;
+        }
+    };
+}
+
 /// The expansion of [`each_clause!`]; not for use by itself.
 #[doc(hidden)]
 #[macro_export]
@@ -37,6 +52,21 @@ macro_rules! tests_of {
         #[$test]
         fn $clause() {
             $crate::suite::$suite::$clause();
+        }
+    };
+}
+
+/// The expansion of [`each_kernel_clause!`]; not for use by itself.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! kernel_tests_of {
+    ($test:tt $run:ident $($suite:ident: $($clause:ident),+ $(,)?;)+) => {
+        $(mod $suite { $($crate::kernel_tests_of! { @one $test $run $suite $clause })+ })+
+    };
+    (@one (#[$test:meta]) $run:ident $suite:ident $clause:ident) => {
+        #[$test]
+        fn $clause() {
+            $run!($crate::kernel::$suite::$clause);
         }
     };
 }

@@ -26,6 +26,7 @@ use crate::time::Instant;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::channel::{mpsc, oneshot};
+use futures::future::Shared;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -50,10 +51,15 @@ pub(crate) struct Inner<P: Platform> {
     pub(super) commit_signal: Signal,
     pub(super) clock_signal: Signal,
     core: Mutex<Core<P>>,
+    // The last field: dropped when everything above is.
+    _gone: oneshot::Sender<()>,
 }
 
+/// Completes when a kernel is dropped.
+pub(super) type Gone = Shared<oneshot::Receiver<()>>;
+
 impl<P: Platform> Inner<P> {
-    pub(super) fn new(me: Weak<Inner<P>>, parts: Parts<P>, core: Core<P>) -> Inner<P> {
+    pub(super) fn new(me: Weak<Inner<P>>, parts: Parts<P>, core: Core<P>, gone: oneshot::Sender<()>) -> Inner<P> {
         let Parts { platform, storage, sandbox, devices, keys } = parts;
         Inner {
             me,
@@ -65,6 +71,7 @@ impl<P: Platform> Inner<P> {
             commit_signal: Signal::default(),
             clock_signal: Signal::default(),
             core: Mutex::new(core),
+            _gone: gone,
         }
     }
 

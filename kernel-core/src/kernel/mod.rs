@@ -36,7 +36,7 @@ use crate::platform::{ActReply, Platform, Port};
 use crate::process::Role;
 use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
-use driver::Inner;
+use driver::{Gone, Inner};
 use effects::{Ask, Notice};
 use futures::channel::mpsc;
 use input::Input;
@@ -45,11 +45,12 @@ use std::sync::Arc;
 /// A running kernel. Clones are the same kernel.
 pub struct Kernel<P: Platform> {
     inner: Arc<Inner<P>>,
+    gone: Gone,
 }
 
 impl<P: Platform> Clone for Kernel<P> {
     fn clone(&self) -> Self {
-        Kernel { inner: self.inner.clone() }
+        Kernel { inner: self.inner.clone(), gone: self.gone.clone() }
     }
 }
 
@@ -87,7 +88,8 @@ impl<P: Platform> Kernel<P> {
     /// # Errors
     /// [`BootError`]; nothing was changed except where it says so.
     pub async fn boot(parts: Parts<P>, options: BootOptions) -> Result<Kernel<P>, BootError> {
-        start::boot(parts, options).await.map(|inner| Kernel { inner })
+        let (inner, gone) = start::boot(parts, options).await?;
+        Ok(Kernel { inner, gone })
     }
 
     /// Opens a session of `role` that holds `capabilities`.
@@ -137,7 +139,8 @@ impl<P: Platform> Kernel<P> {
         self.inner.lock().journal.clone().unwrap_or_default()
     }
 
-    /// Stops everything in order and makes the log durable; the checkpoint over all of it.
+    /// Stops everything in order and makes the log durable; the checkpoint over all of it. The host's roles
+    /// stay open until [`Kernel::close`], so that the log can still be read.
     ///
     /// # Errors
     /// `not_durable` if the log could not be written.
@@ -146,6 +149,15 @@ impl<P: Platform> Kernel<P> {
         let checkpoint = self.inner.checkpoint().await;
         self.inner.close();
         checkpoint
+    }
+
+    /// Gives this handle back and waits until nothing of the kernel is left, so that its storage is closed and
+    /// can be opened again. Shut it down first; while other clones of the handle live, this waits for them.
+    pub async fn close(self) {
+        let Kernel { inner, gone } = self;
+        drop(inner);
+        // It is never sent, only dropped with the kernel.
+        let _ = gone.await;
     }
 }
 

@@ -26,8 +26,9 @@ pub enum ReplayError {
     Event(usize, String),
 }
 
-/// Steps every input of `journal` again, on a data directory that was empty at its boot, and returns the
-/// size and the head of the log that results. `public` is the key that the log is named after.
+/// Steps every input of `journal` again, on a data directory that was empty at its first boot, and returns
+/// the size and the head of the log that results. Journals of later boots may follow: each begins with a boot
+/// of its own. `public` is the key that the log is named after.
 ///
 /// # Errors
 /// A journal that no kernel has written.
@@ -37,12 +38,15 @@ pub fn replay(
     environment: Environment,
     natives: &[Name],
 ) -> Result<(u64, Hash), ReplayError> {
-    let Some((_, Input::Boot(boot))) = journal.first() else { return Err(ReplayError::NoBoot) };
-    let mut state = State::new(boot, environment, natives);
+    let mut state = None;
     let mut rows: BTreeMap<Key, Option<Bytes>> = BTreeMap::new();
     let mut log = Log::new(log_key(public).name);
     let mut fx = Effects::default();
     for (index, (now, input)) in journal.iter().enumerate() {
+        if let Input::Boot(boot) = input {
+            state = Some(State::new(boot, environment.clone(), natives));
+        }
+        let state = state.as_mut().ok_or(ReplayError::NoBoot)?;
         let mut rounds = 0;
         while let Err(need) = state.step(input, *now, &mut fx) {
             rounds += 1;

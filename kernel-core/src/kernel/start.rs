@@ -4,7 +4,7 @@
 //! with the reason; a kernel never starts fresh over a log that it cannot trust.
 
 use super::committer;
-use super::driver::{Core, Inner};
+use super::driver::{Core, Gone, Inner};
 use super::input::{Boot, Counters, Input};
 use super::rows;
 use super::state::State;
@@ -16,7 +16,8 @@ use crate::path::Name;
 use crate::platform::{Batch, HostError, KeyPurpose, Keys, Platform, Storage, StorageError};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
-use futures::channel::mpsc;
+use futures::FutureExt;
+use futures::channel::{mpsc, oneshot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -81,7 +82,10 @@ pub enum BootError {
     Chain(#[from] ChainError),
 }
 
-pub(super) async fn boot<P: Platform>(parts: Parts<P>, options: BootOptions) -> Result<Arc<Inner<P>>, BootError> {
+pub(super) async fn boot<P: Platform>(
+    parts: Parts<P>,
+    options: BootOptions,
+) -> Result<(Arc<Inner<P>>, Gone), BootError> {
     let Parts { platform, storage, sandbox, devices, keys } = parts;
     let mut phases = Phases::new(platform.now());
 
@@ -123,7 +127,8 @@ pub(super) async fn boot<P: Platform>(parts: Parts<P>, options: BootOptions) -> 
     let state = State::new(&boot, options.environment, &options.natives);
     let core = Core::new(state, options.journal.then(Journal::new), options.observer.into_iter().collect());
     let parts = Parts { platform, storage, sandbox, devices, keys };
-    let inner = Arc::new_cyclic(|me| Inner::new(me.clone(), parts, core));
+    let (sender, gone) = oneshot::channel();
+    let inner = Arc::new_cyclic(|me| Inner::new(me.clone(), parts, core, sender));
     inner.submit(Input::Boot(boot));
     for (name, micros) in phases.ended {
         inner.submit(Input::Phase { name: name.to_owned(), micros });
@@ -131,7 +136,7 @@ pub(super) async fn boot<P: Platform>(parts: Parts<P>, options: BootOptions) -> 
     let weak = Arc::downgrade(&inner);
     inner.platform.spawn("committer", committer::run(weak.clone(), opened.log, key));
     inner.platform.spawn("clock", committer::tick(weak));
-    Ok(inner)
+    Ok((inner, gone.shared()))
 }
 
 /// The key of a log: named after itself, so that two data directories never share an origin.

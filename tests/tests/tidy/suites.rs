@@ -5,25 +5,30 @@ use crate::{Problem, Tree};
 
 const LIST: &str = "tests/src/lib.rs";
 
-/// Every public function of a suite is named in `each_clause!`, under its suite's name.
+/// Where clauses are: about values, and about a kernel.
+const SUITES: [&str; 2] = ["tests/src/suite/", "tests/src/kernel/"];
+
+/// Every public function of a suite is named in one of the lists, under its suite's name.
 pub(crate) fn every_clause_is_listed(tree: &Tree) -> Vec<Problem> {
     let list = Code::parse(tree.get(LIST).unwrap_or_default()).unwrap_or_default();
     let mut problems = Vec::new();
-    for (path, text) in tree.files("tests/src/suite/", ".rs").filter(|(path, _)| !path.ends_with("/mod.rs")) {
-        let suite = path.trim_start_matches("tests/src/suite/").trim_end_matches(".rs");
+    let suites = SUITES.iter().flat_map(|folder| tree.files(folder, ".rs").map(move |file| (*folder, file)));
+    for (folder, (path, text)) in suites.filter(|(_, (path, _))| !path.ends_with("/mod.rs")) {
+        let suite = path.trim_start_matches(folder).trim_end_matches(".rs");
         let start = (0..list.tokens.len()).find(|at| list.spells(*at, &[suite, ":"]) && !list.spells(*at + 2, &[":"]));
         let listed: Vec<&str> = start
             .map(|at| list.tokens[at + 2..].iter().map(|t| &*t.text).take_while(|text| *text != ";").collect())
             .unwrap_or_default();
         let Ok(code) = Code::parse(text) else { continue };
-        for (i, token) in code.tokens.iter().enumerate().filter(|(i, _)| code.spells(*i, &["pub", "fn"])) {
-            let name = &*code.tokens[i + 2].text;
+        for (i, token) in code
+            .tokens
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| code.spells(*i, &["pub", "fn"]) || code.spells(*i, &["pub", "async", "fn"]))
+        {
+            let name = &*code.tokens[i + 2 + usize::from(code.spells(i + 1, &["async"]))].text;
             if !listed.contains(&name) {
-                problems.push(Problem::new(
-                    path,
-                    token.line,
-                    format!("`{suite}: {name}` is not listed in each_clause! of {LIST}"),
-                ));
+                problems.push(Problem::new(path, token.line, format!("`{suite}: {name}` is not listed in {LIST}")));
             }
         }
     }

@@ -1,0 +1,122 @@
+//! What a host has to give the suite, and the simulated host.
+
+use super::puppet::puppet;
+use bytes::Bytes;
+use kernel_core::app::ProgramPlan;
+use kernel_core::kernel::Parts;
+use kernel_core::path::Name;
+use kernel_core::platform::{Platform, Programs};
+use kernel_core::sim::{Sim, SimDevices, SimPlatform, SimStorage};
+use sha2::{Digest, Sha256};
+use std::future::Future;
+use std::sync::Arc;
+
+/// The puppet as a component, for the hosts that run components.
+pub const COMPONENT: &[u8] = include_bytes!("../../fixtures/guests/puppet.wasm");
+
+/// The mounts that every host of the suite binds.
+pub const MOUNTS: [&str; 2] = ["in", "out"];
+
+/// What the puppets of a world run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The handler that is registered as `puppet`.
+    Handler,
+    /// The component.
+    Component,
+}
+
+impl Kind {
+    /// As a plan names it.
+    pub fn program(self) -> ProgramPlan {
+        match self {
+            Kind::Handler => ProgramPlan::Native(name("puppet")),
+            Kind::Component => ProgramPlan::Wasm(hash()),
+        }
+    }
+}
+
+/// The name `text`.
+pub fn name(text: &str) -> Name {
+    Name::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+/// What the component is called by.
+pub fn hash() -> [u8; 32] {
+    Sha256::digest(COMPONENT).into()
+}
+
+/// The handlers that every host of the suite registers.
+pub fn programs() -> Programs {
+    Programs::new().with(name("puppet"), puppet)
+}
+
+/// A host under test. What is stored outlives the parts that were opened over it.
+pub trait Host {
+    /// Its roles.
+    type Platform: Platform;
+
+    /// Opens every role over what is stored, with [`programs`] registered and [`MOUNTS`] bound. The roles that
+    /// were opened before are closed.
+    fn open(&self) -> impl Future<Output = Parts<Self::Platform>>;
+
+    /// What puppets run here.
+    fn kind(&self) -> Kind;
+
+    /// Puts a file into a mount, behind the kernel's back.
+    fn put(&self, mount: &str, path: &str, body: &[u8]);
+
+    /// The file in a mount, if there is one.
+    fn get(&self, mount: &str, path: &str) -> Option<Bytes>;
+}
+
+/// The simulated host: a machine of its own, whose storage and devices outlive a reboot.
+#[derive(Debug)]
+pub struct SimHost {
+    sim: Arc<Sim>,
+    storage: SimStorage,
+    devices: SimDevices,
+    kind: Kind,
+}
+
+impl SimHost {
+    /// A machine with its seed. Where puppets are components, the simulation runs the handler in their place.
+    pub fn new(seed: u64, kind: Kind) -> SimHost {
+        let sim = Arc::new(Sim::new(seed));
+        let (storage, devices) = (sim.storage(), sim.devices());
+        MOUNTS.iter().for_each(|mount| devices.mount(mount));
+        SimHost { sim, storage, devices, kind }
+    }
+
+    /// The machine.
+    pub fn sim(&self) -> Arc<Sim> {
+        self.sim.clone()
+    }
+
+    /// Its disk.
+    pub fn storage(&self) -> &SimStorage {
+        &self.storage
+    }
+}
+
+impl Host for SimHost {
+    type Platform = SimPlatform;
+
+    async fn open(&self) -> Parts<SimPlatform> {
+        let digits: String = hash().iter().map(|byte| format!("{byte:02x}")).collect();
+        let programs = programs().with(name(&digits), puppet);
+        self.sim.parts(self.storage.clone(), programs, self.devices.clone())
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn put(&self, mount: &str, path: &str, body: &[u8]) {
+        self.devices.put(mount, path, body);
+    }
+
+    fn get(&self, mount: &str, path: &str) -> Option<Bytes> {
+        self.devices.get(mount, path).map(Bytes::from)
+    }
+}

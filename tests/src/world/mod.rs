@@ -1,0 +1,359 @@
+//! A kernel on some host, with puppets for processes: what the clauses of the suite are told with.
+//!
+//! A clause gets a world, starts applications whose agents are puppets, tells them what to do and looks at
+//! what came of it: at transcripts, at the host's files, at the log. However a clause ends well, its world
+//! is finished: the kernel is shut down, what is stored is verified, and the journal of all its inputs is
+//! replayed, which has to give the same head.
+
+mod host;
+mod plan;
+mod puppet;
+#[path = "../../fixtures/guests/puppet/src/steps.rs"]
+#[allow(missing_docs)]
+pub mod steps;
+mod watch;
+
+pub use host::{COMPONENT, Host, Kind, MOUNTS, SimHost, hash, name, programs};
+pub use plan::{Agent, App, agent, app, rights};
+pub use watch::{Commits, Hand, Rows, Watched};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::channel::mpsc;
+use kernel_core::capability::Capabilities;
+use kernel_core::chain::{Checkpoint, Hash, TABLE_EVENTS, decode, entries, event_key};
+use kernel_core::codec::table_range;
+use kernel_core::environment::Environment;
+use kernel_core::id::{ActionId, Pid};
+use kernel_core::ipc::body;
+use kernel_core::kernel::effects::{Ask, Notice};
+use kernel_core::kernel::event::Content;
+use kernel_core::kernel::{BootOptions, Journal, Kernel, ProcessRow, Session, Told, log_key, open_log, replay};
+use kernel_core::platform::{Clock, KeyPurpose, Keys, Storage};
+use kernel_core::process::{Lifecycle, Role};
+use kernel_core::refusal::{Code, Refusal};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What a session of the suite may do and give.
+const EVERYTHING: &[&str] = &[
+    "read /fs/**",
+    "list /fs/**",
+    "write /fs/**",
+    "remove /fs/**",
+    "read /tree/**",
+    "write /tree/**",
+    "remove /tree/**",
+    "read /proc/**",
+    "send /proc/*",
+    "call /proc/*",
+    "stop /proc/*",
+    "kill /proc/*",
+    "monitor /proc/*",
+    "send /svc/*",
+    "call /svc/*",
+    "register /svc/*",
+    "publish /topic/**",
+    "subscribe /topic/**",
+    "spawn /agent/*",
+    "install /app/*",
+    "start /app/*",
+    "stop /app/*",
+    "remove /app/*",
+    "monitor /app/*",
+    "connect /net/**",
+    "start /container/*",
+];
+
+/// One event of a log, decoded.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Its place.
+    pub seq: u64,
+    /// The act that it belongs to; 0 for none.
+    pub action: ActionId,
+    /// What it says.
+    pub content: Content,
+}
+
+/// A kernel on a host.
+pub struct World<H: Host> {
+    /// The host, for its files.
+    pub host: H,
+    /// What holds the host back.
+    pub hand: Hand,
+    kernel: Option<Kernel<Watched<H::Platform>>>,
+    rows: Option<Rows<<H::Platform as kernel_core::platform::Platform>::Storage>>,
+    told: mpsc::Receiver<Told>,
+    public: [u8; 32],
+    environment: Environment,
+    clock: Option<Watched<H::Platform>>,
+    journal: Journal,
+    crashed: bool,
+}
+
+/// What is left of a world that was finished.
+#[derive(Debug)]
+pub struct Finished {
+    /// How many events its log has.
+    pub size: u64,
+    /// The leaf hash of the last one.
+    pub head: Hash,
+    /// The public half of the key that signed it.
+    pub public: [u8; 32],
+}
+
+impl<H: Host> World<H> {
+    /// Boots a kernel on `host`.
+    pub async fn boot(host: H, environment: Environment) -> World<H> {
+        World::with(host, environment, Hand::new(false)).await
+    }
+
+    /// Boots a kernel on `host`, held by `hand`.
+    pub async fn with(host: H, environment: Environment, hand: Hand) -> World<H> {
+        let mut world = World {
+            host,
+            hand,
+            kernel: None,
+            rows: None,
+            told: mpsc::channel(0).1,
+            public: [0; 32],
+            environment,
+            clock: None,
+            journal: Journal::new(),
+            crashed: false,
+        };
+        world.start().await;
+        world
+    }
+
+    async fn start(&mut self) {
+        let (parts, rows) = self.hand.watch(self.host.open().await);
+        self.public = parts.keys.public(KeyPurpose::Log).await.expect("a key");
+        self.clock = Some(parts.platform.clone());
+        self.rows = Some(rows);
+        let (observer, told) = mpsc::channel(10_000);
+        self.told = told;
+        let mut options = BootOptions::new(self.environment.clone());
+        options.natives = programs().names().cloned().collect();
+        options.observer = Some(observer);
+        options.journal = true;
+        let kernel = Kernel::boot(parts, options).await.expect("a kernel that boots");
+        if self.host.kind() == Kind::Component {
+            kernel.keep_component(Bytes::from_static(COMPONENT)).await.expect("a component that is kept");
+        }
+        self.kernel = Some(kernel);
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> &Kernel<Watched<H::Platform>> {
+        self.kernel.as_ref().expect("a kernel that runs")
+    }
+
+    /// Shuts the kernel down in order and boots another over what is stored.
+    pub async fn reboot(&mut self) {
+        self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
+        self.let_go().await;
+        self.start().await;
+    }
+
+    /// Cuts the power, and boots another kernel over what is stored.
+    pub async fn crash(&mut self) {
+        self.crashed = true;
+        self.hand.cut_power();
+        self.let_go().await;
+        self.hand = Hand::new(false);
+        self.start().await;
+    }
+
+    async fn let_go(&mut self) {
+        let kernel = self.kernel.take().expect("a kernel that runs");
+        self.journal.extend(kernel.journal());
+        self.clock = None;
+        self.rows = None;
+        self.told = mpsc::channel(0).1;
+        kernel.close().await;
+    }
+
+    /// A session that may do and give everything that the suite needs.
+    pub async fn session(&self) -> Session {
+        self.session_with(EVERYTHING, EVERYTHING).await
+    }
+
+    /// A session with these rights.
+    pub async fn session_with(&self, uses: &[&str], grants: &[&str]) -> Session {
+        let held = Capabilities::new(rights(uses), rights(grants)).expect("few rights");
+        self.kernel().attach(name("operator"), Role::User, held).await.expect("a session")
+    }
+
+    /// Installs and starts `app`, which may be given everything; returns when each of its agents has handled
+    /// its `start`.
+    ///
+    /// # Errors
+    /// What the session was refused.
+    pub async fn try_run(&self, app: App) -> Result<(), Refusal> {
+        self.try_run_by(&self.session().await, app).await
+    }
+
+    /// The same, started by `session`.
+    ///
+    /// # Errors
+    /// What the session was refused.
+    pub async fn try_run_by(&self, session: &Session, app: App) -> Result<(), Refusal> {
+        let path = format!("/app/{}", app.name);
+        let until = if app.quiet { "quiet" } else { "stopped" };
+        let names: Vec<String> = app.agents.iter().map(|agent| agent.name.clone()).collect();
+        let settle = !app.quiet;
+        let plan = serde_json::to_vec(&app.plan(self.host.kind().program())).expect("a plan");
+        session.act("install", &path, body::join(&json!({}), &plan)).await?;
+        session.act("start", &path, body::json(&json!({ "until": until }))).await?;
+        for agent in names.iter().filter(|_| settle) {
+            if self.find(agent).is_some() {
+                self.tell(agent, "").await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for an application that nothing stands in the way of.
+    pub async fn run(&self, app: App) {
+        let name = app.name.clone();
+        self.try_run(app).await.unwrap_or_else(|refusal| panic!("{name} was not started: {refusal}"));
+    }
+
+    /// Has the puppet `agent` run `script`; the transcript, or the refusal of the call.
+    pub async fn tell(&self, agent: &str, script: &str) -> String {
+        // A session of its own each time: what one puppet's answer is labelled must not reach the next puppet.
+        let session = self.session().await;
+        let told = match session.act("call", &format!("/proc/{}", self.pid(agent)), format!("\n{script}")).await {
+            Ok(reply) => {
+                let reply = String::from_utf8_lossy(&reply).into_owned();
+                reply.split_once('\n').map_or(String::new(), |(_, transcript)| transcript.to_owned())
+            }
+            Err(refusal) => format!("{}: {}", refusal.code.as_str(), refusal.reason),
+        };
+        let _ = session.act("stop", "/proc/self", "").await;
+        told
+    }
+
+    /// Tells a puppet to do one act: what came of it.
+    pub async fn act(&self, agent: &str, act: &str) -> String {
+        self.tell(agent, &format!("act {act}")).await
+    }
+
+    /// What has come to a puppet since this was asked last, except for requests.
+    pub async fn heard(&self, agent: &str) -> String {
+        self.tell(agent, "heard").await
+    }
+
+    /// The labels that a process carries now.
+    pub async fn labels(&self, agent: &str) -> Vec<String> {
+        let session = self.session().await;
+        let info = session.act("read", &format!("/proc/{}", self.pid(agent)), "").await.expect("what it is");
+        let info: Value = serde_json::from_slice(&info).expect("JSON");
+        let labels = info["labels"].as_array().cloned().unwrap_or_default();
+        labels.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    fn find(&self, agent: &str) -> Option<Pid> {
+        let processes = self.kernel().summary().processes;
+        processes.iter().find(|p| p.name.as_str() == agent && p.state != Lifecycle::Exited).map(|p| p.pid)
+    }
+
+    /// The pid of a process that lives.
+    pub fn pid(&self, agent: &str) -> Pid {
+        self.find(agent).unwrap_or_else(|| panic!("no process {agent} lives"))
+    }
+
+    /// The newest process of a name, living or gone.
+    pub fn process(&self, agent: &str) -> ProcessRow {
+        let processes = self.kernel().summary().processes;
+        let newest = processes.into_iter().rev().find(|p| p.name.as_str() == agent);
+        newest.unwrap_or_else(|| panic!("there never was a process {agent}"))
+    }
+
+    /// Waits until the newest process of that name has ended; how, and the rest of the reason.
+    pub async fn ended(&mut self, agent: &str) -> (String, String) {
+        loop {
+            let process = self.process(agent);
+            if process.state == Lifecycle::Exited {
+                return (process.exit, process.detail);
+            }
+            self.notice().await;
+        }
+    }
+
+    /// Waits for the next notice.
+    pub async fn notice(&mut self) -> Notice {
+        loop {
+            match self.told.next().await.expect("a kernel that runs") {
+                Told::Notice(notice) => return notice,
+                Told::Ask(ask) => panic!("nobody expected to be asked: {} {} {}", ask.name, ask.verb, ask.resource),
+            }
+        }
+    }
+
+    /// Waits for the next question.
+    pub async fn asked(&mut self) -> Ask {
+        loop {
+            if let Told::Ask(ask) = self.told.next().await.expect("a kernel that runs") {
+                return ask;
+            }
+        }
+    }
+
+    /// Lets the host's time pass, without moving it on: what is under way gets its turns.
+    pub async fn pause(&self) {
+        let clock = self.clock.clone().expect("a kernel that runs");
+        clock.sleep_until(clock.now().after(Duration::from_millis(5))).await;
+    }
+
+    /// Makes everything durable and reads the log.
+    pub async fn log(&self) -> Vec<Recorded> {
+        self.kernel().checkpoint().await.expect("a checkpoint");
+        self.stored().await
+    }
+
+    /// The log as it is stored now.
+    pub async fn stored(&self) -> Vec<Recorded> {
+        let rows = self.rows.as_ref().expect("a kernel that runs");
+        let (mut from, to) = (event_key(0), table_range(TABLE_EVENTS).1);
+        let mut found = Vec::new();
+        loop {
+            let page = rows.scan(&from, &to, 64).await.expect("rows");
+            for (_, row) in &page.rows {
+                for entry in entries(row) {
+                    let event = decode(entry.expect("an entry")).expect("an event");
+                    let content = Content::decode(event.header.kind, event.content).expect("a content");
+                    found.push(Recorded { seq: event.seq, action: event.header.action, content });
+                }
+            }
+            match page.next {
+                Some(next) => from = next,
+                None => return found,
+            }
+        }
+    }
+
+    /// Shuts down, verifies what is stored and replays the journal.
+    pub async fn finish(mut self) -> Finished {
+        let shutdown = self.kernel().shutdown("the clause is over").await;
+        let rows = self.rows.clone().expect("a kernel that runs");
+        let public = self.public;
+        self.let_go().await;
+        let opened = open_log(&rows, &log_key(public)).await.expect("a log that verifies");
+        let (size, head) = (opened.log.size(), opened.log.head());
+        match shutdown {
+            Ok((Checkpoint { size: signed, .. }, _)) => {
+                assert_eq!((opened.signed, signed), (size, size), "the last checkpoint is over all of the log");
+                if !self.crashed {
+                    let natives: Vec<_> = programs().names().cloned().collect();
+                    let again = replay(&self.journal, public, self.environment.clone(), &natives);
+                    assert_eq!(again.expect("a journal that replays"), (size, head), "the journal gives the same log");
+                }
+            }
+            Err(refusal) => assert_eq!(refusal.code, Code::NotDurable, "{refusal}"),
+        }
+        Finished { size, head, public }
+    }
+}

@@ -1,0 +1,275 @@
+//! A host seen through glass: every role of another host, with what a clause has to see and to hold.
+//!
+//! Time can be moved on, tasks can be ended all at once as a power cut ends them, commits can be held
+//! back or made to fail, what was asked of devices is kept, and any of it can be left hanging. In lockstep
+//! clock, seed and key are constants, so that the same scenario gives the same log on every host.
+
+use futures::channel::oneshot;
+use futures::future::{AbortHandle, Either, abortable, select};
+use kernel_core::kernel::Parts;
+use kernel_core::platform::{
+    Batch, Clock, DeviceError, DeviceReply, DeviceRequest, Devices, Entropy, HostError, KeyPurpose, Keys, MaybeSend,
+    Page, Platform, Profile, Spawn, Storage, StorageError,
+};
+use kernel_core::sim::SimKeys;
+use kernel_core::time::{Instant, WallTime};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Where time stands in lockstep: 2026-01-01T00:00:00Z, in nanoseconds since 1970.
+const EPOCH: u64 = 1_767_225_600_000_000_000;
+
+/// The hand behind the glass. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Hand {
+    held: Arc<Mutex<Held>>,
+    lockstep: bool,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    offset: Duration,
+    waiting: Vec<oneshot::Sender<()>>,
+    tasks: Vec<AbortHandle>,
+    commits: Commits,
+    gate: Vec<oneshot::Sender<()>>,
+    asked: Vec<DeviceRequest>,
+    hanging: bool,
+}
+
+/// What becomes of commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Commits {
+    /// They are made.
+    #[default]
+    Pass,
+    /// They wait until they pass.
+    Wait,
+    /// They fail and change nothing.
+    Fail,
+}
+
+impl Hand {
+    /// One that holds nothing back; `lockstep` makes clock, seed and key constants.
+    pub fn new(lockstep: bool) -> Hand {
+        Hand { held: Arc::default(), lockstep }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves time on; whatever is due is due now.
+    pub fn advance(&self, by: Duration) {
+        let waiting = {
+            let mut held = self.held();
+            held.offset += by;
+            std::mem::take(&mut held.waiting)
+        };
+        // Whoever waits looks at the clock again.
+        drop(waiting);
+    }
+
+    /// Ends every task of the host.
+    pub fn cut_power(&self) {
+        let tasks = std::mem::take(&mut self.held().tasks);
+        tasks.iter().for_each(AbortHandle::abort);
+    }
+
+    /// From now on commits do this.
+    pub fn commits(&self, what: Commits) {
+        let gate = {
+            let mut held = self.held();
+            held.commits = what;
+            std::mem::take(&mut held.gate)
+        };
+        drop(gate);
+    }
+
+    /// What was asked of devices so far.
+    pub fn asked(&self) -> Vec<DeviceRequest> {
+        self.held().asked.clone()
+    }
+
+    /// From now on devices are asked and never answer.
+    pub fn hang(&self) {
+        self.held().hanging = true;
+    }
+
+    /// The same host behind glass, and its rows.
+    pub fn watch<P: Platform>(&self, parts: Parts<P>) -> (Parts<Watched<P>>, Rows<P::Storage>) {
+        let Parts { platform, storage, sandbox, devices, keys } = parts;
+        let mut profile = platform.profile().clone();
+        if self.lockstep {
+            profile.host = "lockstep".to_owned();
+        }
+        let rows = Rows { storage: Arc::new(storage), hand: self.clone() };
+        let parts = Parts {
+            platform: Watched { platform, hand: self.clone(), profile: Arc::new(profile) },
+            storage: rows.clone(),
+            sandbox,
+            devices: WatchedDevices { devices, hand: self.clone() },
+            keys: WatchedKeys { keys, lockstep: self.lockstep },
+        };
+        (parts, rows)
+    }
+}
+
+/// A platform behind glass.
+#[derive(Clone, Debug)]
+pub struct Watched<P> {
+    platform: P,
+    hand: Hand,
+    profile: Arc<Profile>,
+}
+
+impl<P: Platform> Clock for Watched<P> {
+    fn now(&self) -> Instant {
+        let at = if self.hand.lockstep { Instant(0) } else { self.platform.now() };
+        at.after(self.hand.held().offset)
+    }
+
+    fn wall(&self) -> WallTime {
+        if self.hand.lockstep { WallTime(EPOCH + self.now().0) } else { self.platform.wall() }
+    }
+
+    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + MaybeSend + 'static {
+        let me = self.clone();
+        async move {
+            loop {
+                if me.now() >= at {
+                    return;
+                }
+                let (moved, offset) = {
+                    let mut held = me.hand.held();
+                    held.waiting.retain(|other| !other.is_canceled());
+                    let (sender, moved) = oneshot::channel();
+                    held.waiting.push(sender);
+                    (moved, held.offset)
+                };
+                if me.hand.lockstep {
+                    let _ = moved.await;
+                } else {
+                    let due = Instant(at.0.saturating_sub(u64::try_from(offset.as_nanos()).unwrap_or(u64::MAX)));
+                    let sleep = pin!(me.platform.sleep_until(due));
+                    if let Either::Left(_) = select(sleep, moved).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<P: Platform> Entropy for Watched<P> {
+    fn fill(&self, out: &mut [u8]) {
+        if self.hand.lockstep { out.fill(7) } else { self.platform.fill(out) }
+    }
+}
+
+impl<P: Platform> Spawn for Watched<P> {
+    fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + MaybeSend + 'static) {
+        let (future, abort) = abortable(future);
+        {
+            let mut held = self.hand.held();
+            held.tasks.retain(|task| !task.is_aborted());
+            held.tasks.push(abort);
+        }
+        self.platform.spawn(name, async move {
+            let _ = future.await;
+        });
+    }
+}
+
+impl<P: Platform> Platform for Watched<P> {
+    type Storage = Rows<P::Storage>;
+    type Sandbox = P::Sandbox;
+    type Devices = WatchedDevices<P::Devices>;
+    type Keys = WatchedKeys<P::Keys>;
+
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+}
+
+/// Rows with several readers. Clones are the same rows.
+#[derive(Debug)]
+pub struct Rows<S> {
+    storage: Arc<S>,
+    hand: Hand,
+}
+
+impl<S> Clone for Rows<S> {
+    fn clone(&self) -> Rows<S> {
+        Rows { storage: self.storage.clone(), hand: self.hand.clone() }
+    }
+}
+
+impl<S: Storage> Storage for Rows<S> {
+    async fn get(&self, key: &[u8]) -> Result<Option<bytes::Bytes>, StorageError> {
+        self.storage.get(key).await
+    }
+
+    async fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, StorageError> {
+        self.storage.scan(from, to, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StorageError> {
+        loop {
+            let opened = {
+                let mut held = self.hand.held();
+                match held.commits {
+                    Commits::Pass => break,
+                    Commits::Fail => return Err(StorageError::Full { place: "the disk of the suite".to_owned() }),
+                    Commits::Wait => {
+                        let (sender, opened) = oneshot::channel();
+                        held.gate.push(sender);
+                        opened
+                    }
+                }
+            };
+            let _ = opened.await;
+        }
+        self.storage.commit(batch).await
+    }
+}
+
+/// Devices behind glass.
+#[derive(Debug)]
+pub struct WatchedDevices<D> {
+    devices: D,
+    hand: Hand,
+}
+
+impl<D: Devices> Devices for WatchedDevices<D> {
+    async fn perform(&self, request: DeviceRequest) -> Result<DeviceReply, DeviceError> {
+        let hanging = {
+            let mut held = self.hand.held();
+            held.asked.push(request.clone());
+            held.hanging
+        };
+        if hanging {
+            std::future::pending::<()>().await;
+        }
+        self.devices.perform(request).await
+    }
+}
+
+/// Keys behind glass.
+#[derive(Debug)]
+pub struct WatchedKeys<K> {
+    keys: K,
+    lockstep: bool,
+}
+
+impl<K: Keys> Keys for WatchedKeys<K> {
+    async fn public(&self, purpose: KeyPurpose) -> Result<[u8; 32], HostError> {
+        if self.lockstep { SimKeys.public(purpose).await } else { self.keys.public(purpose).await }
+    }
+
+    async fn sign(&self, purpose: KeyPurpose, message: &[u8]) -> Result<[u8; 64], HostError> {
+        if self.lockstep { SimKeys.sign(purpose, message).await } else { self.keys.sign(purpose, message).await }
+    }
+}

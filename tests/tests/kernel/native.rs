@@ -1,0 +1,57 @@
+//! The native host, in a temporary folder.
+
+use bytes::Bytes;
+use kernel_core::kernel::Parts;
+use kernel_tests::world::{Host, Kind, MOUNTS, name, programs};
+use platform_native::{HostOptions, NativePlatform};
+use std::path::PathBuf;
+
+/// A data directory and the folders of the mounts, gone with it.
+#[derive(Debug)]
+pub(crate) struct NativeHost {
+    folder: tempfile::TempDir,
+    kind: Kind,
+}
+
+impl NativeHost {
+    /// Empty, with the folders that are bound.
+    pub(crate) fn new(kind: Kind) -> NativeHost {
+        let folder = tempfile::tempdir().expect("a folder");
+        for mount in MOUNTS {
+            std::fs::create_dir(folder.path().join(mount)).expect("a folder");
+        }
+        NativeHost { folder, kind }
+    }
+
+    fn file(&self, mount: &str, path: &str) -> PathBuf {
+        self.folder.path().join(mount).join(path)
+    }
+}
+
+impl Host for NativeHost {
+    type Platform = NativePlatform;
+
+    async fn open(&self) -> Parts<NativePlatform> {
+        let mut options = HostOptions::new(self.folder.path().join("data"));
+        options.mounts = MOUNTS.iter().map(|mount| (name(mount), self.folder.path().join(mount))).collect();
+        options.natives = programs();
+        options.instances = 100;
+        let host = platform_native::Host::open(options).await.expect("a host");
+        let platform_native::Host { platform, storage, sandbox, devices, keys, .. } = host;
+        Parts { platform, storage, sandbox, devices, keys }
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn put(&self, mount: &str, path: &str, body: &[u8]) {
+        let file = self.file(mount, path);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("folders");
+        std::fs::write(file, body).expect("a file");
+    }
+
+    fn get(&self, mount: &str, path: &str) -> Option<Bytes> {
+        std::fs::read(self.file(mount, path)).ok().map(Bytes::from)
+    }
+}
