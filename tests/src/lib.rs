@@ -36,7 +36,30 @@ macro_rules! each_clause {
 macro_rules! each_kernel_clause {
     (#[$test:meta] $run:ident) => {
         $crate::kernel_tests_of! { (#[$test]) $run
-            authority: what_lacks_a_grant_is_denied_and_not_performed;
+            applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
+                it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
+                a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
+                it_runs_once_at_a_time;
+            authority: what_lacks_a_grant_is_denied_and_not_performed, no_environment_gives_a_right,
+                a_child_gets_what_its_parent_may_give, to_use_is_not_to_give, applications_do_not_reach_each_other,
+                an_application_gets_what_its_starter_may_give, a_process_needs_no_right_on_itself;
+            budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
+                messages_are_drawn, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
+                memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
+            log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
+                a_route_is_opened_once_and_counted, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
+                a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,
+                the_same_scenario_gives_the_same_log;
+            messages: messages_arrive_once_and_in_order, a_full_mailbox_is_full, a_receive_selects,
+                a_topic_reaches_its_subscribers, a_service_has_one_owner, a_call_is_answered, a_call_times_out,
+                a_circle_of_waits_is_refused, the_end_of_a_callee_is_an_answer;
+            processes: kill_takes_the_subtree, a_trap_ends_one_process, a_monitor_hears_of_the_end,
+                to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives;
+            timers: a_timer_fires_when_it_is_due;
+            tree: compare_and_set_is_exact, the_tree_outlives_the_kernel;
+            verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
+                an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,
+                a_mount_for_reading_is_not_written, what_is_missing_is_named;
         }
     };
 }

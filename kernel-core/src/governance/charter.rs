@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use super::index::Index;
 use super::rule::{Outcome, Rule};
+use crate::path::Name;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -72,6 +73,17 @@ impl Charter {
             index.add(position, &rule.when);
         }
         Ok(Charter { version, rules, index })
+    }
+
+    /// The next version, without the rules that are about `app` alone; this one where there are none.
+    #[must_use]
+    pub fn without_rules_of(&self, app: &Name) -> Charter {
+        let rules: Vec<Rule> = self.rules.iter().filter(|rule| rule.when.apps != [app.clone()]).cloned().collect();
+        if rules.len() == self.rules.len() {
+            return self.clone();
+        }
+        // What held together still does when some of it is gone.
+        Charter::with_rules(self.version + 1, rules).unwrap_or_else(|_| self.clone())
     }
 
     /// The version that facts name.

@@ -48,6 +48,12 @@ pub(crate) struct App {
     pub(crate) ending: bool,
 }
 
+/// The reply of a `start`.
+#[derive(serde::Serialize)]
+struct Started {
+    pid: Pid,
+}
+
 impl State {
     /// Spawns every agent whose dependencies run and that was not spawned yet. Each spawn is an act of
     /// the application's process and takes the road like any other.
@@ -68,6 +74,7 @@ impl State {
             let resource = Resource::Agent(agent.clone()).to_string();
             let request = Request::parse(root, "spawn", &resource, Bytes::new());
             let seen = self.counters.pid;
+            self.unheard = None;
             // The rows that a spawn needs were loaded with the `start` of the application.
             let went = self.travel(root, None, &request, now, fx).is_ok();
             let pid = Pid(seen + 1);
@@ -75,8 +82,9 @@ impl State {
             if went && self.processes.get(&pid).is_some_and(|p| p.parent == root) {
                 app.spawned.insert(agent, pid);
             } else {
-                let reason = format!("agent `{agent}` could not be spawned");
-                self.end_app(name, Some(reason), now, fx);
+                let why = self.unheard.take().map_or_else(String::new, |refusal| format!(": {}", refusal.reason));
+                let reason = format!("agent `{agent}` could not be spawned{why}");
+                self.end_app(name, Some(reason), ExitReason::Shutdown, now, fx);
                 return;
             }
         }
@@ -101,10 +109,6 @@ impl State {
 
     /// Every agent runs: whoever started the application is told.
     pub(crate) fn all_running(&mut self, name: &Name, now: Now, fx: &mut Effects) {
-        #[derive(serde::Serialize)]
-        struct Started {
-            pid: Pid,
-        }
         let Some(app) = self.apps.get_mut(name) else { return };
         let root = app.root;
         if let Some(action) = app.starting.take() {
@@ -124,15 +128,15 @@ impl State {
         fx: &mut Effects,
     ) {
         let Some(app) = self.apps.get_mut(name) else { return };
-        if !reason.is_normal() && !app.ending {
+        // What an agent spawned by itself is that agent's affair.
+        let own = app.spawned.get(agent) == Some(&pid);
+        if own && !reason.is_normal() && !app.ending {
             app.failed.push(format!("{agent} {reason}"));
         }
-        if pid == app.root {
-            self.end_app(name, None, now, fx);
-        } else if matches!(reason, ExitReason::NotStarted(_)) {
-            self.end_app(name, Some(format!("agent `{agent}` {reason}")), now, fx);
-        } else if app.ends_with.as_ref() == Some(agent) {
-            self.end_app(name, None, now, fx);
+        if own && app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_)) {
+            self.end_app(name, None, ExitReason::Shutdown, now, fx);
+        } else if own && app.ends_with.as_ref() == Some(agent) {
+            self.end_app(name, None, ExitReason::Shutdown, now, fx);
         } else {
             self.end_if_quiet(name, now, fx);
         }
@@ -142,13 +146,28 @@ impl State {
     pub(crate) fn end_if_quiet(&mut self, name: &Name, now: Now, fx: &mut Effects) {
         let Some(app) = self.apps.get(name) else { return };
         if app.until == Until::Quiet && app.starting.is_none() && app.busy == 0 && !app.ending {
-            self.end_app(name, None, now, fx);
+            self.end_app(name, None, ExitReason::Shutdown, now, fx);
         }
     }
 
-    /// Stops the agents in reverse order of their start, then the application's process.
-    pub(crate) fn end_app(&mut self, name: &Name, problem: Option<String>, now: Now, fx: &mut Effects) {
-        let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return };
+    /// The application whose process `pid` is, while it is not ending.
+    pub(crate) fn app_of_root(&self, pid: Pid) -> Option<Name> {
+        let name = self.processes.get(&pid)?.app.as_ref()?;
+        self.apps.get(name).filter(|app| app.root == pid && !app.ending).map(|_| name.clone())
+    }
+
+    /// Stops the agents in reverse order of their start, then the application's process, for `reason`; returns who
+    /// is gone. `problem` is what went wrong besides what went wrong before.
+    pub(crate) fn end_app(
+        &mut self,
+        name: &Name,
+        problem: Option<String>,
+        reason: ExitReason,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Vec<Pid> {
+        let mut dead = Vec::new();
+        let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return dead };
         app.ending = true;
         app.failed.extend(problem);
         let root = app.root;
@@ -156,23 +175,32 @@ impl State {
         let in_reverse: Vec<Pid> =
             app.agents.iter().rev().filter_map(|(agent, _)| app.spawned.get(agent).copied()).collect();
         for pid in in_reverse {
-            self.exit(pid, ExitReason::Shutdown, now, fx);
+            dead.extend(self.exit(pid, ExitReason::Shutdown, now, fx));
         }
-        self.exit(root, ExitReason::Shutdown, now, fx);
-        let Some(app) = self.apps.remove(name) else { return };
+        dead.extend(self.exit(root, reason, now, fx));
+        let Some(app) = self.apps.remove(name) else { return dead };
         self.catalog.forget(name);
+        self.charter = self.charter.without_rules_of(name);
         let ok = app.failed.is_empty();
         let reason = if ok { "done".to_owned() } else { app.failed.join("; ") };
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
         fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
         if let Some(action) = starting {
-            let refusal = Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"));
-            self.close(action, Err(refusal), now, fx);
+            // Whoever is quicker than the start of the others has done what it was started for.
+            let started = match ok {
+                true => Ok(body::json(&Started { pid: root })),
+                false => {
+                    let why = format!("the application `{name}` did not start: {reason}");
+                    Err(Refusal::new(Code::Failed, why))
+                }
+            };
+            self.close(action, started, now, fx);
         }
         let told = if ok { ExitReason::Normal } else { ExitReason::Error(reason) };
         for monitor in app.monitors {
             self.tell_exit(monitor, Resource::App(name.clone()), &told, now, fx);
         }
+        dead
     }
 }

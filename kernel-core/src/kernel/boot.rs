@@ -123,7 +123,7 @@ impl State {
     fn stop_all(&mut self, now: Now, fx: &mut Effects) {
         let apps: Vec<Name> = self.apps.keys().cloned().collect();
         for app in apps {
-            self.end_app(&app, Some("the kernel was told to stop".to_owned()), now, fx);
+            self.end_app(&app, Some("the kernel was told to stop".to_owned()), ExitReason::Shutdown, now, fx);
         }
         let rest: Vec<Pid> = self.processes.keys().copied().collect();
         for pid in rest.into_iter().rev() {

@@ -22,6 +22,13 @@ impl State {
     }
 
     fn end_tree(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects, dead: &mut Vec<Pid>) {
+        if let Some(app) = self.app_of_root(pid) {
+            // The end of an application's process is the application's: its agents stop in their order, and what
+            // ended it is what it failed by.
+            let problem = (reason != ExitReason::Normal).then(|| format!("the application itself ended ({reason})"));
+            dead.extend(self.end_app(&app, problem, reason, now, fx));
+            return;
+        }
         let Some(process) = self.processes.get_mut(&pid) else { return };
         if process.life == Lifecycle::Exited {
             return;

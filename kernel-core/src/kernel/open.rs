@@ -161,7 +161,10 @@ impl State {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen = now.at;
         }
-        let Some(call) = call else { return };
+        let Some(call) = call else {
+            self.unheard = result.err();
+            return;
+        };
         let outside = self.processes.get(&pid).is_none_or(|p| p.program.is_none());
         fx.replies.push(Reply { call, result, durable: outside && self.environment.output_commit() });
     }
@@ -180,7 +183,8 @@ impl State {
             }
             OpenKind::AppStart => {
                 if let Resource::App(name) = open.resource.clone() {
-                    self.end_app(&name, Some("not all agents were running in time".to_owned()), now, fx);
+                    let problem = Some("not all agents were running in time".to_owned());
+                    self.end_app(&name, problem, ExitReason::Shutdown, now, fx);
                 }
             }
             _ => {}

@@ -21,6 +21,7 @@ use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::{Key, Profile};
 use crate::process::{History, Process};
+use crate::refusal::Refusal;
 use crate::time::{Instant, Now};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -65,6 +66,8 @@ pub struct State {
     pub(crate) labelled: BTreeMap<Name, u64>,
     /// Connections whose asker gave up: closed as soon as they stand.
     pub(crate) abandoned: FxHashMap<ActionId, StreamId>,
+    /// What the kernel's own latest act was refused for: nobody else is told.
+    pub(crate) unheard: Option<Refusal>,
     deadlines: BTreeMap<(Instant, u64), Due>,
     deadline_at: FxHashMap<u64, Instant>,
     next_deadline: u64,
@@ -175,6 +178,7 @@ impl State {
             stopping: false,
             labelled: boot.labelled.clone(),
             abandoned: FxHashMap::default(),
+            unheard: None,
             deadlines: BTreeMap::new(),
             deadline_at: FxHashMap::default(),
             next_deadline: 0,

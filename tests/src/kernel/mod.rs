@@ -1,3 +1,11 @@
 //! Clauses about a whole kernel, one module a part of it, one public function a clause.
 
+pub mod applications;
 pub mod authority;
+pub mod budgets;
+pub mod log;
+pub mod messages;
+pub mod processes;
+pub mod timers;
+pub mod tree;
+pub mod verdicts;

@@ -1,6 +1,6 @@
 //! What a host has to give the suite, and the simulated host.
 
-use super::puppet::puppet;
+use super::puppet::{Trap, puppet};
 use bytes::Bytes;
 use kernel_core::app::ProgramPlan;
 use kernel_core::kernel::Parts;
@@ -47,8 +47,13 @@ pub fn hash() -> [u8; 32] {
 }
 
 /// The handlers that every host of the suite registers.
-pub fn programs() -> Programs {
-    Programs::new().with(name("puppet"), puppet)
+pub fn programs(trap: Trap) -> Programs {
+    Programs::new().with(name("puppet"), move |port| puppet(port, trap))
+}
+
+/// What the simulated sandbox takes for the end of the instance.
+fn sim_trap() -> String {
+    "trap: told to".to_owned()
 }
 
 /// A host under test. What is stored outlives the parts that were opened over it.
@@ -104,7 +109,7 @@ impl Host for SimHost {
 
     async fn open(&self) -> Parts<SimPlatform> {
         let digits: String = hash().iter().map(|byte| format!("{byte:02x}")).collect();
-        let programs = programs().with(name(&digits), puppet);
+        let programs = programs(sim_trap).with(name(&digits), |port| puppet(port, sim_trap));
         self.sim.parts(self.storage.clone(), programs, self.devices.clone())
     }
 

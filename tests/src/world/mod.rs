@@ -15,6 +15,7 @@ mod watch;
 
 pub use host::{COMPONENT, Host, Kind, MOUNTS, SimHost, hash, name, programs};
 pub use plan::{Agent, App, agent, app, rights};
+pub use puppet::Trap;
 pub use watch::{Commits, Hand, Rows, Watched};
 
 use bytes::Bytes;
@@ -28,11 +29,14 @@ use kernel_core::id::{ActionId, Pid};
 use kernel_core::ipc::body;
 use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
+use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{BootOptions, Journal, Kernel, ProcessRow, Session, Told, log_key, open_log, replay};
 use kernel_core::platform::{Clock, KeyPurpose, Keys, Storage};
 use kernel_core::process::{Lifecycle, Role};
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 /// What a session of the suite may do and give.
@@ -89,12 +93,15 @@ pub struct World<H: Host> {
     environment: Environment,
     clock: Option<Watched<H::Platform>>,
     journal: Journal,
-    crashed: bool,
+    /// Whether the journal tells all that is stored.
+    whole: bool,
 }
 
 /// What is left of a world that was finished.
 #[derive(Debug)]
-pub struct Finished {
+pub struct Finished<H> {
+    /// The host, with all that is stored.
+    pub host: H,
     /// How many events its log has.
     pub size: u64,
     /// The leaf hash of the last one.
@@ -121,9 +128,13 @@ impl<H: Host> World<H> {
             environment,
             clock: None,
             journal: Journal::new(),
-            crashed: false,
+            whole: true,
         };
         world.start().await;
+        world.whole = world.kernel().journal().iter().all(|(_, input)| match input {
+            Input::Boot(boot) => boot.last == Counters::default(),
+            _ => true,
+        });
         world
     }
 
@@ -135,7 +146,7 @@ impl<H: Host> World<H> {
         let (observer, told) = mpsc::channel(10_000);
         self.told = told;
         let mut options = BootOptions::new(self.environment.clone());
-        options.natives = programs().names().cloned().collect();
+        options.natives = vec![name("puppet")];
         options.observer = Some(observer);
         options.journal = true;
         let kernel = Kernel::boot(parts, options).await.expect("a kernel that boots");
@@ -159,7 +170,7 @@ impl<H: Host> World<H> {
 
     /// Cuts the power, and boots another kernel over what is stored.
     pub async fn crash(&mut self) {
-        self.crashed = true;
+        self.whole = false;
         self.hand.cut_power();
         self.let_go().await;
         self.hand = Hand::new(false);
@@ -308,6 +319,21 @@ impl<H: Host> World<H> {
         clock.sleep_until(clock.now().after(Duration::from_millis(5))).await;
     }
 
+    /// Lets others have their turns until `done`, however little time passes.
+    pub async fn until(&self, done: impl Fn(&World<H>) -> bool) {
+        while !done(self) {
+            let mut waited = false;
+            poll_fn(|cx| {
+                if std::mem::replace(&mut waited, true) {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
+    }
+
     /// Makes everything durable and reads the log.
     pub async fn log(&self) -> Vec<Recorded> {
         self.kernel().checkpoint().await.expect("a checkpoint");
@@ -336,7 +362,7 @@ impl<H: Host> World<H> {
     }
 
     /// Shuts down, verifies what is stored and replays the journal.
-    pub async fn finish(mut self) -> Finished {
+    pub async fn finish(mut self) -> Finished<H> {
         let shutdown = self.kernel().shutdown("the clause is over").await;
         let rows = self.rows.clone().expect("a kernel that runs");
         let public = self.public;
@@ -346,14 +372,14 @@ impl<H: Host> World<H> {
         match shutdown {
             Ok((Checkpoint { size: signed, .. }, _)) => {
                 assert_eq!((opened.signed, signed), (size, size), "the last checkpoint is over all of the log");
-                if !self.crashed {
-                    let natives: Vec<_> = programs().names().cloned().collect();
+                if self.whole {
+                    let natives = [name("puppet")];
                     let again = replay(&self.journal, public, self.environment.clone(), &natives);
                     assert_eq!(again.expect("a journal that replays"), (size, head), "the journal gives the same log");
                 }
             }
             Err(refusal) => assert_eq!(refusal.code, Code::NotDurable, "{refusal}"),
         }
-        Finished { size, head, public }
+        Finished { host: self.host, size, head, public }
     }
 }

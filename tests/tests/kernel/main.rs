@@ -18,7 +18,8 @@ fn seeds() -> u64 {
 macro_rules! simulated {
     ($clause:path) => {
         for seed in 0..crate::seeds() {
-            let host = crate::SimHost::new(seed, crate::Kind::Handler);
+            let kind = if seed % 2 == 0 { crate::Kind::Handler } else { crate::Kind::Component };
+            let host = crate::SimHost::new(seed, kind);
             host.sim().run($clause(host));
         }
     };

@@ -1,6 +1,6 @@
 //! Station 1: do the process's capabilities permit this verb on this resource?
 
-use crate::capability::Right;
+use crate::capability::{Capabilities, Right};
 use crate::id::Pid;
 use crate::kernel::request::Parsed;
 use crate::kernel::state::State;
@@ -40,6 +40,19 @@ impl Grant {
     }
 }
 
+/// The right that permits the act. Where several do, one that spells out a private address is the one to name:
+/// a wider one is no grant of it.
+fn permitting<'a>(held: &'a Capabilities, parsed: &Parsed) -> Option<&'a Right> {
+    if let Resource::Net(endpoint) = &parsed.resource {
+        let spelled =
+            |right: &&Right| right.permits(parsed.verb, &parsed.resource) && right.pattern.matches_private(endpoint);
+        if let Some(right) = held.use_rights().iter().find(spelled) {
+            return Some(right);
+        }
+    }
+    held.permits(parsed.verb, &parsed.resource)
+}
+
 impl State {
     pub(super) fn authority(&self, pid: Pid, parsed: &Parsed) -> Grant {
         let Some(process) = self.processes.get(&pid) else { return Grant::None };
@@ -49,7 +62,7 @@ impl State {
         if !self.is_near(process, &parsed.resource) {
             return Grant::None;
         }
-        process.capabilities.permits(parsed.verb, &parsed.resource).map_or(Grant::None, |r| Grant::Right(r.clone()))
+        permitting(&process.capabilities, parsed).map_or(Grant::None, |right| Grant::Right(right.clone()))
     }
 
     /// A process of an application reaches no process of another one by its number: its right to send to

@@ -129,6 +129,13 @@ impl State {
         let facts = self.facts(pid, parsed, request, &survey);
         let verdict = governance::decide(&self.charter, &facts);
         let act = self.number(pid, call, parsed, &survey);
+        if let Some(refusal) = survey.target.refusal.filter(|_| verdict.decision != Decision::Deny) {
+            // A right says that it may, and the place says that it cannot be.
+            self.tally.count(Decision::Deny);
+            self.refuse(act, Some(facts), None, refusal, now, fx);
+            self.weigh(pid, now, fx);
+            return Ok(());
+        }
         self.tally.count(verdict.decision);
         match verdict.decision {
             Decision::Permit | Decision::Warn => {
@@ -138,7 +145,7 @@ impl State {
                 self.escalate(act, parsed, request.body(), facts, verdict, now, fx);
             }
             Decision::Deny => {
-                let refusal = verdict::refusal(&facts, &verdict, survey.target.refusal);
+                let refusal = verdict::refusal(&facts, &verdict);
                 self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
             }
         }
@@ -346,7 +353,7 @@ impl State {
             let uses = self.uses_known(&facts.name, &parsed);
             self.permitted(act, &parsed, &body, facts, verdict, uses, now, fx);
         } else {
-            let mut refusal = verdict::refusal(&facts, &verdict, None);
+            let mut refusal = verdict::refusal(&facts, &verdict);
             refusal.code = Code::Denied;
             refusal.reason = format!("{by} did not allow it: {}", refusal.reason);
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);

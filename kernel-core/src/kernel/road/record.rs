@@ -225,6 +225,11 @@ impl State {
     fn suspend(&mut self, pid: Pid, reason: String, now: Now, fx: &mut Effects) {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.life = Lifecycle::Suspended;
+            // It will not do what it was started for, so its application is no success.
+            let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
+            if let Some(app) = app.filter(|app| app.spawned.get(&process.name) == Some(&pid)) {
+                app.failed.push(format!("{} was suspended: {reason}", process.name));
+            }
         }
         self.record(ActionId(0), Content::Suspended(Text { reason, pid: pid.0 }), now, fx);
         self.weigh(pid, now, fx);

@@ -6,8 +6,8 @@ use crate::kernel::effects::Notice;
 use crate::refusal::{Code, Refusal};
 
 /// The refusal of a denied act: the most telling reason, with the whole explanation as detail.
-pub(super) fn refusal(facts: &Facts, verdict: &Verdict, target: Option<Refusal>) -> Refusal {
-    let mut refusal = target.unwrap_or_else(|| Refusal::new(Code::Denied, first_reason(verdict)));
+pub(super) fn refusal(facts: &Facts, verdict: &Verdict) -> Refusal {
+    let mut refusal = Refusal::new(Code::Denied, first_reason(verdict));
     refusal.detail = governance::explain(facts, verdict).to_string();
     refusal
 }

@@ -22,7 +22,7 @@ use crate::kernel::state::{Due, Mount, State};
 use crate::label::Labels;
 use crate::path::{Name, Verb};
 use crate::platform::{Key, Limits, Program};
-use crate::process::{InstanceKind, Lifecycle, Role};
+use crate::process::{ExitReason, InstanceKind, Lifecycle, Role};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::Deserialize;
@@ -89,7 +89,7 @@ impl State {
         if !self.apps.contains_key(name) {
             return Err(Refusal::new(Code::NotFound, format!("`{name}` is not running")));
         }
-        self.end_app(name, None, now, fx);
+        self.end_app(name, None, ExitReason::Shutdown, now, fx);
         Ok(Answer::empty())
     }
 
@@ -212,6 +212,8 @@ impl State {
         }
         let mut rules = self.charter.rules().to_vec();
         rules.extend(plan.rules.iter().cloned().map(|mut rule| {
+            // Ids are the application's own: another one may use the same.
+            rule.id = Name::parse(&format!("{name}.{}", rule.id)).unwrap_or(rule.id);
             rule.when.apps = vec![name.clone()];
             rule
         }));

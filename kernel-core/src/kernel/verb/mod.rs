@@ -132,7 +132,7 @@ impl State {
             (Op::List(list), Resource::Fs(path)) => self.apply_fs_list(act, path, list, now, fx),
             (Op::Write(write), Resource::Fs(path)) => self.apply_fs_write(act, path, write, now, fx),
             (Op::Remove, Resource::Fs(path)) => self.apply_fs_remove(act, path, now, fx),
-            (Op::Read(_), Resource::Tree(path)) => self.apply_tree_read(act, path),
+            (Op::Read(read), Resource::Tree(path)) => self.apply_tree_read(act, path, read),
             (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, fx),
             (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(path, fx),
             (Op::StreamRead(read), Resource::Stream(stream)) => self.apply_stream_read(act, *stream, read, now, fx),

@@ -54,7 +54,8 @@ impl State {
     /// it to do the same.
     pub(super) fn apply_stop(&mut self, pid: Pid, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
         let process = self.processes.get_mut(&pid).ok_or_else(|| absent(pid))?;
-        if process.handling.is_some() {
+        // One that is suspended would never come to its end by itself.
+        if process.handling.is_some() && process.life == Lifecycle::Running {
             process.life = Lifecycle::Stopping;
         } else {
             self.exit(pid, ExitReason::Normal, now, fx);

@@ -63,6 +63,7 @@ impl State {
         )
         .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
         self.refuse_widening(act.pid, &requested)?;
+        self.refuse_memory(act.pid, &definition)?;
         let parent_labels = self.processes.get(&act.pid).map(|p| p.labels.clone()).unwrap_or_default();
         let pid = self.create(
             New {
@@ -76,6 +77,10 @@ impl State {
             },
             now,
         );
+        if let Some(account) = self.processes.get(&pid).map(|p| p.account) {
+            // There is room: that was just looked at. It is given back with the account.
+            let _ = self.ledger.reserve(account, Meter::Memory, definition.limits.memory);
+        }
         let args = match &spawn.args {
             Some(args) => body::json(args),
             None => definition.args.clone(),
@@ -99,6 +104,21 @@ impl State {
             Code::Unsupported,
             format!("agent `{}` needs a {kind:?} program, which the {host} host does not run", agent.name),
         ))
+    }
+
+    /// Refuses an instance whose ceiling of memory is more than the accounts above it have left.
+    fn refuse_memory(&self, parent: Pid, agent: &Agent) -> Result<(), Refusal> {
+        let account = self.processes.get(&parent).map(|p| p.account);
+        match account.and_then(|account| self.ledger.left(account, Meter::Memory)) {
+            Some(left) if left < agent.limits.memory => Err(Refusal::new(
+                Code::Exhausted,
+                format!(
+                    "agent `{}` may use {} bytes of memory, and the budget has {left} left",
+                    agent.name, agent.limits.memory
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses what `parent` may not give, naming every right.

@@ -3,7 +3,7 @@
 //! A node is one row; step asks for it by `Need`, so the tree may be larger than memory and a
 //! compare-and-set is exact. Labels of what was written come back with what is read.
 
-use super::files::Write;
+use super::files::{Read, Write, read_len};
 use crate::id::Pid;
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
@@ -41,10 +41,13 @@ impl State {
         minicbor::decode(row).ok()
     }
 
-    pub(super) fn apply_tree_read(&mut self, act: &Act, path: &TreePath) -> Result<Answer, Refusal> {
+    pub(super) fn apply_tree_read(&mut self, act: &Act, path: &TreePath, read: &Read) -> Result<Answer, Refusal> {
+        let len = read_len(read.len)? as usize;
         let node = self.node(path).ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
-        Ok(Answer::Reply(node.value.into()))
+        let start = usize::try_from(read.offset).unwrap_or(usize::MAX).min(node.value.len());
+        let end = start.saturating_add(len).min(node.value.len());
+        Ok(Answer::Reply(Bytes::from(node.value).slice(start..end)))
     }
 
     pub(super) fn apply_tree_write(

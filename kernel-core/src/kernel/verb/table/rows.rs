@@ -127,8 +127,9 @@ pub static ROWS: &[Row] = &[
             LABELS,
         ])
         .payload()
+        .reply("`{}`; for a node `{\"version\":number}`, one more than before")
         .doc("Writes the payload to a file or node, which is made if it is not there. Exactly one of `offset`, `append` \
-              and `replace` is given."),
+              and `replace` is given; a node is only replaced as a whole."),
     act(Verb::Remove, &[Kind::Fs, Kind::Tree], Outward, CHANGE).doc("Removes a file, an empty folder or a node."),
     // Messages.
     act(Verb::Send, &[Kind::Proc, Kind::Service], Inner, EXCHANGE)

@@ -1,0 +1,107 @@
+//! Applications: when they start, when they are over, and what is said of their end.
+
+use crate::world::{Host, World, agent, app};
+use kernel_core::environment::Environment;
+use kernel_core::kernel::effects::Notice;
+use kernel_core::kernel::event::Content;
+use kernel_core::process::Lifecycle;
+use std::time::Duration;
+
+/// Waits for the end of an application: whether nothing went wrong, and the reason.
+async fn ended<H: Host>(world: &mut World<H>) -> (bool, String) {
+    loop {
+        if let Notice::Ended { ok, reason, .. } = world.notice().await {
+            return (ok, reason);
+        }
+    }
+}
+
+/// It is over when nothing is left to do, and not while a timer runs.
+pub async fn it_ends_when_it_is_quiet<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let timer = agent("a").does("act start /timer/late {\"after_ms\":10000}");
+    world.run(app("calm", [timer, agent("b")]).until_quiet()).await;
+    world.pause().await;
+    assert_eq!(world.process("a").state, Lifecycle::Running);
+    world.hand.advance(Duration::from_secs(11));
+    assert_eq!(ended(&mut world).await, (true, "done".to_owned()));
+    assert_eq!(world.ended("a").await.0, "shutdown");
+    world.finish().await;
+}
+
+/// Agents start after those that they depend on, and stop in the reverse of the order.
+pub async fn agents_start_in_order_and_stop_in_reverse<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let agents = [agent("third").after(&["second"]), agent("first"), agent("second").after(&["first"])];
+    // A plan lists agents in the order of their start.
+    let [third, first, second] = agents;
+    world.run(app("order", [first, second, third])).await;
+    world.session().await.act("stop", "/app/order", "").await.expect("stopped");
+    let (mut running, mut gone) = (Vec::new(), Vec::new());
+    while gone.len() < 3 {
+        match world.notice().await {
+            Notice::Running { name, .. } => running.push(name),
+            Notice::Exited { name, .. } if ["first", "second", "third"].contains(&name.as_str()) => gone.push(name),
+            _ => {}
+        }
+    }
+    assert_eq!(running, ["first", "second", "third"]);
+    assert_eq!(gone, ["third", "second", "first"]);
+    world.finish().await;
+}
+
+/// It ends with the agent that it names, also if that is quicker than the start of the others.
+pub async fn it_ends_with_the_agent_it_names<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let hasty = agent("hasty").does("act stop /proc/self");
+    let app = app("short", [hasty, agent("slow").after(&["hasty"])]).ends_with("hasty").until_quiet();
+    world.run(app).await;
+    assert_eq!(ended(&mut world).await, (true, "done".to_owned()));
+    world.finish().await;
+}
+
+/// An agent that ends in an error is what its application failed by.
+pub async fn a_failed_agent_fails_the_application<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("bad", [agent("a").does("fail it broke"), agent("b")]).until_quiet()).await;
+    let (ok, reason) = ended(&mut world).await;
+    assert!(!ok && reason.contains("a ") && reason.contains("it broke"), "{reason}");
+    let log = world.log().await;
+    let said = |e: &Content| matches!(e, Content::AppEnded(end) if !end.ok && end.reason.contains("it broke"));
+    assert!(log.iter().any(|e| said(&e.content)));
+    world.finish().await;
+}
+
+/// An agent that was suspended has not done its work: that is no quiet end.
+pub async fn a_suspended_agent_is_no_success<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("flood", [agent("flooder").does("repeat 150 read /fs/in/x")]).until_quiet()).await;
+    let (ok, reason) = ended(&mut world).await;
+    assert!(!ok && reason.contains("suspended"), "{reason}");
+    world.finish().await;
+}
+
+/// A child that an agent starts by itself is that agent's: if it does not start, only it is gone.
+pub async fn a_child_that_does_not_start_is_its_parents_affair<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("firm", [agent("boss").uses(&["spawn /agent/helper"]), agent("helper")])).await;
+    let spawn = "act spawn /agent/helper {\"name\":\"kid\",\"use\":[],\"args\":\"fail\\u0020at\\u0020once\"}";
+    let told = world.tell("boss", spawn).await;
+    assert!(told.starts_with("ok "), "{told}");
+    let (exit, detail) = world.ended("kid").await;
+    assert!(exit == "error" && detail.contains("at once"), "{exit} {detail}");
+    assert_eq!(world.tell("boss", "").await, "");
+    assert_eq!(world.tell("helper", "").await, "");
+    world.finish().await;
+}
+
+/// One that runs is not started again, and one that is stopped can be.
+pub async fn it_runs_once_at_a_time<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let one = || app("one", [agent("a")]);
+    world.run(one()).await;
+    assert!(world.try_run(one()).await.is_err_and(|refusal| refusal.code.as_str() == "conflict"));
+    world.session().await.act("stop", "/app/one", "").await.expect("stopped");
+    world.run(one()).await;
+    world.finish().await;
+}

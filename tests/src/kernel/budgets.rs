@@ -1,0 +1,150 @@
+//! What a process may use up, and what happens when it has: it is stopped, alone, and the log says by what.
+
+use crate::world::{App, Host, World, agent, app};
+use kernel_core::app::Budget;
+use kernel_core::environment::Environment;
+use kernel_core::kernel::event::{AppEnded, Content, Exited};
+use kernel_core::process::Lifecycle;
+use std::time::Duration;
+
+fn reader() -> crate::world::Agent {
+    agent("reader").uses(&["read /fs/in/**"])
+}
+
+fn exited<'a>(log: &'a [crate::world::Recorded], name: &str) -> &'a Exited {
+    let of = |content: &'a Content| match content {
+        Content::Exited(exited) if exited.name == name => Some(exited),
+        _ => None,
+    };
+    log.iter().find_map(|e| of(&e.content)).expect("its end")
+}
+
+fn app_ended(log: &[crate::world::Recorded]) -> &AppEnded {
+    log.iter()
+        .find_map(|e| if let Content::AppEnded(ended) = &e.content { Some(ended) } else { None })
+        .expect("the end of the application")
+}
+
+/// Every act is drawn, refused ones too; the first that is over ends the process, and no other.
+pub async fn acts_are_drawn_also_those_that_are_refused<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let spender = agent("spender").limited(|limits| limits.acts = Some(5));
+    world.run(app("spend", [spender, agent("other")])).await;
+    let told = world.tell("spender", "repeat 10 read /fs/in/x").await;
+    assert!(told.contains("spender ended (limit)"), "{told}");
+    let (exit, detail) = world.ended("spender").await;
+    assert_eq!(exit, "limit", "{detail}");
+    assert!(detail.contains("acts") && detail.contains('5'), "{detail}");
+    assert_eq!(exited(&world.log().await, "spender").refused, 5);
+    assert_eq!(world.tell("other", "").await, "");
+    world.finish().await;
+}
+
+/// An account is drawn by all processes below it: together they get what one would.
+pub async fn an_account_is_drawn_by_all_below_it<H: Host>(host: H) {
+    host.put("in", "x", b"x");
+    let mut world = World::boot(host, Environment::dev()).await;
+    let reads = |name: &str| agent(name).uses(&["read /fs/in/**"]);
+    let budget = Budget { acts: Some(50), ..Budget::default() };
+    world.run(app("two", [reads("a"), reads("b")]).budget(budget)).await;
+    assert_eq!(world.tell("a", "repeat 30 read /fs/in/x").await, "30 ok");
+    let told = world.tell("b", "repeat 30 read /fs/in/x").await;
+    assert!(told.contains("b ended"), "{told}");
+    world.ended("a").await;
+    let reads = world.hand.asked().len();
+    assert!((31..=50).contains(&reads), "{reads} reads");
+    let log = world.log().await;
+    let ended = app_ended(&log);
+    assert!(!ended.ok && ended.reason.contains("acts"), "{ended:?}");
+    world.finish().await;
+}
+
+/// Messages have an account of their own.
+pub async fn messages_are_drawn<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let talker = agent("talker").uses(&["send /proc/*"]).limited(|limits| limits.messages = Some(3));
+    world.run(app("talk", [talker, agent("other")])).await;
+    let other = world.pid("other");
+    let told = world.tell("talker", &format!("repeat 10 send /proc/{other} - hi")).await;
+    assert!(told.contains("talker ended (limit)"), "{told}");
+    assert!(world.ended("talker").await.1.contains("messages"));
+    assert_eq!(world.heard("other").await.matches("hi").count(), 3);
+    world.finish().await;
+}
+
+/// A process that has lived as long as it may is ended, whatever it does.
+pub async fn wall_time_is_a_limit<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let mortal = agent("mortal").limited(|limits| limits.wall = Some(Duration::from_secs(10)));
+    world.run(app("life", [mortal, agent("other")])).await;
+    world.hand.advance(Duration::from_secs(9));
+    world.pause().await;
+    assert_eq!(world.tell("mortal", "").await, "");
+    world.hand.advance(Duration::from_secs(2));
+    let (exit, detail) = world.ended("mortal").await;
+    assert!(exit == "limit" && detail.contains("wall"), "{exit}: {detail}");
+    assert_eq!(world.tell("other", "").await, "");
+    world.finish().await;
+}
+
+fn ends(app: App) -> App {
+    app.until_quiet()
+}
+
+/// What ends an application by its account or its time is what it failed by, however much of it was quiet.
+pub async fn a_limit_of_an_application_is_its_failure<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let waits = || agent("waits").does("act start /timer/far {\"after_ms\":86400000}");
+    let budget = Budget { wall: Some(Duration::from_secs(10)), ..Budget::default() };
+    world.run(ends(app("slow", [waits(), agent("idle")]).budget(budget))).await;
+    world.pause().await;
+    world.hand.advance(Duration::from_secs(11));
+    world.ended("waits").await;
+    let log = world.log().await;
+    let ended = app_ended(&log);
+    assert!(!ended.ok && ended.reason.contains("wall"), "{ended:?}");
+    world.finish().await;
+}
+
+/// The memory of an application's instances together is an account, too: what is over it does not start.
+pub async fn memory_is_an_account_of_the_application<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let sized = |name: &str| agent(name).limited(|limits| limits.memory = 64 << 20);
+    let budget = |mib: u64| Budget { memory: Some(mib << 20), ..Budget::default() };
+    world.run(app("fits", [sized("a"), sized("b")]).budget(budget(128))).await;
+    let refusal = world.try_run(app("large", [sized("c"), sized("d").after(&["c"])]).budget(budget(127))).await;
+    let refusal = refusal.expect_err("too much memory");
+    assert!(refusal.reason.contains("memory"), "{refusal}");
+    world.finish().await;
+}
+
+/// Whoever collects a hundred refusals in ten seconds is suspended, and does nothing any more.
+pub async fn a_flood_of_refusals_is_suspended<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("flood", [agent("flooder"), reader()])).await;
+    let session = world.session().await;
+    let path = format!("/proc/{}", world.pid("flooder"));
+    session.act("send", &path, "\ndo repeat 150 read /fs/in/x").await.expect("sent");
+    while world.process("flooder").state != Lifecycle::Suspended {
+        world.pause().await;
+    }
+    world.pause().await;
+    assert_eq!(world.process("flooder").used.refused, 100);
+    let log = world.log().await;
+    assert!(log.iter().any(|e| matches!(&e.content, Content::Suspended(text) if text.reason.contains("100"))));
+    assert_eq!(world.tell("reader", "").await, "");
+    world.finish().await;
+}
+
+/// A hundred refusals over a longer time are none of a flood.
+pub async fn slow_refusals_are_no_flood<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("slow", [agent("clumsy")])).await;
+    for _ in 0..3 {
+        assert_eq!(world.tell("clumsy", "repeat 60 read /fs/in/x").await, "60 denied");
+        world.hand.advance(Duration::from_secs(11));
+        world.pause().await;
+    }
+    assert_eq!(world.process("clumsy").state, Lifecycle::Running);
+    world.finish().await;
+}

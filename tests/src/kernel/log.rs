@@ -1,0 +1,208 @@
+//! What the log says of acts, when it says it, and what is left after a crash.
+
+use crate::world::{Commits, Hand, Host, Kind, Recorded, World, agent, app};
+use futures::join;
+use kernel_core::app::MountMode;
+use kernel_core::environment::Environment;
+use kernel_core::id::ActionId;
+use kernel_core::kernel::event::Content;
+use kernel_core::refusal::Code;
+use std::time::Duration;
+
+const WRITE: &str = "write /fs/out/x {\"replace\":true} body";
+
+fn writer() -> crate::world::App {
+    app("write", [agent("writer").uses(&["write /fs/out/**", "read /fs/in/**", "send /proc/*"]), agent("other")])
+}
+
+fn intents(log: &[Recorded], resource: &str) -> Vec<ActionId> {
+    let of = |content: &Content| matches!(content, Content::Intent(d) if d.facts.resource.to_string() == resource);
+    log.iter().filter(|e| of(&e.content)).map(|e| e.action).collect()
+}
+
+fn outcomes(log: &[Recorded], action: ActionId) -> Vec<String> {
+    let of = |event: &Recorded| match &event.content {
+        Content::Outcome(outcome) if event.action == action => Some(outcome.result.clone()),
+        _ => None,
+    };
+    log.iter().filter_map(of).collect()
+}
+
+/// An outward act leaves an intent before and an outcome after, bound by one number.
+pub async fn an_outward_act_has_an_intent_and_an_outcome<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    assert_eq!(world.act("writer", WRITE).await, "ok {}");
+    let log = world.log().await;
+    let [intent] = intents(&log, "/fs/out/x")[..] else { panic!("not one intent") };
+    assert_eq!(outcomes(&log, intent), ["done"]);
+    let first = log.iter().position(|e| e.action == intent).expect("it is there");
+    assert_eq!(log[first].content.name(), "intent");
+    world.finish().await;
+}
+
+/// An observing act is one event, with all that was decided upon.
+pub async fn an_observing_act_is_one_event<H: Host>(host: H) {
+    host.put("in", "x", b"x");
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    assert_eq!(world.tell("writer", "repeat 3 read /fs/in/x").await, "3 ok");
+    let log = world.log().await;
+    let of = |content: &Content| matches!(content, Content::Observed(d) if d.facts.resource.to_string() == "/fs/in/x");
+    assert_eq!(log.iter().filter(|e| of(&e.content)).count(), 3);
+    world.finish().await;
+}
+
+/// An inner act is recorded once and then counted; no act is missing from the counts.
+pub async fn a_route_is_opened_once_and_counted<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    let send = format!("repeat 50 send /proc/{} - x", world.pid("other"));
+    for _ in 0..3 {
+        assert_eq!(world.tell("writer", &send).await, "50 ok");
+        world.log().await;
+    }
+    let log = world.log().await;
+    let resource = format!("/proc/{}", world.pid("other"));
+    let opened = |e: &&Recorded| {
+        matches!(&e.content, Content::RouteOpened(d)
+            if d.facts.resource.to_string() == resource && d.facts.name.as_str() == "writer")
+    };
+    let routes: Vec<ActionId> = log.iter().filter(opened).map(|e| e.action).collect();
+    let [route] = routes[..] else { panic!("{routes:?}") };
+    let more = log.iter().filter(|e| e.action == route).map(|e| match &e.content {
+        Content::RouteCounted(counted) => counted.more,
+        _ => 0,
+    });
+    assert_eq!(more.sum::<u64>(), 150);
+    world.finish().await;
+}
+
+/// Refusals are always recorded; equal ones of one process are folded into a count.
+pub async fn equal_refusals_are_counted<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    assert_eq!(world.tell("other", "repeat 20 read /fs/in/x\nrepeat 5 read /fs/in/y").await, "20 denied\n5 denied");
+    let log = world.log().await;
+    let refused: Vec<ActionId> =
+        log.iter().filter(|e| matches!(e.content, Content::Refused(_))).map(|e| e.action).collect();
+    assert_eq!(refused.len(), 2);
+    let folded = |action: &ActionId| {
+        let more = |e: &Recorded| if let Content::Folded(counted) = &e.content { counted.more } else { 0 };
+        log.iter().filter(|e| e.action == *action).map(more).sum()
+    };
+    assert_eq!(refused.iter().map(folded).collect::<Vec<u64>>(), [19, 4]);
+    world.finish().await;
+}
+
+/// In prod nothing leaves the kernel before the record that it belongs to is stored: the device is not asked and
+/// a session is not answered.
+pub async fn nothing_leaves_before_it_is_stored<H: Host>(host: H) {
+    let world = World::boot(host, Environment::prod()).await;
+    world.run(writer()).await;
+    let session = world.session().await;
+    world.hand.commits(Commits::Wait);
+    let path = format!("/proc/{}", world.pid("writer"));
+    let (reply, ()) = join!(session.act("call", &path, format!("\nact {WRITE}")), async {
+        world.pause().await;
+        assert!(world.hand.asked().is_empty(), "the device was asked before the intent was stored");
+        assert_eq!(world.host.get("out", "x"), None);
+        world.hand.commits(Commits::Pass);
+    });
+    assert!(String::from_utf8_lossy(&reply.expect("a transcript")).ends_with("\nok {}"));
+    assert_eq!(world.host.get("out", "x").as_deref(), Some(&b"body"[..]));
+    let stored = world.stored().await;
+    let [intent] = intents(&stored, "/fs/out/x")[..] else { panic!("not one intent") };
+    assert_eq!(outcomes(&stored, intent), ["done"], "the session was answered before the outcome was stored");
+    world.finish().await;
+}
+
+/// A commit that fails stops everything: what waits is refused and never performed, and nothing new begins.
+pub async fn a_failed_commit_stops_everything<H: Host>(host: H) {
+    let world = World::boot(host, Environment::prod()).await;
+    world.run(writer()).await;
+    let session = world.session().await;
+    world.hand.commits(Commits::Wait);
+    let path = format!("/proc/{}", world.pid("writer"));
+    let (reply, ()) = join!(session.act("call", &path, format!("\nact {WRITE}")), async {
+        world.pause().await;
+        world.hand.commits(Commits::Fail);
+    });
+    assert_eq!(reply.expect_err("it cannot be acknowledged").code, Code::NotDurable);
+    assert!(world.hand.asked().is_empty(), "{:?}", world.hand.asked());
+    assert_eq!(session.act("read", "/proc/self", "").await.expect_err("it has stopped").code, Code::NotDurable);
+    assert_eq!(world.host.get("out", "x"), None);
+    world.hand.commits(Commits::Pass);
+    world.finish().await;
+}
+
+/// What was begun and whose outcome nobody knows is closed as unknown at the next boot, and not tried again.
+pub async fn what_was_cut_short_is_unknown<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    world.run(writer()).await;
+    let session = world.session().await;
+    world.hand.hang();
+    let path = format!("/proc/{}", world.pid("writer"));
+    session.act("send", &path, format!("\ndo act {WRITE}")).await.expect("sent");
+    while world.hand.asked().is_empty() {
+        world.pause().await;
+    }
+    drop(session);
+    world.crash().await;
+    world.pause().await;
+    let log = world.log().await;
+    let [intent] = intents(&log, "/fs/out/x")[..] else { panic!("not one intent") };
+    assert_eq!(outcomes(&log, intent), ["unknown"]);
+    assert!(world.hand.asked().is_empty());
+    assert_eq!(world.host.get("out", "x"), None);
+    world.finish().await;
+}
+
+/// What was answered to someone outside in prod is there after a crash.
+pub async fn what_was_answered_outlives_a_crash<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    world.run(writer()).await;
+    let session = world.session().await;
+    session.act("write", "/tree/kept", "{\"replace\":true}\nvalue").await.expect("written");
+    drop(session);
+    world.crash().await;
+    let session = world.session().await;
+    assert_eq!(&session.act("read", "/tree/kept", "").await.expect("kept")[..], b"value");
+    drop(session);
+    assert_eq!(intents(&world.log().await, "/tree/kept").len(), 1);
+    world.finish().await;
+}
+
+/// The head of the log of the scenario below, with handlers and with components.
+const HEADS: [&str; 2] = ["", ""];
+
+/// In lockstep the same scenario gives the same log, byte for byte, on every host.
+pub async fn the_same_scenario_gives_the_same_log<H: Host>(host: H) {
+    let kind = host.kind();
+    host.put("in", "x", b"content");
+    let world = World::with(host, Environment::dev(), Hand::new(true)).await;
+    let a = agent("a").uses(&["read /fs/in/**", "write /fs/out/**", "call /proc/*", "spawn /agent/a"]);
+    let first = app("first", [a]).mounted("in", MountMode::Read, &["private"], &[]);
+    world.run(first).await;
+    world.run(app("second", [agent("b").uses(&["write /tree/**", "read /tree/**"])])).await;
+    for (name, script) in [
+        ("b", "act write /tree/x {\"replace\":true} one\nact read /tree/x\nact read /tree/y"),
+        ("b", "repeat 3 write /fs/out/y {\"replace\":true} two\nact nonsense /nowhere"),
+        (
+            "a",
+            "act write /fs/out/x {\"replace\":true} body\nact read /fs/in/x\nact write /fs/out/z {\"replace\":true} z",
+        ),
+        ("a", "act spawn /agent/a {\"name\":\"kid\",\"use\":[]}\nact start /timer/t {\"after_ms\":1000}"),
+        ("kid", "act stop /proc/self"),
+    ] {
+        world.tell(name, script).await;
+    }
+    let before = world.process("a").used.messages;
+    world.hand.advance(Duration::from_secs(2));
+    world.until(|world| world.process("a").used.messages > before).await;
+    world.heard("a").await;
+    world.session().await.act("stop", "/app/first", "").await.expect("stopped");
+    let finished = world.finish().await;
+    let head = format!("{} {}", finished.size, finished.head);
+    assert_eq!(head, HEADS[usize::from(kind == Kind::Component)], "{kind:?}");
+}

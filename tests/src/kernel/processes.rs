@@ -1,0 +1,94 @@
+//! How processes begin, are named and end.
+
+use crate::world::{Host, World, agent, app};
+use kernel_core::environment::Environment;
+
+/// To kill a process is to end all that it started; the answer names the dead.
+pub async fn kill_takes_the_subtree<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let boss = agent("boss").uses(&["spawn /agent/helper"]);
+    world.run(app("firm", [boss, agent("helper")])).await;
+    for name in ["kid", "sister"] {
+        let told = world.act("boss", &format!("spawn /agent/helper {{\"name\":\"{name}\",\"use\":[]}}")).await;
+        assert!(told.starts_with("ok "), "{told}");
+    }
+    let pids = ["boss", "kid", "sister"].map(|name| world.pid(name).0);
+    let reply = world.session().await.act("kill", &format!("/proc/{}", pids[0]), "").await.expect("killed");
+    let reply: serde_json::Value = serde_json::from_slice(&reply).expect("JSON");
+    let mut dead: Vec<u64> = reply["dead"].as_array().expect("a list").iter().filter_map(|p| p.as_u64()).collect();
+    dead.sort_unstable();
+    assert_eq!(dead, pids);
+    for name in ["boss", "kid", "sister"] {
+        assert_eq!(world.ended(name).await.0, "killed", "{name}");
+    }
+    assert_eq!(world.tell("helper", "").await, "");
+    world.finish().await;
+}
+
+/// What traps ends, alone; whoever called it is told.
+pub async fn a_trap_ends_one_process<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("pair", [agent("a"), agent("b")])).await;
+    let told = world.tell("a", "trap").await;
+    assert!(told.starts_with("failed: "), "{told}");
+    assert_eq!(world.ended("a").await.0, "trap");
+    assert_eq!(world.tell("b", "").await, "");
+    world.finish().await;
+}
+
+/// Whoever monitors a process hears that it ended, and why.
+pub async fn a_monitor_hears_of_the_end<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("pair", [agent("a").uses(&["monitor /proc/*"]), agent("b"), agent("c")])).await;
+    let pids = ["b", "c"].map(|name| world.pid(name));
+    for pid in pids {
+        assert_eq!(world.act("a", &format!("monitor /proc/{pid}")).await, "ok {}");
+    }
+    world.act("b", "stop /proc/self").await;
+    world.session().await.act("kill", &format!("/proc/{}", pids[1]), "").await.expect("killed");
+    world.ended("b").await;
+    world.ended("c").await;
+    let heard = world.heard("a").await;
+    for (pid, reason) in [(pids[0], "normal"), (pids[1], "killed")] {
+        let note = format!("exit /proc/{pid} [] {{\"reason\":\"{reason}\"");
+        assert!(heard.contains(&note), "{note}: {heard}");
+    }
+    world.finish().await;
+}
+
+/// Whoever is asked to stop ends after what it is handling, and that is answered.
+pub async fn to_stop_is_to_finish_first<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("one", [agent("a")])).await;
+    let told = world.tell("a", "act stop /proc/self\nact read /proc/self").await;
+    assert!(told.starts_with("ok {}\nok {\"pid\":"), "{told}");
+    assert_eq!(world.ended("a").await.0, "normal");
+    world.finish().await;
+}
+
+/// Numbers are never used again: not those of the dead, and not after a reboot.
+pub async fn numbers_are_never_reused<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("one", [agent("a")])).await;
+    let before = world.pid("a");
+    let acts = world.log().await.iter().map(|e| e.action).max();
+    world.reboot().await;
+    world.run(app("one", [agent("a")])).await;
+    assert!(world.pid("a") > before);
+    let log = world.log().await;
+    let booted = log.iter().rposition(|e| e.content.name() == "boot").expect("the second boot");
+    let after = log[booted..].iter().map(|e| e.action).filter(|action| action.0 > 0).min();
+    assert!(after > acts, "{after:?} {acts:?}");
+    world.finish().await;
+}
+
+/// Two living processes of one application have two names.
+pub async fn a_name_is_taken_while_its_process_lives<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("firm", [agent("boss").uses(&["spawn /agent/helper"]), agent("helper")])).await;
+    assert!(world.act("boss", "spawn /agent/helper").await.starts_with("conflict: "));
+    world.act("helper", "stop /proc/self").await;
+    world.ended("helper").await;
+    assert!(world.act("boss", "spawn /agent/helper").await.starts_with("ok "));
+    world.finish().await;
+}

@@ -1,0 +1,147 @@
+//! What the gate says of acts that somebody has a right to.
+
+use crate::world::{Host, World, agent, app};
+use futures::join;
+use kernel_core::app::MountMode;
+use kernel_core::environment::Environment;
+use kernel_core::governance::{Decision, Then};
+use kernel_core::kernel::event::Content;
+use kernel_core::refusal::Code;
+use std::time::Duration;
+
+const WRITE: &str = "write /fs/out/x {\"replace\":true} body";
+
+fn writer() -> crate::world::App {
+    app("leak", [agent("writer").uses(&["write /fs/out/**"]).carries(&["secret"])])
+}
+
+/// What would carry a label to where it is not cleared scores over the threshold, and is denied in dev.
+pub async fn a_score_over_the_threshold_is_denied_in_dev<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    let told = world.act("writer", WRITE).await;
+    assert!(told.starts_with("denied: "), "{told}");
+    assert_eq!(world.host.get("out", "x"), None);
+    let log = world.log().await;
+    let verdict = log.iter().find_map(|e| match &e.content {
+        Content::Refused(refused) => refused.verdict.as_ref(),
+        _ => None,
+    });
+    assert_eq!(verdict.map(|v| v.decision), Some(Decision::Deny));
+    world.finish().await;
+}
+
+/// Where the place is cleared for the label the same act passes.
+pub async fn a_cleared_place_takes_the_label<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer().mounted("out", MountMode::Write, &[], &["secret"])).await;
+    assert_eq!(world.act("writer", WRITE).await, "ok {}");
+    assert_eq!(world.host.get("out", "x").as_deref(), Some(&b"body"[..]));
+    world.finish().await;
+}
+
+/// In prod it is asked; a no is a refusal, and a yes is for this act alone.
+pub async fn an_answer_is_for_one_act<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    world.run(writer()).await;
+    for (n, allow) in [false, true, false].into_iter().enumerate() {
+        let session = world.session().await;
+        let path = format!("/proc/{}", world.pid("writer"));
+        let file = format!("x{n}");
+        let script = format!("\nact write /fs/out/{file} {{\"replace\":true}} body");
+        let (reply, ()) = join!(session.act("call", &path, script), async {
+            let ask = world.asked().await;
+            let asked = (ask.name.as_str(), ask.verb.as_str(), ask.resource);
+            assert_eq!(asked, ("writer", "write", format!("/fs/out/{file}")));
+            assert_eq!(world.host.get("out", &file), None);
+            world.kernel().answer(ask.action, allow, "the suite");
+        });
+        let reply = String::from_utf8_lossy(&reply.expect("a transcript")).into_owned();
+        let expected = if allow { "\nok {}" } else { "denied: the suite did not allow it" };
+        assert!(reply.contains(expected), "{reply}");
+        assert_eq!(world.host.get("out", &file).is_some(), allow);
+    }
+    let log = world.log().await;
+    let answers: Vec<bool> = log
+        .iter()
+        .filter_map(|e| match &e.content {
+            Content::Answered(answered) => Some(answered.allow),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answers, [false, true, false]);
+    world.finish().await;
+}
+
+/// An escalation that nobody answers is a refusal.
+pub async fn silence_is_a_no<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    world.run(writer()).await;
+    let hand = world.hand.clone();
+    let session = world.session().await;
+    let path = format!("/proc/{}", world.pid("writer"));
+    let call = session.act("call", &path, format!("{{\"deadline_ms\":600000}}\nact {WRITE}"));
+    let (reply, ()) = join!(call, async {
+        world.asked().await;
+        hand.advance(Duration::from_secs(31));
+    });
+    let reply = String::from_utf8_lossy(&reply.expect("a transcript")).into_owned();
+    assert!(reply.contains("denied: nobody did not allow it"), "{reply}");
+    assert_eq!(world.host.get("out", "x"), None);
+    world.finish().await;
+}
+
+/// A rule of an application takes away, and gives nothing: no verdict of a rule stands in for a right.
+pub async fn a_rule_only_tightens<H: Host>(host: H) {
+    host.put("in", "open", b"open");
+    host.put("in", "closed/x", b"closed");
+    let world = World::boot(host, Environment::dev()).await;
+    let ruled = app("ruled", [agent("a").uses(&["read /fs/in/**"])])
+        .ruled("no-closed", "resources = ['/fs/in/closed/**']", Then::Deny)
+        .ruled("all-out", "resources = ['/fs/out/**']", Then::Warn);
+    world.run(ruled).await;
+    assert_eq!(world.act("a", "read /fs/in/open").await, "ok open");
+    let told = world.act("a", "read /fs/in/closed/x").await;
+    assert!(told.starts_with("denied: ") && told.contains("no-closed"), "{told}");
+    let told = world.act("a", "read /fs/out/x").await;
+    assert!(told.starts_with("denied: ") && told.contains("holds no right"), "{told}");
+    world.finish().await;
+}
+
+/// A rule is of its application while that runs: started again it rules again, and others it never ruled.
+pub async fn rules_go_with_their_application<H: Host>(host: H) {
+    host.put("in", "x", b"x");
+    let mut world = World::boot(host, Environment::dev()).await;
+    let reader = |name: &str, agent_name: &str| app(name, [agent(agent_name).uses(&["read /fs/in/**"])]);
+    for _ in 0..2 {
+        world.run(reader("ruled", "a").ruled("no", "verbs = ['read']", Then::Deny)).await;
+        assert!(world.act("a", "read /fs/in/x").await.starts_with("denied: "));
+        world.session().await.act("stop", "/app/ruled", "").await.expect("stopped");
+        world.ended("a").await;
+    }
+    world.run(reader("free", "b")).await;
+    assert_eq!(world.act("b", "read /fs/in/x").await, "ok x");
+    world.finish().await;
+}
+
+/// A mount that is for reading is not written, whatever rights there are.
+pub async fn a_mount_for_reading_is_not_written<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("wrong", [agent("a").uses(&["write /fs/in/**", "remove /fs/in/**"])])).await;
+    for act in ["write /fs/in/x {\"replace\":true} body", "remove /fs/in/x"] {
+        let told = world.act("a", act).await;
+        assert!(told.starts_with("denied: ") && told.contains("for reading only"), "{told}");
+    }
+    assert!(world.hand.asked().is_empty());
+    world.finish().await;
+}
+
+/// What a host lacks is refused before the host is asked, with a code of its own that says what is missing.
+pub async fn what_is_missing_is_named<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let session = world.session().await;
+    let refusal = session.act("start", "/container/redis", "").await.expect_err("there are none");
+    assert_eq!(refusal.code, Code::Unsupported, "{refusal}");
+    assert!(refusal.reason.contains("containers"), "{refusal}");
+    world.finish().await;
+}
