@@ -1,4 +1,5 @@
-//! Every host-neutral clause, run in a worker of a real browser, which is where the kernel lives there.
+//! Every host-neutral clause, run in a worker of a real browser, which is where the kernel lives there: those
+//! about values, and those about a kernel, in the simulation. What is pinned is the same as on other machines.
 //!
 //! Empty on other targets. `tests/ci.sh web` builds it and finds the browser.
 #![cfg(target_arch = "wasm32")]
@@ -6,3 +7,17 @@
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 kernel_tests::each_clause!(#[wasm_bindgen_test::wasm_bindgen_test]);
+
+/// A few seeds each: that a seed gives the same run everywhere is a clause of its own.
+macro_rules! simulated {
+    ($clause:path) => {
+        for (seed, kind) in [(1, kernel_tests::world::Kind::Handler), (2, kernel_tests::world::Kind::Component)] {
+            let host = kernel_tests::world::SimHost::new(seed, kind);
+            host.sim().run($clause(host));
+        }
+    };
+}
+
+mod sim {
+    kernel_tests::each_kernel_clause!(#[wasm_bindgen_test::wasm_bindgen_test] simulated);
+}

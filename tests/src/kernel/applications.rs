@@ -54,7 +54,10 @@ pub async fn agents_start_in_order_and_stop_in_reverse<H: Host>(host: H) {
 pub async fn it_ends_with_the_agent_it_names<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     let hasty = agent("hasty").does("act stop /proc/self");
-    let app = app("short", [hasty, agent("slow").after(&["hasty"])]).ends_with("hasty").until_quiet();
+    // The others follow each other, so that the last of them runs long after `hasty` has ended.
+    let chain = [("b", "hasty"), ("c", "b"), ("d", "c"), ("e", "d"), ("f", "e")];
+    let [b, c, d, e, f] = chain.map(|(name, before)| agent(name).after(&[before]));
+    let app = app("short", [hasty, b, c, d, e, f]).ends_with("hasty").until_quiet();
     world.run(app).await;
     assert_eq!(ended(&mut world).await, (true, "done".to_owned()));
     world.finish().await;
@@ -92,6 +95,8 @@ pub async fn a_child_that_does_not_start_is_its_parents_affair<H: Host>(host: H)
     assert!(exit == "error" && detail.contains("at once"), "{exit} {detail}");
     assert_eq!(world.tell("boss", "").await, "");
     assert_eq!(world.tell("helper", "").await, "");
+    world.session().await.act("stop", "/app/firm", "").await.expect("stopped");
+    assert_eq!(ended(&mut world).await, (true, "done".to_owned()));
     world.finish().await;
 }
 
@@ -101,7 +106,10 @@ pub async fn it_runs_once_at_a_time<H: Host>(host: H) {
     let one = || app("one", [agent("a")]);
     world.run(one()).await;
     assert!(world.try_run(one()).await.is_err_and(|refusal| refusal.code.as_str() == "conflict"));
-    world.session().await.act("stop", "/app/one", "").await.expect("stopped");
+    let session = world.session().await;
+    let again = session.act("start", "/app/one", "").await.expect_err("it runs");
+    assert_eq!(again.code.as_str(), "conflict", "{again}");
+    session.act("stop", "/app/one", "").await.expect("stopped");
     world.run(one()).await;
     world.finish().await;
 }
