@@ -19,5 +19,8 @@ macro_rules! simulated {
 }
 
 mod sim {
-    kernel_tests::each_kernel_clause!(#[wasm_bindgen_test::wasm_bindgen_test] simulated);
+    kernel_tests::each_kernel_clause!(
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        simulated
+    );
 }

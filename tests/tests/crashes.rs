@@ -1,0 +1,176 @@
+//! Thousands of simulated machines whose power fails at random, some within a commit, and that boot again.
+//!
+//! Each has a disk that is slow at random, puppets and sessions that write to the tree, to files and to each other,
+//! and loses power a few times. After each loss the log has to verify, what was answered to a session has to be
+//! there, nothing may be there that nobody wrote, and what was begun and not ended is closed as unknown once.
+//! `WEFT_SEEDS` says how many machines; a failure names its seed.
+#![cfg(not(target_arch = "wasm32"))]
+
+use kernel_core::capability::Capabilities;
+use kernel_core::chain::{TABLE_EVENTS, decode, entries, event_key};
+use kernel_core::codec::table_range;
+use kernel_core::environment::Environment;
+use kernel_core::kernel::event::Content;
+use kernel_core::kernel::{BootOptions, Kernel, Session, log_key, open_log};
+use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn, Storage};
+use kernel_core::process::Role;
+use kernel_core::sim::{Faults, SimKeys, SimPlatform, Tear};
+use kernel_tests::world::{Host, Kind, SimHost, name, rights};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How many machines there are by default.
+const MACHINES: u64 = 2_000;
+/// How often each of them loses power.
+const LOSSES: u64 = 3;
+/// How many nodes are written, so that writes meet.
+const NODES: u64 = 6;
+
+/// What was written and what of it was answered, by node.
+#[derive(Default)]
+struct Written {
+    /// The value that was answered last, by the writer that wrote it: it or a later one of the same node is there.
+    answered: BTreeMap<u64, u64>,
+    /// All values that were ever asked to be written.
+    asked: BTreeMap<u64, Vec<u64>>,
+    last: u64,
+}
+
+type Shared = Arc<Mutex<Written>>;
+
+fn written(shared: &Shared) -> std::sync::MutexGuard<'_, Written> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes numbers that grow, one after the other, and notes which were answered. Writers have nodes of their own.
+async fn write(session: Session, shared: Shared, platform: SimPlatform, writer: u64) {
+    for n in 0.. {
+        let node = writer * NODES + n % NODES;
+        let value = {
+            let mut all = written(&shared);
+            all.last += 1;
+            let value = all.last;
+            all.asked.entry(node).or_default().push(value);
+            value
+        };
+        let act = match n % 3 {
+            0 => session.act("write", &format!("/tree/n{node}"), format!("{{\"replace\":true}}\n{value}")),
+            1 => session.act("write", &format!("/fs/out/f{node}"), format!("{{\"replace\":true}}\n{value}")),
+            _ => session.act("write", &format!("/tree/n{node}"), format!("{{\"replace\":true}}\n{value}")),
+        };
+        if act.await.is_err() {
+            return;
+        }
+        if n % 3 != 1 {
+            written(&shared).answered.insert(node, value);
+        }
+        platform.sleep_until(platform.now().after(Duration::from_millis(value % 7))).await;
+    }
+}
+
+/// One life of the machine, cut short after some turns.
+fn live(host: &SimHost, shared: &Shared, turns: u64) {
+    let sim = host.sim();
+    let (theirs, platform) = (shared.clone(), sim.platform());
+    let booting = async {
+        let parts = host.open().await;
+        let mut options = BootOptions::new(Environment::prod());
+        options.natives = vec![name("puppet")];
+        // On a torn or failing disk a boot may fail; it must not find anything amiss.
+        let Ok(kernel) = Kernel::boot(parts, options).await else { return None };
+        let held = ["write /tree/**", "read /tree/**", "write /fs/**", "spawn /agent/*"];
+        for writer in 0..3 {
+            let held = Capabilities::new(rights(&held), Vec::new()).expect("few rights");
+            let session = kernel.attach(name("writer"), Role::User, held).await.ok()?;
+            let _ = session.act("spawn", "/agent/puppet", "{\"name\":\"idle\",\"use\":[]}").await;
+            platform.spawn("writer", write(session, theirs.clone(), platform.clone(), writer));
+        }
+        Some(kernel)
+    };
+    let kernel = sim.run_at_most(turns, booting);
+    sim.run_for(turns);
+    sim.crash();
+    drop(kernel);
+}
+
+/// Boots in peace, and looks.
+async fn look(host: &SimHost, shared: &Shared, seed: u64) {
+    let parts = host.open().await;
+    let (rows, public) = (parts.storage.clone(), SimKeys.public(KeyPurpose::Log).await.expect("a key"));
+    let mut options = BootOptions::new(Environment::prod());
+    options.natives = vec![name("puppet")];
+    let kernel = Kernel::boot(parts, options).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    let held = Capabilities::new(rights(&["read /tree/**"]), Vec::new()).expect("few rights");
+    let session = kernel.attach(name("reader"), Role::User, held).await.expect("a session");
+    let (answered, asked) = {
+        let all = written(shared);
+        (all.answered.clone(), all.asked.clone())
+    };
+    for (node, values) in asked {
+        let found = session.act("read", &format!("/tree/n{node}"), "").await.ok();
+        let found: Option<u64> = found.map(|value| String::from_utf8_lossy(&value).parse().expect("a number"));
+        assert!(found.is_none_or(|value| values.contains(&value)), "seed {seed}: node {node} has {found:?}");
+        if let Some(answered) = answered.get(&node) {
+            assert!(found >= Some(*answered), "seed {seed}: node {node} has {found:?} and {answered} was answered");
+        }
+    }
+    kernel.shutdown("seen").await.expect("an orderly end");
+    drop(session);
+    kernel.close().await;
+    let opened = open_log(&rows, &log_key(public)).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    assert_eq!(opened.signed, opened.log.size(), "seed {seed}");
+    settled(&rows, seed).await;
+}
+
+/// Every intent has one outcome, and no outcome comes without its intent.
+async fn settled<S: Storage>(rows: &S, seed: u64) {
+    let (mut from, to) = (event_key(0), table_range(TABLE_EVENTS).1);
+    let mut open = BTreeMap::new();
+    loop {
+        let page = rows.scan(&from, &to, 64).await.expect("rows");
+        for entry in page.rows.iter().flat_map(|(_, row)| entries(row)) {
+            let event = decode(entry.expect("an entry")).expect("an event");
+            let action = event.header.action;
+            match Content::decode(event.header.kind, event.content).expect("a content") {
+                Content::Intent(_) => assert!(open.insert(action, ()).is_none(), "seed {seed}: {action:?} twice"),
+                Content::Outcome(_) => assert!(open.remove(&action).is_some(), "seed {seed}: {action:?} of nothing"),
+                _ => {}
+            }
+        }
+        match page.next {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    assert!(open.is_empty(), "seed {seed}: without an outcome: {:?}", open.keys());
+}
+
+/// How many writes there were in all of its lives.
+fn machine(seed: u64) -> usize {
+    let host = SimHost::new(seed, Kind::Handler);
+    let shared = Shared::default();
+    for _ in 0..LOSSES {
+        let sim = host.sim();
+        let mut faults = Faults { slow: Duration::from_millis(sim.random() % 20), ..Faults::default() };
+        if sim.random().is_multiple_of(2) {
+            let commit = host.storage().next_commit() + sim.random() % 12;
+            // A host keeps a batch whole or not at all, whether or not it came to say so.
+            let changes = if sim.random().is_multiple_of(2) { usize::MAX } else { 0 };
+            faults.tear = Some(Tear { commit, changes });
+        }
+        host.storage().set_faults(faults);
+        live(&host, &shared, 20 + sim.random() % 600);
+        host.storage().set_faults(Faults::default());
+        sim.run(look(&host, &shared, seed));
+    }
+    let asked = written(&shared).asked.values().map(Vec::len).sum();
+    asked
+}
+
+#[test]
+fn what_was_answered_is_there_whenever_the_power_fails() {
+    let machines = std::env::var("WEFT_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(MACHINES);
+    let writes: usize = (0..machines).map(machine).sum();
+    assert!(writes as u64 > machines * 10, "{writes} writes show little");
+}
