@@ -5,7 +5,7 @@
 
 use crate::batch::{self, Record, What};
 use crate::ipc::{self, Mail};
-use crate::message::{Acknowledged, CHUNKS, Scanned, TOTALS, Totals, WALKER};
+use crate::message::{Acknowledged, CHUNKS, HELLO, Scanned, TOTALS, Totals, WALKER};
 use crate::{Agent, Envelope, Kind, Refusal, log};
 use serde_json::Value;
 
@@ -46,7 +46,9 @@ impl<S: Scan> Agent for Scanner<S> {
             Kind::Start => {
                 self.scan.configure(&serde_json::from_slice(&message.body).unwrap_or_default());
                 ipc::register(&format!("/svc/{}", S::NAME)).map_err(|r| log::refused("registering", &r))?;
-                ipc::subscribe(CHUNKS).map_err(|r| log::refused("subscribing", &r))?;
+                for topic in [CHUNKS, HELLO] {
+                    ipc::subscribe(topic).map_err(|r| log::refused("subscribing", &r))?;
+                }
             }
             Kind::Topic if message.target == CHUNKS => self.batch(&message.body)?,
             // The walker asks whether we are ready: we are, since `start` came first.

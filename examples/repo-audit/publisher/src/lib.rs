@@ -4,7 +4,7 @@
 //! names one host and port it says so and is done. Its clearance is empty, so nothing labelled reaches it.
 
 use guest::ipc::{self, Mail};
-use guest::message::{Published, REPORTER, TOTALS};
+use guest::message::{HELLO, Published, REPORTER, TOTALS};
 use guest::process;
 use guest::stream::{self, Stream};
 use guest::{Agent, Envelope, Kind, Refusal, log};
@@ -26,7 +26,9 @@ impl Agent for Publisher {
         match message.kind {
             Kind::Start => {
                 ipc::register("/svc/publisher").map_err(|r| log::refused("registering", &r))?;
-                ipc::subscribe(TOTALS).map_err(|r| log::refused("subscribing", &r))?;
+                for topic in [TOTALS, HELLO] {
+                    ipc::subscribe(topic).map_err(|r| log::refused("subscribing", &r))?;
+                }
             }
             Kind::Topic if message.target == TOTALS && !self.done => self.take(&message.body)?,
             _ => {}

@@ -63,6 +63,13 @@ pub(super) fn find(text: &[u8], at: usize, style: Style, matches: &mut Vec<Match
         matches.push(found);
         return;
     }
+    if text[at] == b'='
+        && style != Style::Ignored
+        && let Some(found) = parameter(text, at)
+    {
+        matches.push(found);
+        return;
+    }
     let Some((start, end)) = value(text, begin, style) else { return };
     let value = &text[start..end];
     if value.len() < 10 || style == Style::Ignored || !value.iter().any(u8::is_ascii_alphanumeric) {
@@ -71,6 +78,36 @@ pub(super) fn find(text: &[u8], at: usize, style: Style, matches: &mut Vec<Match
     if name(text, at).is_some_and(tells) && is_secret(value) {
         matches.push(Match { start, end, kind: "assignment", rank: 2 });
     }
+}
+
+/// A parameter of a URL's query (`?access_token=…`, `&api_key=…`) or of a connection string (`;AccountKey=…;`), which stands
+/// in no quotes of its own.
+fn parameter(text: &[u8], at: usize) -> Option<Match> {
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let length = text[..at].iter().rev().take(NAME).take_while(|b| is_name(b)).count();
+    let before = &text[..at - length];
+    let in_query = before.ends_with(b"?") || before.ends_with(b"&") || before.ends_with(b"&amp;");
+    if length == 0 || !in_query && !before.ends_with(b";") {
+        return None;
+    }
+    let start = at + 1;
+    let window = &text[start..text.len().min(start + VALUE)];
+    let ends = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'~' | b'%' | b'+' | b'/' | b'=' | b'!' | b'*'));
+    let length = window.iter().position(ends).or((start + window.len() == text.len()).then_some(window.len()))?;
+    // What goes on with a bracket is an expression of a program.
+    if matches!(window.get(length), Some(b'(' | b'[' | b'{' | b'$' | b'<')) {
+        return None;
+    }
+    let (name, value) = (&text[before.len()..at], &window[..length]);
+    if length < 10 || !tells(name) || !is_secret(value) {
+        return None;
+    }
+    let kind = match (in_query, name.eq_ignore_ascii_case(b"accountkey") && length == 88) {
+        (true, _) => "url-token",
+        (false, true) => "azure-storage-key",
+        (false, false) => "assignment",
+    };
+    Some(Match { start, end: start + length, kind, rank: 1 })
 }
 
 /// `Authorization: Bearer …` and its like, within one string or with the value in its own.
