@@ -37,7 +37,10 @@ fn found(findings: &Value) -> Found {
 fn assert_same(seed: u64, what: &str, found: &Found, planted: &Found) {
     let missed: Vec<_> = planted.difference(found).take(20).collect();
     let invented: Vec<_> = found.difference(planted).take(20).collect();
-    assert!(missed.is_empty() && invented.is_empty(), "seed {seed}, {what}: missed {missed:#?}, invented {invented:#?}");
+    assert!(
+        missed.is_empty() && invented.is_empty(),
+        "seed {seed}, {what}: missed {missed:#?}, invented {invented:#?}"
+    );
 }
 
 /// Asserts that nothing of any secret but its beginning is in these texts.
@@ -53,7 +56,11 @@ fn assert_hidden(seed: u64, planted: &Planted, texts: &[(&str, &[u8])]) {
         .collect();
     for (what, text) in texts {
         let shown = text.windows(WINDOW).find(|window| middles.contains(window));
-        assert!(shown.is_none(), "seed {seed}: a part of a secret is in {what}: {:?}", shown.map(String::from_utf8_lossy));
+        assert!(
+            shown.is_none(),
+            "seed {seed}: a part of a secret is in {what}: {:?}",
+            shown.map(String::from_utf8_lossy)
+        );
     }
 }
 
@@ -75,7 +82,11 @@ fn assert_inventory(report: &Value, planted: &Planted) {
         let told = &inventory["licences"][licence];
         let paths = [&told["texts"], &told["manifests"]].into_iter().flat_map(|list| list.as_array().unwrap());
         let paths: Vec<&str> = paths.map(|path| path.as_str().unwrap()).collect();
-        assert_eq!((told["headers"].as_u64().unwrap(), paths), (*headers, places.iter().map(String::as_str).collect()), "{licence}");
+        assert_eq!(
+            (told["headers"].as_u64().unwrap(), paths),
+            (*headers, places.iter().map(String::as_str).collect()),
+            "{licence}"
+        );
     }
 }
 

@@ -48,5 +48,9 @@ pub(crate) fn median(costs: &[Cost]) -> Cost {
         values.sort_unstable();
         values.get(values.len() / 2).copied().unwrap_or_default()
     }
-    Cost { wall: of(costs.iter().map(|c| c.wall)), cpu: of(costs.iter().map(|c| c.cpu)), memory: of(costs.iter().map(|c| c.memory)) }
+    Cost {
+        wall: of(costs.iter().map(|c| c.wall)),
+        cpu: of(costs.iter().map(|c| c.cpu)),
+        memory: of(costs.iter().map(|c| c.memory)),
+    }
 }

@@ -106,7 +106,13 @@ fn measure(plan: &Plan) -> Result<bool, String> {
     let report: Value = serde_json::from_slice(&report).map_err(|e| format!("report.json: {e}"))?;
 
     let (floor, warm) = (median(&natives), median(&wefts));
-    println!("{}: {} files, {:.1} MB; {} rounds, medians", plan.tree.display(), expected["files"], mega(number(&expected["bytes"])), plan.rounds);
+    println!(
+        "{}: {} files, {:.1} MB; {} rounds, medians",
+        plan.tree.display(),
+        expected["files"],
+        mega(number(&expected["bytes"])),
+        plan.rounds
+    );
     println!();
     println!("                          wall s    CPU s  peak MB   wall  CPU   bar");
     row("native pass, one thread", floor, None);
@@ -121,9 +127,35 @@ fn measure(plan: &Plan) -> Result<bool, String> {
         && expected["inventory"]["languages"] == report["inventory"]["languages"]
         && report["complete"] == true;
     println!("time     {}", if quick { "within the bar" } else { "OVER THE BAR" });
-    println!("memory   {:.0} MB at most, the bar is {:.0} MB: {}", mega(memory), mega(MEMORY), if small { "within" } else { "OVER" });
-    println!("results  {} secrets, {} things to tidy: {}", found(&expected["secrets"]).len(), found(&expected["hygiene"]).len(), if same { "the same in both" } else { "DIFFERENT" });
+    println!(
+        "memory   {:.0} MB at most, the bar is {:.0} MB: {}",
+        mega(memory),
+        mega(MEMORY),
+        if small { "within" } else { "OVER" }
+    );
+    println!(
+        "results  {} secrets, {} things to tidy: {}",
+        found(&expected["secrets"]).len(),
+        found(&expected["hygiene"]).len(),
+        if same { "the same in both" } else { "DIFFERENT" }
+    );
     Ok(quick && small && same)
+}
+
+/// Leaves nothing in the data directory but compiled code.
+fn clear(data: &Path) -> std::io::Result<()> {
+    let entries = match fs::read_dir(data) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name() != "cache" {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn native(plan: &Plan) -> Result<(Value, Cost), String> {
@@ -131,18 +163,25 @@ fn native(plan: &Plan) -> Result<(Value, Cost), String> {
     Ok((serde_json::from_str(&out).map_err(|e| format!("native pass: {e}"))?, cost))
 }
 
+/// A run with a log of its own: what older runs left there would be verified first.
 fn weft(plan: &Plan, data: &Path, out: &Path) -> Result<Cost, String> {
+    clear(data).map_err(|e| format!("{}: {e}", data.display()))?;
     let mount = |name: &str, path: &Path| format!("{name}={}", path.display());
     let mut command = Command::new(&plan.weft);
     command.arg("run").arg(&plan.app).args(["--env", &plan.environment, "--json"]);
     command.args(["--mount", &mount("repo", &plan.tree), "--mount", &mount("out", out), "--data-dir"]).arg(data);
+    command.stderr(std::process::Stdio::null());
     run(&mut command).map(|(_, cost)| cost)
 }
 
 /// Findings as text, in one order: where they were found and what they are.
 fn found(findings: &Value) -> Vec<String> {
-    let mut found: Vec<String> =
-        findings.as_array().into_iter().flatten().map(|f| format!("{} {} {}", f["path"], f["line"], f["kind"])).collect();
+    let mut found: Vec<String> = findings
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|f| format!("{} {} {}", f["path"], f["line"], f["kind"]))
+        .collect();
     found.sort_unstable();
     found
 }

@@ -12,16 +12,20 @@ use std::io;
 use std::path::Path;
 
 const WORDS: &[&str] = &[
-    "account", "array", "bind", "block", "buffer", "build", "byte", "cache", "call", "channel", "check", "chunk", "client", "close", "code",
-    "column", "commit", "config", "connect", "context", "copy", "count", "create", "current", "data", "decode", "default", "delete", "device",
-    "domain", "driver", "empty", "encode", "entry", "error", "event", "expect", "fetch", "field", "file", "filter", "first", "flag", "flush", "format",
-    "frame", "group", "handle", "hash", "header", "height", "host", "image", "index", "input", "insert", "item", "job", "kernel", "label", "last",
-    "layer", "length", "level", "limit", "line", "list", "load", "local", "lock", "log", "map", "mask", "match", "memory", "merge", "message", "method",
-    "mode", "module", "name", "next", "node", "number", "object", "offset", "open", "option", "order", "output", "owner", "packet", "page", "parent", "parse",
-    "path", "pattern", "peer", "pending", "point", "pool", "port", "print", "process", "query", "queue", "range", "read", "record", "region", "remove", "render",
-    "report", "request", "reset", "resource", "response", "result", "return", "route", "scan", "scope", "search", "section", "select", "send", "server", "session",
-    "shared", "signal", "size", "slot", "socket", "source", "span", "stack", "start", "state", "status", "stop", "store", "stream", "string", "table", "target",
-    "task", "test", "thread", "time", "token", "total", "trace", "track", "tree", "type", "update", "user", "value", "vector", "version", "view", "wait", "width", "write",
+    "account", "array", "bind", "block", "buffer", "build", "byte", "cache", "call", "channel", "check", "chunk",
+    "client", "close", "code", "column", "commit", "config", "connect", "context", "copy", "count", "create",
+    "current", "data", "decode", "default", "delete", "device", "domain", "driver", "empty", "encode", "entry",
+    "error", "event", "expect", "fetch", "field", "file", "filter", "first", "flag", "flush", "format", "frame",
+    "group", "handle", "hash", "header", "height", "host", "image", "index", "input", "insert", "item", "job",
+    "kernel", "label", "last", "layer", "length", "level", "limit", "line", "list", "load", "local", "lock", "log",
+    "map", "mask", "match", "memory", "merge", "message", "method", "mode", "module", "name", "next", "node", "number",
+    "object", "offset", "open", "option", "order", "output", "owner", "packet", "page", "parent", "parse", "path",
+    "pattern", "peer", "pending", "point", "pool", "port", "print", "process", "query", "queue", "range", "read",
+    "record", "region", "remove", "render", "report", "request", "reset", "resource", "response", "result", "return",
+    "route", "scan", "scope", "search", "section", "select", "send", "server", "session", "shared", "signal", "size",
+    "slot", "socket", "source", "span", "stack", "start", "state", "status", "stop", "store", "stream", "string",
+    "table", "target", "task", "test", "thread", "time", "token", "total", "trace", "track", "tree", "type", "update",
+    "user", "value", "vector", "version", "view", "wait", "width", "write",
 ];
 
 const HEX: &str = "0123456789abcdef";
@@ -35,48 +39,145 @@ const LANGUAGES: &[(&str, u32, &[&str])] = &[
         "rs",
         24,
         &[
-            "use crate::@w::{@T, @T};", "    let @s = self.@s.@w(@s, @n)?;", "    let mut @s: Vec<@T> = Vec::with_capacity(@n);", "pub fn @s(&mut self, @w: &@T, @s: usize) -> Result<@T, Error> {",
-            "    if @s.is_empty() || @s >= self.@s {", "        return Err(Error::@T(format!(\"@p: {@w}\")));", "    }", "}", "", "/// @p.", "    // @p", "    @s: Option<@T>,",
-            "        @T::@T { @w, @s } => self.@s(@w, @s),", "    self.@s += @n;", "#[derive(Clone, Debug, PartialEq)]", "pub struct @T {", "    assert_eq!(@s, @n, \"@p\");", "    match self.@w {", "        _ => {}",
+            "use crate::@w::{@T, @T};",
+            "    let @s = self.@s.@w(@s, @n)?;",
+            "    let mut @s: Vec<@T> = Vec::with_capacity(@n);",
+            "pub fn @s(&mut self, @w: &@T, @s: usize) -> Result<@T, Error> {",
+            "    if @s.is_empty() || @s >= self.@s {",
+            "        return Err(Error::@T(format!(\"@p: {@w}\")));",
+            "    }",
+            "}",
+            "",
+            "/// @p.",
+            "    // @p",
+            "    @s: Option<@T>,",
+            "        @T::@T { @w, @s } => self.@s(@w, @s),",
+            "    self.@s += @n;",
+            "#[derive(Clone, Debug, PartialEq)]",
+            "pub struct @T {",
+            "    assert_eq!(@s, @n, \"@p\");",
+            "    match self.@w {",
+            "        _ => {}",
         ],
     ),
     (
         "py",
         14,
         &[
-            "import @w", "from @w.@w import @T, @T", "    def @s(self, @w, @s=None):", "        self.@s = @s", "        if not @s:", "            raise @T(\"@p\")", "        return [@w for @w in self.@s if @w.@s]", "",
-            "    # @p", "    \"\"\"@p.\"\"\"", "        @s = {\"@w\": @s, \"@w\": @n, \"@w\": \"@w\"}", "class @T(@T):", "        for @w, @w in enumerate(@s):", "            @s.append(@w.@s(@n))",
+            "import @w",
+            "from @w.@w import @T, @T",
+            "    def @s(self, @w, @s=None):",
+            "        self.@s = @s",
+            "        if not @s:",
+            "            raise @T(\"@p\")",
+            "        return [@w for @w in self.@s if @w.@s]",
+            "",
+            "    # @p",
+            "    \"\"\"@p.\"\"\"",
+            "        @s = {\"@w\": @s, \"@w\": @n, \"@w\": \"@w\"}",
+            "class @T(@T):",
+            "        for @w, @w in enumerate(@s):",
+            "            @s.append(@w.@s(@n))",
         ],
     ),
     (
         "ts",
         16,
         &[
-            "import { @T, @w } from './@w/@w';", "export class @T extends @T {", "  private readonly @s: @T;", "  async @w(@s: @T, @w?: number): Promise<@T> {", "    const @s = await this.@s.@w(@w);", "    if (@w === undefined) {",
-            "      throw new Error(`@p: ${@w}`);", "    }", "  }", "}", "", "  // @p", "    return this.@w.map((@w) => @w.@s);", "    this.@s = { ...this.@s, @w: @n, @s: '@w' };",
+            "import { @T, @w } from './@w/@w';",
+            "export class @T extends @T {",
+            "  private readonly @s: @T;",
+            "  async @w(@s: @T, @w?: number): Promise<@T> {",
+            "    const @s = await this.@s.@w(@w);",
+            "    if (@w === undefined) {",
+            "      throw new Error(`@p: ${@w}`);",
+            "    }",
+            "  }",
+            "}",
+            "",
+            "  // @p",
+            "    return this.@w.map((@w) => @w.@s);",
+            "    this.@s = { ...this.@s, @w: @n, @s: '@w' };",
         ],
     ),
     (
         "go",
         10,
         &[
-            "package @w", "\t\"github.com/@w/@w/@w\"", "func (@w *@T) @T(@w @T, @w int) (*@T, error) {", "\tif err != nil {", "\t\treturn nil, fmt.Errorf(\"@p: %w\", err)", "\t}", "}", "", "// @T @p.", "\t@w := @w.@T(@w, @n)",
-            "\tfor _, @w := range @w.@T {", "\t\t@w.@T = append(@w.@T, @w)",
+            "package @w",
+            "\t\"github.com/@w/@w/@w\"",
+            "func (@w *@T) @T(@w @T, @w int) (*@T, error) {",
+            "\tif err != nil {",
+            "\t\treturn nil, fmt.Errorf(\"@p: %w\", err)",
+            "\t}",
+            "}",
+            "",
+            "// @T @p.",
+            "\t@w := @w.@T(@w, @n)",
+            "\tfor _, @w := range @w.@T {",
+            "\t\t@w.@T = append(@w.@T, @w)",
         ],
     ),
     (
         "c",
         14,
         &[
-            "#include \"@s.h\"", "#define @s_@w 0x@n", "static int @s(struct @s *@w, size_t @s)", "{", "\tif (@w->@s == NULL)", "\t\treturn -EINVAL;", "\t@w->@s = @s(@w, @n);", "}", "", "/* @p */", " * @p",
-            "\tfor (i = 0; i < @s; i++) {", "\t\t@w[i] = @s[i] & 0xff;", "\tprintk(\"@p: %d\\n\", @s);",
+            "#include \"@s.h\"",
+            "#define @s_@w 0x@n",
+            "static int @s(struct @s *@w, size_t @s)",
+            "{",
+            "\tif (@w->@s == NULL)",
+            "\t\treturn -EINVAL;",
+            "\t@w->@s = @s(@w, @n);",
+            "}",
+            "",
+            "/* @p */",
+            " * @p",
+            "\tfor (i = 0; i < @s; i++) {",
+            "\t\t@w[i] = @s[i] & 0xff;",
+            "\tprintk(\"@p: %d\\n\", @s);",
         ],
     ),
-    ("json", 6, &["  {", "    \"@w\": \"@w\",", "    \"@s\": @n,", "    \"@w\": [\"@w\", \"@w\"],", "    \"@w\": \"https://example.org/@w/@w?@w=@n\"", "  },"]),
+    (
+        "json",
+        6,
+        &[
+            "  {",
+            "    \"@w\": \"@w\",",
+            "    \"@s\": @n,",
+            "    \"@w\": [\"@w\", \"@w\"],",
+            "    \"@w\": \"https://example.org/@w/@w?@w=@n\"",
+            "  },",
+        ],
+    ),
     ("yaml", 4, &["@w:", "  @s: @w", "  @s: @n", "  - name: @p", "    @w: \"@w\"", "# @p"]),
-    ("md", 7, &["# @p", "", "@p. @p. @p.", "@p, @p; see [@w](./@w/@w.md).", "- @p", "    @w --@w @n", "| @w | @w | @n |"]),
-    ("lock", 2, &["[[package]]", "name = \"@w-@w\"", "version = \"@n.0.@n\"", "source = \"registry+https://github.com/rust-lang/crates.io-index\"", "checksum = \"@h\"", ""]),
-    ("svg", 1, &["<path d=\"M@n @nL@n @nC@n @n @n @n @n @nZ\" fill=\"#@n\"/>", "<g id=\"@w\" transform=\"translate(@n,@n)\">", "</g>", "<image href=\"data:image/png;base64,@b\"/>"]),
+    (
+        "md",
+        7,
+        &["# @p", "", "@p. @p. @p.", "@p, @p; see [@w](./@w/@w.md).", "- @p", "    @w --@w @n", "| @w | @w | @n |"],
+    ),
+    (
+        "lock",
+        2,
+        &[
+            "[[package]]",
+            "name = \"@w-@w\"",
+            "version = \"@n.0.@n\"",
+            "source = \"registry+https://github.com/rust-lang/crates.io-index\"",
+            "checksum = \"@h\"",
+            "",
+        ],
+    ),
+    (
+        "svg",
+        1,
+        &[
+            "<path d=\"M@n @nL@n @nC@n @n @n @n @n @nZ\" fill=\"#@n\"/>",
+            "<g id=\"@w\" transform=\"translate(@n,@n)\">",
+            "</g>",
+            "<image href=\"data:image/png;base64,@b\"/>",
+        ],
+    ),
     ("min.js", 1, &["function(@w,@w){return @w.@w(@w,@n)}var @w=@w.@w||{};", "if(@w&&@w.@w===@n)@w[@w]=\"@w\";"]),
 ];
 
@@ -101,7 +202,17 @@ pub(crate) fn grow(folder: &Path, files: usize, bytes: u64, seed: u64) -> io::Re
             body
         } else {
             let mut at = random.below(all as usize) as u32;
-            let language = shares.iter().position(|share| if at < *share { true } else { at -= share; false }).unwrap_or(0);
+            let language = shares
+                .iter()
+                .position(|share| {
+                    if at < *share {
+                        true
+                    } else {
+                        at -= share;
+                        false
+                    }
+                })
+                .unwrap_or(0);
             let (extension, _, lines) = LANGUAGES[language];
             let body = text(&mut random, lines, size, extension != "min.js", n % 1000 == 500).into_bytes();
             fs::write(place.join(format!("{stem}.{extension}")), &body)?;

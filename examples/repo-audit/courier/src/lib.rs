@@ -56,14 +56,21 @@ fn attempt(message: &Envelope) -> Tried {
             Some(Refused::of(&refusal))
         }
     };
-    Tried { verb: "connect".to_owned(), resource: TARGET.to_owned(), labels: message.labels.clone(), findings: findings.found, refusal }
+    Tried {
+        verb: "connect".to_owned(),
+        resource: TARGET.to_owned(),
+        labels: message.labels.clone(),
+        findings: findings.found,
+        refusal,
+    }
 }
 
 fn tell(tried: &Tried) -> Result<(), String> {
     let mut report = json!(tried);
     report["about"] = json!("courier");
     let mail = Mail { content_type: "application/json", ..Mail::default() };
-    ipc::send_patiently(REPORTER, &mail, report.to_string().as_bytes()).map_err(|r| log::refused("telling the reporter", &r))
+    ipc::send_patiently(REPORTER, &mail, report.to_string().as_bytes())
+        .map_err(|r| log::refused("telling the reporter", &r))
 }
 
 guest::agent!(Courier);

@@ -68,7 +68,10 @@ impl<S: Scan> Scanner<S> {
         if lost > 0 {
             self.scanned.lost_batches += lost;
             self.close();
-            log::warn(&format!("{lost} batches before number {} did not arrive; what they held is not scanned", opened.number));
+            log::warn(&format!(
+                "{lost} batches before number {} did not arrive; what they held is not scanned",
+                opened.number
+            ));
         }
         self.seen = opened.number;
         for record in opened.records() {
@@ -85,7 +88,8 @@ impl<S: Scan> Scanner<S> {
             ipc::publish(TOTALS, &Mail { content_type: "application/json", ..Mail::default() }, &totals)
                 .map_err(|r| log::refused("publishing totals", &r))?;
         }
-        let acknowledged = serde_json::to_vec(&Acknowledged { scanner: S::NAME.to_owned() }).map_err(|e| e.to_string())?;
+        let acknowledged =
+            serde_json::to_vec(&Acknowledged { scanner: S::NAME.to_owned() }).map_err(|e| e.to_string())?;
         let mail = Mail { correlation: Some(opened.number), content_type: "application/json", ..Mail::default() };
         ipc::send_patiently(WALKER, &mail, &acknowledged).map_err(|r| log::refused("acknowledging a batch", &r))
     }

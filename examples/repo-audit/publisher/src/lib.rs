@@ -39,8 +39,11 @@ impl Agent for Publisher {
 
 impl Publisher {
     fn take(&mut self, body: &[u8]) -> Result<(), String> {
-        let mut totals: Map<String, Value> = serde_json::from_slice(body).map_err(|e| format!("totals were malformed: {e}"))?;
-        let Some(Value::String(from)) = totals.remove("from") else { return Err("totals do not say whose they are".to_owned()) };
+        let mut totals: Map<String, Value> =
+            serde_json::from_slice(body).map_err(|e| format!("totals were malformed: {e}"))?;
+        let Some(Value::String(from)) = totals.remove("from") else {
+            return Err("totals do not say whose they are".to_owned());
+        };
         let last = from == "walker";
         self.totals.insert(from, totals.into());
         if !last {
@@ -51,13 +54,19 @@ impl Publisher {
         let mut report = json!(published);
         report["about"] = json!("publisher");
         let mail = Mail { content_type: "application/json", ..Mail::default() };
-        ipc::send_patiently(REPORTER, &mail, report.to_string().as_bytes()).map_err(|r| log::refused("telling the reporter", &r))
+        ipc::send_patiently(REPORTER, &mail, report.to_string().as_bytes())
+            .map_err(|r| log::refused("telling the reporter", &r))
     }
 
     fn publish(&self) -> Published {
         let identity = match process::identity() {
             Ok(identity) => identity,
-            Err(refusal) => return Published { problem: Some(log::refused("reading what it holds", &refusal)), ..Published::default() },
+            Err(refusal) => {
+                return Published {
+                    problem: Some(log::refused("reading what it holds", &refusal)),
+                    ..Published::default()
+                };
+            }
         };
         let Some(endpoint) = identity.rights.iter().find_map(|right| endpoint(right)) else {
             log::info("no right to connect was given, so nothing is posted");

@@ -44,7 +44,12 @@ struct Args {
 
 impl Default for Args {
     fn default() -> Args {
-        Args { root: "/fs/repo".to_owned(), max_scan: 1 << 30, skip: vec![".git/objects".to_owned()], patience_ms: 30_000 }
+        Args {
+            root: "/fs/repo".to_owned(),
+            max_scan: 1 << 30,
+            skip: vec![".git/objects".to_owned()],
+            patience_ms: 30_000,
+        }
     }
 }
 
@@ -109,7 +114,9 @@ impl Walker {
 fn ready(patience_ms: u64) -> Vec<String> {
     for _ in 0..TRIES {
         match ipc::publish(HELLO, &Mail::default(), b"") {
-            Ok(there) if there >= OTHERS.len() as u64 + SCANNERS.len() as u64 => return SCANNERS.map(str::to_owned).to_vec(),
+            Ok(there) if there >= OTHERS.len() as u64 + SCANNERS.len() as u64 => {
+                return SCANNERS.map(str::to_owned).to_vec();
+            }
             Ok(_) => ipc::pause(BETWEEN),
             Err(refusal) => {
                 log::refused("greeting the others", &refusal);

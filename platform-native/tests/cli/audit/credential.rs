@@ -49,7 +49,10 @@ const FORMATS: [Format; 43] = [
     ("slack-token", &[("xoxb-", 0), (DIGITS, 12), ("-", 0), (DIGITS, 13), ("-", 0), (ALNUM, 24)]),
     ("slack-token", &[("xoxp-", 0), (DIGITS, 12), ("-", 0), (DIGITS, 12), ("-", 0), (DIGITS, 13), ("-", 0), (HEX, 32)]),
     ("slack-token", &[("xapp-1-A", 0), (UPPER, 10), ("-", 0), (DIGITS, 13), ("-", 0), (HEX, 64)]),
-    ("slack-webhook", &[("https://hooks.slack.com/services/T", 0), (UPPER, 8), ("/B", 0), (UPPER, 8), ("/", 0), (ALNUM, 24)]),
+    (
+        "slack-webhook",
+        &[("https://hooks.slack.com/services/T", 0), (UPPER, 8), ("/B", 0), (UPPER, 8), ("/", 0), (ALNUM, 24)],
+    ),
     ("discord-webhook", &[("https://discord.com/api/webhooks/", 0), (DIGITS, 18), ("/", 0), (TOKEN, 68)]),
     ("stripe-key", &[("sk_live_", 0), (ALNUM, 24)]),
     ("stripe-key", &[("rk_live_", 0), (ALNUM, 99)]),
@@ -98,8 +101,15 @@ fn well_known(random: &mut Random, (kind, parts): Format) -> Credential {
         secret.pop();
         secret.push('x');
     }
-    let (before, after) = [("", ""), ("key: ", ""), ("let k = \"", "\";"), ("curl -H 'X-Key: ", "'"), ("<v>", "</v>"), ("// ", " is old"), ("f(`", "`)")]
-        [random.below(7)];
+    let (before, after) = [
+        ("", ""),
+        ("key: ", ""),
+        ("let k = \"", "\";"),
+        ("curl -H 'X-Key: ", "'"),
+        ("<v>", "</v>"),
+        ("// ", " is old"),
+        ("f(`", "`)"),
+    ][random.below(7)];
     Credential { kind, text: format!("{before}{secret}{after}"), secret }
 }
 
@@ -109,7 +119,12 @@ fn written_out(random: &mut Random, n: usize) -> Credential {
         0 => ("url-password", "postgres://app:", random.text(ALNUM, 16), "@db.internal:5432/main"),
         1 => ("url-password", "git clone https://deploy:", random.text(ALNUM, 40), "@git.internal/x.git"),
         2 => ("url-password", "REDIS = 'redis://:", random.text(HEX, 24), "@cache:6379/0'"),
-        3 => ("url-password", "\"amqps://svc:", format!("{}%40{}", random.text(ALNUM, 12), random.text(ALNUM, 6)), "@mq.internal\""),
+        3 => (
+            "url-password",
+            "\"amqps://svc:",
+            format!("{}%40{}", random.text(ALNUM, 12), random.text(ALNUM, 6)),
+            "@mq.internal\"",
+        ),
         4 => ("url-token", "url = https://", random.text(HEX, 40), "@git.internal/x.git"),
         5 => ("url-token", "https://", random.text(ALNUM, 36), ":x-oauth-basic@git.internal/x.git"),
         6 => ("url-token", "fetch(\"https://api.internal/v1/items?access_token=", random.text(ALNUM, 40), "&page=2\")"),
@@ -122,11 +137,21 @@ fn written_out(random: &mut Random, n: usize) -> Credential {
         13 => ("assignment", "  'password' => '", random.text(ALNUM, 18), "',"),
         14 => ("assignment", "this.signingKey = \"", random.text(BASE64, 44), "\";"),
         15 => ("assignment", "config.set(\"x\", 1); secret_key: '", random.text(TOKEN, 50), "'"),
-        16 => ("authorization-header", "curl -H \"Authorization: Bearer ", random.text(ALNUM, 40), "\" https://api.internal"),
+        16 => (
+            "authorization-header",
+            "curl -H \"Authorization: Bearer ",
+            random.text(ALNUM, 40),
+            "\" https://api.internal",
+        ),
         17 => ("authorization-header", "\"Authorization\": \"token ", random.text(HEX, 40), "\""),
         18 => {
             let key = format!("{}==", random.text(BASE64, 86));
-            ("azure-storage-key", "\"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=", key, ";EndpointSuffix=core.windows.net\"")
+            (
+                "azure-storage-key",
+                "\"DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=",
+                key,
+                ";EndpointSuffix=core.windows.net\"",
+            )
         }
         _ => ("assignment", "pwd=\"", random.text(ALNUM, 22), "\""),
     };
@@ -135,7 +160,14 @@ fn written_out(random: &mut Random, n: usize) -> Credential {
 
 /// A private key, as lines; the first is where it is found.
 pub(super) fn private_key(random: &mut Random) -> (Vec<String>, &'static str) {
-    let name = random.pick(&["RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "DSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"]);
+    let name = random.pick(&[
+        "RSA PRIVATE KEY",
+        "EC PRIVATE KEY",
+        "PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+        "DSA PRIVATE KEY",
+        "ENCRYPTED PRIVATE KEY",
+    ]);
     let mut lines = vec![format!("-----BEGIN {name}-----")];
     if name == "RSA PRIVATE KEY" && random.below(2) == 0 {
         lines.push("Proc-Type: 4,ENCRYPTED".to_owned());

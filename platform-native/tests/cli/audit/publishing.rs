@@ -105,19 +105,44 @@ fn the_refusal_of_the_courier_is_told_in_full_everywhere() {
     let target = "/net/exfil.example.com:443";
     let flag = format!("--allow \"connect {target}\"");
     home.weft(&run).exits(0).says(&[
-        "Refused (1)", &format!("connect {target} denied"), &flag, "labels    secret", "risk 3000", "privacy 9000", "security 4000", "of at most 9000 in dev", "courier (",
+        "Refused (1)",
+        &format!("connect {target} denied"),
+        &flag,
+        "labels    secret",
+        "risk 3000",
+        "privacy 9000",
+        "security 4000",
+        "of at most 9000 in dev",
+        "courier (",
     ]);
     let markdown = std::fs::read_to_string(home.path("out/report.md")).unwrap();
-    for part in ["| Who | courier (process ", &format!("connect `{target}`"), &flag, "| Labels it carried | secret |", "risk 3000", "privacy 9000", "9000 in dev"] {
+    for part in [
+        "| Who | courier (process ",
+        &format!("connect `{target}`"),
+        &flag,
+        "| Labels it carried | secret |",
+        "risk 3000",
+        "privacy 9000",
+        "9000 in dev",
+    ] {
         assert!(markdown.contains(part), "no {part:?} in {markdown}");
     }
     let in_report = report(&home)["refusals"][0].clone();
-    assert_eq!((&in_report["agent"], &in_report["verb"], &in_report["resource"]), (&json!("courier"), &json!("connect"), &json!(target)));
+    assert_eq!(
+        (&in_report["agent"], &in_report["verb"], &in_report["resource"]),
+        (&json!("courier"), &json!("connect"), &json!(target))
+    );
     let document = audit(&home, &[]).exits(0).json();
     for detail in [&in_report["refusal"]["detail"], &document["refusals"][0]["detail"]] {
-        assert_eq!((&detail["agent"], &detail["verb"], &detail["resource"]), (&json!("courier"), &json!("connect"), &json!(target)));
+        assert_eq!(
+            (&detail["agent"], &detail["verb"], &detail["resource"]),
+            (&json!("courier"), &json!("connect"), &json!(target))
+        );
         assert_eq!(detail["missing_grant"], json!({ "right": format!("connect {target}"), "flag": flag }));
-        assert_eq!((&detail["labels"], &detail["threshold"], &detail["environment"]), (&json!(["secret"]), &json!(9000), &json!("dev")));
+        assert_eq!(
+            (&detail["labels"], &detail["threshold"], &detail["environment"]),
+            (&json!(["secret"]), &json!(9000), &json!("dev"))
+        );
         assert_eq!((&detail["effect"]["risk"], &detail["effect"]["privacy"]), (&json!(3000), &json!(9000)));
         assert!(detail["score"].as_u64().unwrap() > 9000);
     }

@@ -29,15 +29,39 @@ pub(super) struct Planted {
 
 /// Lines that hold nothing, in the manner of several languages; some look like something.
 const FILLER: &[&str] = &[
-    "use std::collections::BTreeMap;", "    let value = self.next_token()?;", "fn parse(input: &str) -> Result<Token, Error> {", "}", "", "// A comment about passwords and tokens.",
-    "    password: String,", "    return { token: null, secret: undefined };", "import os, sys", "token = os.environ[\"TOKEN\"]", "key: value", "- name: build the thing",
-    "checksum = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"", "api_key = \"your-api-key-here\"", "password = \"changeme\"", "export API_KEY=${API_KEY}",
-    "https://user:password@example.com/path", "AKIAIOSFODNN7EXAMPLE", "Title", "=======", "let id = \"550e8400-e29b-41d4-a716-446655440000\";", "#include <stdio.h>", "\tif err != nil {",
-    "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "Grüße aus Köln, 世界", "const HEADER: &str = \"-----BEGIN PRIVATE KEY-----\";", "https://example.org/items?page=2&token=next&sort=name",
-    "background: url(data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4)", "assert_eq!(a, b);",
+    "use std::collections::BTreeMap;",
+    "    let value = self.next_token()?;",
+    "fn parse(input: &str) -> Result<Token, Error> {",
+    "}",
+    "",
+    "// A comment about passwords and tokens.",
+    "    password: String,",
+    "    return { token: null, secret: undefined };",
+    "import os, sys",
+    "token = os.environ[\"TOKEN\"]",
+    "key: value",
+    "- name: build the thing",
+    "checksum = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+    "api_key = \"your-api-key-here\"",
+    "password = \"changeme\"",
+    "export API_KEY=${API_KEY}",
+    "https://user:password@example.com/path",
+    "AKIAIOSFODNN7EXAMPLE",
+    "Title",
+    "=======",
+    "let id = \"550e8400-e29b-41d4-a716-446655440000\";",
+    "#include <stdio.h>",
+    "\tif err != nil {",
+    "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+    "Grüße aus Köln, 世界",
+    "const HEADER: &str = \"-----BEGIN PRIVATE KEY-----\";",
+    "https://example.org/items?page=2&token=next&sort=name",
+    "background: url(data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4)",
+    "assert_eq!(a, b);",
 ];
 
-const NAMES: &[&str] = &["rs", "py", "js", "ts", "yaml", "md", "txt", "go", "toml", "dat", "sh", "java", "c", "json", "env", "unknown"];
+const NAMES: &[&str] =
+    &["rs", "py", "js", "ts", "yaml", "md", "txt", "go", "toml", "dat", "sh", "java", "c", "json", "env", "unknown"];
 
 /// A file that is being written, and what was planted in it.
 struct File<'p> {
@@ -262,13 +286,19 @@ fn manifests(root: &Path, random: &mut Random, planted: &mut Planted) {
         (
             "m/Cargo.toml",
             "cargo",
-            format!("[package]\nname = \"m\"\nversion = \"{}\"\nlicense = \"MPL-2.0\"\n[dependencies]\nserde = \"{}\"\nnear = {{ path = \"../near\" }}\n[dev-dependencies]\nproptest = {{ version = \"{}\" }}\n", v[0], v[1], v[2]),
+            format!(
+                "[package]\nname = \"m\"\nversion = \"{}\"\nlicense = \"MPL-2.0\"\n[dependencies]\nserde = \"{}\"\nnear = {{ path = \"../near\" }}\n[dev-dependencies]\nproptest = {{ version = \"{}\" }}\n",
+                v[0], v[1], v[2]
+            ),
             vec![["serde", &v[1], "normal"], ["near", "path ../near", "normal"], ["proptest", &v[2], "dev"]],
         ),
         (
             "m/package.json",
             "npm",
-            format!("{{\"name\": \"m\", \"version\": \"{}\", \"dependencies\": {{\"left-pad\": \"^{}\"}}, \"devDependencies\": {{\"esbuild\": \"{}\"}}}}", v[0], v[3], v[4]),
+            format!(
+                "{{\"name\": \"m\", \"version\": \"{}\", \"dependencies\": {{\"left-pad\": \"^{}\"}}, \"devDependencies\": {{\"esbuild\": \"{}\"}}}}",
+                v[0], v[3], v[4]
+            ),
             vec![["left-pad", "^", "normal"], ["esbuild", &v[4], "dev"]],
         ),
         (
@@ -280,18 +310,31 @@ fn manifests(root: &Path, random: &mut Random, planted: &mut Planted) {
         (
             "m/pyproject.toml",
             "pyproject",
-            format!("[project]\nname = \"m\"\ndependencies = [\"httpx>={}\"]\n[build-system]\nrequires = [\"hatchling\"]\n", v[7]),
+            format!(
+                "[project]\nname = \"m\"\ndependencies = [\"httpx>={}\"]\n[build-system]\nrequires = [\"hatchling\"]\n",
+                v[7]
+            ),
             vec![["httpx", ">=", "normal"], ["hatchling", "*", "build"]],
         ),
         (
             "m/go.mod",
             "go",
-            format!("module example.org/m\n\ngo 1.22\n\nrequire (\n\tgolang.org/x/net v{}\n\tgolang.org/x/text v{} // indirect\n)\n", v[1], v[2]),
+            format!(
+                "module example.org/m\n\ngo 1.22\n\nrequire (\n\tgolang.org/x/net v{}\n\tgolang.org/x/text v{} // indirect\n)\n",
+                v[1], v[2]
+            ),
             vec![["golang.org/x/net", "v", "normal"], ["golang.org/x/text", "v", "indirect"]],
         ),
     ];
     // What a requirement of one sign stands for: the sign before this manifest's version.
-    let versions = [("left-pad", &v[3]), ("requests", &v[5]), ("flask", &v[6]), ("httpx", &v[7]), ("golang.org/x/net", &v[1]), ("golang.org/x/text", &v[2])];
+    let versions = [
+        ("left-pad", &v[3]),
+        ("requests", &v[5]),
+        ("flask", &v[6]),
+        ("httpx", &v[7]),
+        ("golang.org/x/net", &v[1]),
+        ("golang.org/x/text", &v[2]),
+    ];
     for (path, kind, text, dependencies) in texts {
         write(root, path, text.as_bytes());
         planted.files += 1;
@@ -306,7 +349,11 @@ fn manifests(root: &Path, random: &mut Random, planted: &mut Planted) {
 
 fn licences(root: &Path, planted: &mut Planted) {
     for n in 0..3 {
-        write(root, &format!("lic/{n}.c"), b"// SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note\nint main(void);\n");
+        write(
+            root,
+            &format!("lic/{n}.c"),
+            b"// SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note\nint main(void);\n",
+        );
     }
     let mit = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software, to deal in\nthe Software without restriction. The above copyright notice and this permission notice shall be included.\n";
     write(root, "LICENSE", mit.as_bytes());

@@ -24,10 +24,31 @@ impl Style {
     /// By the file's name.
     pub(super) fn of(path: &str) -> Style {
         const BARE: &[&str] = &[
-            "env", "ini", "cfg", "conf", "config", "properties", "yaml", "yml", "sh", "bash", "zsh", "toml", "npmrc", "tfvars",
-            "service", "envrc", "dockerfile", "netrc", "pypirc", "cnf", "txt", "log",
+            "env",
+            "ini",
+            "cfg",
+            "conf",
+            "config",
+            "properties",
+            "yaml",
+            "yml",
+            "sh",
+            "bash",
+            "zsh",
+            "toml",
+            "npmrc",
+            "tfvars",
+            "service",
+            "envrc",
+            "dockerfile",
+            "netrc",
+            "pypirc",
+            "cnf",
+            "txt",
+            "log",
         ];
-        const NAMED: &[&str] = &[".env", ".npmrc", ".pypirc", ".envrc", ".netrc", "Dockerfile", "credentials", "config", "Makefile"];
+        const NAMED: &[&str] =
+            &[".env", ".npmrc", ".pypirc", ".envrc", ".netrc", "Dockerfile", "credentials", "config", "Makefile"];
         let name = text::file_name(path);
         if is_lock_file(path) {
             Style::Ignored
@@ -51,7 +72,8 @@ pub(super) fn find(text: &[u8], at: usize, style: Style, matches: &mut Vec<Match
     let no_assignment = if text[at] == b':' {
         before == b':' || matches!(next, b':' | b'=' | b'/' | b'\n' | b'\r')
     } else {
-        matches!(before, b'=' | b'!' | b'<' | b'>' | b'+' | b'-' | b'*' | b'|' | b'&' | b'^') || matches!(next, b'=' | b'~' | b'\n' | b'\r')
+        matches!(before, b'=' | b'!' | b'<' | b'>' | b'+' | b'-' | b'*' | b'|' | b'&' | b'^')
+            || matches!(next, b'=' | b'~' | b'\n' | b'\r')
     };
     if no_assignment {
         return;
@@ -92,14 +114,16 @@ fn parameter(text: &[u8], at: usize) -> Option<Match> {
     }
     let start = at + 1;
     let window = &text[start..text.len().min(start + VALUE)];
-    let ends = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'~' | b'%' | b'+' | b'/' | b'=' | b'!' | b'*'));
+    let ends = |b: &u8| {
+        !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'~' | b'%' | b'+' | b'/' | b'=' | b'!' | b'*'))
+    };
     let length = window.iter().position(ends).or((start + window.len() == text.len()).then_some(window.len()))?;
     // What goes on with a bracket is an expression of a program.
     if matches!(window.get(length), Some(b'(' | b'[' | b'{' | b'$' | b'<')) {
         return None;
     }
     let (name, value) = (&text[before.len()..at], &window[..length]);
-    if length < 10 || !tells(name) || !is_secret(value) {
+    if length < 16 || !tells(name) || !is_secret(value) {
         return None;
     }
     let kind = match (in_query, name.eq_ignore_ascii_case(b"accountkey") && length == 88) {
@@ -139,14 +163,19 @@ fn authorization(text: &[u8], at: usize, begin: usize) -> Option<Match> {
 /// Whether the credentials of the Basic scheme (RFC 7617) hold a real password.
 fn is_basic(credentials: &[u8]) -> bool {
     let plain = encoding::base64(credentials);
-    !published::begins(credentials) && memchr::memchr(b':', &plain).is_some_and(|colon| url::is_password(&plain[colon + 1..]))
+    !published::begins(credentials)
+        && memchr::memchr(b':', &plain).is_some_and(|colon| url::is_password(&plain[colon + 1..]))
 }
 
 /// The value that begins at `begin`: what stands in quotes, or the word.
 fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, usize)> {
     let is_quote = |b: &u8| matches!(b, b'"' | b'\'' | b'`');
     // `b"…"`, `r"…"`, `f'…'`, `@"…"`, `\"…\"` and `&"…"`.
-    let prefix = text[begin..].iter().take(2).take_while(|b| matches!(b, b'b' | b'r' | b'f' | b'u' | b'L' | b'@' | b'\\' | b'&')).count();
+    let prefix = text[begin..]
+        .iter()
+        .take(2)
+        .take_while(|b| matches!(b, b'b' | b'r' | b'f' | b'u' | b'L' | b'@' | b'\\' | b'&'))
+        .count();
     if let Some(quote) = text.get(begin + prefix).filter(|b| is_quote(b)) {
         let start = begin + prefix + 1;
         let window = &text[start..text.len().min(start + VALUE)];
@@ -167,10 +196,16 @@ fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, usize)> {
 
 /// The name that is assigned to, before the operator at `at`.
 fn name(text: &[u8], at: usize) -> Option<&[u8]> {
-    let line = &text[text[..at].iter().rev().take(2 * NAME).position(|b| *b == b'\n').map_or(at.saturating_sub(2 * NAME), |n| at - n)..at];
+    let line = &text[text[..at]
+        .iter()
+        .rev()
+        .take(2 * NAME)
+        .position(|b| *b == b'\n')
+        .map_or(at.saturating_sub(2 * NAME), |n| at - n)..at];
     let found = last_name(line)?;
     // `token: &str = "…"`: what stands directly before is a type.
-    if text[at] == b'=' && !tells(found)
+    if text[at] == b'='
+        && !tells(found)
         && let Some(colon) = (1..line.len().saturating_sub(1))
             .rev()
             .take_while(|i| match line[*i] {
@@ -189,10 +224,16 @@ fn name(text: &[u8], at: usize) -> Option<&[u8]> {
 
 /// The name at the end of `line`, without quotes and brackets around it.
 fn last_name(line: &[u8]) -> Option<&[u8]> {
-    let closes = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b']' | b')' | b':' | b'?' | b'\\');
+    let closes =
+        |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b']' | b')' | b':' | b'?' | b'\\');
     let end = line.iter().rposition(|b| !closes(b))? + 1;
     // `AWS::IAM::AccessKey` names a type.
-    let length = line[..end].iter().rev().take(NAME).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b' ')).count();
+    let length = line[..end]
+        .iter()
+        .rev()
+        .take(NAME)
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b' '))
+        .count();
     if line[..end - length].ends_with(b"::") {
         return None;
     }
@@ -205,20 +246,115 @@ fn last_name(line: &[u8]) -> Option<&[u8]> {
 /// Whether a name says that its value is secret.
 fn tells(name: &[u8]) -> bool {
     const SECRET: &[&str] = &[
-        "password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "authkey", "credential",
-        "encryptionkey", "signingkey", "masterkey", "sharedkey", "accountkey", "bearer", "licensekey", "deploykey", "servicekey", "sessionkey",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "apikey",
+        "accesskey",
+        "privatekey",
+        "authkey",
+        "credential",
+        "encryptionkey",
+        "signingkey",
+        "masterkey",
+        "sharedkey",
+        "accountkey",
+        "bearer",
+        "licensekey",
+        "deploykey",
+        "servicekey",
+        "sessionkey",
     ];
     const SECRET_WORD: &[&str] = &["pwd", "pass", "psk", "pat", "auth"];
     const NOT: &[&str] = &[
-        "hash", "digest", "checksum", "sha1", "sha256", "sha512", "md5", "public", "fingerprint", "tokeniz", "csrf", "xsrf", "pagetoken",
-        "nexttoken", "continuationtoken", "synctoken", "cancel", "placeholder", "regex", "pattern", "example", "sample", "dummy", "fake",
-        "clienttoken", "requesttoken", "updatetoken", "changetoken", "locktoken", "starttoken", "outputtoken", "inputtoken", "purchasetoken", "idempot",
-        "expir", "integrity", "signature", "encrypted", "cipher", "selector",
+        "hash",
+        "digest",
+        "checksum",
+        "sha1",
+        "sha256",
+        "sha512",
+        "md5",
+        "public",
+        "fingerprint",
+        "tokeniz",
+        "csrf",
+        "xsrf",
+        "pagetoken",
+        "nexttoken",
+        "continuationtoken",
+        "synctoken",
+        "cancel",
+        "placeholder",
+        "regex",
+        "pattern",
+        "example",
+        "sample",
+        "dummy",
+        "fake",
+        "clienttoken",
+        "requesttoken",
+        "updatetoken",
+        "changetoken",
+        "locktoken",
+        "starttoken",
+        "outputtoken",
+        "inputtoken",
+        "purchasetoken",
+        "idempot",
+        "expir",
+        "integrity",
+        "signature",
+        "encrypted",
+        "cipher",
+        "selector",
     ];
     const NOT_LAST: &[&str] = &[
-        "name", "path", "file", "url", "uri", "type", "kind", "field", "header", "label", "length", "len", "size", "count", "limit", "version",
-        "ttl", "env", "var", "param", "ref", "arn", "hint", "policy", "format", "desc", "description", "message", "title", "error", "endpoint",
-        "column", "table", "func", "oid", "provider", "prefix", "suffix", "id", "class", "style", "icon", "color", "schema",
+        "name",
+        "path",
+        "file",
+        "url",
+        "uri",
+        "type",
+        "kind",
+        "field",
+        "header",
+        "label",
+        "length",
+        "len",
+        "size",
+        "count",
+        "limit",
+        "version",
+        "ttl",
+        "env",
+        "var",
+        "param",
+        "ref",
+        "arn",
+        "hint",
+        "policy",
+        "format",
+        "desc",
+        "description",
+        "message",
+        "title",
+        "error",
+        "endpoint",
+        "column",
+        "table",
+        "func",
+        "oid",
+        "provider",
+        "prefix",
+        "suffix",
+        "id",
+        "class",
+        "style",
+        "icon",
+        "color",
+        "schema",
     ];
     let mut squashed = Vec::with_capacity(name.len());
     let mut last_word = 0;
@@ -241,7 +377,21 @@ fn tells(name: &[u8]) -> bool {
 /// Whether a value is random, and neither a reference to a secret nor a place for one.
 fn is_secret(value: &[u8]) -> bool {
     const REFERS: &[&str] = &[
-        "ENC[", "arn:", "projects/", "vault:", "op://", "env:", "file:", "sha256", "sha384", "sha512", "sha1", "md5", "ssh-", "data:", "urn:",
+        "ENC[",
+        "arn:",
+        "projects/",
+        "vault:",
+        "op://",
+        "env:",
+        "file:",
+        "sha256",
+        "sha384",
+        "sha512",
+        "sha1",
+        "md5",
+        "ssh-",
+        "data:",
+        "urn:",
     ];
     let variable = match value[0] {
         b'$' => value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
@@ -259,10 +409,19 @@ fn is_secret(value: &[u8]) -> bool {
         && !randomness::is_placeholder(value)
         && !published::begins(value)
         && !hides_words(value)
+        && !is_token_header(value)
+}
+
+/// Whether the value is the header of a JSON Web Token, with whatever follows: whole and signed tokens are found by
+/// their format, and what is not is no credential.
+fn is_token_header(value: &[u8]) -> bool {
+    value.starts_with(b"eyJ") && memchr::memmem::find(&encoding::base64(value), b"\"alg\"").is_some()
 }
 
 /// Whether the value is base64 of something that a person wrote, such as `user:password`.
 fn hides_words(value: &[u8]) -> bool {
     let plain = encoding::base64(value);
-    plain.len() >= 6 && plain.iter().all(|b| b.is_ascii_graphic() || *b == b' ') && (randomness::is_placeholder(&plain) || randomness::is_wordy(&plain))
+    plain.len() >= 6
+        && plain.iter().all(|b| b.is_ascii_graphic() || *b == b' ')
+        && (randomness::is_placeholder(&plain) || randomness::is_wordy(&plain))
 }

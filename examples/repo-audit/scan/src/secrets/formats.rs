@@ -147,7 +147,9 @@ impl Index {
         let run = &text[start..stop];
         let found = match before.last() {
             Some(b'.') if before.ends_with(b"hvs.") && run.len() >= 24 => Some((start - 4, stop, "vault-token")),
-            Some(b'.') if before.ends_with(b"ya29.") && run.len() >= 30 => Some((start - 5, stop, "google-oauth-token")),
+            Some(b'.') if before.ends_with(b"ya29.") && run.len() >= 30 => {
+                Some((start - 5, stop, "google-oauth-token"))
+            }
             Some(b'.') if before.ends_with(b"SG.") && run.len() == 22 => {
                 let tail = text[stop..].strip_prefix(b".").unwrap_or_default();
                 let length = tail.iter().take_while(|b| is_token(**b)).count();
@@ -158,7 +160,9 @@ impl Index {
                 (8..=10).contains(&digits).then_some((start - 1 - digits, stop, "telegram-bot-token"))
             }
             Some(b'/') if run.len() >= 20 && is_slack_channel(before) => Some((start, stop, "slack-webhook")),
-            Some(b'/') if tail_has(before, b"/api/webhooks/") && run.len() >= 60 => Some((start, stop, "discord-webhook")),
+            Some(b'/') if tail_has(before, b"/api/webhooks/") && run.len() >= 60 => {
+                Some((start, stop, "discord-webhook"))
+            }
             _ => None,
         };
         if let Some((start, end, kind)) = found
