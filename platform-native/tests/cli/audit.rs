@@ -34,13 +34,19 @@ fn found(findings: &Value) -> Found {
     findings.as_array().unwrap().iter().map(one).collect()
 }
 
-fn assert_same(seed: u64, what: &str, found: &Found, planted: &Found) {
-    let missed: Vec<_> = planted.difference(found).take(20).collect();
-    let invented: Vec<_> = found.difference(planted).take(20).collect();
-    assert!(
-        missed.is_empty() && invented.is_empty(),
-        "seed {seed}, {what}: missed {missed:#?}, invented {invented:#?}"
-    );
+fn assert_same(seed: u64, home: &Home, found: &Found, planted: &Found) {
+    // With the line itself, so that a failure can be understood.
+    let shown = |places: Vec<&(String, u64, String)>| -> Vec<String> {
+        let one = |(path, line, kind): &(String, u64, String)| {
+            let text = std::fs::read(home.path("repo").join(path)).unwrap_or_default();
+            let bytes = text.split(|b| *b == b'\n').nth((*line as usize).saturating_sub(1)).unwrap_or_default();
+            format!("{path}:{line} {kind} in {}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]))
+        };
+        places.into_iter().take(20).map(one).collect()
+    };
+    let missed = shown(planted.difference(found).collect());
+    let invented = shown(found.difference(planted).collect());
+    assert!(missed.is_empty() && invented.is_empty(), "seed {seed}: missed {missed:#?}, invented {invented:#?}");
 }
 
 /// Asserts that nothing of any secret but its beginning is in these texts.
@@ -99,8 +105,8 @@ fn find_all(seed: u64, large: bool) {
     let report = report(&home);
     assert_eq!((&report["complete"], &report["problems"]), (&json!(true), &json!([])), "seed {seed}");
     assert_eq!(report["scanned"]["files"], planted.files);
-    assert_same(seed, "secrets", &found(&report["secrets"]["findings"]), &planted.secrets);
-    assert_same(seed, "defects", &found(&report["hygiene"]["findings"]), &planted.defects);
+    assert_same(seed, &home, &found(&report["secrets"]["findings"]), &planted.secrets);
+    assert_same(seed, &home, &found(&report["hygiene"]["findings"]), &planted.defects);
     assert_inventory(&report, &planted);
 
     // The label rode along, and bound who carried it.

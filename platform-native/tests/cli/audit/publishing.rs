@@ -69,7 +69,7 @@ fn the_totals_are_posted_where_it_is_allowed_and_dev_warns() {
     assert!(markdown.contains("posted the totals") && markdown.contains("HTTP status 202"), "{markdown}");
 
     let run = ["run", APP, "--mount", "repo=repo", "--mount", "out=out", "--data-dir", "data", "--allow", &right];
-    home.weft(&run).exits(0).says(&["Warned of (1)", "publisher", &right, "score"]);
+    home.weft(&run).exits(0).says(&["Permitted with a warning (1)", "publisher", &right, "score"]);
     requests.recv_timeout(Duration::from_secs(5)).unwrap();
 }
 

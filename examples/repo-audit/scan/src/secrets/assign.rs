@@ -1,12 +1,12 @@
 //! Assignments of a random value to a telling name: `api_key = "…"`, `"password": "…"`, `TOKEN=…`.
 
-use super::{Match, encoding, is_lock_file, published, randomness, url};
+use super::{Match, encoding, is_lock_file, parameter, published, randomness, url};
 use crate::text;
 
 /// The longest value that is looked at.
-const VALUE: usize = 512;
+pub(super) const VALUE: usize = 512;
 /// The longest name.
-const NAME: usize = 80;
+pub(super) const NAME: usize = 80;
 
 /// How the file at hand writes values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub(super) fn find(text: &[u8], at: usize, style: Style, matches: &mut Vec<Match
     }
     if text[at] == b'='
         && style != Style::Ignored
-        && let Some(found) = parameter(text, at)
+        && let Some(found) = parameter::find(text, at)
     {
         matches.push(found);
         return;
@@ -100,38 +100,6 @@ pub(super) fn find(text: &[u8], at: usize, style: Style, matches: &mut Vec<Match
     if name(text, at).is_some_and(tells) && is_secret(value) {
         matches.push(Match { start, end, kind: "assignment", rank: 2 });
     }
-}
-
-/// A parameter of a URL's query (`?access_token=…`, `&api_key=…`) or of a connection string (`;AccountKey=…;`), which stands
-/// in no quotes of its own.
-fn parameter(text: &[u8], at: usize) -> Option<Match> {
-    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let length = text[..at].iter().rev().take(NAME).take_while(|b| is_name(b)).count();
-    let before = &text[..at - length];
-    let in_query = before.ends_with(b"?") || before.ends_with(b"&") || before.ends_with(b"&amp;");
-    if length == 0 || !in_query && !before.ends_with(b";") {
-        return None;
-    }
-    let start = at + 1;
-    let window = &text[start..text.len().min(start + VALUE)];
-    let ends = |b: &u8| {
-        !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'~' | b'%' | b'+' | b'/' | b'=' | b'!' | b'*'))
-    };
-    let length = window.iter().position(ends).or((start + window.len() == text.len()).then_some(window.len()))?;
-    // What goes on with a bracket is an expression of a program.
-    if matches!(window.get(length), Some(b'(' | b'[' | b'{' | b'$' | b'<')) {
-        return None;
-    }
-    let (name, value) = (&text[before.len()..at], &window[..length]);
-    if length < 16 || !tells(name) || !is_secret(value) {
-        return None;
-    }
-    let kind = match (in_query, name.eq_ignore_ascii_case(b"accountkey") && length == 88) {
-        (true, _) => "url-token",
-        (false, true) => "azure-storage-key",
-        (false, false) => "assignment",
-    };
-    Some(Match { start, end: start + length, kind, rank: 1 })
 }
 
 /// `Authorization: Bearer …` and its like, within one string or with the value in its own.
@@ -244,7 +212,7 @@ fn last_name(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether a name says that its value is secret.
-fn tells(name: &[u8]) -> bool {
+pub(super) fn tells(name: &[u8]) -> bool {
     const SECRET: &[&str] = &[
         "password",
         "passwd",
@@ -375,24 +343,8 @@ fn tells(name: &[u8]) -> bool {
 }
 
 /// Whether a value is random, and neither a reference to a secret nor a place for one.
-fn is_secret(value: &[u8]) -> bool {
-    const REFERS: &[&str] = &[
-        "ENC[",
-        "arn:",
-        "projects/",
-        "vault:",
-        "op://",
-        "env:",
-        "file:",
-        "sha256",
-        "sha384",
-        "sha512",
-        "sha1",
-        "md5",
-        "ssh-",
-        "data:",
-        "urn:",
-    ];
+pub(super) fn is_secret(value: &[u8]) -> bool {
+    const REFERS: &[&str] = &["ENC[", "arn:", "projects/", "vault:", "op://", "env:", "file:", "ssh-", "data:", "urn:"];
     let variable = match value[0] {
         b'$' => value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
         b'%' => value.ends_with(b"%"),
@@ -404,6 +356,7 @@ fn is_secret(value: &[u8]) -> bool {
         && !value.is_empty()
         && value.iter().all(u8::is_ascii_graphic)
         && !REFERS.iter().any(|start| value.starts_with(start.as_bytes()))
+        && !is_digest(value)
         && memchr::memmem::find(value, b"://").is_none()
         && randomness::is_random(value)
         && !randomness::is_placeholder(value)
@@ -416,6 +369,15 @@ fn is_secret(value: &[u8]) -> bool {
 /// their format, and what is not is no credential.
 fn is_token_header(value: &[u8]) -> bool {
     value.starts_with(b"eyJ") && memchr::memmem::find(&encoding::base64(value), b"\"alg\"").is_some()
+}
+
+/// Whether the value says that it is a digest: `sha256:…`, `md5-…`, or hexadecimal digits after the name.
+fn is_digest(value: &[u8]) -> bool {
+    const NAMES: &[&str] = &["sha256", "sha384", "sha512", "sha1", "md5"];
+    NAMES
+        .iter()
+        .filter_map(|name| value.strip_prefix(name.as_bytes()))
+        .any(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric) || rest.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Whether the value is base64 of something that a person wrote, such as `user:password`.

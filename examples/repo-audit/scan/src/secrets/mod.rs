@@ -10,6 +10,7 @@
 mod assign;
 mod encoding;
 mod formats;
+mod parameter;
 mod pem;
 mod published;
 mod randomness;

@@ -167,6 +167,14 @@ fn parameters_of_urls_and_connection_strings() {
 }
 
 #[test]
+fn names_of_digests_are_no_reason_to_pass_over() {
+    assert_eq!(kinds("a.py", &format!("api_key = \"md5uw{}\"", body(27))), ["assignment"]);
+    for value in [format!("md5{}", hex(32)), format!("sha256:{}", hex(64)), format!("sha512-{}", body(86))] {
+        assert!(kinds("a.py", &format!("api_key = \"{value}\"")).is_empty(), "{value}");
+    }
+}
+
+#[test]
 fn the_parts_of_a_token_are_no_credential() {
     // {"alg":"HS256","typ":"JWT"}, alone and with what is no signature.
     for value in [
