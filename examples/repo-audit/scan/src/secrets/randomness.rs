@@ -81,11 +81,15 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
             .any(|word| memmem::find_iter(&lower, word).any(|at| is_written_as_word(bytes, at, word.len())))
 }
 
-/// Whether `bytes[at..at + length]` is in one case, with or without a capital, and no letter stands before it.
+/// Whether `bytes[at..at + length]` is in one case, with or without a capital, and stands alone; or no letter stands
+/// before it and it is a good part of all. In a long text chance writes such a word before another letter too often.
 fn is_written_as_word(bytes: &[u8], at: usize, length: usize) -> bool {
     let word = &bytes[at..at + length];
     let one_case = word[1..].iter().all(u8::is_ascii_lowercase) || word.iter().all(u8::is_ascii_uppercase);
-    one_case && (at == 0 || !bytes[at - 1].is_ascii_alphabetic())
+    let before = at.checked_sub(1).map(|before| bytes[before]);
+    let alone = !before.is_some_and(|b| b.is_ascii_alphanumeric())
+        && !bytes.get(at + length).is_some_and(u8::is_ascii_alphanumeric);
+    one_case && (alone || !before.is_some_and(|b| b.is_ascii_alphabetic()) && length * 4 >= bytes.len())
 }
 
 /// A template's slot: between its marks stands nothing but a name. `bytes` are lower-case.
@@ -102,15 +106,16 @@ fn has_slot(bytes: &[u8]) -> bool {
     })
 }
 
-/// Seven bytes that count up or down, or six that are the same.
+/// Seven bytes that count up or down, or six that are the same; eight in a long text, where chance makes six.
 fn has_sequence(bytes: &[u8]) -> bool {
+    let most = if bytes.len() < 24 { 6 } else { 8 };
     let (mut up, mut down, mut same) = (1, 1, 1);
     bytes.windows(2).any(|pair| {
         let step = i16::from(pair[1]) - i16::from(pair[0]);
         up = if step == 1 { up + 1 } else { 1 };
         down = if step == -1 { down + 1 } else { 1 };
         same = if step == 0 { same + 1 } else { 1 };
-        up >= 7 || down >= 7 || same >= 6
+        up >= 7 || down >= 7 || same >= most
     })
 }
 
