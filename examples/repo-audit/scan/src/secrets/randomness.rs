@@ -154,7 +154,7 @@ fn words(bytes: &[u8]) -> (usize, usize) {
             && bytes.get(end).is_none_or(|b| !b.is_ascii_alphanumeric());
         if word.len() >= 4 || alone {
             let common = word.windows(2).filter(|pair| is_common(pair[0], pair[1])).count();
-            if common * 3 >= (word.len() - 1) * 2 {
+            if common * 4 >= (word.len() - 1) * 3 {
                 in_words += word.len();
             }
         }
