@@ -161,7 +161,7 @@ step_fmt() {
     # Guests are workspaces of their own.
     local manifest
     while IFS= read -r manifest; do
-        run cargo fmt --check --manifest-path "$manifest"
+        run cargo fmt --all --check --manifest-path "$manifest"
     done < <(grep -ls '^\[workspace\]' examples/*/Cargo.toml examples/*/*/Cargo.toml tests/fixtures/*/Cargo.toml)
     local script
     while IFS= read -r script; do
@@ -196,6 +196,8 @@ bans_ban() {
 step_native() {
     need_rust
     run cargo test --locked --workspace --no-fail-fast
+    # What the agents of the example are made of; a workspace of its own that shares the directory.
+    run cargo test --locked --manifest-path examples/repo-audit/Cargo.toml -p scan -p guest -p reporter
 }
 
 step_wasm() {

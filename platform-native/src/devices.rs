@@ -97,16 +97,19 @@ impl NativeDevices {
 }
 
 impl Devices for NativeDevices {
+    fn at_once(&self, request: &DeviceRequest) -> Option<Result<DeviceReply, DeviceError>> {
+        let DeviceRequest::Read { mount, path, offset, len } = request else { return None };
+        let mount = self.mount(mount).ok()?;
+        let _turn = mount.in_place()?;
+        Some(mount.read(path, *offset, *len))
+    }
+
     async fn perform(&self, request: DeviceRequest) -> Result<DeviceReply, DeviceError> {
         match request {
             DeviceRequest::List { mount, path, cursor, limit } => {
                 self.on_mount(mount, move |m| m.list(&path, cursor.as_deref(), limit)).await
             }
             DeviceRequest::Read { mount, path, offset, len } => {
-                let here = self.mount(&mount)?;
-                if let Some(_turn) = here.in_place() {
-                    return here.read(&path, offset, len);
-                }
                 self.on_mount(mount, move |m| m.read(&path, offset, len)).await
             }
             DeviceRequest::Write { mount, path, mode, body, expect } => {

@@ -1,8 +1,8 @@
 //! The driver: takes inputs to `step` one at a time and does what comes out of it.
 //!
 //! One lock guards state and everything that step's effects touch; it is never held across an await.
-//! Hosts' work (devices, instances, guests) runs in spawned futures that end in another input. Handlers
-//! of the trusted base are polled once on the spot, because most return at once.
+//! Hosts' work (devices, instances, guests) runs in spawned futures that end in another input, except what a
+//! device answers at once. Handlers of the trusted base are polled once on the spot, because most return at once.
 
 mod components;
 mod guests;
@@ -20,7 +20,7 @@ use super::start::Parts;
 use super::state::Need;
 use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId};
-use crate::platform::{ActReply, BoxFuture, DeviceError, Devices, Key, Platform, Sandbox, Storage};
+use crate::platform::{ActReply, BoxFuture, DeviceError, DeviceReply, Devices, Key, Platform, Sandbox, Storage};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use bytes::Bytes;
@@ -28,12 +28,14 @@ use futures::FutureExt;
 use futures::channel::{mpsc, oneshot};
 use futures::future::Shared;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 
 /// How many activations one submitter runs for others before it hands them to a task of their own.
 const DRAIN: usize = 256;
+/// What is told of a host that panicked.
+const HOST_FAILED: &str = "the host failed while it did this";
 /// How often step may ask for rows for one input.
 const ROUNDS: u8 = 4;
 
@@ -174,16 +176,28 @@ impl<P: Platform> Inner<P> {
                 let result = inner.made(request).await;
                 inner.submit(Input::Started { action, result });
             }),
-            Performance::Device(request) => self.spawn("device", move |inner| async move {
-                let answered = survived(inner.devices.perform(request)).await;
-                let result = match answered {
-                    Ok(answer) => answer.map_err(device_refusal),
-                    Err(reason) => Err((Code::Failed, reason)),
-                };
-                if action != ActionId(0) {
-                    inner.submit(Input::Done { action, result });
+            Performance::Device(request) => {
+                // A task for each read would cost more than the read: its caller waits, and two threads are woken.
+                let now = AssertUnwindSafe(|| self.devices.at_once(&request));
+                match catch_unwind(now).map_err(|_| HOST_FAILED.to_owned()) {
+                    Ok(None) => self.spawn("device", move |inner| async move {
+                        inner.performed(action, survived(inner.devices.perform(request)).await);
+                    }),
+                    Ok(Some(answer)) => self.performed(action, Ok(answer)),
+                    Err(reason) => self.performed(action, Err(reason)),
                 }
-            }),
+            }
+        }
+    }
+
+    /// A device has answered, or the host has failed in it.
+    fn performed(&self, action: ActionId, answered: Result<Result<DeviceReply, DeviceError>, String>) {
+        let result = match answered {
+            Ok(answer) => answer.map_err(device_refusal),
+            Err(reason) => Err((Code::Failed, reason)),
+        };
+        if action != ActionId(0) {
+            self.submit(Input::Done { action, result });
         }
     }
 
@@ -311,7 +325,7 @@ impl<P: Platform> Inner<P> {
 /// What `future` gives; the sentence for a person if the host panicked in it. Nothing that it held is looked
 /// at again.
 async fn survived<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    AssertUnwindSafe(future).catch_unwind().await.map_err(|_| "the host failed while it did this".to_owned())
+    AssertUnwindSafe(future).catch_unwind().await.map_err(|_| HOST_FAILED.to_owned())
 }
 
 /// A device's error as the code and the sentence of a refusal.

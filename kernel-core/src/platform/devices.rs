@@ -133,6 +133,12 @@ pub enum DeviceError {
 /// except that a close may come while a read waits: the read then ends empty. Dropping the future
 /// abandons the wait; a write that was begun may still happen.
 pub trait Devices: MaybeSend + MaybeSync + 'static {
+    /// Answers a request at once, where it is asked, if that takes no longer than handing it to another task would;
+    /// `None` otherwise, and for all that is not only looked at: then [`Devices::perform`] is called. Optional.
+    fn at_once(&self, _request: &DeviceRequest) -> Option<Result<DeviceReply, DeviceError>> {
+        None
+    }
+
     /// Performs one request.
     fn perform(&self, request: DeviceRequest) -> impl Future<Output = Result<DeviceReply, DeviceError>> + MaybeSend;
 }

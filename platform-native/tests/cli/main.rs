@@ -2,6 +2,7 @@
 //!
 //! Every test has a home of its own. The guests are real components from `tests/fixtures/guests`.
 
+mod audit;
 mod chain;
 mod consent;
 mod harness;

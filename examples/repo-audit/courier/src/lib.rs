@@ -4,7 +4,7 @@
 //! outside, is refused, and passes on what it was told, so that the report can show it.
 
 use guest::ipc::{self, Mail};
-use guest::message::{FINDINGS, REPORTER, Refused, Tried};
+use guest::message::{FINDINGS, HELLO, REPORTER, Refused, Tried};
 use guest::{Agent, Envelope, Kind, log, stream};
 use serde::Deserialize;
 use serde_json::json;
@@ -29,7 +29,9 @@ impl Agent for Courier {
         match message.kind {
             Kind::Start => {
                 ipc::register("/svc/courier").map_err(|r| log::refused("registering", &r))?;
-                ipc::subscribe(FINDINGS).map_err(|r| log::refused("subscribing", &r))?;
+                for topic in [FINDINGS, HELLO] {
+                    ipc::subscribe(topic).map_err(|r| log::refused("subscribing", &r))?;
+                }
             }
             Kind::Topic if message.target == FINDINGS && !self.tried => {
                 self.tried = true;
@@ -54,14 +56,21 @@ fn attempt(message: &Envelope) -> Tried {
             Some(Refused::of(&refusal))
         }
     };
-    Tried { verb: "connect".to_owned(), resource: TARGET.to_owned(), labels: message.labels.clone(), findings: findings.found, refusal }
+    Tried {
+        verb: "connect".to_owned(),
+        resource: TARGET.to_owned(),
+        labels: message.labels.clone(),
+        findings: findings.found,
+        refusal,
+    }
 }
 
 fn tell(tried: &Tried) -> Result<(), String> {
     let mut report = json!(tried);
     report["about"] = json!("courier");
     let mail = Mail { content_type: "application/json", ..Mail::default() };
-    ipc::send_patiently(REPORTER, &mail, report.to_string().as_bytes()).map_err(|r| log::refused("telling the reporter", &r))
+    ipc::send_patiently(REPORTER, &mail, report.to_string().as_bytes())
+        .map_err(|r| log::refused("telling the reporter", &r))
 }
 
 guest::agent!(Courier);

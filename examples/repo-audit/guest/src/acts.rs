@@ -25,7 +25,13 @@ pub(crate) fn act_framed(verb: &str, resource: &str, body: &[u8]) -> Result<Vec<
 
 /// A refusal of our own making, for a reply that cannot be understood.
 pub(crate) fn unexpected(what: &str) -> Refusal {
-    Refusal { code: Code::Failed, reason: format!("the kernel's reply to {what} was not understood"), action: 0, ticket: None, detail: Vec::new() }
+    Refusal {
+        code: Code::Failed,
+        reason: format!("the kernel's reply to {what} was not understood"),
+        action: 0,
+        ticket: None,
+        detail: Vec::new(),
+    }
 }
 
 /// A code as it is written in JSON and in the log.

@@ -154,7 +154,12 @@ pub fn open(bytes: &[u8]) -> Option<Opened<'_>> {
     let (number, rest) = bytes.split_first_chunk()?;
     let (last, rest) = rest.split_first_chunk()?;
     let (records, rest) = rest.split_first_chunk()?;
-    Some(Opened { number: u64::from_le_bytes(*number), last: u32::from_le_bytes(*last) == 1, records: u32::from_le_bytes(*records), rest })
+    Some(Opened {
+        number: u64::from_le_bytes(*number),
+        last: u32::from_le_bytes(*last) == 1,
+        records: u32::from_le_bytes(*records),
+        rest,
+    })
 }
 
 impl<'a> Opened<'a> {

@@ -1,7 +1,7 @@
 //! Files of a mount.
 
-use crate::acts::{act, act_with, unexpected};
 use crate::Refusal;
+use crate::acts::{act, act_with, unexpected};
 use serde::Deserialize;
 
 /// The most bytes that one `write` takes, with room for its arguments: acts carry at most 1 MiB.

@@ -9,6 +9,8 @@ pub const CHUNKS: &str = "/topic/repo-audit.chunks";
 pub const TOTALS: &str = "/topic/repo-audit.totals";
 /// Findings in detail, for whoever may hold them; labelled [`SECRET`].
 pub const FINDINGS: &str = "/topic/repo-audit.findings";
+/// Where the walker counts who is there: everybody subscribes to it last of all in its start.
+pub const HELLO: &str = "/topic/repo-audit.hello";
 /// Takes findings, refusals and progress: see [`Head`].
 pub const REPORTER: &str = "/svc/reporter";
 /// Takes acknowledgements of batches: [`Acknowledged`], correlated by the batch's number.

@@ -5,7 +5,7 @@
 
 use crate::batch::{self, Record, What};
 use crate::ipc::{self, Mail};
-use crate::message::{Acknowledged, CHUNKS, Scanned, TOTALS, Totals, WALKER};
+use crate::message::{Acknowledged, CHUNKS, HELLO, Scanned, TOTALS, Totals, WALKER};
 use crate::{Agent, Envelope, Kind, Refusal, log};
 use serde_json::Value;
 
@@ -46,7 +46,9 @@ impl<S: Scan> Agent for Scanner<S> {
             Kind::Start => {
                 self.scan.configure(&serde_json::from_slice(&message.body).unwrap_or_default());
                 ipc::register(&format!("/svc/{}", S::NAME)).map_err(|r| log::refused("registering", &r))?;
-                ipc::subscribe(CHUNKS).map_err(|r| log::refused("subscribing", &r))?;
+                for topic in [CHUNKS, HELLO] {
+                    ipc::subscribe(topic).map_err(|r| log::refused("subscribing", &r))?;
+                }
             }
             Kind::Topic if message.target == CHUNKS => self.batch(&message.body)?,
             // The walker asks whether we are ready: we are, since `start` came first.
@@ -66,7 +68,10 @@ impl<S: Scan> Scanner<S> {
         if lost > 0 {
             self.scanned.lost_batches += lost;
             self.close();
-            log::warn(&format!("{lost} batches before number {} did not arrive; what they held is not scanned", opened.number));
+            log::warn(&format!(
+                "{lost} batches before number {} did not arrive; what they held is not scanned",
+                opened.number
+            ));
         }
         self.seen = opened.number;
         for record in opened.records() {
@@ -83,7 +88,8 @@ impl<S: Scan> Scanner<S> {
             ipc::publish(TOTALS, &Mail { content_type: "application/json", ..Mail::default() }, &totals)
                 .map_err(|r| log::refused("publishing totals", &r))?;
         }
-        let acknowledged = serde_json::to_vec(&Acknowledged { scanner: S::NAME.to_owned() }).map_err(|e| e.to_string())?;
+        let acknowledged =
+            serde_json::to_vec(&Acknowledged { scanner: S::NAME.to_owned() }).map_err(|e| e.to_string())?;
         let mail = Mail { correlation: Some(opened.number), content_type: "application/json", ..Mail::default() };
         ipc::send_patiently(WALKER, &mail, &acknowledged).map_err(|r| log::refused("acknowledging a batch", &r))
     }

@@ -50,12 +50,18 @@ impl Scan for Finder {
     fn entry(&mut self, record: &Record<'_>) {
         let why = String::from_utf8_lossy(record.data);
         match record.what {
-            What::BrokenLink => self.scan.entry(record.path, "broken-link", "its target is missing, outside, or itself"),
+            What::BrokenLink => {
+                self.scan.entry(record.path, "broken-link", "its target is missing, outside, or itself")
+            }
             What::Special => self.scan.entry(record.path, "special-file", "a socket, fifo or device"),
             What::Unreadable => self.scan.entry(record.path, "unreadable", &why),
             What::Piece => {
                 let scanned = record.offset + record.data.len() as u64;
-                self.scan.entry(record.path, "partly-scanned", &format!("the first {scanned} of {} bytes", record.size));
+                self.scan.entry(
+                    record.path,
+                    "partly-scanned",
+                    &format!("the first {scanned} of {} bytes", record.size),
+                );
             }
         }
     }
@@ -78,7 +84,12 @@ impl Scan for Finder {
     }
 
     fn totals(&mut self, scanned: Scanned) -> Totals {
-        Totals::Hygiene(Scanned { found: self.found, unlisted: self.unlisted, kinds: std::mem::take(&mut self.kinds), ..scanned })
+        Totals::Hygiene(Scanned {
+            found: self.found,
+            unlisted: self.unlisted,
+            kinds: std::mem::take(&mut self.kinds),
+            ..scanned
+        })
     }
 }
 

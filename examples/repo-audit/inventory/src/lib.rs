@@ -45,7 +45,12 @@ impl Scan for Counter {
     }
 
     fn totals(&mut self, scanned: Scanned) -> Totals {
-        Totals::Inventory(Scanned { found: self.lines, unlisted: self.omitted, kinds: std::mem::take(&mut self.languages), ..scanned })
+        Totals::Inventory(Scanned {
+            found: self.lines,
+            unlisted: self.omitted,
+            kinds: std::mem::take(&mut self.languages),
+            ..scanned
+        })
     }
 }
 

@@ -83,7 +83,8 @@ fn main() -> ExitCode {
     let (mut secrets, mut hygiene) = (pass.secrets.take(), pass.hygiene.take());
     secrets.sort();
     hygiene.sort();
-    let output = Output { files: pass.files, bytes: pass.bytes, secrets, inventory: pass.inventory.finish(), hygiene, wall_us };
+    let output =
+        Output { files: pass.files, bytes: pass.bytes, secrets, inventory: pass.inventory.finish(), hygiene, wall_us };
     match serde_json::to_string_pretty(&output) {
         Ok(text) => {
             println!("{text}");
@@ -127,7 +128,13 @@ impl Pass {
                     self.hygiene.entry(&below, "broken-link", "its target is missing, outside, or itself");
                 }
             } else {
-                let what = if kind.is_fifo() { "a fifo" } else if kind.is_socket() { "a socket" } else { "a device" };
+                let what = if kind.is_fifo() {
+                    "a fifo"
+                } else if kind.is_socket() {
+                    "a socket"
+                } else {
+                    "a device"
+                };
                 self.hygiene.entry(&below, "special-file", what);
             }
         }

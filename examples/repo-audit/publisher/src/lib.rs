@@ -4,7 +4,7 @@
 //! names one host and port it says so and is done. Its clearance is empty, so nothing labelled reaches it.
 
 use guest::ipc::{self, Mail};
-use guest::message::{Published, REPORTER, TOTALS};
+use guest::message::{HELLO, Published, REPORTER, TOTALS};
 use guest::process;
 use guest::stream::{self, Stream};
 use guest::{Agent, Envelope, Kind, Refusal, log};
@@ -26,7 +26,9 @@ impl Agent for Publisher {
         match message.kind {
             Kind::Start => {
                 ipc::register("/svc/publisher").map_err(|r| log::refused("registering", &r))?;
-                ipc::subscribe(TOTALS).map_err(|r| log::refused("subscribing", &r))?;
+                for topic in [TOTALS, HELLO] {
+                    ipc::subscribe(topic).map_err(|r| log::refused("subscribing", &r))?;
+                }
             }
             Kind::Topic if message.target == TOTALS && !self.done => self.take(&message.body)?,
             _ => {}
@@ -37,8 +39,11 @@ impl Agent for Publisher {
 
 impl Publisher {
     fn take(&mut self, body: &[u8]) -> Result<(), String> {
-        let mut totals: Map<String, Value> = serde_json::from_slice(body).map_err(|e| format!("totals were malformed: {e}"))?;
-        let Some(Value::String(from)) = totals.remove("from") else { return Err("totals do not say whose they are".to_owned()) };
+        let mut totals: Map<String, Value> =
+            serde_json::from_slice(body).map_err(|e| format!("totals were malformed: {e}"))?;
+        let Some(Value::String(from)) = totals.remove("from") else {
+            return Err("totals do not say whose they are".to_owned());
+        };
         let last = from == "walker";
         self.totals.insert(from, totals.into());
         if !last {
@@ -49,13 +54,19 @@ impl Publisher {
         let mut report = json!(published);
         report["about"] = json!("publisher");
         let mail = Mail { content_type: "application/json", ..Mail::default() };
-        ipc::send_patiently(REPORTER, &mail, report.to_string().as_bytes()).map_err(|r| log::refused("telling the reporter", &r))
+        ipc::send_patiently(REPORTER, &mail, report.to_string().as_bytes())
+            .map_err(|r| log::refused("telling the reporter", &r))
     }
 
     fn publish(&self) -> Published {
         let identity = match process::identity() {
             Ok(identity) => identity,
-            Err(refusal) => return Published { problem: Some(log::refused("reading what it holds", &refusal)), ..Published::default() },
+            Err(refusal) => {
+                return Published {
+                    problem: Some(log::refused("reading what it holds", &refusal)),
+                    ..Published::default()
+                };
+            }
         };
         let Some(endpoint) = identity.rights.iter().find_map(|right| endpoint(right)) else {
             log::info("no right to connect was given, so nothing is posted");

@@ -68,7 +68,9 @@ impl Gathered {
         if self.walked.is_none() {
             missing.push("walker");
             let Progress { files, bytes } = self.progress;
-            self.problems.push(format!("The walk did not end; the last that was heard of it is {files} files and {bytes} bytes."));
+            self.problems.push(format!(
+                "The walk did not end; the last that was heard of it is {files} files and {bytes} bytes."
+            ));
         }
         if self.tried.is_none() {
             missing.push("courier");
@@ -76,7 +78,11 @@ impl Gathered {
         if self.published.is_none() {
             missing.push("publisher");
         }
-        self.problems.push(format!("Nothing was heard for {} s, so this was written without: {}.", waited / 1000, missing.join(", ")));
+        self.problems.push(format!(
+            "Nothing was heard for {} s, so this was written without: {}.",
+            waited / 1000,
+            missing.join(", ")
+        ));
     }
 
     /// Brings everything in order, so that one tree gives one report, and notes what was lost on the way.
@@ -86,7 +92,9 @@ impl Gathered {
         self.survey.manifests.sort_unstable();
         if let Some(walked) = &self.walked {
             for name in &walked.silent {
-                self.problems.push(format!("The scanner `{name}` did not start or stopped answering; what it says here is not all."));
+                self.problems.push(format!(
+                    "The scanner `{name}` did not start or stopped answering; what it says here is not all."
+                ));
             }
             if walked.files == 0 && walked.unreadable > 0 {
                 self.problems.push("No file could be read.".to_owned());
@@ -94,7 +102,10 @@ impl Gathered {
         }
         for (name, scanned) in &self.scanned {
             if scanned.lost_batches > 0 {
-                self.problems.push(format!("{} batches of files did not reach `{name}`, which has not scanned them.", scanned.lost_batches));
+                self.problems.push(format!(
+                    "{} batches of files did not reach `{name}`, which has not scanned them.",
+                    scanned.lost_batches
+                ));
             }
         }
     }

@@ -9,7 +9,7 @@ mod markdown;
 
 use gathered::Gathered;
 use guest::ipc;
-use guest::message::{REPORTER, TOTALS};
+use guest::message::{HELLO, REPORTER, TOTALS};
 use guest::{Agent, Envelope, Kind, fs, log, process};
 use serde::Deserialize;
 
@@ -70,7 +70,9 @@ impl Reporter {
         let args = if args.is_empty() { b"{}" } else { args };
         self.args = serde_json::from_slice(args).map_err(|e| format!("args: {e}"))?;
         ipc::register(REPORTER).map_err(|r| log::refused("registering", &r))?;
-        ipc::subscribe(TOTALS).map_err(|r| log::refused("subscribing", &r))?;
+        for topic in [TOTALS, HELLO] {
+            ipc::subscribe(topic).map_err(|r| log::refused("subscribing", &r))?;
+        }
         self.wait();
         Ok(())
     }

@@ -42,13 +42,24 @@ fn summary(out: &mut String, gathered: &Gathered) {
     line!(out, "| | |");
     line!(out, "|---|---|");
     if let Some(walked) = &gathered.walked {
-        line!(out, "| Scanned | {} files, {}, in {} folders |", count(walked.files), size(walked.bytes), count(walked.folders));
+        line!(
+            out,
+            "| Scanned | {} files, {}, in {} folders |",
+            count(walked.files),
+            size(walked.bytes),
+            count(walked.folders)
+        );
     }
     line!(out, "| Secrets | {} |", number(found("secrets")));
     line!(out, "| Things to tidy | {} |", number(found("hygiene")));
     let dependencies: usize = gathered.survey.manifests.iter().map(|m| m.dependencies.len()).sum();
     line!(out, "| Lines of text | {} |", count(found("inventory")));
-    line!(out, "| Dependencies | {} in {} manifests |", count(dependencies as u64), count(gathered.survey.manifests.len() as u64));
+    line!(
+        out,
+        "| Dependencies | {} in {} manifests |",
+        count(dependencies as u64),
+        count(gathered.survey.manifests.len() as u64)
+    );
     let refused = gathered.tried.iter().filter(|tried| tried.refusal.is_some()).count();
     line!(out, "| Refused acts of agents | {} |", number(refused as u64));
     if let Some(walked) = &gathered.walked {
@@ -90,11 +101,19 @@ fn refusals(out: &mut String, gathered: &Gathered) {
         Some(published) => match (&published.endpoint, published.status, &published.problem) {
             (None, _, None) => line!(out, "The publisher was given no right to connect, so it posted nothing.\n"),
             (Some(endpoint), Some(status), _) => {
-                line!(out, "The publisher posted the totals, without findings, to {} (HTTP status {status}).\n", code(endpoint));
+                line!(
+                    out,
+                    "The publisher posted the totals, without findings, to {} (HTTP status {status}).\n",
+                    code(endpoint)
+                );
             }
             (endpoint, _, problem) => {
                 let to = endpoint.as_deref().map_or(String::new(), |endpoint| format!(" to {}", code(endpoint)));
-                line!(out, "The publisher could not post the totals{to}: {}.\n", text(problem.as_deref().unwrap_or("no response")));
+                line!(
+                    out,
+                    "The publisher could not post the totals{to}: {}.\n",
+                    text(problem.as_deref().unwrap_or("no response"))
+                );
             }
         },
         None => line!(out, "The publisher did not speak.\n"),
@@ -108,7 +127,11 @@ fn refusal(out: &mut String, tried: &Tried) {
         return;
     };
     let detail = &refusal.detail;
-    line!(out, "The courier was given {} findings and tried to take them out. The kernel refused.\n", count(tried.findings));
+    line!(
+        out,
+        "The courier was given {} findings and tried to take them out. The kernel refused.\n",
+        count(tried.findings)
+    );
     line!(out, "| | |");
     line!(out, "|---|---|");
     let process = detail.get("process").map_or(String::new(), |pid| format!(" (process {pid})"));
@@ -170,7 +193,14 @@ fn inventory(out: &mut String, gathered: &Gathered) {
         line!(out, "| licence | texts | headers | manifests |");
         line!(out, "|---|---|--:|---|");
         for (name, licence) in survey.licences.iter().take(ROWS) {
-            line!(out, "| {} | {} | {} | {} |", text(name), some(&licence.texts), count(licence.headers), some(&licence.manifests));
+            line!(
+                out,
+                "| {} | {} | {} | {} |",
+                text(name),
+                some(&licence.texts),
+                count(licence.headers),
+                some(&licence.manifests)
+            );
         }
     }
     line!(out, "\n### Dependencies\n");
@@ -194,7 +224,8 @@ fn inventory(out: &mut String, gathered: &Gathered) {
 
 fn dependencies(all: &[scan::inventory::Dependency]) -> String {
     const SHOWN: usize = 12;
-    let mut shown: Vec<String> = all.iter().take(SHOWN).map(|d| text(format!("{} {}", d.name, d.requirement).trim())).collect();
+    let mut shown: Vec<String> =
+        all.iter().take(SHOWN).map(|d| text(format!("{} {}", d.name, d.requirement).trim())).collect();
     if all.len() > SHOWN {
         shown.push(format!("and {} more", all.len() - SHOWN));
     }

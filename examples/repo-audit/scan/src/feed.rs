@@ -103,7 +103,11 @@ impl Feed {
         }
         // Nothing that is held could be handed on; short of a newline or a whole stride, nothing can now.
         let newline = memchr(b'\n', bytes);
-        if newline.is_none() && !last && self.binary.is_some() && self.held.len() - self.left + bytes.len() < BLOCK + RIGHT {
+        if newline.is_none()
+            && !last
+            && self.binary.is_some()
+            && self.held.len() - self.left + bytes.len() < BLOCK + RIGHT
+        {
             self.held.extend_from_slice(bytes);
             return;
         }

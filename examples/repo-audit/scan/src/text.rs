@@ -10,15 +10,30 @@ pub const HEAD: usize = 8 * 1024;
 
 /// Beginnings of formats that may have no NUL in their head.
 const MAGIC: &[&[u8]] = &[
-    b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd",
-    b"wOF2", b"wOFF", b"OggS", b"ID3", b"fLaC", b"RIFF", b"\xff\xfe", b"\xfe\xff",
+    b"%PDF-",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x28\xb5\x2f\xfd",
+    b"wOF2",
+    b"wOFF",
+    b"OggS",
+    b"ID3",
+    b"fLaC",
+    b"RIFF",
+    b"\xff\xfe",
+    b"\xfe\xff",
 ];
 
 /// Extensions of formats that are never text, lower-case.
 const BINARY: &[&str] = &[
     "7z", "a", "bin", "bmp", "br", "bz2", "class", "der", "dll", "dylib", "eot", "exe", "gif", "gz", "ico", "jar",
-    "jpeg", "jpg", "mp3", "mp4", "o", "ogg", "otf", "p12", "pdf", "pfx", "png", "pyc", "rlib", "rmeta", "so", "tar", "tgz",
-    "tif", "tiff", "ttf", "wasm", "webm", "webp", "woff", "woff2", "xz", "zip", "zst",
+    "jpeg", "jpg", "mp3", "mp4", "o", "ogg", "otf", "p12", "pdf", "pfx", "png", "pyc", "rlib", "rmeta", "so", "tar",
+    "tgz", "tif", "tiff", "ttf", "wasm", "webm", "webp", "woff", "woff2", "xz", "zip", "zst",
 ];
 
 /// What the name alone says: `Some(true)` binary, `Some(false)` text, `None` nothing.

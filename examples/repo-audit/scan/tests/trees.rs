@@ -41,21 +41,50 @@ const DIGITS: &str = "0123456789";
 
 /// Lines that hold nothing, in the manner of several languages.
 const FILLER: &[&str] = &[
-    "use std::collections::BTreeMap;", "    let value = self.next_token()?;", "fn parse(input: &str) -> Result<Token, Error> {", "}", "", "// A comment about passwords and tokens.",
-    "    password: String,", "    return { token: null, secret: undefined };", "import os, sys", "token = os.environ[\"TOKEN\"]", "key: value", "- name: build the thing",
-    "checksum = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"", "  \"integrity\": \"sha512-MJ1Q7ZpTvXkWl0rE2uC3hY9sB8nF6dG5aK4jL1oP0qR7tU2wV5xZ8yA3bC6eD9fG0hI2jK4lM6nO8pQ0rS2tU4v==\",",
-    "api_key = \"your-api-key-here\"", "password = \"changeme\"", "export API_KEY=${API_KEY}", "https://user:password@example.com/path", "AKIAIOSFODNN7EXAMPLE", "Title", "=======",
-    "let id = \"550e8400-e29b-41d4-a716-446655440000\";", "#include <stdio.h>", "\tif err != nil {", "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "Grüße aus Köln, 世界",
-    "const HEADER: &str = \"-----BEGIN PRIVATE KEY-----\";", "background: url(data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4)", "assert_eq!(a, b);",
+    "use std::collections::BTreeMap;",
+    "    let value = self.next_token()?;",
+    "fn parse(input: &str) -> Result<Token, Error> {",
+    "}",
+    "",
+    "// A comment about passwords and tokens.",
+    "    password: String,",
+    "    return { token: null, secret: undefined };",
+    "import os, sys",
+    "token = os.environ[\"TOKEN\"]",
+    "key: value",
+    "- name: build the thing",
+    "checksum = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+    "  \"integrity\": \"sha512-MJ1Q7ZpTvXkWl0rE2uC3hY9sB8nF6dG5aK4jL1oP0qR7tU2wV5xZ8yA3bC6eD9fG0hI2jK4lM6nO8pQ0rS2tU4v==\",",
+    "api_key = \"your-api-key-here\"",
+    "password = \"changeme\"",
+    "export API_KEY=${API_KEY}",
+    "https://user:password@example.com/path",
+    "AKIAIOSFODNN7EXAMPLE",
+    "Title",
+    "=======",
+    "let id = \"550e8400-e29b-41d4-a716-446655440000\";",
+    "#include <stdio.h>",
+    "\tif err != nil {",
+    "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+    "Grüße aus Köln, 世界",
+    "const HEADER: &str = \"-----BEGIN PRIVATE KEY-----\";",
+    "background: url(data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4)",
+    "assert_eq!(a, b);",
 ];
 
 /// A secret and its kind.
 fn secret(random: &mut Random) -> (&'static str, String) {
     match random.below(22) {
         0 => ("aws-access-key-id", format!("AKIA{}", random.text(BASE32, 16))),
-        1 => ("github-token", format!("{}_{}", random.pick(&["ghp", "gho", "ghu", "ghs", "ghr"]), random.text(ALNUM, 36))),
+        1 => (
+            "github-token",
+            format!("{}_{}", random.pick(&["ghp", "gho", "ghu", "ghs", "ghr"]), random.text(ALNUM, 36)),
+        ),
         2 => ("github-token", format!("github_pat_{}_{}", random.text(ALNUM, 22), random.text(ALNUM, 59))),
-        3 => ("slack-token", format!("xoxb-{}-{}-{}", random.text(DIGITS, 12), random.text(DIGITS, 12), random.text(ALNUM, 24))),
+        3 => (
+            "slack-token",
+            format!("xoxb-{}-{}-{}", random.text(DIGITS, 12), random.text(DIGITS, 12), random.text(ALNUM, 24)),
+        ),
         4 => ("stripe-key", format!("{}_live_{}", random.pick(&["sk", "rk"]), random.text(ALNUM, 24))),
         5 => ("google-api-key", format!("AIza{}", random.text(TOKEN, 35))),
         6 => ("npm-token", format!("npm_{}", random.text(ALNUM, 36))),
@@ -63,7 +92,14 @@ fn secret(random: &mut Random) -> (&'static str, String) {
         8 => ("gitlab-token", format!("glpat-{}", random.text(ALNUM, 20))),
         9 => ("sendgrid-key", format!("SG.{}.{}", random.text(ALNUM, 22), random.text(ALNUM, 43))),
         // {"alg":"HS256","typ":"JWT"} . {"sub":"
-        10 => ("json-web-token", format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI{}.{}", random.text(ALNUM, 30), random.text(TOKEN, 43))),
+        10 => (
+            "json-web-token",
+            format!(
+                "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI{}.{}",
+                random.text(ALNUM, 30),
+                random.text(TOKEN, 43)
+            ),
+        ),
         11 => ("url-password", format!("postgres://app:{}@db.internal:5432/main", random.text(ALNUM, 16))),
         12 => ("url-password", format!("https://deploy:{}@git.internal/x.git", random.text(ALNUM, 40))),
         13 => ("url-token", format!("https://{}@git.internal/x.git", random.text(HEX, 40))),
@@ -115,13 +151,20 @@ fn tree(seed: u64) -> (Vec<File>, Found, Found) {
                     let kind = random.pick(&["RSA ", "EC ", "", "OPENSSH "]);
                     let body: Vec<String> = (0..random.below(20) + 1).map(|_| random.text(BASE64, 64)).collect();
                     height = body.len() as u64 + 2;
-                    text = format!("-----BEGIN {kind}PRIVATE KEY-----\n{}\n-----END {kind}PRIVATE KEY-----", body.join("\n"));
+                    text = format!(
+                        "-----BEGIN {kind}PRIVATE KEY-----\n{}\n-----END {kind}PRIVATE KEY-----",
+                        body.join("\n")
+                    );
                 }
                 2 => {
                     // Far along one long line.
                     let (kind, secret) = secret(&mut random);
                     secrets.insert((path.clone(), line, kind.to_owned()));
-                    text = format!("{} {secret} {}", "[1,2],".repeat(random.below(40_000)), "[3,4],".repeat(random.below(20_000)));
+                    text = format!(
+                        "{} {secret} {}",
+                        "[1,2],".repeat(random.below(40_000)),
+                        "[3,4],".repeat(random.below(20_000))
+                    );
                 }
                 3 if !path.ends_with("toml") => {
                     defects.insert((path.clone(), line, "merge-conflict".to_owned()));

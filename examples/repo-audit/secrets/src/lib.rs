@@ -62,7 +62,12 @@ impl Scan for Finder {
     }
 
     fn totals(&mut self, scanned: Scanned) -> Totals {
-        Totals::Secrets(Scanned { found: self.found, unlisted: self.unlisted, kinds: std::mem::take(&mut self.kinds), ..scanned })
+        Totals::Secrets(Scanned {
+            found: self.found,
+            unlisted: self.unlisted,
+            kinds: std::mem::take(&mut self.kinds),
+            ..scanned
+        })
     }
 }
 

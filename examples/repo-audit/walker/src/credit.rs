@@ -42,7 +42,8 @@ impl Credit {
 
     /// A scanner has acknowledged batch `number`.
     pub(crate) fn acknowledged(&mut self, number: u64, body: &[u8]) {
-        if let (Some(by), Ok(acknowledged)) = (self.under_way.get_mut(&number), serde_json::from_slice::<Acknowledged>(body))
+        if let (Some(by), Ok(acknowledged)) =
+            (self.under_way.get_mut(&number), serde_json::from_slice::<Acknowledged>(body))
             && self.live.contains(&acknowledged.scanner)
             && !by.contains(&acknowledged.scanner)
         {

@@ -12,8 +12,8 @@ mod credit;
 mod walk;
 
 use guest::ipc::{self, Mail};
-use guest::message::{REPORTER, SCANNERS, TOTALS, Totals, WALKER};
-use guest::{Agent, Code, Envelope, Kind, log};
+use guest::message::{HELLO, REPORTER, SCANNERS, TOTALS, Totals, WALKER};
+use guest::{Agent, Envelope, Kind, log};
 use serde::Deserialize;
 use serde_json::json;
 use walk::Walk;
@@ -23,8 +23,10 @@ const SLICE: u64 = 256;
 /// Batches between two messages that tell the reporter that the walk goes on.
 const PROGRESS: u64 = 16;
 /// How long the others have to start, in tries and milliseconds between them.
-const TRIES: u32 = 400;
-const BETWEEN: u64 = 25;
+const TRIES: u32 = 1000;
+const BETWEEN: u64 = 10;
+/// Who has to be there besides the scanners.
+const OTHERS: [&str; 3] = ["reporter", "courier", "publisher"];
 
 /// The `args` of the manifest.
 #[derive(Clone, Debug, Deserialize)]
@@ -42,7 +44,12 @@ struct Args {
 
 impl Default for Args {
     fn default() -> Args {
-        Args { root: "/fs/repo".to_owned(), max_scan: 1 << 30, skip: vec![".git/objects".to_owned()], patience_ms: 30_000 }
+        Args {
+            root: "/fs/repo".to_owned(),
+            max_scan: 1 << 30,
+            skip: vec![".git/objects".to_owned()],
+            patience_ms: 30_000,
+        }
     }
 }
 
@@ -102,23 +109,26 @@ impl Walker {
     }
 }
 
-/// Waits until all others have started, and answers which scanners have. A service answers once its agent's
-/// start was handled, and an agent subscribes in its start: so nothing that is published from now on is missed.
+/// Waits until all others have started, and answers which scanners have. Each subscribes to the topic of greetings
+/// last of all in its start, so nothing that is published from now on is missed.
 fn ready(patience_ms: u64) -> Vec<String> {
-    let mut scanners = Vec::new();
-    for name in ["reporter", "courier", "publisher"].iter().chain(&SCANNERS) {
-        let service = format!("/svc/{name}");
-        let mut tries = 0;
-        let answer = loop {
-            match ipc::call(&service, patience_ms, b"{}") {
-                Err(refusal) if refusal.code == Code::NotFound && tries < TRIES => {
-                    tries += 1;
-                    ipc::pause(BETWEEN);
-                }
-                other => break other,
+    for _ in 0..TRIES {
+        match ipc::publish(HELLO, &Mail::default(), b"") {
+            Ok(there) if there >= OTHERS.len() as u64 + SCANNERS.len() as u64 => {
+                return SCANNERS.map(str::to_owned).to_vec();
             }
-        };
-        match answer {
+            Ok(_) => ipc::pause(BETWEEN),
+            Err(refusal) => {
+                log::refused("greeting the others", &refusal);
+                break;
+            }
+        }
+    }
+    // Somebody did not come. A service answers once its agent's start was handled.
+    let mut scanners = Vec::new();
+    for name in OTHERS.iter().chain(&SCANNERS) {
+        let service = format!("/svc/{name}");
+        match ipc::call(&service, patience_ms, b"{}") {
             Ok(_) if SCANNERS.contains(name) => scanners.push((*name).to_owned()),
             Ok(_) => {}
             Err(refusal) => {

@@ -41,7 +41,15 @@ impl Walk {
     /// A walk that these scanners follow.
     pub(crate) fn new(args: Args, scanners: Vec<String>) -> Walk {
         let credit = Credit::new(scanners, args.patience_ms);
-        Walk { args, credit, walked: Walked::default(), batch: Batch::default(), folders: Vec::new(), file: None, failed: None }
+        Walk {
+            args,
+            credit,
+            walked: Walked::default(),
+            batch: Batch::default(),
+            folders: Vec::new(),
+            file: None,
+            failed: None,
+        }
     }
 
     /// Opens the root.
@@ -102,7 +110,8 @@ impl Walk {
     fn next_entry(&mut self) -> Option<(String, Entry)> {
         while let Some(folder) = self.folders.last_mut() {
             if let Some(entry) = folder.entries.next() {
-                let path = if folder.path.is_empty() { entry.name.clone() } else { format!("{}/{}", folder.path, entry.name) };
+                let path =
+                    if folder.path.is_empty() { entry.name.clone() } else { format!("{}/{}", folder.path, entry.name) };
                 return Some((path, entry));
             }
             let Some(cursor) = folder.next.take() else {
@@ -130,7 +139,9 @@ impl Walk {
     fn entry(&mut self, (path, entry): (String, Entry)) {
         match entry.kind {
             EntryKind::Directory => {
-                let ends = |end: &String| path.strip_suffix(end.as_str()).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+                let ends = |end: &String| {
+                    path.strip_suffix(end.as_str()).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+                };
                 if self.args.skip.iter().any(ends) {
                     self.walked.skipped_folders += 1;
                 } else {
@@ -181,7 +192,15 @@ impl Walk {
         let end = file.offset + data.len() as u64;
         let last = data.len() < len || end >= self.args.max_scan;
         let partly = last && data.len() == len && file.size > end;
-        self.batch.push(&Record { what: What::Piece, last, partly, path: &file.shown, offset: file.offset, size: file.size, data: &data });
+        self.batch.push(&Record {
+            what: What::Piece,
+            last,
+            partly,
+            path: &file.shown,
+            offset: file.offset,
+            size: file.size,
+            data: &data,
+        });
         self.walked.bytes += data.len() as u64;
         self.walked.partly_scanned += u64::from(partly);
         if !last {
@@ -200,7 +219,15 @@ impl Walk {
             self.publish(false);
         }
         let shown = if path.is_empty() { ".".to_owned() } else { path::display(path).0 };
-        self.batch.push(&Record { what, last: true, partly: false, path: &shown, offset: 0, size: 0, data: why.as_bytes() });
+        self.batch.push(&Record {
+            what,
+            last: true,
+            partly: false,
+            path: &shown,
+            offset: 0,
+            size: 0,
+            data: why.as_bytes(),
+        });
     }
 
     fn full(&self, path: &str) -> String {

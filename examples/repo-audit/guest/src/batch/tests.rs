@@ -32,7 +32,15 @@ fn a_full_batch_is_within_the_limit_of_an_act() {
     let mut batch = Batch::default();
     while batch.room() > 0 {
         let data = vec![1; batch.room().min(100_000)];
-        batch.push(&Record { what: What::Piece, last: true, partly: false, path: &"p".repeat(4096), offset: 0, size: 0, data: &data });
+        batch.push(&Record {
+            what: What::Piece,
+            last: true,
+            partly: false,
+            path: &"p".repeat(4096),
+            offset: 0,
+            size: 0,
+            data: &data,
+        });
     }
     assert!(batch.body.len() <= SIZE + ARGUMENTS.len());
 }

@@ -7,7 +7,10 @@ use scan::secrets::Secret;
 use serde_json::json;
 
 fn gathered() -> Gathered {
-    let mut gathered = Gathered { walked: Some(Walked { files: 1234, bytes: 5_600_000, folders: 9, ..Walked::default() }), ..Gathered::default() };
+    let mut gathered = Gathered {
+        walked: Some(Walked { files: 1234, bytes: 5_600_000, folders: 9, ..Walked::default() }),
+        ..Gathered::default()
+    };
     gathered.scanned.insert("secrets", Scanned { found: 1, ..Scanned::default() });
     gathered.scanned.insert("hygiene", Scanned::default());
     gathered.scanned.insert("inventory", Scanned { found: 1_000_000, ..Scanned::default() });
@@ -63,7 +66,12 @@ fn names_cannot_break_out_of_their_cell() {
     let nasty = "a|b`<img src=x>\n# Title [x](http://h) ``";
     gathered.secrets[0].path = nasty.to_owned();
     gathered.secrets[0].excerpt = nasty.to_owned();
-    gathered.defects.push(Defect { path: nasty.to_owned(), kind: nasty.to_owned(), line: None, detail: nasty.to_owned() });
+    gathered.defects.push(Defect {
+        path: nasty.to_owned(),
+        kind: nasty.to_owned(),
+        line: None,
+        detail: nasty.to_owned(),
+    });
     let report = render(&gathered);
     for line in report.lines().filter(|line| line.contains("img")) {
         let cells = line.replace("\\|", "").matches('|').count();
@@ -99,5 +107,8 @@ fn an_incomplete_audit_says_so_first() {
 #[test]
 fn numbers() {
     assert_eq!([count(0), count(999), count(1000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
-    assert_eq!([size(999), size(1000), size(1_250_000), size(5_368_709_120)], ["999 bytes", "1.0 kB", "1.2 MB", "5.3 GB"]);
+    assert_eq!(
+        [size(999), size(1000), size(1_250_000), size(5_368_709_120)],
+        ["999 bytes", "1.0 kB", "1.2 MB", "5.3 GB"]
+    );
 }

@@ -17,7 +17,12 @@ fn cut(path: &str, chunks: &[&[u8]]) -> (Vec<Seen>, u64) {
     let mut seen = Vec::new();
     let mut see = |b: &Block<'_>| {
         assert!(b.from <= b.to && b.to <= b.text.len());
-        seen.push(Seen { own: b.own().to_vec(), line: b.line, offset: b.offset, skipped_at_own: b.skipped + b.from as u64 });
+        seen.push(Seen {
+            own: b.own().to_vec(),
+            line: b.line,
+            offset: b.offset,
+            skipped_at_own: b.skipped + b.from as u64,
+        });
     };
     for (n, chunk) in chunks.iter().enumerate() {
         feed.push(chunk, n + 1 == chunks.len(), &mut see);
@@ -102,7 +107,12 @@ fn a_short_line_is_seen_whole_and_a_long_one_with_its_surroundings() {
     let stride = BLOCK as u64;
     assert_eq!(
         shapes,
-        [(0, BLOCK, RIGHT, 0), (LEFT, BLOCK, RIGHT, stride - 512), (LEFT, BLOCK, 1, 2 * stride - 512), (LEFT, 1, 0, 3 * stride - 512)]
+        [
+            (0, BLOCK, RIGHT, 0),
+            (LEFT, BLOCK, RIGHT, stride - 512),
+            (LEFT, BLOCK, 1, 2 * stride - 512),
+            (LEFT, 1, 0, 3 * stride - 512)
+        ]
     );
 }
 

@@ -66,8 +66,12 @@ impl Watch {
                 Some((start, _)) if self.middle => {
                     found.push(Conflict { line: start, detail: format!("merge conflict, lines {start} to {line}") });
                 }
-                Some((start, true)) => found.push(Conflict { line: start, detail: format!("conflict markers, lines {start} to {line}") }),
-                None if side && !self.quotes => found.push(Conflict { line, detail: "end of a merge conflict without its beginning".to_owned() }),
+                Some((start, true)) => {
+                    found.push(Conflict { line: start, detail: format!("conflict markers, lines {start} to {line}") })
+                }
+                None if side && !self.quotes => {
+                    found.push(Conflict { line, detail: "end of a merge conflict without its beginning".to_owned() })
+                }
                 _ => {}
             }
         }

@@ -69,7 +69,12 @@ impl Hygiene {
 
     /// Reports an entry that is no readable file: `kind` as in [`Defect::kind`].
     pub fn entry(&mut self, path: &str, kind: &str, detail: &str) {
-        self.eye.found.push(Defect { path: path.to_owned(), kind: kind.to_owned(), line: None, detail: detail.to_owned() });
+        self.eye.found.push(Defect {
+            path: path.to_owned(),
+            kind: kind.to_owned(),
+            line: None,
+            detail: detail.to_owned(),
+        });
     }
 
     /// Takes what was found since the last call.
@@ -89,7 +94,11 @@ impl Eye {
             return;
         }
         if let Some(bad) = self.utf8.feed(block) {
-            self.report("invalid-utf8", Some(bad.line), format!("byte 0x{:02X} in column {} is not UTF-8", bad.byte, bad.column));
+            self.report(
+                "invalid-utf8",
+                Some(bad.line),
+                format!("byte 0x{:02X} in column {} is not UTF-8", bad.byte, bad.column),
+            );
         }
         let mut conflicts = Vec::new();
         self.conflict.feed(block, &mut conflicts);

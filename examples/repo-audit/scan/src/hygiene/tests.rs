@@ -27,8 +27,14 @@ fn conflicts() {
     assert_eq!(kinds("a.rs", b"<<<<<<< a\n=======\n>>>>>>> b\n<<<<<<< c\n=======\n>>>>>>> d").len(), 2);
     assert_eq!(kinds("a.rs", b"<<<<<<< a\n<<<<<<< b\n=======\n>>>>>>> b\n").len(), 2);
     for none in [
-        &b"Title\n=======\n\ntext\n"[..], b" <<<<<<< HEAD\n", b"x <<<<<<< HEAD\n", b"<<<<<<<<< HEAD\n", b"// <<<<<<< HEAD\n// =======\n// >>>>>>> b\n",
-        b"<<<<<<<\nHeading\n", b">>>>>>>\n", b"\"<<<<<<< HEAD\\n=======\\n>>>>>>> b\"\n",
+        &b"Title\n=======\n\ntext\n"[..],
+        b" <<<<<<< HEAD\n",
+        b"x <<<<<<< HEAD\n",
+        b"<<<<<<<<< HEAD\n",
+        b"// <<<<<<< HEAD\n// =======\n// >>>>>>> b\n",
+        b"<<<<<<<\nHeading\n",
+        b">>>>>>>\n",
+        b"\"<<<<<<< HEAD\\n=======\\n>>>>>>> b\"\n",
     ] {
         assert_eq!(kinds("a.rs", none), [], "{:?}", String::from_utf8_lossy(none));
     }

@@ -8,7 +8,8 @@ pub(super) fn is_text(path: &str) -> bool {
     const STEMS: &[&str] = &["license", "licence", "copying", "unlicense", "licenses", "licences"];
     let name = text::file_name(path).to_ascii_lowercase();
     let stem = name.split(['.', '-', '_']).next().unwrap_or("");
-    let code = crate::inventory::languages::of(path).is_some_and(|language| !matches!(language, "Markdown" | "Text" | "reStructuredText" | "HTML"));
+    let code = crate::inventory::languages::of(path)
+        .is_some_and(|language| !matches!(language, "Markdown" | "Text" | "reStructuredText" | "HTML"));
     STEMS.contains(&stem) && !code
 }
 
@@ -55,9 +56,12 @@ pub(super) fn expression(line: &[u8]) -> Option<String> {
 }
 
 fn is_identifier(word: &str) -> bool {
-    let plausible = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'+'));
+    let plausible =
+        word.len() >= 2 && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'+'));
     // Every identifier on the SPDX list has a capital or a digit; prose and placeholders seldom do.
-    plausible && word.as_bytes()[0].is_ascii_alphanumeric() && word.bytes().any(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    plausible
+        && word.as_bytes()[0].is_ascii_alphanumeric()
+        && word.bytes().any(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// What a licence text holds that no other does, in words. The first that fits is the one.
@@ -69,7 +73,10 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("GPL-2.0", &["gnu general public license", "version 2 june 1991"]),
     ("MPL-2.0", &["mozilla public license version 2 0"]),
     ("EPL-2.0", &["eclipse public license v 2 0"]),
-    ("Apache-2.0 WITH LLVM-exception", &["apache license", "version 2 0 january 2004", "llvm exceptions to the apache 2 0 license"]),
+    (
+        "Apache-2.0 WITH LLVM-exception",
+        &["apache license", "version 2 0 january 2004", "llvm exceptions to the apache 2 0 license"],
+    ),
     ("Apache-2.0", &["apache license", "version 2 0 january 2004"]),
     ("Apache-2.0", &["licensed under the apache license version 2 0"]),
     ("BSL-1.0", &["boost software license version 1 0"]),
@@ -81,16 +88,53 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("Unicode-3.0", &["unicode license v3"]),
     ("Unicode-DFS-2016", &["unicode inc license agreement data files and software"]),
     ("OFL-1.1", &["sil open font license version 1 1"]),
-    ("BSD-4-Clause", &["redistribution and use in source and binary forms", "all advertising materials mentioning features"]),
+    (
+        "BSD-4-Clause",
+        &["redistribution and use in source and binary forms", "all advertising materials mentioning features"],
+    ),
     ("BSD-3-Clause", &["redistribution and use in source and binary forms", "neither the name"]),
-    ("BSD-3-Clause", &["redistribution and use in source and binary forms", "may not be used to endorse or promote products"]),
-    ("BSD-2-Clause", &["redistribution and use in source and binary forms", "provided that the following conditions are met"]),
-    ("MIT-0", &["permission is hereby granted free of charge", "to deal in the software without restriction", "to permit persons to whom the software is furnished to do so the software is provided"]),
+    (
+        "BSD-3-Clause",
+        &["redistribution and use in source and binary forms", "may not be used to endorse or promote products"],
+    ),
+    (
+        "BSD-2-Clause",
+        &["redistribution and use in source and binary forms", "provided that the following conditions are met"],
+    ),
+    (
+        "MIT-0",
+        &[
+            "permission is hereby granted free of charge",
+            "to deal in the software without restriction",
+            "to permit persons to whom the software is furnished to do so the software is provided",
+        ],
+    ),
     ("MIT", &["permission is hereby granted free of charge", "the above copyright notice and this permission notice"]),
-    ("ISC", &["permission to use copy modify and or distribute this software for any purpose with or without fee is hereby granted provided that"]),
-    ("ISC", &["permission to use copy modify and distribute this software for any purpose with or without fee is hereby granted provided that"]),
-    ("0BSD", &["permission to use copy modify and or distribute this software for any purpose with or without fee is hereby granted the software"]),
-    ("Zlib", &["this software is provided as is without any express or implied warranty", "altered source versions must be plainly marked"]),
+    (
+        "ISC",
+        &[
+            "permission to use copy modify and or distribute this software for any purpose with or without fee is hereby granted provided that",
+        ],
+    ),
+    (
+        "ISC",
+        &[
+            "permission to use copy modify and distribute this software for any purpose with or without fee is hereby granted provided that",
+        ],
+    ),
+    (
+        "0BSD",
+        &[
+            "permission to use copy modify and or distribute this software for any purpose with or without fee is hereby granted the software",
+        ],
+    ),
+    (
+        "Zlib",
+        &[
+            "this software is provided as is without any express or implied warranty",
+            "altered source versions must be plainly marked",
+        ],
+    ),
 ];
 
 /// The licence that `bytes` is the text of, as an SPDX identifier.

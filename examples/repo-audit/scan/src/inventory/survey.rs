@@ -1,6 +1,9 @@
 //! The scan: goes through the files and fills a [`Survey`].
 
-use super::{LARGEST_MANIFEST, Licence, MOST_DEPENDENCIES, MOST_PATHS, Manifest, Survey, Tally, dependencies, languages, licences};
+use super::{
+    LARGEST_MANIFEST, Licence, MOST_DEPENDENCIES, MOST_PATHS, Manifest, Survey, Tally, dependencies, languages,
+    licences,
+};
 use crate::feed::{Block, Feed};
 
 /// How far into a file a licence header is looked for, in bytes.
@@ -94,7 +97,9 @@ impl Inventory {
         if let Some(header) = eye.header.take() {
             entry(&mut survey.licences, &header).headers += 1;
         }
-        if eye.licence_text && let Some(id) = licences::recognise(&eye.whole) {
+        if eye.licence_text
+            && let Some(id) = licences::recognise(&eye.whole)
+        {
             keep_path(&mut entry(&mut survey.licences, id).texts, &eye.path);
         }
         let Some(kind) = eye.manifest else { return };
@@ -110,7 +115,9 @@ impl Inventory {
         if let Some(licence) = licence.filter(|licence| licence.len() <= 100 && !licence.contains('\n')) {
             keep_path(&mut entry(&mut survey.licences, &licence).manifests, &eye.path);
         }
-        manifest.dependencies.sort_unstable_by(|a, b| (&a.scope, &a.name, &a.requirement).cmp(&(&b.scope, &b.name, &b.requirement)));
+        manifest
+            .dependencies
+            .sort_unstable_by(|a, b| (&a.scope, &a.name, &a.requirement).cmp(&(&b.scope, &b.name, &b.requirement)));
         let room = MOST_DEPENDENCIES.saturating_sub(self.kept + 1);
         if self.kept == MOST_DEPENDENCIES {
             survey.omitted += 1 + manifest.dependencies.len() as u64;

@@ -27,7 +27,14 @@ fn triples(expected: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
 
 #[test]
 fn languages_and_lines() {
-    let survey = scan(&[("a.rs", b"a\nb\n"), ("b.rs", b"a\nb"), ("c.py", b""), ("d", b"x"), ("e.png", b"\x89PNG"), ("f.rs", b"a\0b")]);
+    let survey = scan(&[
+        ("a.rs", b"a\nb\n"),
+        ("b.rs", b"a\nb"),
+        ("c.py", b""),
+        ("d", b"x"),
+        ("e.png", b"\x89PNG"),
+        ("f.rs", b"a\0b"),
+    ]);
     let tally = |files, lines, bytes| Tally { files, lines, bytes };
     assert_eq!(survey.languages["Rust"], tally(2, 4, 7));
     assert_eq!(survey.languages["Python"], tally(1, 0, 0));
@@ -41,7 +48,10 @@ fn licences() {
     let survey = scan(&[
         ("LICENSE-MIT", mit),
         ("vendor/x/COPYING", b"GNU GENERAL PUBLIC LICENSE\n   Version 3, 29 June 2007\n"),
-        ("LICENSE", b"                              Apache License\n                        Version 2.0, January 2004\n"),
+        (
+            "LICENSE",
+            b"                              Apache License\n                        Version 2.0, January 2004\n",
+        ),
         ("a.rs", b"// SPDX-License-Identifier: MIT OR Apache-2.0\nfn main() {}\n"),
         ("b.c", b"/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */\n"),
         ("c.html", b"<!-- SPDX-License-Identifier: CC0-1.0 -->\n"),
@@ -53,7 +63,16 @@ fn licences() {
     let keys: Vec<&str> = survey.licences.keys().map(String::as_str).collect();
     assert_eq!(
         keys,
-        ["(MIT AND BSD-3-Clause)", "Apache-2.0", "CC0-1.0", "GPL-2.0-only WITH Linux-syscall-note", "GPL-3.0", "MIT", "MIT OR Apache-2.0", "MPL-2.0"]
+        [
+            "(MIT AND BSD-3-Clause)",
+            "Apache-2.0",
+            "CC0-1.0",
+            "GPL-2.0-only WITH Linux-syscall-note",
+            "GPL-3.0",
+            "MIT",
+            "MIT OR Apache-2.0",
+            "MPL-2.0"
+        ]
     );
     assert_eq!(survey.licences["MIT"].texts, ["LICENSE-MIT"]);
     assert_eq!(survey.licences["MIT OR Apache-2.0"].headers, 1);
@@ -85,12 +104,24 @@ fn cargo() {
         k = "8"
     "#;
     let expected = [
-        ("i", "6", "build"), ("h", "5", "dev"), ("a", "1", "normal"), ("b", "2.0", "normal"), ("c", "workspace", "normal"), ("d", "git https://h/d#abc", "normal"),
-        ("e", "path ../e", "normal"), ("f", "3", "normal"), ("g", "4", "normal"), ("j", "7", "normal"), ("k", "8", "workspace"),
+        ("i", "6", "build"),
+        ("h", "5", "dev"),
+        ("a", "1", "normal"),
+        ("b", "2.0", "normal"),
+        ("c", "workspace", "normal"),
+        ("d", "git https://h/d#abc", "normal"),
+        ("e", "path ../e", "normal"),
+        ("f", "3", "normal"),
+        ("g", "4", "normal"),
+        ("j", "7", "normal"),
+        ("k", "8", "workspace"),
     ];
     assert_eq!(dependencies("x/Cargo.toml", text), triples(&expected));
     let manifest = manifest("Cargo.toml", text);
-    assert_eq!((manifest.name.as_deref(), manifest.version.as_deref(), manifest.kind.as_str()), (Some("x"), Some("0.1.0"), "cargo"));
+    assert_eq!(
+        (manifest.name.as_deref(), manifest.version.as_deref(), manifest.kind.as_str()),
+        (Some("x"), Some("0.1.0"), "cargo")
+    );
 }
 
 #[test]
@@ -103,7 +134,13 @@ fn npm() {
 #[test]
 fn requirements() {
     let text = "# c\na==1.0\nB[x,y] >=2,<3 ; python_version < '3.9'  # why\n-r other.txt\n--index-url https://h\nc @ https://h/c.whl\nd==4 --hash=sha256:00 \\\n  --hash=sha256:11\ne\nhttps://h/f.whl\n./local\n";
-    let expected = [("B", ">=2,<3", "normal"), ("a", "==1.0", "normal"), ("c", "https://h/c.whl", "normal"), ("d", "==4", "normal"), ("e", "*", "normal")];
+    let expected = [
+        ("B", ">=2,<3", "normal"),
+        ("a", "==1.0", "normal"),
+        ("c", "https://h/c.whl", "normal"),
+        ("d", "==4", "normal"),
+        ("e", "*", "normal"),
+    ];
     assert_eq!(dependencies("requirements-dev.txt", text), triples(&expected));
 }
 
@@ -128,7 +165,12 @@ fn pyproject() {
         e = {version = "5"}
     "#;
     let expected = [
-        ("hatchling", ">=1", "build"), ("e", "5", "dev"), ("sphinx", "*", "docs"), ("a", ">=1", "normal"), ("b", "~=2.0", "normal"), ("d", "^4", "normal"),
+        ("hatchling", ">=1", "build"),
+        ("e", "5", "dev"),
+        ("sphinx", "*", "docs"),
+        ("a", ">=1", "normal"),
+        ("b", "~=2.0", "normal"),
+        ("d", "^4", "normal"),
         ("pytest", ">7", "test"),
     ];
     assert_eq!(dependencies("pyproject.toml", text), triples(&expected));
@@ -137,7 +179,11 @@ fn pyproject() {
 #[test]
 fn go() {
     let text = "module h.com/x\n\ngo 1.22\n\nrequire h.com/a v1.2.3\nrequire (\n\th.com/b v0.1.0 // indirect\n\th.com/c v2.0.0+incompatible\n)\n\nreplace (\n\th.com/a => ../a\n)\nexclude h.com/d v1.0.0\n";
-    let expected = [("h.com/b", "v0.1.0", "indirect"), ("h.com/a", "v1.2.3", "normal"), ("h.com/c", "v2.0.0+incompatible", "normal")];
+    let expected = [
+        ("h.com/b", "v0.1.0", "indirect"),
+        ("h.com/a", "v1.2.3", "normal"),
+        ("h.com/c", "v2.0.0+incompatible", "normal"),
+    ];
     assert_eq!(dependencies("go.mod", text), triples(&expected));
     assert_eq!(manifest("go.mod", text).name.as_deref(), Some("h.com/x"));
 }
@@ -163,7 +209,11 @@ fn broken_manifests_say_why() {
 #[test]
 fn dependencies_are_bounded() {
     let many: String = (0..30_000).map(|n| format!("p{n}==1\n")).collect();
-    let survey = scan(&[("a/requirements.txt", many.as_bytes()), ("b/requirements.txt", many.as_bytes()), ("c/requirements.txt", many.as_bytes())]);
+    let survey = scan(&[
+        ("a/requirements.txt", many.as_bytes()),
+        ("b/requirements.txt", many.as_bytes()),
+        ("c/requirements.txt", many.as_bytes()),
+    ]);
     let kept: usize = survey.manifests.iter().map(|m| 1 + m.dependencies.len()).sum();
     assert_eq!(kept, MOST_DEPENDENCIES);
     assert_eq!(survey.omitted as usize + kept, 3 * 30_001);

@@ -1,12 +1,12 @@
 //! Assignments of a random value to a telling name: `api_key = "…"`, `"password": "…"`, `TOKEN=…`.
 
-use super::{Match, encoding, is_lock_file, published, randomness, url};
+use super::{Match, encoding, is_lock_file, parameter, published, randomness, url};
 use crate::text;
 
 /// The longest value that is looked at.
-const VALUE: usize = 512;
+pub(super) const VALUE: usize = 512;
 /// The longest name.
-const NAME: usize = 80;
+pub(super) const NAME: usize = 80;
 
 /// How the file at hand writes values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,10 +24,31 @@ impl Style {
     /// By the file's name.
     pub(super) fn of(path: &str) -> Style {
         const BARE: &[&str] = &[
-            "env", "ini", "cfg", "conf", "config", "properties", "yaml", "yml", "sh", "bash", "zsh", "toml", "npmrc", "tfvars",
-            "service", "envrc", "dockerfile", "netrc", "pypirc", "cnf", "txt", "log",
+            "env",
+            "ini",
+            "cfg",
+            "conf",
+            "config",
+            "properties",
+            "yaml",
+            "yml",
+            "sh",
+            "bash",
+            "zsh",
+            "toml",
+            "npmrc",
+            "tfvars",
+            "service",
+            "envrc",
+            "dockerfile",
+            "netrc",
+            "pypirc",
+            "cnf",
+            "txt",
+            "log",
         ];
-        const NAMED: &[&str] = &[".env", ".npmrc", ".pypirc", ".envrc", ".netrc", "Dockerfile", "credentials", "config", "Makefile"];
+        const NAMED: &[&str] =
+            &[".env", ".npmrc", ".pypirc", ".envrc", ".netrc", "Dockerfile", "credentials", "config", "Makefile"];
         let name = text::file_name(path);
         if is_lock_file(path) {
             Style::Ignored
@@ -51,7 +72,8 @@ pub(super) fn find(text: &[u8], at: usize, style: Style, matches: &mut Vec<Match
     let no_assignment = if text[at] == b':' {
         before == b':' || matches!(next, b':' | b'=' | b'/' | b'\n' | b'\r')
     } else {
-        matches!(before, b'=' | b'!' | b'<' | b'>' | b'+' | b'-' | b'*' | b'|' | b'&' | b'^') || matches!(next, b'=' | b'~' | b'\n' | b'\r')
+        matches!(before, b'=' | b'!' | b'<' | b'>' | b'+' | b'-' | b'*' | b'|' | b'&' | b'^')
+            || matches!(next, b'=' | b'~' | b'\n' | b'\r')
     };
     if no_assignment {
         return;
@@ -60,6 +82,13 @@ pub(super) fn find(text: &[u8], at: usize, style: Style, matches: &mut Vec<Match
     let mut begin = at + 1 + usize::from(arrow);
     begin += text[begin..].iter().take(32).take_while(|b| matches!(b, b' ' | b'\t')).count();
     if let Some(found) = authorization(text, at, begin) {
+        matches.push(found);
+        return;
+    }
+    if text[at] == b'='
+        && style != Style::Ignored
+        && let Some(found) = parameter::find(text, at)
+    {
         matches.push(found);
         return;
     }
@@ -102,14 +131,19 @@ fn authorization(text: &[u8], at: usize, begin: usize) -> Option<Match> {
 /// Whether the credentials of the Basic scheme (RFC 7617) hold a real password.
 fn is_basic(credentials: &[u8]) -> bool {
     let plain = encoding::base64(credentials);
-    !published::begins(credentials) && memchr::memchr(b':', &plain).is_some_and(|colon| url::is_password(&plain[colon + 1..]))
+    !published::begins(credentials)
+        && memchr::memchr(b':', &plain).is_some_and(|colon| url::is_password(&plain[colon + 1..]))
 }
 
 /// The value that begins at `begin`: what stands in quotes, or the word.
 fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, usize)> {
     let is_quote = |b: &u8| matches!(b, b'"' | b'\'' | b'`');
     // `b"…"`, `r"…"`, `f'…'`, `@"…"`, `\"…\"` and `&"…"`.
-    let prefix = text[begin..].iter().take(2).take_while(|b| matches!(b, b'b' | b'r' | b'f' | b'u' | b'L' | b'@' | b'\\' | b'&')).count();
+    let prefix = text[begin..]
+        .iter()
+        .take(2)
+        .take_while(|b| matches!(b, b'b' | b'r' | b'f' | b'u' | b'L' | b'@' | b'\\' | b'&'))
+        .count();
     if let Some(quote) = text.get(begin + prefix).filter(|b| is_quote(b)) {
         let start = begin + prefix + 1;
         let window = &text[start..text.len().min(start + VALUE)];
@@ -130,10 +164,16 @@ fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, usize)> {
 
 /// The name that is assigned to, before the operator at `at`.
 fn name(text: &[u8], at: usize) -> Option<&[u8]> {
-    let line = &text[text[..at].iter().rev().take(2 * NAME).position(|b| *b == b'\n').map_or(at.saturating_sub(2 * NAME), |n| at - n)..at];
+    let line = &text[text[..at]
+        .iter()
+        .rev()
+        .take(2 * NAME)
+        .position(|b| *b == b'\n')
+        .map_or(at.saturating_sub(2 * NAME), |n| at - n)..at];
     let found = last_name(line)?;
     // `token: &str = "…"`: what stands directly before is a type.
-    if text[at] == b'=' && !tells(found)
+    if text[at] == b'='
+        && !tells(found)
         && let Some(colon) = (1..line.len().saturating_sub(1))
             .rev()
             .take_while(|i| match line[*i] {
@@ -152,10 +192,16 @@ fn name(text: &[u8], at: usize) -> Option<&[u8]> {
 
 /// The name at the end of `line`, without quotes and brackets around it.
 fn last_name(line: &[u8]) -> Option<&[u8]> {
-    let closes = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b']' | b')' | b':' | b'?' | b'\\');
+    let closes =
+        |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b']' | b')' | b':' | b'?' | b'\\');
     let end = line.iter().rposition(|b| !closes(b))? + 1;
     // `AWS::IAM::AccessKey` names a type.
-    let length = line[..end].iter().rev().take(NAME).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b' ')).count();
+    let length = line[..end]
+        .iter()
+        .rev()
+        .take(NAME)
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b' '))
+        .count();
     if line[..end - length].ends_with(b"::") {
         return None;
     }
@@ -166,22 +212,117 @@ fn last_name(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether a name says that its value is secret.
-fn tells(name: &[u8]) -> bool {
+pub(super) fn tells(name: &[u8]) -> bool {
     const SECRET: &[&str] = &[
-        "password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "authkey", "credential",
-        "encryptionkey", "signingkey", "masterkey", "sharedkey", "accountkey", "bearer", "licensekey", "deploykey", "servicekey", "sessionkey",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "apikey",
+        "accesskey",
+        "privatekey",
+        "authkey",
+        "credential",
+        "encryptionkey",
+        "signingkey",
+        "masterkey",
+        "sharedkey",
+        "accountkey",
+        "bearer",
+        "licensekey",
+        "deploykey",
+        "servicekey",
+        "sessionkey",
     ];
     const SECRET_WORD: &[&str] = &["pwd", "pass", "psk", "pat", "auth"];
     const NOT: &[&str] = &[
-        "hash", "digest", "checksum", "sha1", "sha256", "sha512", "md5", "public", "fingerprint", "tokeniz", "csrf", "xsrf", "pagetoken",
-        "nexttoken", "continuationtoken", "synctoken", "cancel", "placeholder", "regex", "pattern", "example", "sample", "dummy", "fake",
-        "clienttoken", "requesttoken", "updatetoken", "changetoken", "locktoken", "starttoken", "outputtoken", "inputtoken", "purchasetoken", "idempot",
-        "expir", "integrity", "signature", "encrypted", "cipher", "selector",
+        "hash",
+        "digest",
+        "checksum",
+        "sha1",
+        "sha256",
+        "sha512",
+        "md5",
+        "public",
+        "fingerprint",
+        "tokeniz",
+        "csrf",
+        "xsrf",
+        "pagetoken",
+        "nexttoken",
+        "continuationtoken",
+        "synctoken",
+        "cancel",
+        "placeholder",
+        "regex",
+        "pattern",
+        "example",
+        "sample",
+        "dummy",
+        "fake",
+        "clienttoken",
+        "requesttoken",
+        "updatetoken",
+        "changetoken",
+        "locktoken",
+        "starttoken",
+        "outputtoken",
+        "inputtoken",
+        "purchasetoken",
+        "idempot",
+        "expir",
+        "integrity",
+        "signature",
+        "encrypted",
+        "cipher",
+        "selector",
     ];
     const NOT_LAST: &[&str] = &[
-        "name", "path", "file", "url", "uri", "type", "kind", "field", "header", "label", "length", "len", "size", "count", "limit", "version",
-        "ttl", "env", "var", "param", "ref", "arn", "hint", "policy", "format", "desc", "description", "message", "title", "error", "endpoint",
-        "column", "table", "func", "oid", "provider", "prefix", "suffix", "id", "class", "style", "icon", "color", "schema",
+        "name",
+        "path",
+        "file",
+        "url",
+        "uri",
+        "type",
+        "kind",
+        "field",
+        "header",
+        "label",
+        "length",
+        "len",
+        "size",
+        "count",
+        "limit",
+        "version",
+        "ttl",
+        "env",
+        "var",
+        "param",
+        "ref",
+        "arn",
+        "hint",
+        "policy",
+        "format",
+        "desc",
+        "description",
+        "message",
+        "title",
+        "error",
+        "endpoint",
+        "column",
+        "table",
+        "func",
+        "oid",
+        "provider",
+        "prefix",
+        "suffix",
+        "id",
+        "class",
+        "style",
+        "icon",
+        "color",
+        "schema",
     ];
     let mut squashed = Vec::with_capacity(name.len());
     let mut last_word = 0;
@@ -202,10 +343,8 @@ fn tells(name: &[u8]) -> bool {
 }
 
 /// Whether a value is random, and neither a reference to a secret nor a place for one.
-fn is_secret(value: &[u8]) -> bool {
-    const REFERS: &[&str] = &[
-        "ENC[", "arn:", "projects/", "vault:", "op://", "env:", "file:", "sha256", "sha384", "sha512", "sha1", "md5", "ssh-", "data:", "urn:",
-    ];
+pub(super) fn is_secret(value: &[u8]) -> bool {
+    const REFERS: &[&str] = &["ENC[", "arn:", "projects/", "vault:", "op://", "env:", "file:", "ssh-", "data:", "urn:"];
     let variable = match value[0] {
         b'$' => value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
         b'%' => value.ends_with(b"%"),
@@ -217,15 +356,34 @@ fn is_secret(value: &[u8]) -> bool {
         && !value.is_empty()
         && value.iter().all(u8::is_ascii_graphic)
         && !REFERS.iter().any(|start| value.starts_with(start.as_bytes()))
+        && !is_digest(value)
         && memchr::memmem::find(value, b"://").is_none()
         && randomness::is_random(value)
         && !randomness::is_placeholder(value)
         && !published::begins(value)
         && !hides_words(value)
+        && !is_token_header(value)
+}
+
+/// Whether the value is the header of a JSON Web Token, with whatever follows: whole and signed tokens are found by
+/// their format, and what is not is no credential.
+fn is_token_header(value: &[u8]) -> bool {
+    value.starts_with(b"eyJ") && memchr::memmem::find(&encoding::base64(value), b"\"alg\"").is_some()
+}
+
+/// Whether the value says that it is a digest: `sha256:…`, `md5-…`, or hexadecimal digits after the name.
+fn is_digest(value: &[u8]) -> bool {
+    const NAMES: &[&str] = &["sha256", "sha384", "sha512", "sha1", "md5"];
+    NAMES
+        .iter()
+        .filter_map(|name| value.strip_prefix(name.as_bytes()))
+        .any(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric) || rest.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Whether the value is base64 of something that a person wrote, such as `user:password`.
 fn hides_words(value: &[u8]) -> bool {
     let plain = encoding::base64(value);
-    plain.len() >= 6 && plain.iter().all(|b| b.is_ascii_graphic() || *b == b' ') && (randomness::is_placeholder(&plain) || randomness::is_wordy(&plain))
+    plain.len() >= 6
+        && plain.iter().all(|b| b.is_ascii_graphic() || *b == b' ')
+        && (randomness::is_placeholder(&plain) || randomness::is_wordy(&plain))
 }

@@ -147,7 +147,9 @@ impl Index {
         let run = &text[start..stop];
         let found = match before.last() {
             Some(b'.') if before.ends_with(b"hvs.") && run.len() >= 24 => Some((start - 4, stop, "vault-token")),
-            Some(b'.') if before.ends_with(b"ya29.") && run.len() >= 30 => Some((start - 5, stop, "google-oauth-token")),
+            Some(b'.') if before.ends_with(b"ya29.") && run.len() >= 30 => {
+                Some((start - 5, stop, "google-oauth-token"))
+            }
             Some(b'.') if before.ends_with(b"SG.") && run.len() == 22 => {
                 let tail = text[stop..].strip_prefix(b".").unwrap_or_default();
                 let length = tail.iter().take_while(|b| is_token(**b)).count();
@@ -157,8 +159,10 @@ impl Index {
                 let digits = before[..start - 1].iter().rev().take_while(|b| b.is_ascii_digit()).count();
                 (8..=10).contains(&digits).then_some((start - 1 - digits, stop, "telegram-bot-token"))
             }
-            Some(b'/') if tail_has(before, b"hooks.slack.com/services/T") => Some((start, stop, "slack-webhook")),
-            Some(b'/') if tail_has(before, b"/api/webhooks/") && run.len() >= 60 => Some((start, stop, "discord-webhook")),
+            Some(b'/') if run.len() >= 20 && is_slack_channel(before) => Some((start, stop, "slack-webhook")),
+            Some(b'/') if tail_has(before, b"/api/webhooks/") && run.len() >= 60 => {
+                Some((start, stop, "discord-webhook"))
+            }
             _ => None,
         };
         if let Some((start, end, kind)) = found
@@ -168,6 +172,18 @@ impl Index {
             matches.push(Match { start, end, kind, rank: 0 });
         }
     }
+}
+
+/// Whether `before` ends with the address of a Slack webhook up to its token: `hooks.slack.com/services/T…/B…/`.
+fn is_slack_channel(before: &[u8]) -> bool {
+    let segment = |before: &mut &[u8], first: u8| {
+        let Some(rest) = before.strip_suffix(b"/") else { return false };
+        let length = rest.iter().rev().take(16).take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit()).count();
+        *before = &rest[..rest.len() - length];
+        (8..16).contains(&length) && rest[rest.len() - length] == first
+    };
+    let mut before = before;
+    segment(&mut before, b'B') && segment(&mut before, b'T') && before.ends_with(b"hooks.slack.com/services/")
 }
 
 /// Whether `needle` is within the last 64 bytes of `before`, without a space after it.

@@ -10,6 +10,7 @@
 mod assign;
 mod encoding;
 mod formats;
+mod parameter;
 mod pem;
 mod published;
 mod randomness;
@@ -159,7 +160,12 @@ impl Eye {
                 path: self.path.clone(),
                 line,
                 column,
-                kind: if memmem::find(header, b"ENCRYPTED").is_some() { "encrypted-private-key" } else { "private-key" }.to_owned(),
+                kind: if memmem::find(header, b"ENCRYPTED").is_some() {
+                    "encrypted-private-key"
+                } else {
+                    "private-key"
+                }
+                .to_owned(),
                 length: header.len() as u64,
                 excerpt: String::from_utf8_lossy(header).into_owned(),
             }));
@@ -195,8 +201,20 @@ impl Eye {
 /// Whether the file name itself is one whose contents are checksums and no secrets.
 fn is_lock_file(path: &str) -> bool {
     const LOCKS: &[&str] = &[
-        "Cargo.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "go.sum", "poetry.lock",
-        "Pipfile.lock", "composer.lock", "Gemfile.lock", "uv.lock", "bun.lock", "flake.lock", "deno.lock",
+        "Cargo.lock",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "go.sum",
+        "poetry.lock",
+        "Pipfile.lock",
+        "composer.lock",
+        "Gemfile.lock",
+        "uv.lock",
+        "bun.lock",
+        "flake.lock",
+        "deno.lock",
     ];
     LOCKS.contains(&text::file_name(path))
 }

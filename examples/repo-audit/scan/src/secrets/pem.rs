@@ -22,7 +22,8 @@ pub(super) fn header(text: &[u8], from: usize, to: usize) -> Option<(usize, usiz
     while let Some(found) = memmem::find(&text[at..to.min(text.len())], BEGIN) {
         let start = at + found;
         let rest = &text[start + BEGIN.len()..];
-        let name = rest.iter().take(48).take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b' ').count();
+        let name =
+            rest.iter().take(48).take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b' ').count();
         if rest[name..].starts_with(b"-----") {
             let label = rest[..name].strip_suffix(b" BLOCK").unwrap_or(&rest[..name]);
             if label.ends_with(KEY) {
@@ -99,7 +100,8 @@ impl Watch {
                 return Step::Nothing;
             }
             match b {
-                b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b',' | b'+' | b'/' | b'#' | b'*' | b'|' | b'>' | b'=' | b'(' => {}
+                b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b',' | b'+' | b'/' | b'#' | b'*' | b'|' | b'>' | b'='
+                | b'(' => {}
                 b'\\' => self.escaped = true,
                 _ => return Step::Nothing,
             }
@@ -113,6 +115,10 @@ impl Watch {
     }
 
     fn judge(&self) -> Step {
-        if randomness::is_varied(&self.sample) && !randomness::is_wordy(&self.sample) { Step::Key } else { Step::Nothing }
+        if randomness::is_varied(&self.sample) && !randomness::is_wordy(&self.sample) {
+            Step::Key
+        } else {
+            Step::Nothing
+        }
     }
 }

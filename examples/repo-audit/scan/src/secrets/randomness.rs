@@ -16,9 +16,40 @@ const COMMON: [u32; 26] = [
 
 /// What people write where a secret goes, lower-case, in any case.
 const PLACEHOLDERS: &[&str] = &[
-    "example", "sample", "placeholder", "changeme", "change-me", "change_me", "change-it", "redacted", "replace", "insert", "foobar", "notreal",
-    "not-real", "not_real", "invalid", "deadbeef", "secret", "password", "passw0rd", "p4ssw0rd", "p@ssw", "qwerty", "apikey", "api-key",
-    "api_key", "123456", "abc123", "xxxxx", "hunter2", "letmein", "s3cr3t", "...", "****", "%s",
+    "example",
+    "sample",
+    "placeholder",
+    "changeme",
+    "change-me",
+    "change_me",
+    "change-it",
+    "redacted",
+    "replace",
+    "insert",
+    "foobar",
+    "notreal",
+    "not-real",
+    "not_real",
+    "invalid",
+    "deadbeef",
+    "secret",
+    "password",
+    "passw0rd",
+    "p4ssw0rd",
+    "p@ssw",
+    "qwerty",
+    "apikey",
+    "api-key",
+    "api_key",
+    "123456",
+    "abc123",
+    "xxxxx",
+    "hunter2",
+    "letmein",
+    "s3cr3t",
+    "...",
+    "****",
+    "%s",
 ];
 
 /// Shorter words, which chance makes too: they count where they begin like a word.
@@ -30,7 +61,10 @@ const SLOTS: &[(u8, u8)] = &[(b'{', b'}'), (b'<', b'>'), (b'(', b')'), (b'[', b'
 /// Whether `bytes` holds a GUID in braces: a name of something, whatever it is called.
 fn has_guid(bytes: &[u8]) -> bool {
     let is_guid = |inner: &[u8]| {
-        inner.iter().enumerate().all(|(at, b)| if matches!(at, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
+        inner
+            .iter()
+            .enumerate()
+            .all(|(at, b)| if matches!(at, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
     };
     bytes.windows(38).any(|w| w[0] == b'{' && w[37] == b'}' && is_guid(&w[1..37]))
 }
@@ -42,14 +76,20 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
         || has_slot(&lower)
         || has_guid(&lower)
         || PLACEHOLDERS.iter().any(|word| memmem::find(&lower, word.as_bytes()).is_some())
-        || SHORT_PLACEHOLDERS.iter().any(|word| memmem::find_iter(&lower, word).any(|at| is_written_as_word(bytes, at, word.len())))
+        || SHORT_PLACEHOLDERS
+            .iter()
+            .any(|word| memmem::find_iter(&lower, word).any(|at| is_written_as_word(bytes, at, word.len())))
 }
 
-/// Whether `bytes[at..at + length]` is in one case, with or without a capital, and no letter stands before it.
+/// Whether `bytes[at..at + length]` is in one case, with or without a capital, and stands alone; or no letter stands
+/// before it and it is a good part of all. In a long text chance writes such a word before another letter too often.
 fn is_written_as_word(bytes: &[u8], at: usize, length: usize) -> bool {
     let word = &bytes[at..at + length];
     let one_case = word[1..].iter().all(u8::is_ascii_lowercase) || word.iter().all(u8::is_ascii_uppercase);
-    one_case && (at == 0 || !bytes[at - 1].is_ascii_alphabetic())
+    let before = at.checked_sub(1).map(|before| bytes[before]);
+    let alone = !before.is_some_and(|b| b.is_ascii_alphanumeric())
+        && !bytes.get(at + length).is_some_and(u8::is_ascii_alphanumeric);
+    one_case && (alone || !before.is_some_and(|b| b.is_ascii_alphabetic()) && length * 4 >= bytes.len())
 }
 
 /// A template's slot: between its marks stands nothing but a name. `bytes` are lower-case.
@@ -57,21 +97,25 @@ fn has_slot(bytes: &[u8]) -> bool {
     SLOTS.iter().any(|(open, close)| {
         memchr::memchr_iter(*open, bytes).any(|at| {
             let name = &bytes[at + 1..];
-            let length = name.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'{')).count();
+            let length = name
+                .iter()
+                .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'{'))
+                .count();
             name.get(length) == Some(close)
         })
     })
 }
 
-/// Seven bytes that count up or down, or six that are the same.
+/// Seven bytes that count up or down, or six that are the same; eight in a long text, where chance makes six.
 fn has_sequence(bytes: &[u8]) -> bool {
+    let most = if bytes.len() < 24 { 6 } else { 8 };
     let (mut up, mut down, mut same) = (1, 1, 1);
     bytes.windows(2).any(|pair| {
         let step = i16::from(pair[1]) - i16::from(pair[0]);
         up = if step == 1 { up + 1 } else { 1 };
         down = if step == -1 { down + 1 } else { 1 };
         same = if step == 0 { same + 1 } else { 1 };
-        up >= 7 || down >= 7 || same >= 6
+        up >= 7 || down >= 7 || same >= most
     })
 }
 
@@ -106,10 +150,11 @@ fn words(bytes: &[u8]) -> (usize, usize) {
         let word = &bytes[at..end];
         letters += word.len();
         // Chance makes words of up to three letters too often; they count when they stand alone.
-        let alone = (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) && bytes.get(end).is_none_or(|b| !b.is_ascii_alphanumeric());
+        let alone = (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
+            && bytes.get(end).is_none_or(|b| !b.is_ascii_alphanumeric());
         if word.len() >= 4 || alone {
             let common = word.windows(2).filter(|pair| is_common(pair[0], pair[1])).count();
-            if common * 5 >= (word.len() - 1) * 3 {
+            if common * 4 >= (word.len() - 1) * 3 {
                 in_words += word.len();
             }
         }

@@ -68,7 +68,10 @@ fn run_end(text: &[u8], from: usize) -> usize {
 fn full_words(window: &[u8; WINDOW]) -> u32 {
     let flags: [u8; WINDOW] = std::array::from_fn(|at| u8::from(is_token(window[at])));
     let words = flags.as_chunks().0;
-    words.iter().enumerate().fold(0, |full, (n, word)| full | u32::from(u64::from_le_bytes(*word) == 0x0101_0101_0101_0101) << n)
+    words
+        .iter()
+        .enumerate()
+        .fold(0, |full, (n, word)| full | u32::from(u64::from_le_bytes(*word) == 0x0101_0101_0101_0101) << n)
 }
 
 #[cfg(test)]

@@ -100,7 +100,10 @@ fn private_keys_need_a_body() {
         format!("  \"{begin}\\n\" +\n  \"{line}\\n\" +\n  \"{end}\""),
         format!("    {begin}\n    {line}\n    {end}\n"),
         format!("# {begin}\n# {line}\n# {end}\n"),
-        format!("{begin}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{}\n\n{line}\n{end}\n", hex(32).to_ascii_uppercase()),
+        format!(
+            "{begin}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{}\n\n{line}\n{end}\n",
+            hex(32).to_ascii_uppercase()
+        ),
         format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n", body(70)),
         format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\n{line}\n"),
         format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", body(40)),
@@ -130,6 +133,64 @@ fn private_keys_need_a_body() {
 }
 
 #[test]
+fn parameters_of_urls_and_connection_strings() {
+    let account = format!("{}{}==", body(43), body(43));
+    for (text, kind) in [
+        (format!("https://api.internal/v1?access_token={}&page=2", body(40)), "url-token"),
+        (format!("GET /v1?page=2&api_key={} HTTP/1.1", hex(32)), "url-token"),
+        (format!("<a href='/x?a=1&amp;token={}'>", body(24)), "url-token"),
+        (
+            format!(
+                "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey={account};EndpointSuffix=core.windows.net"
+            ),
+            "azure-storage-key",
+        ),
+        (format!("Server=tcp:db;User Id=app;Password={};Encrypt=true", body(20)), "assignment"),
+    ] {
+        for path in ["a.md", "a.rs", ".env"] {
+            let found = scan(path, &format!("x \"{text}\"\n"));
+            assert_eq!(found.iter().map(|s| s.kind.as_str()).collect::<Vec<_>>(), [kind], "{text} in {path}");
+            assert!(!found[0].excerpt.contains(&body(20)[..12]), "{found:?}");
+        }
+    }
+    for text in [
+        "https://codecov.io/gh/x/y/branch/main/graph/badge.svg?token=yt4XSmQNKQ",
+        "?page_token=a8Fk29dLq0zX7cVb6nM3",
+        "a.b=1;token=readTokenFromStream92(x)",
+        "https://x/y?token=${TOKEN}",
+        "https://x/y?token=YOUR_TOKEN_GOES_HERE_12",
+        "if (a&token=nextTokenInQueue7[0])",
+        "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;",
+    ] {
+        assert!(kinds("a.rs", &format!("\"{text}\"\n")).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn names_of_digests_are_no_reason_to_pass_over() {
+    assert_eq!(kinds("a.py", &format!("api_key = \"md5uw{}\"", body(27))), ["assignment"]);
+    for value in [format!("md5{}", hex(32)), format!("sha256:{}", hex(64)), format!("sha512-{}", body(86))] {
+        assert!(kinds("a.py", &format!("api_key = \"{value}\"")).is_empty(), "{value}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_token_are_no_credential() {
+    // {"alg":"HS256","typ":"JWT"}, alone and with what is no signature.
+    for value in [
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJiQGIuY29tIiwiY29tcGFueSI6IkFDTUUifQ.wrong",
+    ] {
+        assert!(kinds("a.rs", &format!("let token = \"{value}\";")).is_empty(), "{value}");
+    }
+    // {"type":"service_account", and what belongs to it.
+    assert_eq!(
+        kinds("a.rs", &format!("credentials = \"eyJ0eXBlIjoic2VydmljZV9hY2NvdW50Iiwi{}\"", body(60))),
+        ["assignment"]
+    );
+}
+
+#[test]
 fn urls_with_passwords_and_tokens() {
     for (text, kind) in [
         (format!("postgres://app:{}@db.internal:5432/main", body(16)), "url-password"),
@@ -144,11 +205,25 @@ fn urls_with_passwords_and_tokens() {
         }
     }
     for text in [
-        "http://user:password@example.com/", "http://user:pass@host", "postgres://postgres:postgres@localhost/db", "https://username:password123@host",
-        "https://${USER}:${PASSWORD}@host", "https://user:$TOKEN@host", "https://user:{password}@host", "https://<user>:<password>@host",
-        "https://user:%s@host", "https://user:********@host", "http://host:8080/path@version", "https://example.com/@scope/package:tag",
-        "ssh://git@github.com/x/y.git", "http://a:b@c/d", "https://user@host", "mailto:someone@example.com", "https://user:p@ssw0rd@host",
-        "http://[::1]:8080/", "https://crates.io/crates/a:b@1.0.0",
+        "http://user:password@example.com/",
+        "http://user:pass@host",
+        "postgres://postgres:postgres@localhost/db",
+        "https://username:password123@host",
+        "https://${USER}:${PASSWORD}@host",
+        "https://user:$TOKEN@host",
+        "https://user:{password}@host",
+        "https://<user>:<password>@host",
+        "https://user:%s@host",
+        "https://user:********@host",
+        "http://host:8080/path@version",
+        "https://example.com/@scope/package:tag",
+        "ssh://git@github.com/x/y.git",
+        "http://a:b@c/d",
+        "https://user@host",
+        "mailto:someone@example.com",
+        "https://user:p@ssw0rd@host",
+        "http://[::1]:8080/",
+        "https://crates.io/crates/a:b@1.0.0",
     ] {
         assert_eq!(scan("a.md", &format!("see {text} for more\n")), [], "{text}");
     }
@@ -245,7 +320,10 @@ fn excerpts_keep_every_secret_of_the_line() {
     let second = body(32);
     let text = format!("\n\n  run --a {first} --password=\"{second}\" --url https://u:{}@h/\n", body(18));
     let found = scan("run.txt", &text);
-    assert_eq!(found.iter().map(|s| s.kind.as_str()).collect::<Vec<_>>(), ["github-token", "assignment", "url-password"]);
+    assert_eq!(
+        found.iter().map(|s| s.kind.as_str()).collect::<Vec<_>>(),
+        ["github-token", "assignment", "url-password"]
+    );
     for secret in &found {
         assert_eq!(secret.line, 3);
         for hidden in [&first[4..], &second[4..], &body(18)[4..]] {

@@ -7,14 +7,19 @@ const AUTHORITY: usize = 512;
 
 /// Looks at the URL whose `://` is at `at`.
 pub(super) fn find(text: &[u8], at: usize, matches: &mut Vec<Match>) {
-    let scheme = text[..at].iter().rev().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')).count();
+    let scheme =
+        text[..at].iter().rev().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')).count();
     if !(2..=24).contains(&scheme) {
         return;
     }
     let begin = at + 3;
     let limit = text.len().min(begin + AUTHORITY);
-    let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\');
-    let Some(length) = text[begin..limit].iter().position(ends).or((limit == text.len()).then_some(limit - begin)) else { return };
+    let ends =
+        |b: &u8| b.is_ascii_whitespace() || matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\');
+    let Some(length) = text[begin..limit].iter().position(ends).or((limit == text.len()).then_some(limit - begin))
+    else {
+        return;
+    };
     let authority = &text[begin..begin + length];
     let Some(host_at) = memchr::memrchr(b'@', authority) else { return };
     // Without a host it is no URL.
@@ -60,5 +65,6 @@ pub(super) fn is_password(password: &[u8]) -> bool {
     let cases = plain.len() >= 16 && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
     let stem = plain.iter().rposition(|b| !b.is_ascii_digit() && *b != b'!').map_or(0, |at| at + 1);
     // `admin123` is a word with a number; `kD93jf0s` is not.
-    randomness::is_random(plain) || (digits || cases) && randomness::is_varied(plain) && !randomness::is_wordy(&plain[..stem])
+    randomness::is_random(plain)
+        || (digits || cases) && randomness::is_varied(plain) && !randomness::is_wordy(&plain[..stem])
 }

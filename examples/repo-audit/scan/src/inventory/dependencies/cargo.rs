@@ -9,7 +9,11 @@ pub(super) fn read(text: &str) -> Result<(Manifest, Option<String>), String> {
     let mut manifest = Manifest { name: field("name"), version: field("version"), ..Manifest::default() };
     let out = &mut manifest.dependencies;
     for (key, scope) in [
-        ("dependencies", "normal"), ("dev-dependencies", "dev"), ("dev_dependencies", "dev"), ("build-dependencies", "build"), ("build_dependencies", "build"),
+        ("dependencies", "normal"),
+        ("dev-dependencies", "dev"),
+        ("dev_dependencies", "dev"),
+        ("build-dependencies", "build"),
+        ("build_dependencies", "build"),
     ] {
         section(document.at(&[key]), scope, out);
         for (_, target) in document.at(&["target"]).into_iter().flat_map(Node::entries) {
@@ -33,7 +37,8 @@ fn section(table: Option<Node<'_>>, scope: &str, out: &mut Vec<Dependency>) {
             match (text("version"), text("git"), text("path")) {
                 (Some(version), _, _) => version.to_owned(),
                 (_, Some(git), _) => {
-                    let at = text("rev").or(text("tag")).or(text("branch")).map_or(String::new(), |at| format!("#{at}"));
+                    let at =
+                        text("rev").or(text("tag")).or(text("branch")).map_or(String::new(), |at| format!("#{at}"));
                     format!("git {git}{at}")
                 }
                 (_, _, Some(path)) => format!("path {path}"),

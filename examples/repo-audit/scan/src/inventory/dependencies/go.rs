@@ -18,7 +18,9 @@ pub(super) fn read(text: &str) -> Manifest {
         let subject = if block.is_some() { Some(first) } else { next() };
         match (directive, subject) {
             ("require" | "replace" | "exclude" | "retract" | "tool" | "godebug" | "ignore", Some("(")) => {
-                block = ["require", "replace", "exclude", "retract", "tool", "godebug", "ignore"].into_iter().find(|d| *d == directive);
+                block = ["require", "replace", "exclude", "retract", "tool", "godebug", "ignore"]
+                    .into_iter()
+                    .find(|d| *d == directive);
             }
             ("module", Some(name)) => manifest.name = Some(unquote(name).to_owned()),
             ("require", Some(name)) => {

@@ -8,7 +8,10 @@ pub(super) fn read(text: &str) -> Result<(Manifest, Option<String>), String> {
     let field = |key: &str| package.get(key).and_then(Value::as_str).map(str::to_owned);
     let mut manifest = Manifest { name: field("name"), version: field("version"), ..Manifest::default() };
     for (key, scope) in [
-        ("dependencies", "normal"), ("devDependencies", "dev"), ("peerDependencies", "peer"), ("optionalDependencies", "optional"),
+        ("dependencies", "normal"),
+        ("devDependencies", "dev"),
+        ("peerDependencies", "peer"),
+        ("optionalDependencies", "optional"),
     ] {
         for (name, requirement) in package.get(key).and_then(Value::as_object).into_iter().flatten() {
             manifest.dependencies.push(dependency(name, requirement.as_str().unwrap_or(""), scope));

@@ -46,7 +46,11 @@ impl<'a> Node<'a> {
 
     /// Keys and values of a table; of anything else none.
     pub(super) fn entries(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
-        self.0.as_table().into_iter().flat_map(|table| table.iter()).map(|(key, value)| (&**key.get_ref(), Node(value.get_ref())))
+        self.0
+            .as_table()
+            .into_iter()
+            .flat_map(|table| table.iter())
+            .map(|(key, value)| (&**key.get_ref(), Node(value.get_ref())))
     }
 
     /// Values of an array; of anything else none.
