@@ -4,8 +4,10 @@
 //! its own, `$XDG_DATA_HOME/weft/NAME` or `~/.local/share/weft/NAME`: so two applications can run at the
 //! same time, each has one log, and neither's keys and files are in the other's.
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
+use crate::keys::LOG_KEY;
 use kernel_core::path::Name;
+use kernel_core::platform::StorageError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -52,11 +54,7 @@ impl Places {
     /// A directory in which a kernel has been: the one that is named, else the only one there is.
     pub(crate) fn existing(&self, flag: Option<&Path>) -> Result<PathBuf, Failure> {
         if let Some(named) = self.named(flag) {
-            return match named.join(DATABASE).exists() {
-                true => Ok(named),
-                false => Err(Failure::usage(format!("{} is not the data directory of a kernel", named.display()))
-                    .help(format!("name one that holds a `{DATABASE}`, as the end of a run prints it"))),
-            };
+            return held_by_a_kernel(&named).map(|()| named);
         }
         let found = self.found();
         match found.as_slice() {
@@ -83,6 +81,27 @@ impl Places {
     /// What the command line or `WEFT_DATA_DIR` names.
     pub(crate) fn named(&self, flag: Option<&Path>) -> Option<PathBuf> {
         flag.map(Path::to_owned).or_else(|| self.data_dir.clone())
+    }
+}
+
+/// Refuses a directory in which no kernel has been, and says apart what cannot be looked at and what was
+/// taken out of it.
+pub(crate) fn held_by_a_kernel(path: &Path) -> Result<(), Failure> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let shown = path.display();
+    match path.join(DATABASE).symlink_metadata() {
+        Ok(_) => Ok(()),
+        Err(e) if !matches!(e.kind(), NotFound | NotADirectory) => {
+            let message = format!("the data directory {shown} cannot be looked at: {e}");
+            Err(Failure::new(Exit::Usage, "data_dir", message).help("run this as whoever it belongs to"))
+        }
+        Err(_) if path.join(LOG_KEY).symlink_metadata().is_ok() => {
+            let place = path.join(DATABASE).display().to_string();
+            let what = format!("it is gone, and {LOG_KEY} beside it has signed what was in it");
+            Err(StorageError::Damaged { place, what }.into())
+        }
+        Err(_) => Err(Failure::usage(format!("{shown} is not the data directory of a kernel"))
+            .help(format!("name one that holds a `{DATABASE}`, as the end of a run prints it"))),
     }
 }
 
