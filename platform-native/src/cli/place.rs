@@ -69,11 +69,13 @@ impl Places {
         }
     }
 
-    /// Every directory below the base in which a kernel has been, in order of name.
+    /// Every directory below the base in which a kernel has been, in order of name; also one whose log was
+    /// taken away and that has only the key left, so that somebody notices.
     pub(crate) fn found(&self) -> Vec<PathBuf> {
         let entries = self.base.as_ref().and_then(|base| std::fs::read_dir(base).ok());
         let paths = entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let mut found: Vec<PathBuf> = paths.filter(|path| path.join(DATABASE).is_file()).collect();
+        let mut found: Vec<PathBuf> =
+            paths.filter(|path| [DATABASE, LOG_KEY].iter().any(|name| path.join(name).is_file())).collect();
         found.sort();
         found
     }
@@ -90,17 +92,17 @@ pub(crate) fn held_by_a_kernel(path: &Path) -> Result<(), Failure> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     let shown = path.display();
     match path.join(DATABASE).symlink_metadata() {
-        Ok(_) => Ok(()),
+        Ok(meta) if !(meta.is_file() && meta.len() == 0) => Ok(()),
         Err(e) if !matches!(e.kind(), NotFound | NotADirectory) => {
             let message = format!("the data directory {shown} cannot be looked at: {e}");
             Err(Failure::new(Exit::Usage, "data_dir", message).help("run this as whoever it belongs to"))
         }
-        Err(_) if path.join(LOG_KEY).symlink_metadata().is_ok() => {
+        _ if path.join(LOG_KEY).symlink_metadata().is_ok() => {
             let place = path.join(DATABASE).display().to_string();
             let what = format!("it is gone, and {LOG_KEY} beside it has signed what was in it");
             Err(StorageError::Damaged { place, what }.into())
         }
-        Err(_) => Err(Failure::usage(format!("{shown} is not the data directory of a kernel"))
+        _ => Err(Failure::usage(format!("{shown} is not the data directory of a kernel"))
             .help(format!("name one that holds a `{DATABASE}`, as the end of a run prints it"))),
     }
 }

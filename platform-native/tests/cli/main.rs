@@ -3,9 +3,19 @@
 //! Every test has a home of its own. The guests are real components from `tests/fixtures/guests`.
 
 mod chain;
+mod chance;
+mod component;
 mod consent;
+mod disk;
+mod flags;
+mod full;
 mod harness;
 mod input;
 mod interrupted;
+mod killed;
+mod manifest;
+mod mounts;
 mod running;
+mod signals;
 mod terminal;
+mod trees;
