@@ -175,7 +175,7 @@ mod tests {
         let make = |app: &str| {
             let dir = tmp.path().join("weft").join(app);
             std::fs::create_dir_all(&dir).unwrap();
-            std::fs::write(dir.join(DATABASE), "").unwrap();
+            std::fs::write(dir.join(DATABASE), "rows").unwrap();
             dir
         };
         let first = make("one");
