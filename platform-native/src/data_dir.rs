@@ -27,7 +27,10 @@ impl DataDir {
     /// the lock file, [`StorageError::Io`] if it cannot be made, written to or trusted. Nothing was
     /// changed then, except that the directory may have been made.
     pub fn open(path: &Path) -> Result<DataDir, StorageError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| refused(path, "be made", e))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => unfit(path, "is not a directory"),
+            _ => refused(path, "be made", e),
+        })?;
         let path = path.canonicalize().map_err(|e| refused(path, "be found", e))?;
         trusted(&path)?;
         let mut lock = OpenOptions::new()
@@ -70,10 +73,14 @@ fn trusted(path: &Path) -> Result<(), StorageError> {
     } else {
         return Ok(());
     };
-    Err(StorageError::Io {
+    Err(unfit(path, &why))
+}
+
+fn unfit(path: &Path, why: &str) -> StorageError {
+    StorageError::Io {
         doing: "opening the data directory",
         source: format!("the data directory {} {why}", path.display()).into(),
-    })
+    }
 }
 
 fn holder(lock: &mut File) -> String {
@@ -176,7 +183,7 @@ mod tests {
         let path = tmp.path().join("data");
         std::fs::write(&path, "a file").unwrap();
         let StorageError::Io { source, .. } = DataDir::open(&path).unwrap_err() else { panic!("not refused") };
-        assert!(source.to_string().contains("data directory"), "{source}");
+        assert!(source.to_string().ends_with("is not a directory"), "{source}");
         assert_eq!(std::fs::read(&path).unwrap(), b"a file");
     }
 }

@@ -14,6 +14,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+/// The file of the key that signs the log.
+pub(crate) const LOG_KEY: &str = "log.key";
+
 /// Why a key could not be read or made. No key was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -67,7 +70,7 @@ impl FileKeys {
         if let Some(key) = self.log.get() {
             return Ok(key);
         }
-        let path = self.dir.path().join("log.key");
+        let path = self.dir.path().join(LOG_KEY);
         let key = match load(&path)? {
             Some(key) => key,
             None => make(self.dir.path(), &path)?,

@@ -5,8 +5,13 @@
 //! have been quick. redb keeps
 //! a checksummed previous state until the next one is on disk, so a commit that a crash or a full disk
 //! cut short is not there at the next open.
+//!
+//! A database is made under another name and renamed when it is whole: redb takes a file whose making was
+//! cut short for one that is damaged, and a crash or a full disk at the first start must not cost the
+//! directory. One that is missing although the key beside it has signed a log is damage, not a beginning.
 
-use crate::data_dir::{DataDir, no_room};
+use crate::data_dir::{DataDir, no_room, sync_folder};
+use crate::keys::LOG_KEY;
 use crate::pace::Pace;
 use crate::spawn::panic_text;
 use bytes::Bytes;
@@ -15,8 +20,10 @@ use kernel_core::platform::{Batch, HostError, Key, Page, Storage, StorageError};
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
 use std::fs::OpenOptions;
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -25,6 +32,9 @@ mod tests;
 
 /// The file's name in the data directory.
 pub const FILE: &str = "weft.redb";
+
+/// What a database is called until it is whole.
+const FRESH: &str = "weft.redb.new";
 
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 
@@ -67,20 +77,55 @@ impl RedbStorage {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Damaged`] if it is not a database or its pages do not fit together,
-    /// [`StorageError::Full`] and [`StorageError::Io`] as the operating system says. What is stored was
-    /// not changed.
+    /// [`StorageError::Damaged`] if it is not a database, if its pages do not fit together, or if it is
+    /// missing beside a key; [`StorageError::Full`] and [`StorageError::Io`] as the operating system says.
+    /// What is stored was not changed.
     pub fn open(dir: &Arc<DataDir>, check: bool, runtime: tokio::runtime::Handle) -> Result<RedbStorage, StorageError> {
         let path = dir.path().join(FILE);
+        match path.symlink_metadata() {
+            Ok(meta) if !(meta.is_file() && meta.len() == 0) => RedbStorage::of_file(dir, &path, check, runtime),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(io_error(&path.display().to_string(), "opening the database", e))
+            }
+            _ => RedbStorage::make(dir, &path, runtime),
+        }
+    }
+
+    /// Makes the rows in a place of their own and moves them to `path` when they are on disk.
+    fn make(dir: &Arc<DataDir>, path: &Path, runtime: tokio::runtime::Handle) -> Result<RedbStorage, StorageError> {
         let place = path.display().to_string();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|e| io_error(&place, "opening the database", e))?;
+        if dir.path().join(LOG_KEY).symlink_metadata().is_ok() {
+            let what = format!("it is gone, and {LOG_KEY} beside it has signed what was in it");
+            return Err(StorageError::Damaged { place, what });
+        }
+        let failed = |e| io_error(&place, "making the database", e);
+        let fresh = dir.path().join(FRESH);
+        // What a crash left here was never anybody's log.
+        match std::fs::remove_file(&fresh) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
+        let made = RedbStorage::of_file(dir, &fresh, false, runtime).and_then(|made| {
+            std::fs::rename(&fresh, path).and_then(|()| sync_folder(dir.path())).map_err(failed)?;
+            Ok(made)
+        });
+        if made.is_err() {
+            let _ = std::fs::remove_file(&fresh);
+        }
+        made
+    }
+
+    /// The rows in the file `at`, which are called by the name that the file has in the end.
+    fn of_file(
+        dir: &Arc<DataDir>,
+        at: &Path,
+        check: bool,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<RedbStorage, StorageError> {
+        let place = dir.path().join(FILE).display().to_string();
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(at.ends_with(FRESH)).truncate(false).mode(0o600);
+        let file = options.open(at).map_err(|e| io_error(&place, "opening the database", e))?;
         let pace = Pace::of(&file);
         let backend = guarded(&place, || {
             FileBackend::new(file).map_err(|e| from_redb(&place, "opening the database", e.into()))

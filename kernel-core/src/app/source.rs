@@ -30,7 +30,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// The text, or why no manifest can be in it: too large, not UTF-8, nothing there, too deep.
+    /// The text, or why no manifest can be in it: too large, not UTF-8, nothing there, a control
+    /// character, too deep.
     pub(super) fn new(file: &str, bytes: &[u8]) -> Result<Source, Problem> {
         let whole = |message: String, help: &str| {
             let help = Some(help.to_owned());
@@ -55,6 +56,15 @@ impl Source {
             return Err(whole("the manifest is empty".to_owned(), help));
         }
         let source = Source::index(file, text);
+        // TOML has none of these. The parser says what it would rather have had, and not that one is there.
+        let control = |c: char| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r');
+        if let Some((at, found)) = text.char_indices().find(|(_, c)| control(*c)) {
+            let (line, column) = source.position(at);
+            let code = format!("{:04X}", u32::from(found));
+            let message = format!("the manifest holds the control character U+{code}");
+            let help = format!("take it out; in a string, write it as \\u{code}");
+            return Err(Problem { line, column, ..whole(message, &help) });
+        }
         if let Some(at) = too_deep(text) {
             let (line, column) = source.position(at);
             let message = format!("nested more than {MAX_DEPTH} deep");

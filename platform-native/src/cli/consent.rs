@@ -34,7 +34,8 @@ impl Given {
         for (name, path) in mounts {
             if let Some(first) = by_name.insert(name.clone(), path.clone()) {
                 let (first, second) = (first.display(), path.display());
-                return Err(Failure::usage(format!("--mount {name} is given twice: {first} and {second}")));
+                let message = format!("--mount {name} is given twice: {first} and {second}");
+                return Err(Failure::usage(message).help("a mount is one folder: leave one of the two out"));
             }
         }
         Ok(Given { mounts: by_name, allow })

@@ -2,13 +2,14 @@
 
 use super::VERSION;
 use super::exit::{Exit, Failure};
-use super::place::{DATABASE, Places};
+use super::place::{DATABASE, Places, held_by_a_kernel};
 use super::stored::{Stored, head};
 use super::terminal::{Terminal, print, print_json};
 use super::text::{self, bytes, counted};
 use crate::sandbox::{WasmOptions, WasmSandbox};
 use kernel_core::platform::{Durability, KeyCustody, Profile};
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Its arguments.
@@ -88,11 +89,20 @@ struct Directory {
 
 impl Directory {
     async fn look(path: PathBuf) -> Directory {
-        let bytes = path.join(DATABASE).metadata().ok().map(|meta| meta.len());
+        let found = path.join(DATABASE).metadata();
+        let bytes = found.as_ref().ok().map(std::fs::Metadata::len);
         let of = |state, said: String, events| Directory { path: path.clone(), state, said, bytes, events };
-        if bytes.is_none() {
+        if let Err(e) = found {
+            if let Err(failure) = held_by_a_kernel(&path)
+                && failure.code != "usage"
+            {
+                return of(failure.code, failure.message, None);
+            }
             return match path.metadata() {
-                Err(_) => of("new", "not there yet; the first run makes it".to_owned(), None),
+                Err(no) if no.kind() == ErrorKind::NotFound => {
+                    of("new", "not there yet; the first run makes it".to_owned(), None)
+                }
+                Err(_) => of("data_dir", format!("cannot be looked at: {e}"), None),
                 Ok(meta) if meta.is_dir() => of("new", "no kernel has been in it yet".to_owned(), None),
                 Ok(_) => of("data_dir", "is not a directory".to_owned(), None),
             };

@@ -4,12 +4,14 @@
 //! `--json`, as a document on standard output.
 
 use super::text::counted;
+use crate::data_dir::no_room;
 use crate::devices::MountError;
-use crate::{HostError, kernel_core};
+use crate::kernel_core;
+use crate::keys::KeyError;
 use kernel_core::app::{PlanError, Problem};
 use kernel_core::chain::ChainError;
 use kernel_core::kernel::BootError;
-use kernel_core::platform::StorageError;
+use kernel_core::platform::{HostError, StorageError};
 use kernel_core::refusal::{Code, Refusal};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -153,13 +155,23 @@ impl From<StorageError> for Failure {
     }
 }
 
-impl From<HostError> for Failure {
-    fn from(error: HostError) -> Failure {
+impl From<crate::HostError> for Failure {
+    fn from(error: crate::HostError) -> Failure {
         match error {
-            HostError::Storage(error) => error.into(),
-            HostError::Mount(error) => error.into(),
+            crate::HostError::Storage(error) => error.into(),
+            crate::HostError::Mount(error) => error.into(),
             other => Failure::new(Exit::Unsupported, "host", said(&other)),
         }
+    }
+}
+
+/// A key that cannot be read or made.
+pub(crate) fn of_key(error: HostError) -> Failure {
+    match error.downcast_ref() {
+        Some(KeyError::Io { path, source, .. }) if no_room(source) => {
+            StorageError::Full { place: path.display().to_string() }.into()
+        }
+        _ => Failure::new(Exit::Integrity, "keys", said(&*error)),
     }
 }
 
@@ -176,7 +188,7 @@ impl From<BootError> for Failure {
         match error {
             BootError::Storage(error) => error.into(),
             BootError::Chain(error) => error.into(),
-            BootError::Keys(error) => Failure::new(Exit::Integrity, "keys", said(&*error)),
+            BootError::Keys(error) => of_key(error),
             other => Failure::new(Exit::Integrity, "boot", said(&other)),
         }
     }

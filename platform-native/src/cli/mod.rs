@@ -61,9 +61,14 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let wrong = error.use_stderr();
+            if wrong && std::env::args_os().any(|argument| argument == "--json") {
+                // Where it cannot be written there is still what is told below.
+                let _ = print_json(&wrong_line(&error).document());
+            }
             // Help and versions are results; whoever does not read them does not want them.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+            return if wrong { Exit::Usage } else { Exit::Done }.into();
         }
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("WEFT_LOG");
@@ -102,6 +107,17 @@ impl Command {
             Command::Doctor(doctor) => on_runtime(doctor.run(terminal)),
         }
     }
+}
+
+/// A command line that is none, for a program: the parser's first paragraph.
+fn wrong_line(error: &clap::Error) -> Failure {
+    let failure = |message: &str| Failure::usage(message).help("`weft --help` lists the commands and their flags");
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return failure("a command is missing");
+    }
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    failure(first.trim_start_matches("error: ").trim())
 }
 
 /// Runs `work` on a runtime of its own, which is gone afterwards, whatever still runs on it.

@@ -4,8 +4,10 @@
 //! its own, `$XDG_DATA_HOME/weft/NAME` or `~/.local/share/weft/NAME`: so two applications can run at the
 //! same time, each has one log, and neither's keys and files are in the other's.
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
+use crate::keys::LOG_KEY;
 use kernel_core::path::Name;
+use kernel_core::platform::StorageError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -52,11 +54,7 @@ impl Places {
     /// A directory in which a kernel has been: the one that is named, else the only one there is.
     pub(crate) fn existing(&self, flag: Option<&Path>) -> Result<PathBuf, Failure> {
         if let Some(named) = self.named(flag) {
-            return match named.join(DATABASE).exists() {
-                true => Ok(named),
-                false => Err(Failure::usage(format!("{} is not the data directory of a kernel", named.display()))
-                    .help(format!("name one that holds a `{DATABASE}`, as the end of a run prints it"))),
-            };
+            return held_by_a_kernel(&named).map(|()| named);
         }
         let found = self.found();
         match found.as_slice() {
@@ -71,11 +69,13 @@ impl Places {
         }
     }
 
-    /// Every directory below the base in which a kernel has been, in order of name.
+    /// Every directory below the base in which a kernel has been, in order of name; also one whose log was
+    /// taken away and that has only the key left, so that somebody notices.
     pub(crate) fn found(&self) -> Vec<PathBuf> {
         let entries = self.base.as_ref().and_then(|base| std::fs::read_dir(base).ok());
         let paths = entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let mut found: Vec<PathBuf> = paths.filter(|path| path.join(DATABASE).is_file()).collect();
+        let mut found: Vec<PathBuf> =
+            paths.filter(|path| [DATABASE, LOG_KEY].iter().any(|name| path.join(name).is_file())).collect();
         found.sort();
         found
     }
@@ -83,6 +83,27 @@ impl Places {
     /// What the command line or `WEFT_DATA_DIR` names.
     pub(crate) fn named(&self, flag: Option<&Path>) -> Option<PathBuf> {
         flag.map(Path::to_owned).or_else(|| self.data_dir.clone())
+    }
+}
+
+/// Refuses a directory in which no kernel has been, and says apart what cannot be looked at and what was
+/// taken out of it.
+pub(crate) fn held_by_a_kernel(path: &Path) -> Result<(), Failure> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let shown = path.display();
+    match path.join(DATABASE).symlink_metadata() {
+        Ok(meta) if !(meta.is_file() && meta.len() == 0) => Ok(()),
+        Err(e) if !matches!(e.kind(), NotFound | NotADirectory) => {
+            let message = format!("the data directory {shown} cannot be looked at: {e}");
+            Err(Failure::new(Exit::Usage, "data_dir", message).help("run this as whoever it belongs to"))
+        }
+        _ if path.join(LOG_KEY).symlink_metadata().is_ok() => {
+            let place = path.join(DATABASE).display().to_string();
+            let what = format!("it is gone, and {LOG_KEY} beside it has signed what was in it");
+            Err(StorageError::Damaged { place, what }.into())
+        }
+        _ => Err(Failure::usage(format!("{shown} is not the data directory of a kernel"))
+            .help(format!("name one that holds a `{DATABASE}`, as the end of a run prints it"))),
     }
 }
 
@@ -154,7 +175,7 @@ mod tests {
         let make = |app: &str| {
             let dir = tmp.path().join("weft").join(app);
             std::fs::create_dir_all(&dir).unwrap();
-            std::fs::write(dir.join(DATABASE), "").unwrap();
+            std::fs::write(dir.join(DATABASE), "rows").unwrap();
             dir
         };
         let first = make("one");

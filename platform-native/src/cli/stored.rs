@@ -4,10 +4,10 @@
 //! to be opened for writing: the database then repairs itself as the next kernel would let it, and the
 //! log is as it was acknowledged.
 
-use super::exit::{Exit, Failure, said};
-use super::place::DATABASE;
+use super::exit::{Exit, Failure, of_key};
+use super::place::{DATABASE, held_by_a_kernel};
 use crate::DataDir;
-use crate::keys::FileKeys;
+use crate::keys::{FileKeys, LOG_KEY};
 use crate::storage::RedbStorage;
 use bytes::Bytes;
 use kernel_core::chain::{ChainError, Checkpoint, Head, Opened, Opening, Trust, VerifierKey, head_key};
@@ -20,9 +20,6 @@ use std::sync::Arc;
 
 /// The one table, as `storage` writes it.
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
-
-/// The file of the key that signs the log.
-const LOG_KEY: &str = "log.key";
 
 /// A data directory, held for as long as this lives.
 pub(crate) struct Stored {
@@ -41,10 +38,7 @@ impl Stored {
     /// # Errors
     /// When a kernel holds it, when it cannot be read, or when there is no key.
     pub(crate) async fn open(path: &Path, key: Option<VerifierKey>) -> Result<Stored, Failure> {
-        if !path.join(DATABASE).exists() {
-            let message = format!("{} is not the data directory of a kernel", path.display());
-            return Err(Failure::usage(message).help(format!("name one that holds a `{DATABASE}`")));
-        }
+        held_by_a_kernel(path)?;
         let dir = match DataDir::open(path) {
             Ok(dir) => Some(Arc::new(dir)),
             Err(held @ StorageError::Held { .. }) => {
@@ -63,7 +57,7 @@ impl Stored {
             (Some(key), _) => key,
             (None, Some(keys)) => {
                 let public = keys.public(KeyPurpose::Log).await;
-                log_key(public.map_err(|e| Failure::new(Exit::Integrity, "keys", said(&*e)))?)
+                log_key(public.map_err(of_key)?)
             }
             (None, None) => {
                 let message =
@@ -118,9 +112,8 @@ impl Stored {
         let keys = self.keys.as_ref().ok_or_else(|| {
             Failure::new(Exit::Integrity, "keys", format!("there is no {LOG_KEY} in {}", self.path.display()))
         })?;
-        let failed = |e: kernel_core::platform::HostError| Failure::new(Exit::Integrity, "keys", said(&*e));
-        let own = log_key(keys.public(KeyPurpose::Log).await.map_err(failed)?);
-        let signature = keys.sign(KeyPurpose::Log, checkpoint.body().as_bytes()).await.map_err(failed)?;
+        let own = log_key(keys.public(KeyPurpose::Log).await.map_err(of_key)?);
+        let signature = keys.sign(KeyPurpose::Log, checkpoint.body().as_bytes()).await.map_err(of_key)?;
         Ok(checkpoint.sign(&own, signature))
     }
 }
@@ -177,6 +170,10 @@ impl Rows {
                 Err(match e.kind() {
                     std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
                         damaged(e.to_string()).into()
+                    }
+                    std::io::ErrorKind::PermissionDenied => {
+                        Failure::new(Exit::Usage, "data_dir", format!("{place} cannot be read: {e}"))
+                            .help("run this as whoever it belongs to")
                     }
                     _ => StorageError::Io { doing, source: Box::new(source) }.into(),
                 })

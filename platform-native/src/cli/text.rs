@@ -18,13 +18,18 @@ pub(crate) fn plain(text: &str) -> String {
     out
 }
 
-/// The same, at most `most` characters.
+/// The same, at most `most` characters. What is too long keeps both its ends: a sentence about a long name
+/// begins with who and ends with why.
 pub(crate) fn plain_within(text: &str, most: usize) -> String {
     let text = plain(text);
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
+    let all = text.chars().count();
+    if all <= most {
+        return text;
     }
+    let end = most / 3;
+    let head: String = text.chars().take(most - end).collect();
+    let tail: String = text.chars().skip(all - end).collect();
+    format!("{head}...{tail}")
 }
 
 /// A path for a document: what is not UTF-8 in it is replaced.
@@ -105,7 +110,7 @@ mod tests {
     fn what_a_terminal_would_act_upon_is_escaped() {
         assert_eq!(plain("a\u{1b}[31mb\r\nc\u{202e}d\u{9b}e"), "a\\u{1b}[31mb\\u{d}\\u{a}c\\u{202e}d\\u{9b}e");
         assert_eq!(plain("grüße, 日本 🦀"), "grüße, 日本 🦀");
-        assert_eq!(plain_within("abcdef", 3), "abc...");
+        assert_eq!(plain_within("abcdefgh", 6), "abcd...gh");
         assert_eq!(plain_within("äbc", 3), "äbc");
     }
 

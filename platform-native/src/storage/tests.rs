@@ -75,6 +75,37 @@ async fn the_second_opener_is_told_who_holds_it() {
 }
 
 #[tokio::test]
+async fn a_database_whose_making_was_cut_short_is_made_anew() {
+    let tmp = tempfile::tempdir().unwrap();
+    std::fs::write(tmp.path().join(FRESH), vec![0; 4096]).unwrap();
+    let storage = open(tmp.path()).unwrap();
+    storage.commit(batch(&[("a", Some("1"))])).await.unwrap();
+    drop(storage);
+    assert!(!tmp.path().join(FRESH).exists());
+    assert_eq!(open(tmp.path()).unwrap().get(b"a").await.unwrap().unwrap(), "1");
+}
+
+#[tokio::test]
+async fn a_database_that_is_missing_or_emptied_beside_its_key_is_damage() {
+    let tmp = tempfile::tempdir().unwrap();
+    drop(open(tmp.path()).unwrap());
+    std::fs::write(tmp.path().join(FILE), "").unwrap();
+    drop(open(tmp.path()).expect("nobody signed anything in it"));
+    std::fs::write(tmp.path().join(LOG_KEY), "a key").unwrap();
+    drop(open(tmp.path()).unwrap());
+    for gone in [false, true] {
+        if gone {
+            std::fs::remove_file(tmp.path().join(FILE)).unwrap();
+        } else {
+            std::fs::write(tmp.path().join(FILE), "").unwrap();
+        }
+        let error = open(tmp.path()).unwrap_err();
+        assert!(matches!(&error, StorageError::Damaged { what, .. } if what.contains("it is gone")), "{error}");
+        assert_eq!(tmp.path().join(FILE).exists(), !gone, "nothing was made");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_damaged_and_left_alone() {
     let tmp = tempfile::tempdir().unwrap();
     std::fs::write(tmp.path().join(FILE), "this is not a database, it is a text of some length").unwrap();

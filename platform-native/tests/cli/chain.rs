@@ -21,11 +21,12 @@ fn ran() -> Home {
     home
 }
 
-fn rows(home: &Home, table: u8) -> Vec<Row> {
+/// The rows of the tables from `first` to before `end`.
+fn rows(home: &Home, first: u8, end: u8) -> Vec<Row> {
     let db = Database::open(home.data().join("weft.redb")).unwrap();
     let snapshot = db.begin_read().unwrap();
     let rows = snapshot.open_table(ROWS).unwrap();
-    let range = rows.range(&[table][..]..&[table + 1][..]).unwrap();
+    let range = rows.range(&[first][..]..&[end][..]).unwrap();
     range.map(|row| row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).unwrap()).collect()
 }
 
@@ -47,9 +48,16 @@ fn alter(home: &Home, changes: &[(Vec<u8>, Option<Vec<u8>>)]) {
     transaction.commit().unwrap();
 }
 
+/// Finds what was done, twice: a look names it, a run refuses to go on, and neither changes a row.
 fn refused(home: &Home, code: &str) -> Done {
+    let all =
+        || [rows(home, 0, 0xff), vec![(Vec::new(), std::fs::read(home.data().join("log.key")).unwrap())]].concat();
+    let before = all();
+    let run = home.weft(&["run", "play", "--json"]).exits(4).json();
+    assert_eq!(run["error"]["code"], code, "{run:#?}");
     let done = home.weft(&["chain", "verify", "--json"]).exits(4);
     assert_eq!(done.json()["error"]["code"], code, "{done:#?}");
+    assert!(before == all(), "what was found was changed");
     done
 }
 
@@ -101,7 +109,7 @@ fn what_is_shown_can_be_narrowed() {
 #[test]
 fn a_changed_byte_is_found_and_the_event_is_named() {
     let home = ran();
-    let events = rows(&home, EVENTS);
+    let events = rows(&home, EVENTS, EVENTS + 1);
     let (key, mut row) = events[events.len() / 2].clone();
     let middle = row.len() / 2;
     row[middle] ^= 1;
@@ -115,11 +123,11 @@ fn a_changed_byte_is_found_and_the_event_is_named() {
 #[test]
 fn removed_rows_are_found_though_the_head_was_kept() {
     let home = ran();
-    let events = rows(&home, EVENTS);
+    let events = rows(&home, EVENTS, EVENTS + 1);
     alter(&home, &[(events[1].0.clone(), None)]);
     refused(&home, "chain_gap");
     let home = ran();
-    let last = rows(&home, EVENTS).pop().unwrap();
+    let last = rows(&home, EVENTS, EVENTS + 1).pop().unwrap();
     alter(&home, &[(last.0, None)]);
     refused(&home, "truncated");
 }
@@ -128,7 +136,7 @@ fn removed_rows_are_found_though_the_head_was_kept() {
 fn swapped_events_are_found() {
     let home = ran();
     let mut changed = None;
-    for (key, row) in rows(&home, EVENTS) {
+    for (key, row) in rows(&home, EVENTS, EVENTS + 1) {
         // An entry is its length in two bytes, then itself.
         let length = |at: usize| 2 + usize::from(u16::from_be_bytes([row[at], row[at + 1]]));
         let first = length(0);
@@ -198,10 +206,26 @@ fn a_copy_without_its_private_key_verifies_by_the_public_one() {
 #[test]
 fn a_head_row_that_is_gone_is_not_taken_for_a_new_log() {
     let home = ran();
-    let head = rows(&home, HEAD).pop().unwrap();
+    let head = rows(&home, HEAD, HEAD + 1).pop().unwrap();
     alter(&home, &[(head.0, None)]);
     refused(&home, "head_missing");
     home.weft(&["run", "play"]).exits(4);
+}
+
+#[test]
+fn a_database_that_was_taken_away_or_emptied_is_not_taken_for_a_new_log() {
+    let home = ran();
+    let database = home.data().join("weft.redb");
+    for empty in [true, false] {
+        if empty {
+            std::fs::write(&database, "").unwrap();
+        } else {
+            std::fs::remove_file(&database).unwrap();
+        }
+        home.weft(&["run", "play"]).exits(4).tells(&["weft.redb is damaged: it is gone", "log.key", "restore a copy"]);
+        home.weft(&["chain", "verify"]).exits(4).tells(&["weft.redb is damaged", "log.key"]);
+        assert_eq!(database.exists(), empty, "nothing was made");
+    }
 }
 
 #[test]

@@ -16,6 +16,12 @@ pub(crate) const WEFT: &str = env!("CARGO_BIN_EXE_weft");
 /// The components that tests run.
 const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/guests");
 
+/// The example application.
+const AUDIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/repo-audit");
+
+/// The user and the group that own nothing.
+const NOBODY: &str = "65534";
+
 /// A home with an application `play` in it, and a folder `repo` with one file.
 pub(crate) struct Home {
     tmp: TempDir,
@@ -69,6 +75,40 @@ impl Home {
         command.args(arguments).current_dir(self.tmp.path()).env_clear().stdin(Stdio::null());
         command.env("HOME", self.tmp.path()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command
+    }
+
+    /// Puts the example `repo-audit` beside `play`, as `audit`.
+    pub(crate) fn with_audit(self) -> Home {
+        let to = self.path("audit/components");
+        std::fs::create_dir_all(&to).unwrap();
+        std::fs::copy(Path::new(AUDIT).join("weft.toml"), self.path("audit/weft.toml")).unwrap();
+        for component in std::fs::read_dir(Path::new(AUDIT).join("components")).unwrap() {
+            let component = component.unwrap();
+            std::fs::copy(component.path(), to.join(component.file_name())).unwrap();
+        }
+        self
+    }
+
+    /// Runs `weft` as somebody for whom modes count. Root may read everything, so where the tests run as
+    /// root the home is given to the user `nobody`, who then runs it.
+    pub(crate) fn weft_as_nobody(&self, arguments: &[&str]) -> Done {
+        if !rustix::process::geteuid().is_root() {
+            return self.weft(arguments);
+        }
+        // Where the tests were built may not be reachable for others.
+        let program = self.path("weft");
+        if !program.exists() {
+            std::fs::copy(WEFT, &program).unwrap();
+        }
+        let given = Command::new("chown").args(["-hR", NOBODY]).arg(self.tmp.path()).status();
+        assert!(given.expect("this test needs `chown` (coreutils)").success());
+        let plain = self.command(arguments);
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program).args(arguments);
+        command.current_dir(self.tmp.path()).env_clear().stdin(Stdio::null());
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Done::of_child(spawned.expect("this test needs `setpriv` (util-linux)"))
     }
 
     /// Runs `weft` to its end, with its output in pipes.

@@ -4,9 +4,19 @@
 
 mod audit;
 mod chain;
+mod chance;
+mod component;
 mod consent;
+mod disk;
+mod flags;
+mod full;
 mod harness;
 mod input;
 mod interrupted;
+mod killed;
+mod manifest;
+mod mounts;
 mod running;
+mod signals;
 mod terminal;
+mod trees;

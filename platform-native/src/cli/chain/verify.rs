@@ -25,8 +25,10 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(super) async fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        // Read first: it may come from a pipe that is slow, and nobody should wait for the directory meanwhile.
+        let note = self.against.as_deref().map(|file| Ok::<_, Failure>((file, read(file)?))).transpose()?;
         let stored = self.which.open().await?;
-        let kept = self.against.as_deref().map(|file| kept(file, &stored.key)).transpose()?;
+        let kept = note.map(|(file, note)| kept(file, note, &stored.key)).transpose()?;
         let opened = stored.verify(kept.clone()).await?;
         let (key, path) = (stored.key.clone(), stored.path.clone());
         let pages = stored.check_pages()?;
@@ -88,13 +90,21 @@ fn coverage(signed: u64, size: u64) -> String {
     }
 }
 
-/// Reads the checkpoint in `file` and checks that `key` signed it.
-fn kept(file: &Path, key: &VerifierKey) -> Result<Checkpoint, Failure> {
-    let shown = file.display();
-    let unreadable = |e: std::io::Error| Failure::usage(format!("the checkpoint {shown} cannot be read: {e}"));
+/// The bytes of `file`, and no more than a checkpoint may have.
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |e: std::io::Error| {
+        Failure::usage(format!("the checkpoint {} cannot be read: {e}", file.display()))
+            .help("give a file that `weft chain checkpoint` wrote")
+    };
     let mut text = Vec::new();
     let opened = std::fs::File::open(file).map_err(unreadable)?;
     opened.take(MAX_NOTE as u64 + 1).read_to_end(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+/// The checkpoint that was read from `file`, if `key` signed it.
+fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Failure> {
+    let shown = file.display();
     let not_one = |why: &str| {
         Failure::usage(format!("{shown} is not a checkpoint: {why}"))
             .help("give a file that `weft chain checkpoint` wrote")
@@ -134,14 +144,14 @@ mod tests {
         let key = kernel_core::kernel::log_key([7; 32]);
         let tmp = tempfile::tempdir().unwrap();
         let file = tmp.path().join("note");
-        assert_eq!(kept(&file, &key).unwrap_err().exit, Exit::Usage);
+        assert_eq!(read(&file).unwrap_err().exit, Exit::Usage);
         for text in [&b"hello"[..], b"\xff\xfe", b"", &vec![b'a'; MAX_NOTE + 10]] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(kept(&file, &key).unwrap_err().exit, Exit::Usage);
+            assert_eq!(kept(&file, read(&file).unwrap(), &key).unwrap_err().exit, Exit::Usage);
         }
         std::fs::write(&file, "other\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} other AAAAAAAA\n")
             .unwrap();
-        let failure = kept(&file, &key).unwrap_err();
+        let failure = kept(&file, read(&file).unwrap(), &key).unwrap_err();
         assert_eq!((failure.exit, failure.code), (Exit::Integrity, "wrong_origin"));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::host::{RunPlatform, SharedRows};
 use super::screen::Screen;
-use crate::cli::exit::{Exit, Failure, said};
+use crate::cli::exit::{Exit, Failure, of_key};
 use crate::cli::place::keep_apart;
 use crate::cli::stored;
 use crate::cli::text::counted;
@@ -65,7 +65,7 @@ pub(super) async fn boot(
     let rows = SharedRows::new(host.storage);
     let from = stored::head(&rows).await?.map_or(0, |head| head.size);
     let public = host.keys.public(KeyPurpose::Log).await;
-    let key = log_key(public.map_err(|e| Failure::new(Exit::Integrity, "keys", said(&*e)))?);
+    let key = log_key(public.map_err(of_key)?);
     let platform = RunPlatform(host.platform);
     let started = platform.wall();
     let (tell, mut told) = mpsc::channel(NOTICES);

@@ -56,7 +56,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Stop the application after this long, as in 30s or 5m
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     timeout: Option<Duration>,
     /// End with exit code 3 if anything was refused
     #[arg(long)]
@@ -68,6 +68,13 @@ pub(crate) struct Run {
 
 fn parse_right(text: &str) -> Result<Right, String> {
     Right::parse(text).map_err(|e| e.to_string())
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nothing can be done in no time; leave --timeout out for no limit".to_owned()),
+        other => other,
+    }
 }
 
 fn parse_environment(text: &str) -> Result<Environment, String> {

@@ -5,7 +5,7 @@ use crate::cli::events::{self, Entry};
 use kernel_core::governance::{Decision, explain};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Tally;
-use kernel_core::kernel::event::{Content, Decided, Refused};
+use kernel_core::kernel::event::{Content, Decided, Outcome, Refused};
 use kernel_core::path::Name;
 use kernel_core::platform::{Storage, StorageError};
 use kernel_core::refusal::Code;
@@ -30,6 +30,12 @@ pub(super) struct Record {
     pub(super) more_refusals: u64,
     /// How often the gate itself refused: what `--strict` asks about.
     pub(super) gate: u64,
+    /// The first acts that were permitted and could not be done.
+    pub(super) failures: Vec<Failed>,
+    /// How many more of them there were.
+    pub(super) more_failures: u64,
+    /// How many acts were under way when an earlier kernel was ended by force: nobody knows what came of them.
+    pub(super) unknown: u64,
     /// What passed with a warning.
     pub(super) warnings: Vec<Warning>,
     /// How many warnings of other kinds there were.
@@ -61,6 +67,25 @@ pub(super) struct Refusal {
     pub(super) count: u64,
     /// Everything that was decided upon, as `explain` documents it; null where it did not come to that.
     pub(super) detail: Value,
+}
+
+/// One outward act that was permitted and could not be done: a full disk, a host that does not answer.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Failed {
+    /// The event that tells its outcome.
+    pub(super) seq: u64,
+    /// The act.
+    pub(super) action: ActionId,
+    /// Who.
+    pub(super) pid: u64,
+    /// By name.
+    pub(super) agent: String,
+    /// The verb and the resource.
+    pub(super) asked: String,
+    /// The refusal's code.
+    pub(super) code: String,
+    /// Its sentence.
+    pub(super) reason: String,
 }
 
 /// What passed with a warning, by agent, verb and resource.
@@ -112,6 +137,15 @@ pub(super) struct Suspended {
 /// only where some were permitted with a warning or by an answer.
 const PERMITTED: [u8; 3] = [2, 4, 7];
 
+/// The kind of event that says what is going to be done (FORMAT.md).
+const INTENT: u8 = 2;
+
+/// What an outcome says that went well.
+const DONE: &str = "done";
+
+/// What an outcome says of which nobody knows what it was.
+const UNKNOWN: &str = "unknown";
+
 /// Reads what the log says of the run of `app` that begins with event `from`. `said` is what the gate
 /// counted: what it never said is not looked for.
 pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name, said: &Tally) -> Result<Record, StorageError> {
@@ -125,7 +159,32 @@ pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name, said: &
         ControlFlow::Continue(())
     })
     .await?;
-    Ok(reader.record)
+    let mut record = reader.record;
+    if !record.failures.is_empty() {
+        name_failures(storage, from, &mut record.failures).await?;
+    }
+    Ok(record)
+}
+
+/// An outcome names only its act; what that was and whose stands in its intent.
+async fn name_failures<S: Storage>(storage: &S, from: u64, failures: &mut [Failed]) -> Result<(), StorageError> {
+    let mut unnamed: BTreeMap<ActionId, &mut Failed> = failures.iter_mut().map(|one| (one.action, one)).collect();
+    events::each(
+        storage,
+        from,
+        |kind| kind == INTENT,
+        |entry| {
+            if let Ok(Entry { action, content: Ok(Content::Intent(decided)), .. }) = entry
+                && let Some(failed) = unnamed.remove(&action)
+            {
+                failed.pid = decided.facts.pid.0;
+                failed.agent = decided.facts.name.to_string();
+                failed.asked = asked(&decided);
+            }
+            if unnamed.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    )
+    .await
 }
 
 struct Reader {
@@ -174,6 +233,8 @@ impl Reader {
                 allow: answered.allow,
                 by: answered.by.clone(),
             }),
+            Content::Outcome(outcome) if outcome.result == UNKNOWN => self.record.unknown += 1,
+            Content::Outcome(outcome) if outcome.result != DONE => self.failed(entry, outcome),
             Content::Suspended(text) => {
                 self.record.suspended.push(Suspended { pid: text.pid, reason: text.reason.clone() });
             }
@@ -211,6 +272,22 @@ impl Reader {
             reason: refused.reason.clone(),
             count: 1,
             detail: facts.zip(refused.verdict.as_ref()).map_or(Value::Null, |(facts, verdict)| explain(facts, verdict)),
+        });
+    }
+
+    fn failed(&mut self, entry: &Entry, outcome: &Outcome) {
+        if self.record.failures.len() >= LISTED {
+            self.record.more_failures += 1;
+            return;
+        }
+        self.record.failures.push(Failed {
+            seq: entry.seq,
+            action: entry.action,
+            pid: 0,
+            agent: String::new(),
+            asked: String::new(),
+            code: outcome.result.clone(),
+            reason: outcome.reason.clone(),
         });
     }
 
@@ -292,6 +369,23 @@ mod tests {
         assert_eq!(reader.record.refusals.len(), LISTED);
         assert_eq!(reader.record.more_refusals, 5);
         assert_eq!(reader.record.gate, LISTED as u64 + 5);
+    }
+
+    #[test]
+    fn what_failed_is_listed_and_what_nobody_knows_is_counted() {
+        let (mut reader, app) = (reader(), Name::parse("a").unwrap());
+        let outcome = |result: &str| {
+            let (result, reason) = (result.to_owned(), "no space".to_owned());
+            Content::Outcome(Outcome { result, reason, bytes: 0, note: String::new() })
+        };
+        reader.take(&entry(1, 5, outcome("done")), &app);
+        reader.take(&entry(2, 6, outcome("unknown")), &app);
+        for n in 0..LISTED as u64 + 2 {
+            reader.take(&entry(3 + n, 7 + n, outcome("full")), &app);
+        }
+        let record = reader.record;
+        assert_eq!((record.failures.len(), record.more_failures, record.unknown), (LISTED, 2, 1));
+        assert_eq!((record.failures[0].action, record.failures[0].code.as_str()), (ActionId(7), "full"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Outcome, Report, Signed};
 use crate::cli::run::question::effect;
-use crate::cli::run::record::{Refusal, Warning};
+use crate::cli::run::record::{Failed, Refusal, Warning};
 use crate::cli::table::{Align, Table};
 use crate::cli::terminal::Palette;
 use crate::cli::text::{bytes, count, counted, duration, plain, plain_within};
@@ -28,6 +28,7 @@ pub(in crate::cli::run) fn lines(report: &Report<'_>, palette: Palette) -> Vec<S
     lines.push(String::new());
     lines.push(verdicts(report));
     lines.extend(refusals(report, palette));
+    lines.extend(failures(report, palette));
     lines.extend(warnings(report, palette));
     lines.extend(answers(report, palette));
     lines.extend(absent(report));
@@ -158,6 +159,31 @@ fn refused(refusal: &Refusal, who: &str, palette: Palette) -> Vec<String> {
         row("effect", format!("{}; {within}", effect(&detail["effect"])));
     }
     row("event", format!("{} in the log, act {}", refusal.seq, refusal.action));
+    lines
+}
+
+/// What was permitted and could not be done. An agent may have gone on without a word of it.
+fn failures(report: &Report<'_>, palette: Palette) -> Vec<String> {
+    let record = &report.record;
+    let mut lines = Vec::new();
+    if !record.failures.is_empty() {
+        let all = record.failures.len() as u64 + record.more_failures;
+        lines.extend([String::new(), palette.bold(&format!("Permitted, and could not be done ({})", count(all)))]);
+        for Failed { seq, pid, agent, asked, code, reason, .. } in record.failures.iter().take(SHOWN) {
+            let (asked, reason) = (plain_within(asked, WIDTH), plain_within(reason, WIDTH));
+            let event = palette.dim(&format!("event {seq}"));
+            lines.push(format!("  {} ({pid}) {} {code}: {reason}  {event}", plain(agent), palette.bad(&asked)));
+        }
+        lines.extend(not_shown(record.failures.len(), record.more_failures, palette));
+    }
+    if record.unknown > 0 {
+        let acts = counted(record.unknown, "act");
+        lines.push(String::new());
+        lines.push(palette.warn(&format!(
+            "Nobody knows what came of {acts} that an earlier run had begun when it was ended by force: \
+             `weft chain show` has them, with outcome unknown"
+        )));
+    }
     lines
 }
 
