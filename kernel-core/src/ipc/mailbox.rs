@@ -46,6 +46,10 @@ impl Mailbox {
         let envelope = self.queue.pop_front()?;
         self.bytes -= envelope.body.len();
         self.shrink();
+        if envelope.kind == EnvelopeKind::Start && self.queue.is_empty() {
+            // Most agents are idle from here on.
+            self.queue = VecDeque::new();
+        }
         Some(envelope)
     }
 

@@ -125,7 +125,7 @@ impl State {
         for app in apps {
             self.end_app(&app, Some("the kernel was told to stop".to_owned()), ExitReason::Shutdown, now, fx);
         }
-        let rest: Vec<Pid> = self.processes.keys().copied().collect();
+        let rest: Vec<Pid> = self.processes.values().map(|p| p.pid).collect();
         for pid in rest.into_iter().rev() {
             self.exit(pid, ExitReason::Shutdown, now, fx);
         }

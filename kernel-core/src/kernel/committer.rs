@@ -5,6 +5,7 @@ use super::driver::Inner;
 use super::effects::Perform;
 use super::event::Event;
 use super::input::Input;
+use super::rows::TABLE_OPEN;
 use crate::chain::{Checkpoint, Header, Log, VerifierKey};
 use crate::id::CallId;
 use crate::platform::{Batch, Key, KeyPurpose, Keys, Platform, Storage};
@@ -67,11 +68,10 @@ pub(super) enum After {
     Written(oneshot::Sender<Result<(), String>>),
 }
 
-/// What the next batch will hold.
+/// What the next batch will hold. A row that changes again before it is written is written once.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     records: Vec<Event>,
-    rows: Vec<(Key, Option<Bytes>)>,
     unwritten: FxHashMap<Key, Option<Bytes>>,
     writing: FxHashMap<Key, Option<Bytes>>,
     after: Vec<After>,
@@ -92,8 +92,12 @@ impl Pending {
     ) {
         self.records.extend(records);
         for (key, value) in rows {
-            self.unwritten.insert(key.clone(), value.clone());
-            self.rows.push((key, value));
+            // An intent that has its outcome in the same batch is never seen without: its number is used once, so
+            // there is no older row to remove.
+            if value.is_none() && key.first() == Some(&TABLE_OPEN) && self.unwritten.remove(&key).is_some() {
+                continue;
+            }
+            self.unwritten.insert(key, value);
         }
     }
 
@@ -107,7 +111,7 @@ impl Pending {
     }
 
     pub(super) fn wants_commit(&self) -> bool {
-        !self.records.is_empty() || !self.rows.is_empty() || !self.after.is_empty()
+        !self.records.is_empty() || !self.unwritten.is_empty() || !self.after.is_empty()
     }
 
     pub(super) fn is_heavy(&self) -> bool {
@@ -121,11 +125,10 @@ impl Pending {
     /// Takes what there is; until [`Pending::written`] it can still be found.
     pub(super) fn start(&mut self) -> Taken {
         self.writing = std::mem::take(&mut self.unwritten);
-        Taken {
-            records: std::mem::take(&mut self.records),
-            rows: std::mem::take(&mut self.rows),
-            after: std::mem::take(&mut self.after),
-        }
+        let mut rows: Vec<_> = self.writing.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        // The order of a map of hashes is nobody's: neighbours in storage are written one after the other.
+        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Taken { records: std::mem::take(&mut self.records), rows, after: std::mem::take(&mut self.after) }
     }
 
     fn written(&mut self) {

@@ -82,7 +82,7 @@ impl State {
                 request: self.requests.remove(&envelope.id),
                 start: envelope.kind == EnvelopeKind::Start,
             });
-            let fresh = fresh.then(|| self.start_request(pid));
+            let fresh = fresh.then(|| Box::new(self.start_request(pid)));
             fx.wakes.push(Wake::Deliver { pid, envelope, fresh });
         }
         self.count_busy(pid);

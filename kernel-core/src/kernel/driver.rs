@@ -20,7 +20,9 @@ use super::start::Parts;
 use super::state::Need;
 use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId};
-use crate::platform::{ActReply, BoxFuture, DeviceError, DeviceReply, Devices, Key, Platform, Sandbox, Storage};
+use crate::platform::{
+    ActReply, BoxFuture, DeviceError, DeviceReply, Devices, Key, Platform, Program, Sandbox, Storage,
+};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use bytes::Bytes;
@@ -156,26 +158,39 @@ impl<P: Platform> Inner<P> {
                 core.draining = next.is_some();
                 next
             };
-            let Some(activation) = next else { return };
+            let Some(Activation { pid, envelope, .. }) = next else { return };
             let Some(inner) = self.me.upgrade() else { return };
-            let mut future: BoxFuture<'static, ()> = Box::pin(async move { inner.activate(activation).await });
-            let first = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            if first.is_pending() {
-                // The executor polls it again with a waker of its own.
-                self.platform.spawn("handler", future);
-            }
+            // None of them needs a fresh instance; a future that could make one would be several times as large.
+            self.at_once("handler", Box::pin(async move { inner.hand_over(pid, envelope).await }));
         }
         self.spawn("drain", |inner| async move { inner.drain() });
+    }
+
+    /// Polls work of the trusted base on the spot; only what has to wait becomes a task.
+    fn at_once(&self, name: &'static str, mut work: BoxFuture<'static, ()>) {
+        if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            // The executor polls it again with a waker of its own.
+            self.platform.spawn(name, work);
+        }
     }
 
     /// Performs one act outside. A host that panics in it has answered, too: nobody waits for ever.
     pub(super) fn perform(&self, perform: Perform) {
         let Perform { action, what, .. } = perform;
         match what {
-            Performance::Start(request) => self.spawn("start", move |inner| async move {
-                let result = inner.made(request).await;
-                inner.submit(Input::Started { action, result });
-            }),
+            Performance::Start(request) => {
+                let Some(inner) = self.me.upgrade() else { return };
+                let inline = matches!(request.program, Program::Native { .. });
+                let start = async move {
+                    let result = inner.made(request).await;
+                    inner.submit(Input::Started { action, result });
+                };
+                // An instance of the trusted base is made in no time; a component may have to be compiled.
+                match inline {
+                    true => self.at_once("start", Box::pin(start)),
+                    false => self.platform.spawn("start", start),
+                }
+            }
             Performance::Device(request) => {
                 // A task for each read would cost more than the read: its caller waits, and two threads are woken.
                 let now = AssertUnwindSafe(|| self.devices.at_once(&request));
@@ -312,7 +327,7 @@ impl<P: Platform> Inner<P> {
             std::mem::take(&mut core.guests)
         };
         // In whatever order: they end side by side.
-        for (_, slot) in guests {
+        for slot in guests.into_values() {
             if let Some(abort) = slot.abort {
                 abort.abort();
             }

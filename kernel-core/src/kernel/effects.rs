@@ -65,7 +65,7 @@ pub enum Wake {
         /// What.
         envelope: Envelope,
         /// Make a fresh instance for it first.
-        fresh: Option<StartRequest>,
+        fresh: Option<Box<StartRequest>>,
     },
     /// Drop the instance of a process that is gone.
     Drop {

@@ -406,10 +406,46 @@ pub(crate) fn bounded(texts: impl Iterator<Item = String>) -> Vec<String> {
     kept
 }
 
+/// The most bytes that an event keeps of one reason: names, paths and fields in it may be long, and most of them
+/// stand in the facts as well.
+const REASON_BYTES: usize = 1 << 10;
+
 /// A verdict that fits into an event.
 pub(crate) fn bounded_verdict(mut verdict: Verdict) -> Verdict {
     verdict.reasons.truncate(REASONS);
+    verdict.reasons.iter_mut().for_each(|reason| cut(&mut reason.text, REASON_BYTES));
     verdict
+}
+
+/// The most bytes of one text that somebody else has a hand in: a reason, an error, what did not parse.
+const TEXT_BYTES: usize = 4 << 10;
+
+impl Content {
+    /// The same with every text of somebody else's cut to what an event holds. An event that does not fit cannot be
+    /// written, and then nothing can: so no guest and no device may say too much.
+    #[must_use]
+    pub(crate) fn fitting(mut self) -> Content {
+        let texts: [Option<&mut String>; 2] = match &mut self {
+            Content::Outcome(outcome) => [Some(&mut outcome.reason), Some(&mut outcome.note)],
+            Content::Refused(refused) => [Some(&mut refused.reason), Some(&mut refused.asked)],
+            Content::Exited(exited) => [Some(&mut exited.detail), None],
+            Content::AppEnded(ended) => [Some(&mut ended.reason), None],
+            Content::DeadLetter(letter) => [Some(&mut letter.reason), None],
+            Content::Answered(answered) => [Some(&mut answered.by), None],
+            Content::Shutdown(text) | Content::Suspended(text) => [Some(&mut text.reason), None],
+            Content::Boot(booted) => [Some(&mut booted.repair), None],
+            _ => [None, None],
+        };
+        texts.into_iter().flatten().for_each(|text| cut(text, TEXT_BYTES));
+        self
+    }
+}
+
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push_str(" ...");
+    }
 }
 
 /// Lower-case hexadecimal.

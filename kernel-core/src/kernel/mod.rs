@@ -13,6 +13,7 @@ mod gate;
 pub mod input;
 mod inspect;
 mod open;
+mod pids;
 mod random;
 mod replay;
 pub mod request;

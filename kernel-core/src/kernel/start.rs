@@ -24,6 +24,10 @@ use std::sync::Arc;
 /// Rows read at once.
 const PAGE: usize = 256;
 
+/// The largest number that a boot starts from. A thousand of them a nanosecond would not come this far in 100 days,
+/// and from here on none wraps before the next boot refuses.
+const MAX_NUMBER: u64 = u64::MAX / 2;
+
 /// The inputs as step took them, with their times.
 pub type Journal = Vec<(Now, Input)>;
 
@@ -77,6 +81,12 @@ pub enum BootError {
         "the data directory holds state but its log is gone; restore it from a copy, or start with another directory"
     )]
     NoLog,
+    /// The row of numbers that are never reused holds something else, so that one might be. Nothing was changed.
+    #[error(
+        "the data directory's row of numbers was changed, so numbers could be used twice; restore it from a copy, or \
+         start with another directory"
+    )]
+    Counters,
     /// The stored log does not verify. Nothing was changed.
     #[error("the log does not verify: {0}")]
     Chain(#[from] ChainError),
@@ -89,7 +99,7 @@ pub(super) async fn boot<P: Platform>(
     let Parts { platform, storage, sandbox, devices, keys } = parts;
     let mut phases = Phases::new(platform.now());
 
-    let last = counters(storage.get(&rows::key(rows::TABLE_COUNTERS, b"")).await?.as_deref());
+    let last = counters(storage.get(&rows::key(rows::TABLE_COUNTERS, b"")).await?.as_deref())?;
     let interrupted = interrupted(&storage).await?;
     let labelled = labelled(&storage).await?;
     phases.end("storage", platform.now());
@@ -172,13 +182,17 @@ async fn holds_state<S: Storage>(storage: &S) -> Result<bool, StorageError> {
     Ok(!storage.scan(&[rows::TABLE_COUNTERS], &[rows::TABLE_END], 1).await?.rows.is_empty())
 }
 
-fn counters(row: Option<&[u8]>) -> Counters {
-    let number = |n: usize| -> u64 {
-        row.and_then(|r| r.get(n * 8..n * 8 + 8))
-            .and_then(|b| <[u8; 8]>::try_from(b).ok())
-            .map_or(0, u64::from_be_bytes)
-    };
-    Counters { pid: number(0), action: number(1), message: number(2), stream: number(3) }
+/// The numbers in their row; all zero where there is none.
+fn counters(row: Option<&[u8]>) -> Result<Counters, BootError> {
+    let Some(row) = row else { return Ok(Counters::default()) };
+    let (numbers, rest) = row.as_chunks::<8>();
+    let numbers: Vec<u64> = numbers.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect();
+    match numbers[..] {
+        [pid, action, message, stream] if rest.is_empty() && numbers.iter().all(|n| *n <= MAX_NUMBER) => {
+            Ok(Counters { pid, action, message, stream })
+        }
+        _ => Err(BootError::Counters),
+    }
 }
 
 /// Outward acts that the last boot began and did not end.

@@ -9,6 +9,7 @@ use super::catalog::Catalog;
 use super::effects::Effects;
 use super::input::{Boot, Counters, Input};
 use super::open::Open;
+use super::pids::PidMap;
 use super::random::Random;
 use super::road::Novelty;
 use super::rows::Rows;
@@ -41,8 +42,9 @@ pub struct State {
     pub(crate) environment: Arc<Environment>,
     pub(crate) charter: Charter,
     pub(crate) kernel_name: Name,
-    pub(crate) processes: BTreeMap<Pid, Process>,
-    pub(crate) names: BTreeMap<(Option<Name>, Name), Pid>,
+    pub(crate) processes: PidMap<Process>,
+    /// Only ever looked up, by application and name.
+    pub(crate) names: FxHashMap<(Option<Name>, Name), Pid>,
     pub(crate) history: History,
     pub(crate) services: BTreeMap<Name, Pid>,
     pub(crate) topics: Topics,
@@ -158,8 +160,8 @@ impl State {
             charter: Charter::new(),
 
             kernel_name: Name::parse("kernel").unwrap_or_else(|_| unreachable!("`kernel` is a name")),
-            processes: BTreeMap::new(),
-            names: BTreeMap::new(),
+            processes: PidMap::default(),
+            names: FxHashMap::default(),
             history: History::new(HISTORY),
             services: BTreeMap::new(),
             topics: Topics::default(),

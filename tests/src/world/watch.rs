@@ -244,6 +244,15 @@ pub struct WatchedDevices<D> {
 }
 
 impl<D: Devices> Devices for WatchedDevices<D> {
+    fn at_once(&self, request: &DeviceRequest) -> Option<Result<DeviceReply, DeviceError>> {
+        if self.hand.held().hanging {
+            return None;
+        }
+        let answer = self.devices.at_once(request)?;
+        self.hand.held().asked.push(request.clone());
+        Some(answer)
+    }
+
     async fn perform(&self, request: DeviceRequest) -> Result<DeviceReply, DeviceError> {
         let hanging = {
             let mut held = self.hand.held();

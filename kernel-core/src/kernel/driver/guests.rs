@@ -3,21 +3,28 @@
 use super::super::gate;
 use super::super::input::Input;
 use super::{Activation, Inner, Slot, Todo, survived};
+use crate::id::Pid;
+use crate::ipc::Envelope;
 use crate::platform::{BoxFuture, Fault, FaultKind, Guest, Handled, Platform, Program, Sandbox, StartRequest, Usage};
 use futures::future::Abortable;
 
 impl<P: Platform> Inner<P> {
-    /// Hands one envelope to a guest and its answer back to step.
+    /// Makes the instance that an envelope needs, if it needs one, and hands it over.
     pub(super) async fn activate(&self, activation: Activation) {
         let Activation { pid, envelope, fresh } = activation;
-        let message = envelope.id;
         if let Some(request) = fresh
-            && let Err(fault) = self.made(request).await
+            && let Err(fault) = self.made(*request).await
         {
             let handled = Handled { result: Err(fault), usage: Usage::default() };
-            self.submit(Input::Handled { pid, message, handled });
+            self.submit(Input::Handled { pid, message: envelope.id, handled });
             return;
         }
+        self.hand_over(pid, envelope).await;
+    }
+
+    /// Hands one envelope to a guest and its answer back to step.
+    pub(super) async fn hand_over(&self, pid: Pid, envelope: Envelope) {
+        let message = envelope.id;
         let Some((mut guest, registration)) = self.lock().borrow(pid) else { return };
         let handled = match Abortable::new(survived(guest.handle(envelope)), registration).await {
             Ok(Ok(handled)) => handled,

@@ -7,6 +7,7 @@ use crate::kernel::Told;
 use crate::kernel::committer::{After, Pending};
 use crate::kernel::effects::{Effects, Perform, Reply, Wake};
 use crate::kernel::input::Input;
+use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
 use crate::kernel::state::{Need, State};
 use crate::platform::{Guest, Platform, StartRequest};
@@ -15,7 +16,7 @@ use crate::time::Instant;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, AbortRegistration};
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Everything behind the lock.
 pub(in crate::kernel) struct Core<P: Platform> {
@@ -27,7 +28,7 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) next_call: u64,
     pub(super) waiters: FxHashMap<CallId, oneshot::Sender<Outcome>>,
     pub(super) parked: Vec<Parked>,
-    pub(super) guests: BTreeMap<Pid, Slot<GuestOf<P>>>,
+    pub(super) guests: PidMap<Slot<GuestOf<P>>>,
     pub(super) ready: VecDeque<Activation>,
     pub(super) draining: bool,
     pub(super) armed: Option<Instant>,
@@ -51,7 +52,8 @@ pub(super) struct Slot<G> {
 pub(super) struct Activation {
     pub(super) pid: Pid,
     pub(super) envelope: Envelope,
-    pub(super) fresh: Option<StartRequest>,
+    /// A request to make an instance for it first; few have one, so it is kept apart.
+    pub(super) fresh: Option<Box<StartRequest>>,
 }
 
 /// What is left to do once the lock is released.
@@ -96,7 +98,7 @@ impl<P: Platform> Core<P> {
             next_call: 0,
             waiters: FxHashMap::default(),
             parked: Vec::new(),
-            guests: BTreeMap::new(),
+            guests: PidMap::default(),
             ready: VecDeque::new(),
             draining: false,
             armed: None,

@@ -29,7 +29,7 @@ const KEPT_BODY: usize = 16 << 10;
 impl State {
     /// One event for the log.
     pub(crate) fn record(&mut self, action: ActionId, content: Content, now: Now, fx: &mut Effects) {
-        fx.records.push(Event { wall: now.wall, action, content });
+        fx.records.push(Event { wall: now.wall, action, content: content.fitting() });
     }
 
     /// The event of a permitted act, by its class.
