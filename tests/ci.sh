@@ -6,6 +6,7 @@
 #
 #   CARGO_TARGET_DIR   where everything is built and cached; ./target if not set
 #   WEFT_SKIP          what to leave out on purpose, by step name or `docker`: WEFT_SKIP=web,docker
+#   WEFT_FUZZ_SECONDS  how long `long` runs each fuzz target; 180 if not set
 #   WEFT_WASM          where the compiler for wasm32 comes from: rustup or debian; tried in that order if not set
 #
 # What a fresh Debian-like machine lacks is installed (as root, or by sudo if that asks nothing), or it
@@ -15,6 +16,7 @@ set -uo pipefail
 exec </dev/null
 
 DEFAULT_STEPS=(fmt lint native wasm web docs)
+MORE_STEPS=(long)
 declare -A ABOUT=(
     [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
     [lint]="clippy without a warning, with and without the optional features; the core's bans do ban"
@@ -22,6 +24,7 @@ declare -A ABOUT=(
     [wasm]="the kernel and its host-neutral suites build for wasm32-unknown-unknown"
     [web]="the host-neutral suites run in a worker of headless Chrome"
     [docs]="the documentation builds without a warning"
+    [long]="libFuzzer on every target for some minutes, then every bench beside its bar; an hour in all"
 )
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 2
@@ -222,12 +225,47 @@ step_docs() {
     RUSTDOCFLAGS="-D warnings" run cargo doc --locked --workspace --no-deps
 }
 
+# Puts cargo-fuzz first in PATH.
+need_fuzzer() {
+    local tools=$TARGET/tools/cargo-fuzz
+    PATH=$tools/bin:$PATH
+    command -v c++ >/dev/null || apt g++ || missing "a C++ compiler" "Install g++ or clang."
+    cargo fuzz --version >/dev/null 2>&1 && return
+    say "building cargo-fuzz, once"
+    run env CARGO_TARGET_DIR="$tools/build" cargo install cargo-fuzz --locked --root "$tools" ||
+        missing "cargo-fuzz" "cargo install cargo-fuzz"
+    rm -rf "$tools/build"
+}
+
+# Bytes that break a target are kept in tests/fuzz/artifacts; what is worth keeping belongs into its seeds.
+step_long() {
+    need_rust
+    need_fuzzer
+    # The coverage that libFuzzer needs is behind flags that a stable compiler has and does not promise.
+    local fuzz=(env RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$TARGET/fuzz" cargo fuzz) flags=(--fuzz-dir tests/fuzz --features libfuzzer -s none)
+    run "${fuzz[@]}" build "${flags[@]}"
+    local entry target seeds
+    for entry in tests/fuzz/fuzz_targets/*.rs; do
+        target=$(basename "$entry" .rs)
+        seeds=tests/fuzz/seeds/$target
+        [[ $target != component ]] || seeds=tests/fixtures/guests
+        mkdir -p "tests/fuzz/corpus/$target"
+        run "${fuzz[@]}" run "${flags[@]}" "$target" "tests/fuzz/corpus/$target" "$seeds" -- \
+            -max_total_time="${WEFT_FUZZ_SECONDS:-180}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -verbosity=0 -print_final_stats=1
+    done
+    run cargo bench --locked -p kernel-core
+    run cargo bench --locked -p platform-native
+    say "bars that are missed: $(grep -c '^bar: .*MISSED' "$LOGS/long.log" || true)"
+}
+
 # --- running them ----------------------------------------------------------------------------------
 
 usage() {
     echo "usage: tests/ci.sh [STEP...]      without a step, all of: ${DEFAULT_STEPS[*]}"
     local step
     for step in "${DEFAULT_STEPS[@]}"; do printf '  %-8s %s\n' "$step" "${ABOUT[$step]}"; done
+    echo "by name alone:"
+    for step in "${MORE_STEPS[@]}"; do printf '  %-8s %s\n' "$step" "${ABOUT[$step]}"; done
     sed -n 's/^#   \([A-Z_]* .*\)/  \1/p' "${BASH_SOURCE[0]}"
 }
 
@@ -273,7 +311,7 @@ main() {
         ) 2>&1 | tee "$LOGS/$step.log"
         code=${PIPESTATUS[0]}
         took=$(minutes $((SECONDS - began)))
-        ((SECONDS - began <= 600)) || took+=" (over its 10)"
+        [[ " ${MORE_STEPS[*]} " == *" $step "* ]] || ((SECONDS - began <= 600)) || took+=" (over its 10)"
         if ((code == 0)); then code=ok; else code=FAILED && failed=1; fi
         summary+=("$step $code $took")
         printf 'ci: %s: %s, %s min\n' "$step" "$code" "$took"
