@@ -1,19 +1,19 @@
 //! Writes the seeds that are made, not written: `cargo run -p kernel-fuzz --example seeds`. To be run again when
 //! a format moves.
 
-use kernel_core::chain::{Head, TABLE_EVENTS, decode, entries, head_key};
+use kernel_core::chain::{TABLE_EVENTS, decode, entries};
 use kernel_core::codec::table_range;
-use kernel_fuzz::sample::{key, sample};
-use kernel_fuzz::store;
+use kernel_fuzz::sample::{key, sample, signed};
+use kernel_fuzz::{note, store};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 fn main() {
     let sample = sample();
     put("store", "log", &store::write(&sample.rows));
-    let head = Head::decode(&sample.rows[&head_key()]).expect("a head row");
-    put("note", "checkpoint", head.checkpoint.expect("a checkpoint").as_bytes());
-    put("note", "first", sample.notes[0].as_bytes());
+    for size in 0..note::SIGNED {
+        put("note", &format!("checkpoint-{size}"), signed(&note::checkpoint(size)).as_bytes());
+    }
     put("note", "key", key().to_string().as_bytes());
 
     // One event of each kind, whole and as its content.

@@ -1,7 +1,15 @@
 //! Signed notes, checkpoints and verifier keys: what `weft chain verify --against FILE` reads.
 
 use crate::sample;
-use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Note, NoteError, Origin, VerifierKey};
+use kernel_core::chain::{Checkpoint, CheckpointError, Hash, MAX_NOTE, Note, NoteError, Origin, VerifierKey};
+
+/// How many checkpoints the key has ever signed, in the eyes of this target: those of the seeds.
+pub const SIGNED: u64 = 3;
+
+/// The checkpoint of `size` that was signed. They are made up, so that seeds outlive changes of what kernels log.
+pub fn checkpoint(size: u64) -> Checkpoint {
+    Checkpoint { origin: sample::key().name, size, root: Hash::leaf(&size.to_be_bytes()) }
+}
 
 /// A note is text and signatures and nothing else; no checkpoint is believed that the key did not sign.
 pub fn body(data: &[u8]) -> bool {
@@ -27,8 +35,8 @@ pub fn body(data: &[u8]) -> bool {
     }
     match Checkpoint::open(text, &[sample::key()]) {
         Ok(opened) => {
-            let signed = sample::checkpoints();
-            assert!(signed.contains(&opened), "a checkpoint that was never signed: {opened:?}");
+            let was = |size| checkpoint(size) == opened;
+            assert!((0..SIGNED).any(was), "a checkpoint that was never signed: {opened:?}");
             assert_eq!(Checkpoint::open_unverified(text).as_ref(), Ok(&opened));
         }
         Err(CheckpointError::Note(NoteError::Untrusted { signers })) => assert!(!signers.is_empty()),

@@ -117,6 +117,12 @@ pub async fn verify(storage: &SimStorage) -> Result<Opened, BootError> {
     open_log(storage, &key()).await
 }
 
+/// The note of a checkpoint, signed by [`key`].
+pub fn signed(checkpoint: &Checkpoint) -> String {
+    let signature = futures_now(SimKeys.sign(KeyPurpose::Log, checkpoint.body().as_bytes()));
+    checkpoint.sign(&key(), signature.expect("a signature"))
+}
+
 /// The key that signs the logs of the simulated host.
 pub fn key() -> VerifierKey {
     let public = futures_now(SimKeys.public(KeyPurpose::Log)).expect("a key that everyone knows");
