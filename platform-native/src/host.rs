@@ -11,7 +11,7 @@ use crate::spawn::TokioSpawn;
 use crate::storage::RedbStorage;
 use kernel_core::path::Name;
 use kernel_core::platform::{Clock, Entropy, Platform, Profile, Programs, Spawn, StorageError};
-use kernel_core::time::{Instant, WallTime};
+use kernel_core::time::{Instant, Now, WallTime};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -144,6 +144,10 @@ impl Clock for NativePlatform {
 
     fn wall(&self) -> WallTime {
         self.clock.wall()
+    }
+
+    fn stamp(&self) -> Now {
+        self.clock.stamp()
     }
 
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static {

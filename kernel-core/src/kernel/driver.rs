@@ -9,7 +9,7 @@ mod guests;
 mod locked;
 
 pub(super) use locked::Core;
-use locked::{Activation, Parked, Slot, Todo};
+use locked::{Activation, Parked, Slot, Todo, Waiter};
 
 use super::Told;
 use super::committer::{After, Signal, Taken};
@@ -95,25 +95,24 @@ impl<P: Platform> Inner<P> {
     /// Takes an input that carries a reply slot.
     pub(super) fn ask(&self, input: impl FnOnce(CallId) -> Input) -> ActReply {
         let mut todo = Todo::default();
-        let waiting = {
+        let call = {
             let mut core = self.lock();
             if core.closed {
                 return ActReply::ready(Err(Refusal::new(Code::Cancelled, "the kernel has stopped")));
             }
             let call = core.call();
             core.take(&self.platform, input(call), 0, Some(call), &mut todo);
-            todo.own.is_none().then(|| {
-                let (sender, receiver) = oneshot::channel();
-                core.waiters.insert(call, sender);
-                receiver
-            })
+            if todo.own.is_none() {
+                core.waiters.insert(call, Waiter::Submitting);
+            }
+            call
         };
-        let own = todo.own.take();
-        self.finish(todo);
-        match (waiting, own) {
-            (Some(receiver), _) => ActReply::Wait(receiver),
-            (None, own) => ActReply::Ready(own),
+        if let Some(own) = todo.own.take() {
+            self.finish(todo);
+            return ActReply::ready(own);
         }
+        self.finish(todo);
+        self.lock().reply_of(call)
     }
 
     /// Does what a step left to do.
@@ -154,14 +153,14 @@ impl<P: Platform> Inner<P> {
         for _ in 0..DRAIN {
             let next = {
                 let mut core = self.lock();
-                let next = core.ready.pop_front();
+                let next = core.next_ready();
                 core.draining = next.is_some();
                 next
             };
-            let Some(Activation { pid, envelope, .. }) = next else { return };
+            let Some((pid, guest, envelope)) = next else { return };
             let Some(inner) = self.me.upgrade() else { return };
             // None of them needs a fresh instance; a future that could make one would be several times as large.
-            self.at_once("handler", Box::pin(async move { inner.hand_over(pid, envelope).await }));
+            self.at_once("handler", Box::pin(async move { inner.hand_over(pid, guest, envelope).await }));
         }
         self.spawn("drain", |inner| async move { inner.drain() });
     }

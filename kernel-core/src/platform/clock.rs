@@ -14,7 +14,8 @@ pub trait Clock {
     /// Completes at or after `at`; at once if that has passed. Dropping the future cancels the wait.
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + super::MaybeSend + 'static;
 
-    /// Both clocks at once, as an input carries them.
+    /// Both clocks at once, as an input carries them. A host may read one of them and derive the other, as long as
+    /// a step of the wall clock is followed within 10 ms.
     fn stamp(&self) -> Now {
         Now { at: self.now(), wall: self.wall() }
     }

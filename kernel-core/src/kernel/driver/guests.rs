@@ -2,11 +2,13 @@
 
 use super::super::gate;
 use super::super::input::Input;
-use super::{Activation, Inner, Slot, Todo, survived};
+use super::{Activation, GuestOf, Inner, Slot, Todo, survived};
 use crate::id::Pid;
 use crate::ipc::Envelope;
 use crate::platform::{BoxFuture, Fault, FaultKind, Guest, Handled, Platform, Program, Sandbox, StartRequest, Usage};
 use futures::future::Abortable;
+use std::pin::pin;
+use std::task::Poll;
 
 impl<P: Platform> Inner<P> {
     /// Makes the instance that an envelope needs, if it needs one, and hands it over.
@@ -19,21 +21,34 @@ impl<P: Platform> Inner<P> {
             self.submit(Input::Handled { pid, message: envelope.id, handled });
             return;
         }
-        self.hand_over(pid, envelope).await;
+        let guest = self.lock().borrow(pid);
+        if let Some(guest) = guest {
+            self.hand_over(pid, guest, envelope).await;
+        }
     }
 
     /// Hands one envelope to a guest and its answer back to step.
-    pub(super) async fn hand_over(&self, pid: Pid, envelope: Envelope) {
+    pub(super) async fn hand_over(&self, pid: Pid, mut guest: GuestOf<P>, envelope: Envelope) {
         let message = envelope.id;
-        let Some((mut guest, registration)) = self.lock().borrow(pid) else { return };
-        let handled = match Abortable::new(survived(guest.handle(envelope)), registration).await {
-            Ok(Ok(handled)) => handled,
-            Ok(Err(reason)) => {
-                Handled { result: Err(Fault { kind: FaultKind::Trap, reason }), usage: Usage::default() }
+        let survived = {
+            let mut handling = pin!(survived(guest.handle(envelope)));
+            match futures::poll!(handling.as_mut()) {
+                Poll::Ready(handled) => handled,
+                // Most handlers are done by now, and need no way to be stopped.
+                Poll::Pending => {
+                    let Some(registration) = self.lock().abortable(pid) else { return };
+                    match Abortable::new(handling, registration).await {
+                        Ok(handled) => handled,
+                        // Its process is gone.
+                        Err(_) => return,
+                    }
+                }
             }
-            // Its process is gone.
-            Err(_) => return,
         };
+        let handled = survived.unwrap_or_else(|reason| Handled {
+            result: Err(Fault { kind: FaultKind::Trap, reason }),
+            usage: Usage::default(),
+        });
         let mut todo = Todo::default();
         let gone = {
             let mut core = self.lock();

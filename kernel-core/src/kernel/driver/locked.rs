@@ -10,7 +10,7 @@ use crate::kernel::input::Input;
 use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
 use crate::kernel::state::{Need, State};
-use crate::platform::{Guest, Platform, StartRequest};
+use crate::platform::{ActReply, Guest, Platform, StartRequest};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use futures::channel::{mpsc, oneshot};
@@ -26,13 +26,23 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(in crate::kernel) closed: bool,
     pub(super) fx: Effects,
     pub(super) next_call: u64,
-    pub(super) waiters: FxHashMap<CallId, oneshot::Sender<Outcome>>,
+    pub(super) waiters: FxHashMap<CallId, Waiter>,
     pub(super) parked: Vec<Parked>,
     pub(super) guests: PidMap<Slot<GuestOf<P>>>,
     pub(super) ready: VecDeque<Activation>,
     pub(super) draining: bool,
     pub(super) armed: Option<Instant>,
     pub(super) observers: Vec<mpsc::Sender<Told>>,
+}
+
+/// Who waits for the reply of a call.
+pub(super) enum Waiter {
+    /// Whoever submitted it is still doing what its step left to do, in which the reply may come.
+    Submitting,
+    /// It came meanwhile.
+    Answered(Outcome),
+    /// A future.
+    Future(oneshot::Sender<Outcome>),
 }
 
 /// An input that waits for rows.
@@ -210,19 +220,55 @@ impl<P: Platform> Core<P> {
     pub(super) fn resolve(&mut self, call: CallId, result: Outcome, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
         if own == Some(call) {
             todo.own = Some(result);
-        } else if let Some(waiter) = self.waiters.remove(&call) {
-            // Whoever gave up waiting has dropped its end.
-            let _ = waiter.send(result);
+        } else {
+            match self.waiters.remove(&call) {
+                Some(Waiter::Future(waiter)) => {
+                    // Whoever gave up waiting has dropped its end.
+                    let _ = waiter.send(result);
+                }
+                Some(Waiter::Submitting) => drop(self.waiters.insert(call, Waiter::Answered(result))),
+                Some(Waiter::Answered(_)) | None => {}
+            }
         }
     }
 
-    /// Takes the guest of `pid` out of its place and leaves the way to stop it.
-    pub(super) fn borrow(&mut self, pid: Pid) -> Option<(GuestOf<P>, AbortRegistration)> {
+    /// The reply of a call that was submitted, or the way to wait for it.
+    pub(super) fn reply_of(&mut self, call: CallId) -> ActReply {
+        match self.waiters.remove(&call) {
+            Some(Waiter::Answered(result)) => ActReply::ready(result),
+            Some(Waiter::Submitting) => {
+                let (sender, receiver) = oneshot::channel();
+                self.waiters.insert(call, Waiter::Future(sender));
+                ActReply::Wait(receiver)
+            }
+            Some(Waiter::Future(_)) | None => {
+                ActReply::ready(Err(Refusal::new(Code::Cancelled, "the kernel has stopped")))
+            }
+        }
+    }
+
+    /// Takes the guest of `pid` out of its place.
+    pub(super) fn borrow(&mut self, pid: Pid) -> Option<GuestOf<P>> {
+        self.guests.get_mut(&pid)?.guest.take()
+    }
+
+    /// The next envelope for a handler of the trusted base, with the handler. One that is not in its place has
+    /// ended, and what it was to be handed is lost with it.
+    pub(super) fn next_ready(&mut self) -> Option<(Pid, GuestOf<P>, Envelope)> {
+        while let Some(Activation { pid, envelope, .. }) = self.ready.pop_front() {
+            if let Some(guest) = self.borrow(pid) {
+                return Some((pid, guest, envelope));
+            }
+        }
+        None
+    }
+
+    /// Leaves the way to stop the guest of `pid`, which is out of its place; `None` if its process is gone.
+    pub(super) fn abortable(&mut self, pid: Pid) -> Option<AbortRegistration> {
         let slot = self.guests.get_mut(&pid)?;
-        let guest = slot.guest.take()?;
         let (abort, registration) = AbortHandle::new_pair();
         slot.abort = Some(abort);
-        Some((guest, registration))
+        Some(registration)
     }
 
     /// Puts a guest back, unless its process is gone.

@@ -10,7 +10,7 @@ use crate::sandbox::NativeSandbox;
 use crate::storage::RedbStorage;
 use bytes::Bytes;
 use kernel_core::platform::{Batch, Clock, Entropy, Page, Platform, Profile, Spawn, Storage, StorageError};
-use kernel_core::time::{Instant, WallTime};
+use kernel_core::time::{Instant, Now, WallTime};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,10 @@ impl Clock for RunPlatform {
 
     fn wall(&self) -> WallTime {
         self.0.wall()
+    }
+
+    fn stamp(&self) -> Now {
+        self.0.stamp()
     }
 
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
