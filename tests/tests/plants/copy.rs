@@ -43,7 +43,8 @@ macro_rules! simulated {
     ($clause:path) => {
         let seeds = std::env::var("WEFT_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(4);
         for seed in 0..seeds {
-            let host = kernel_tests::world::SimHost::new(seed, kernel_tests::world::Kind::Handler);
+            let kinds = [kernel_tests::world::Kind::Handler, kernel_tests::world::Kind::Component];
+            let host = kernel_tests::world::SimHost::new(seed, kinds[seed as usize % 2]);
             host.sim().run($clause(host));
         }
     };

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many seeds a fault gets to be found.
-const SEEDS: &str = "4";
+const SEEDS: &str = "8";
 
 /// One fault.
 #[derive(Debug, Deserialize)]
