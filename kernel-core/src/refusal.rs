@@ -104,12 +104,32 @@ impl fmt::Display for Code {
     }
 }
 
+/// The most bytes of a reason: what a caller wrote may be quoted in it, and a refusal is no place to store that.
+pub const REASON_BYTES: usize = 2_048;
+
+/// What stands at the end of a text that was cut.
+const CUT: &str = " ...";
+
+/// `text`, of at most `most` bytes: a longer one ends between two characters, and says that it was cut.
+pub(crate) fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let mut end = most.saturating_sub(CUT.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str(CUT);
+        text.shrink_to_fit();
+    }
+    text
+}
+
 /// A refused act: what the caller gets instead of a reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The kind.
     pub code: Code,
-    /// One sentence for a person: what, where, and what to do.
+    /// One sentence for a person: what, where, and what to do. At most [`REASON_BYTES`].
     pub reason: String,
     /// The act in the log; 0 if it never reached the log (it did not parse).
     pub action: ActionId,
@@ -120,9 +140,15 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal that never reached the log.
+    /// A refusal that never reached the log. A longer reason is cut.
     pub fn new(code: Code, reason: impl Into<String>) -> Refusal {
-        Refusal { code, reason: reason.into(), action: ActionId(0), ticket: None, detail: "{}".to_owned() }
+        Refusal {
+            code,
+            reason: cut(reason.into(), REASON_BYTES),
+            action: ActionId(0),
+            ticket: None,
+            detail: "{}".to_owned(),
+        }
     }
 
     /// The same for act `action`.

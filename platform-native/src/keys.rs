@@ -64,22 +64,31 @@ impl FileKeys {
         FileKeys { dir, log: OnceLock::new() }
     }
 
-    /// The key, read or made at first use. The file is small and used once, so it is read in place.
-    fn key(&self, purpose: KeyPurpose) -> Result<&SigningKey, HostError> {
+    /// The key, if there is one. The file is small and used once, so it is read in place.
+    fn found(&self, purpose: KeyPurpose) -> Result<Option<&SigningKey>, HostError> {
         let KeyPurpose::Log = purpose else { return Err(KeyError::Purpose(purpose).into()) };
         if let Some(key) = self.log.get() {
+            return Ok(Some(key));
+        }
+        Ok(load(&self.dir.path().join(LOG_KEY))?.map(|key| self.log.get_or_init(|| key)))
+    }
+
+    /// The key, read or made at first use.
+    fn key(&self, purpose: KeyPurpose) -> Result<&SigningKey, HostError> {
+        if let Some(key) = self.found(purpose)? {
             return Ok(key);
         }
         let path = self.dir.path().join(LOG_KEY);
-        let key = match load(&path)? {
-            Some(key) => key,
-            None => make(self.dir.path(), &path)?,
-        };
+        let key = make(self.dir.path(), &path)?;
         Ok(self.log.get_or_init(|| key))
     }
 }
 
 impl Keys for FileKeys {
+    async fn find(&self, purpose: KeyPurpose) -> Result<Option<[u8; 32]>, HostError> {
+        Ok(self.found(purpose)?.map(|key| key.verifying_key().to_bytes()))
+    }
+
     async fn public(&self, purpose: KeyPurpose) -> Result<[u8; 32], HostError> {
         Ok(self.key(purpose)?.verifying_key().to_bytes())
     }
@@ -167,6 +176,8 @@ mod tests {
     async fn a_key_is_made_once_and_stays_and_signs() {
         let tmp = tempfile::tempdir().unwrap();
         let first = keys(tmp.path());
+        assert_eq!(first.find(KeyPurpose::Log).await.unwrap(), None);
+        assert!(!tmp.path().join("log.key").exists(), "looking makes no key");
         let public = first.public(KeyPurpose::Log).await.unwrap();
         let signature = first.sign(KeyPurpose::Log, b"checkpoint").await.unwrap();
         VerifyingKey::from_bytes(&public)

@@ -20,6 +20,7 @@ pub(crate) fn profile() -> Profile {
         net: true,
         mounts: true,
         durability: Durability::Disk,
+        atomic_commits: true,
         parallelism: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         key_custody: KeyCustody::File,
         missing,

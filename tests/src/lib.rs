@@ -46,6 +46,14 @@ macro_rules! each_kernel_clause {
             budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
                 messages_are_drawn, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
+            evidence: no_text_is_too_long_for_the_log, what_an_application_failed_by_fits,
+                a_refusal_after_permission_is_recorded, a_question_that_nobody_answered_is_recorded,
+                what_was_over_a_budget_is_recorded, what_was_cancelled_is_never_performed, an_answer_is_for_one_act,
+                a_kernel_that_has_stopped_answers, a_component_is_kept_as_its_hash_says,
+                a_boot_tells_what_was_not_signed;
+            floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
+                a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
+                a_read_that_was_given_up_loses_nothing;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,

@@ -39,6 +39,19 @@ pub struct Opened {
     pub torn: Option<Torn>,
 }
 
+impl Opened {
+    /// The same for a storage that never stores a part of a batch.
+    ///
+    /// # Errors
+    /// Something lies beyond the head, so it is an older one that was put back.
+    pub fn whole(self) -> Result<Opened, ChainError> {
+        match self.torn {
+            Some(torn) => Err(head_mismatch(torn.seq, "events lie beyond it, so it is an older head")),
+            None => Ok(self),
+        }
+    }
+}
+
 /// Verifies a whole log:
 ///
 /// ```text

@@ -32,6 +32,16 @@ pub enum EnvelopeKind {
     Watch,
 }
 
+/// What a waiting message takes besides its payload, bytes, rounded up.
+const ENVELOPE_BYTES: usize = 256;
+
+impl Envelope {
+    /// What it takes while it waits, bytes. A payload that several receivers share counts for each.
+    pub fn weight(&self) -> usize {
+        self.body.len() + ENVELOPE_BYTES
+    }
+}
+
 /// One message. The payload is shared, never copied, between receivers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {

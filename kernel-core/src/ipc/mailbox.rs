@@ -8,6 +8,9 @@ pub const MAILBOX_MESSAGES: usize = 1_024;
 /// The most bytes of payload that wait in one mailbox.
 pub const MAILBOX_BYTES: usize = 4 << 20;
 
+/// The most bytes that wait in all mailboxes of a kernel together, each message with its [`Envelope::weight`].
+pub const ALL_MAILBOXES_BYTES: usize = 256 << 20;
+
 /// The mailbox holds all that it may; the message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailboxFull {

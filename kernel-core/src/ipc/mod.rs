@@ -6,7 +6,7 @@ mod mailbox;
 mod topics;
 
 pub use envelope::{Envelope, EnvelopeKind};
-pub use mailbox::{MAILBOX_BYTES, MAILBOX_MESSAGES, Mailbox, MailboxFull, selects};
+pub use mailbox::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES, MAILBOX_MESSAGES, Mailbox, MailboxFull, selects};
 pub use topics::{SUBSCRIPTIONS, Topics};
 
 #[cfg(test)]

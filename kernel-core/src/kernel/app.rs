@@ -11,7 +11,7 @@ use crate::id::{ActionId, Pid};
 use crate::ipc::body;
 use crate::path::{Name, Resource};
 use crate::process::ExitReason;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,8 +42,10 @@ pub(crate) struct App {
     pub(crate) ends_with: Option<Name>,
     /// How many of its processes have something to do.
     pub(crate) busy: u64,
-    /// What went wrong so far: agent and reason.
+    /// What went wrong so far: agent and reason. See [`App::fail`].
     pub(crate) failed: Vec<String>,
+    /// How much more went wrong than is kept.
+    pub(crate) failed_more: u64,
     pub(crate) monitors: BTreeSet<Pid>,
     pub(crate) ending: bool,
 }
@@ -52,6 +54,27 @@ pub(crate) struct App {
 #[derive(serde::Serialize)]
 struct Started {
     pid: Pid,
+}
+
+/// How much of what goes wrong in an application is kept in words; the rest is counted.
+const FAILURES: usize = 16;
+
+impl App {
+    /// Something went wrong.
+    pub(crate) fn fail(&mut self, what: String) {
+        if self.failed.len() < FAILURES {
+            self.failed.push(what);
+        } else {
+            self.failed_more += 1;
+        }
+    }
+
+    /// All that went wrong; `None` where nothing did.
+    fn problem(&self) -> Option<String> {
+        let more = (self.failed_more > 0).then(|| format!("and {} more", self.failed_more));
+        let all: Vec<&str> = self.failed.iter().chain(&more).map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
 }
 
 impl State {
@@ -131,11 +154,10 @@ impl State {
         // What an agent spawned by itself is that agent's affair.
         let own = app.spawned.get(agent) == Some(&pid);
         if own && !reason.is_normal() && !app.ending {
-            app.failed.push(format!("{agent} {reason}"));
+            app.fail(format!("{agent} {reason}"));
         }
-        if own && app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_)) {
-            self.end_app(name, None, ExitReason::Shutdown, now, fx);
-        } else if own && app.ends_with.as_ref() == Some(agent) {
+        let not_started = app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_));
+        if own && (not_started || app.ends_with.as_ref() == Some(agent)) {
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
         } else {
             self.end_if_quiet(name, now, fx);
@@ -169,7 +191,9 @@ impl State {
         let mut dead = Vec::new();
         let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return dead };
         app.ending = true;
-        app.failed.extend(problem);
+        if let Some(problem) = problem {
+            app.fail(problem);
+        }
         let root = app.root;
         let starting = app.starting.take();
         let in_reverse: Vec<Pid> =
@@ -181,8 +205,9 @@ impl State {
         let Some(app) = self.apps.remove(name) else { return dead };
         self.catalog.forget(name);
         self.charter = self.charter.without_rules_of(name);
-        let ok = app.failed.is_empty();
-        let reason = if ok { "done".to_owned() } else { app.failed.join("; ") };
+        let problem = app.problem();
+        let ok = problem.is_none();
+        let reason = cut(problem.unwrap_or_else(|| "done".to_owned()), REASON_BYTES);
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
         fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));

@@ -24,6 +24,7 @@ impl State {
             host: boot.host.clone(),
             environment: boot.environment.clone(),
             repair: boot.repair.clone(),
+            unsigned: boot.unsigned,
         };
         self.record(ActionId(0), Content::Boot(booted), now, fx);
         for action in &boot.interrupted {

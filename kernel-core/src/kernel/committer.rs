@@ -1,12 +1,12 @@
 //! The one committer: encodes, hashes and signs outside the state's lock, and writes one batch after
 //! the other, so that the log is flushed in order and many events share one flush.
 
-use super::driver::Inner;
+use super::driver::{Inner, survived};
 use super::effects::Perform;
-use super::event::Event;
+use super::event::{Event, append};
 use super::input::Input;
 use super::rows::TABLE_OPEN;
-use crate::chain::{Checkpoint, Header, Log, VerifierKey};
+use crate::chain::{Checkpoint, Log, VerifierKey};
 use crate::id::CallId;
 use crate::platform::{Batch, Key, KeyPurpose, Keys, Platform, Storage};
 use crate::refusal::Refusal;
@@ -25,10 +25,13 @@ use std::time::Duration;
 
 /// How long an event may wait for its batch where nobody waits for it.
 const FLUSH_DELAY: Duration = Duration::from_millis(50);
-/// Above this many unwritten events replies wait for the flush, which slows whoever makes them.
-const HEAVY: usize = 200_000;
-/// Above this many unwritten events the batch is not waited for.
-const LARGE: usize = 20_000;
+/// Above this many unwritten bytes, counted as `weight` does, replies wait for the flush, which slows whoever
+/// makes them.
+const HEAVY: usize = 64 << 20;
+/// Above this many unwritten bytes the batch is not waited for.
+const LARGE: usize = 8 << 20;
+/// What an event or a row takes at least while it is unwritten, bytes.
+const ENTRY: usize = 400;
 /// How often, at most, a batch is signed that nobody asked a checkpoint for.
 const SIGN_EVERY: Duration = Duration::from_secs(1);
 
@@ -75,6 +78,8 @@ pub(super) struct Pending {
     unwritten: FxHashMap<Key, Option<Bytes>>,
     writing: FxHashMap<Key, Option<Bytes>>,
     after: Vec<After>,
+    /// What is unwritten, bytes.
+    bytes: usize,
 }
 
 /// One batch, and what waits for it.
@@ -90,14 +95,25 @@ impl Pending {
         records: impl Iterator<Item = Event>,
         rows: impl Iterator<Item = (Key, Option<Bytes>)>,
     ) {
+        let before = self.records.len();
         self.records.extend(records);
+        let fresh = &self.records[before..];
+        self.bytes += fresh.iter().map(|event| ENTRY + event.content.body_len()).sum::<usize>();
         for (key, value) in rows {
+            let size = |value: &Option<Bytes>| ENTRY + value.as_ref().map_or(0, Bytes::len);
             // An intent that has its outcome in the same batch is never seen without: its number is used once, so
             // there is no older row to remove.
-            if value.is_none() && key.first() == Some(&TABLE_OPEN) && self.unwritten.remove(&key).is_some() {
+            if value.is_none()
+                && key.first() == Some(&TABLE_OPEN)
+                && let Some(before) = self.unwritten.remove(&key)
+            {
+                self.bytes -= size(&before);
                 continue;
             }
-            self.unwritten.insert(key, value);
+            self.bytes += size(&value);
+            if let Some(before) = self.unwritten.insert(key, value) {
+                self.bytes -= size(&before);
+            }
         }
     }
 
@@ -115,16 +131,18 @@ impl Pending {
     }
 
     pub(super) fn is_heavy(&self) -> bool {
-        self.records.len() > HEAVY
+        self.bytes > HEAVY
     }
 
     fn is_urgent(&self) -> bool {
-        !self.after.is_empty() || self.records.len() > LARGE
+        !self.after.is_empty() || self.bytes > LARGE
     }
 
     /// Takes what there is; until [`Pending::written`] it can still be found.
     pub(super) fn start(&mut self) -> Taken {
         self.writing = std::mem::take(&mut self.unwritten);
+        self.bytes = 0;
+        #[allow(clippy::disallowed_methods)] // They are sorted next.
         let mut rows: Vec<_> = self.writing.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         // The order of a map of hashes is nobody's: neighbours in storage are written one after the other.
         rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -136,17 +154,28 @@ impl Pending {
     }
 }
 
-/// Runs until the kernel is closed. `log` is the verified log.
-pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKey) {
+/// Runs until the kernel is closed. `log` is the verified log. However writing ends before that, by an error or
+/// by a panic, it is fail-stop, and whoever waits is told.
+pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, key: VerifierKey) {
+    let reason = match survived(write(inner.clone(), log, key)).await {
+        Ok(Ok(())) => return,
+        Ok(Err(reason)) | Err(reason) => reason,
+    };
+    let Some(inner) = inner.upgrade() else { return };
+    inner.fail_stop(&reason);
+    fail(&inner, &reason).await;
+}
+
+async fn write<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKey) -> Result<(), String> {
     let mut signed_at: Option<Instant> = None;
     loop {
-        let Some(inner) = inner.upgrade() else { return };
+        let Some(inner) = inner.upgrade() else { return Ok(()) };
         let (urgent, wanted, closed) = {
             let core = inner.lock();
             (core.pending.is_urgent(), core.pending.wants_commit(), core.closed)
         };
         if closed && !urgent {
-            return;
+            return Ok(());
         }
         if !wanted {
             inner.commit_signal.wait().await;
@@ -156,11 +185,7 @@ pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: V
             let until = inner.platform.now().after(FLUSH_DELAY);
             gather(&inner, until).await;
         }
-        if let Err(reason) = commit(&inner, &mut log, &key, &mut signed_at).await {
-            inner.submit(Input::NotDurable { reason: reason.clone() });
-            fail(&inner, &reason).await;
-            return;
-        }
+        commit(&inner, &mut log, &key, &mut signed_at).await?;
     }
 }
 
@@ -190,10 +215,7 @@ async fn commit<P: Platform>(
     let Taken { records, mut rows, after } = inner.take_pending();
     let mut content = Vec::with_capacity(512);
     for event in &records {
-        content.clear();
-        event.content.encode(&mut content);
-        let header = Header { wall: event.wall, action: event.action, kind: event.content.kind() };
-        if let Err(error) = log.append(header, &content) {
+        if let Err(error) = append(log, event, &mut content) {
             return give_up(inner, after, error.to_string());
         }
     }
@@ -259,9 +281,11 @@ fn give_up<P: Platform>(inner: &Inner<P>, after: Vec<After>, reason: String) -> 
 /// After a failed commit nothing is written any more; whoever still asks is told why.
 async fn fail<P: Platform>(inner: &Inner<P>, reason: &str) {
     loop {
+        // Looked at first: nothing is added once it is closed, so what is taken then is the last.
+        let closed = inner.lock().closed;
         let Taken { after, .. } = inner.take_pending();
         let _ = give_up(inner, after, reason.to_owned());
-        if inner.lock().closed {
+        if closed {
             return;
         }
         inner.commit_signal.wait().await;

@@ -2,10 +2,10 @@
 
 use super::effects::{Effects, Wake};
 use super::event::{Content, DeadLetter};
-use super::open::OpenKind;
-use super::state::{Need, State};
+use super::open::{Closed, OpenKind};
+use super::state::{Abandoned, Need, State};
 use crate::id::{ActionId, MessageId, Pid};
-use crate::ipc::{Envelope, EnvelopeKind, selects};
+use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
 use crate::path::Resource;
 use crate::platform::{DeviceReply, FaultKind, Handled};
 use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
@@ -26,7 +26,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<(), Refusal> {
-        let Some(process) = self.processes.get_mut(&pid).filter(|p| p.is_alive()) else {
+        let Some(process) = self.processes.get(&pid).filter(|p| p.is_alive()) else {
             return Err(Refusal::new(Code::NotFound, format!("there is no process /proc/{pid}")));
         };
         if let Some(ceiling) = &process.clearance
@@ -36,29 +36,51 @@ impl State {
                 format!("{} may not receive what is labelled {}", process.name, envelope.labels.minus(ceiling));
             return Err(self.dead_letter(pid, &envelope, Code::Denied, reason, now, fx));
         }
-        let waiting = process.blocked.filter(|_| envelope.kind != EnvelopeKind::Request);
-        if let Some(action) = waiting
-            && let Some(OpenKind::Inbox { correlation }) = self.opened.get(&action).map(|o| &o.kind)
-            && selects(*correlation, &envelope)
-        {
+        let receives = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
+            Some(OpenKind::Inbox { correlation }) => selects(*correlation, &envelope),
+            _ => false,
+        };
+        if let Some(action) = process.rare.acts.iter().find(receives).copied() {
             let framed = self.receive(pid, &envelope, now);
             self.close(action, Ok(framed), now, fx);
             return Ok(());
         }
-        let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
+        let Some(process) = self.processes.get(&pid) else { return Ok(()) };
         let id = envelope.id;
         if let Err(full) = process.mailbox.room_for(envelope.body.len()) {
             let reason =
                 format!("the mailbox of {} is full: {} messages, {} bytes", process.name, full.messages, full.bytes);
             return Err(self.dead_letter(pid, &envelope, Code::Full, reason, now, fx));
         }
-        // Room was just found for it.
-        let _ = process.mailbox.push(envelope);
+        if let Err(refusal) = self.room_for(&envelope) {
+            return Err(self.dead_letter(pid, &envelope, refusal.code, refusal.reason, now, fx));
+        }
+        self.enqueue(pid, envelope);
         if let Some(action) = request {
             self.requests.insert(id, action);
         }
         self.next_message(pid, now, fx);
         Ok(())
+    }
+
+    /// Whether all mailboxes together have room for one more.
+    pub(crate) fn room_for(&self, envelope: &Envelope) -> Result<(), Refusal> {
+        if self.waiting.saturating_add(envelope.weight()) <= ALL_MAILBOXES_BYTES {
+            return Ok(());
+        }
+        let reason =
+            format!("{} bytes wait in all mailboxes, and that is the most: {ALL_MAILBOXES_BYTES}", self.waiting);
+        Err(Refusal::new(Code::Full, reason))
+    }
+
+    /// Puts an envelope into a mailbox that has room for it.
+    pub(crate) fn enqueue(&mut self, pid: Pid, envelope: Envelope) {
+        let weight = envelope.weight();
+        if let Some(process) = self.processes.get_mut(&pid)
+            && process.mailbox.push(envelope).is_ok()
+        {
+            self.waiting += weight;
+        }
     }
 
     /// Hands the next message to a guest that has nothing to do.
@@ -69,6 +91,7 @@ impl State {
             && process.handling.is_none()
             && let Some(envelope) = process.mailbox.pop()
         {
+            self.waiting = self.waiting.saturating_sub(envelope.weight());
             let fresh = process.instance == InstanceKind::PerMessage && envelope.kind != EnvelopeKind::Start;
             let base = match process.instance {
                 InstanceKind::Kept => &process.labels,
@@ -110,9 +133,9 @@ impl State {
                     self.answer_call(action, pid, &labels, Err(text), now, fx);
                 }
                 end = Some(match fault.kind {
-                    FaultKind::Cpu | FaultKind::Memory => ExitReason::Limit(fault.reason.clone()),
-                    FaultKind::Start => ExitReason::NotStarted(fault.reason.clone()),
-                    FaultKind::Trap => ExitReason::Trap(fault.reason.clone()),
+                    FaultKind::Cpu | FaultKind::Memory => ExitReason::Limit(clip(&fault.reason)),
+                    FaultKind::Start => ExitReason::NotStarted(clip(&fault.reason)),
+                    FaultKind::Trap => ExitReason::Trap(clip(&fault.reason)),
                 });
             }
         }
@@ -134,8 +157,7 @@ impl State {
         fx: &mut Effects,
     ) -> Result<(), Need> {
         let Some(open) = self.opened.get(&action) else {
-            self.disown(action, fx);
-            return Ok(());
+            return self.disown(action, result, now, fx);
         };
         let pid = open.pid;
         let connecting = match open.kind {
@@ -144,6 +166,7 @@ impl State {
         };
         let (resource, reads) = (open.resource.clone(), open.verb == crate::path::Verb::Read);
         let mut note = String::new();
+        let by_device = result.is_err();
         let result = match result {
             Err((code, reason)) => Err(Refusal::new(*code, reason.clone())),
             Ok(reply) => {
@@ -160,15 +183,29 @@ impl State {
                 }
             }
         };
-        self.close_noting(action, result, note, now, fx);
+        self.end_open(action, result, Closed { note, by_device }, now, fx);
         Ok(())
     }
 
-    /// A device answered an act that nobody waits for any more: a connection that was opened is closed.
-    fn disown(&mut self, action: ActionId, fx: &mut Effects) {
-        if let Some(stream) = self.abandoned.remove(&action) {
-            self.close_stream(stream, fx);
+    /// A device answered an act that nobody waits for any more: a connection that was opened is closed, what was
+    /// read goes to the next read.
+    fn disown(
+        &mut self,
+        action: ActionId,
+        result: &Result<DeviceReply, (Code, String)>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Need> {
+        match self.abandoned.remove(&action) {
+            Some(Abandoned::Connect(stream)) => self.close_stream(stream, fx),
+            Some(Abandoned::Read(stream)) => {
+                if let Some((reader, result)) = self.late_read(stream, result) {
+                    return self.done(reader, &result, now, fx);
+                }
+            }
+            None => {}
         }
+        Ok(())
     }
 
     /// A message that could not be delivered: counted, and recorded once for each sender and reason until
@@ -183,8 +220,11 @@ impl State {
         fx: &mut Effects,
     ) -> Refusal {
         self.tally.dead_letters += 1;
-        let fold = format!("dead letter from {}: {code}", envelope.sender);
-        if !self.folds(receiver, fold, ActionId(self.counters.action)) {
+        let mut fold = format!("dead letter from {}: {code}", envelope.sender);
+        if !self.has_room_to_fold(receiver, &fold) {
+            fold = format!("dead letter: {code}");
+        }
+        if !self.folds(receiver, &fold, ActionId(self.counters.action)) {
             let letter = DeadLetter {
                 sender: envelope.sender.to_string(),
                 target: envelope.target.to_string(),

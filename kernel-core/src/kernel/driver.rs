@@ -6,6 +6,7 @@
 
 mod components;
 mod guests;
+mod lines;
 mod locked;
 
 pub(super) use locked::Core;
@@ -32,7 +33,7 @@ use futures::future::Shared;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// How many activations one submitter runs for others before it hands them to a task of their own.
 const DRAIN: usize = 256;
@@ -98,7 +99,7 @@ impl<P: Platform> Inner<P> {
         let call = {
             let mut core = self.lock();
             if core.closed {
-                return ActReply::ready(Err(Refusal::new(Code::Cancelled, "the kernel has stopped")));
+                return ActReply::ready(Err(closed()));
             }
             let call = core.call();
             core.take(&self.platform, input(call), 0, Some(call), &mut todo);
@@ -144,7 +145,39 @@ impl<P: Platform> Inner<P> {
         W: FnOnce(Arc<Inner<P>>) -> F,
     {
         if let Some(inner) = self.me.upgrade() {
-            self.platform.spawn(name, work(inner));
+            self.spawn_guarded(name, work(inner));
+        }
+    }
+
+    /// A task of the kernel's own. One that panics is fail-stop: what it should have answered would wait for ever.
+    pub(super) fn spawn_guarded(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = ()> + crate::platform::MaybeSend + 'static,
+    ) {
+        let me = self.me.clone();
+        self.platform.spawn(name, async move {
+            if survived(work).await.is_err()
+                && let Some(inner) = me.upgrade()
+            {
+                inner.fail_stop(&broken(name));
+            }
+        });
+    }
+
+    /// Nothing is acknowledged any more, and whoever waits is told so.
+    pub(super) fn fail_stop(&self, reason: &str) {
+        let stop = AssertUnwindSafe(|| self.submit(Input::NotDurable { reason: reason.to_owned() }));
+        // A state that cannot even stop is not stepped again.
+        if catch_unwind(stop).is_err() {
+            self.close();
+        }
+        let mut waiters: Vec<_> = std::mem::take(&mut self.lock().waiters).into_iter().collect();
+        waiters.sort_unstable_by_key(|(call, _)| *call);
+        for (_, waiter) in waiters {
+            let refusal = Refusal::new(Code::NotDurable, format!("nothing is acknowledged any more: {reason}"));
+            // Whoever gave up waiting has dropped its end.
+            let _ = waiter.send(Err(refusal));
         }
     }
 
@@ -167,9 +200,12 @@ impl<P: Platform> Inner<P> {
 
     /// Polls work of the trusted base on the spot; only what has to wait becomes a task.
     fn at_once(&self, name: &'static str, mut work: BoxFuture<'static, ()>) {
-        if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        let poll = AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        match catch_unwind(poll) {
+            Ok(Poll::Ready(())) => {}
             // The executor polls it again with a waker of its own.
-            self.platform.spawn(name, work);
+            Ok(Poll::Pending) => self.spawn_guarded(name, work),
+            Err(_) => self.fail_stop(&broken(name)),
         }
     }
 
@@ -187,7 +223,7 @@ impl<P: Platform> Inner<P> {
                 // An instance of the trusted base is made in no time; a component may have to be compiled.
                 match inline {
                     true => self.at_once("start", Box::pin(start)),
-                    false => self.platform.spawn("start", start),
+                    false => self.spawn_guarded("start", start),
                 }
             }
             Performance::Device(request) => {
@@ -223,11 +259,11 @@ impl<P: Platform> Inner<P> {
             let unwritten = self.lock().pending.find(key);
             let value = match unwritten {
                 Some(value) => Ok(value),
-                None => self.storage.get(key).await,
+                None => survived(self.storage.get(key)).await.and_then(|row| row.map_err(|e| e.to_string())),
             };
             match value {
                 Ok(value) => loaded.push((key.clone(), value)),
-                Err(error) => failed = Some(error.to_string()),
+                Err(reason) => failed = Some(reason),
             }
         }
         let mut todo = Todo::default();
@@ -241,9 +277,9 @@ impl<P: Platform> Inner<P> {
             let parked = std::mem::take(&mut core.parked);
             for Parked { input, need: wanted, rounds } in parked {
                 match (&failed, input) {
-                    (Some(reason), Input::Act { call, .. }) if wanted == need => {
-                        let refusal = Refusal::new(Code::Failed, format!("a row could not be read: {reason}"));
-                        core.resolve(call, Err(refusal), None, &mut todo);
+                    (Some(reason), input) if wanted == need => {
+                        let reason = format!("a row could not be read: {reason}");
+                        core.give_up(input, reason, None, &self.platform, &mut todo);
                     }
                     (_, input) if core.state.has(&wanted) => {
                         core.take(&self.platform, input, rounds, None, &mut todo);
@@ -266,7 +302,7 @@ impl<P: Platform> Inner<P> {
                     let refusal = Refusal::new(Code::NotDurable, format!("the log could not be written: {reason}"));
                     core.resolve(call, Err(refusal), None, &mut todo);
                 }
-                (After::Perform(perform), None) => todo.performs.push(perform),
+                (After::Perform(perform), None) => core.perform(perform, &self.platform, &mut todo),
                 // Never performed; step has closed the act already.
                 (After::Perform(_), Some(_)) => {}
                 // Answered by the committer itself.
@@ -306,7 +342,13 @@ impl<P: Platform> Inner<P> {
 
     pub(super) async fn checkpoint(&self) -> Result<(Checkpoint, String), Refusal> {
         let (sender, receiver) = oneshot::channel();
-        self.lock().pending.after(After::Checkpoint(sender));
+        {
+            let mut core = self.lock();
+            if core.closed {
+                return Err(closed());
+            }
+            core.pending.after(After::Checkpoint(sender));
+        }
         self.commit_signal.wake();
         let failed = || Refusal::new(Code::NotDurable, "the kernel has stopped");
         receiver.await.map_err(|_| failed())?.map_err(|reason| Refusal::new(Code::NotDurable, reason))
@@ -336,9 +378,18 @@ impl<P: Platform> Inner<P> {
     }
 }
 
+/// What whoever comes after the end is told.
+fn closed() -> Refusal {
+    Refusal::new(Code::Cancelled, "the kernel has stopped")
+}
+
+fn broken(task: &str) -> String {
+    format!("a task of the kernel failed ({task})")
+}
+
 /// What `future` gives; the sentence for a person if the host panicked in it. Nothing that it held is looked
 /// at again.
-async fn survived<T>(future: impl Future<Output = T>) -> Result<T, String> {
+pub(super) async fn survived<T>(future: impl Future<Output = T>) -> Result<T, String> {
     AssertUnwindSafe(future).catch_unwind().await.map_err(|_| HOST_FAILED.to_owned())
 }
 

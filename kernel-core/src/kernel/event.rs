@@ -4,6 +4,10 @@
 //! gain keys later; FORMAT.md lists them. Hashing of bodies is left to encoding, which the committer
 //! does outside the state's lock.
 
+mod fit;
+
+pub(crate) use fit::{append, bounded, bounded_verdict};
+
 use crate::governance::{Facts, Verdict};
 use crate::id::ActionId;
 use crate::time::WallTime;
@@ -99,6 +103,10 @@ contents! {
     15 DeadLetter(DeadLetter) = "dead_letter";
     /// A process was suspended by the kernel.
     16 Suspended(Text) = "suspended";
+    /// An act waits for the answer to an escalation.
+    17 Escalated(Box<Decided>) = "escalated";
+    /// An event that the log could not hold, and what can be said of it.
+    18 Unfit(Unfit) = "unfit";
 }
 
 /// Kind 0.
@@ -117,6 +125,11 @@ pub struct Booted {
     /// What was repaired in the stored log; empty where nothing was.
     #[n(3)]
     pub repair: String,
+    /// How many events before this one no signature covered when it was recorded: they were hashed, and the last
+    /// boot ended before it signed them.
+    #[n(4)]
+    #[cbor(default)]
+    pub unsigned: u64,
 }
 
 /// Kind 1.
@@ -131,7 +144,7 @@ pub struct Phase {
     pub micros: u64,
 }
 
-/// Kinds 2, 4 and 7: an act that was permitted, with all that was decided upon.
+/// Kinds 2, 4, 7 and 17: an act that was permitted, or waits for an answer, with all that was decided upon.
 #[derive(Clone, Debug, Encode, Decode, Serialize)]
 #[cbor(map)]
 pub struct Decided {
@@ -330,6 +343,25 @@ pub struct DeadLetter {
     pub bytes: u64,
 }
 
+/// Kind 18: it stands at the place of an event that is too long, or is not CBOR in the form of the log. That no
+/// event is so is the duty of whoever makes events; this is what keeps one that fails in it from ending the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Unfit {
+    /// The kind that it was of.
+    #[n(0)]
+    pub kind: u8,
+    /// How many bytes its content had.
+    #[n(1)]
+    pub bytes: u64,
+    /// SHA-256 of its content, in hexadecimal.
+    #[n(2)]
+    pub hash: String,
+    /// Why it did not fit.
+    #[n(3)]
+    pub reason: String,
+}
+
 /// A commitment to a body: SHA-256 of 16 random bytes and the body. The salt is kept in a row apart, so
 /// that erasing the row leaves nothing that the body could be guessed by.
 #[derive(Clone, Debug)]
@@ -384,67 +416,16 @@ impl Serialize for Commitment {
     }
 }
 
-/// The most bytes of a list of texts in one event, which as a whole may have 65,470.
-const LIST_BYTES: usize = 16 << 10;
-/// The most reasons that an event keeps of a verdict; they come the weightiest first.
-const REASONS: usize = 16;
-
-/// A list of texts that fits into an event; what does not fit is counted in a last entry.
-pub(crate) fn bounded(texts: impl Iterator<Item = String>) -> Vec<String> {
-    let (mut kept, mut bytes, mut left) = (Vec::new(), 0, 0);
-    for text in texts {
-        bytes += text.len();
-        if bytes <= LIST_BYTES {
-            kept.push(text);
-        } else {
-            left += 1;
-        }
-    }
-    if left > 0 {
-        kept.push(format!("... and {left} more"));
-    }
-    kept
-}
-
-/// The most bytes that an event keeps of one reason: names, paths and fields in it may be long, and most of them
-/// stand in the facts as well.
-const REASON_BYTES: usize = 1 << 10;
-
-/// A verdict that fits into an event.
-pub(crate) fn bounded_verdict(mut verdict: Verdict) -> Verdict {
-    verdict.reasons.truncate(REASONS);
-    verdict.reasons.iter_mut().for_each(|reason| cut(&mut reason.text, REASON_BYTES));
-    verdict
-}
-
-/// The most bytes of one text that somebody else has a hand in: a reason, an error, what did not parse.
-const TEXT_BYTES: usize = 4 << 10;
-
 impl Content {
-    /// The same with every text of somebody else's cut to what an event holds. An event that does not fit cannot be
-    /// written, and then nothing can: so no guest and no device may say too much.
-    #[must_use]
-    pub(crate) fn fitting(mut self) -> Content {
-        let texts: [Option<&mut String>; 2] = match &mut self {
-            Content::Outcome(outcome) => [Some(&mut outcome.reason), Some(&mut outcome.note)],
-            Content::Refused(refused) => [Some(&mut refused.reason), Some(&mut refused.asked)],
-            Content::Exited(exited) => [Some(&mut exited.detail), None],
-            Content::AppEnded(ended) => [Some(&mut ended.reason), None],
-            Content::DeadLetter(letter) => [Some(&mut letter.reason), None],
-            Content::Answered(answered) => [Some(&mut answered.by), None],
-            Content::Shutdown(text) | Content::Suspended(text) => [Some(&mut text.reason), None],
-            Content::Boot(booted) => [Some(&mut booted.repair), None],
-            _ => [None, None],
-        };
-        texts.into_iter().flatten().for_each(|text| cut(text, TEXT_BYTES));
-        self
-    }
-}
-
-fn cut(text: &mut String, most: usize) {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
-        text.push_str(" ...");
+    /// How many bytes of a body it holds until it is encoded.
+    pub(crate) fn body_len(&self) -> usize {
+        match self {
+            Content::Intent(decided) => match &decided.body {
+                Some(Commitment::Open { body, .. }) => body.len(),
+                _ => 0,
+            },
+            _ => 0,
+        }
     }
 }
 

@@ -54,6 +54,7 @@ impl State {
         }
         self.close_routes(&mut process, now, fx);
         self.topics.forget(pid);
+        self.forget_monitor(pid, &process.rare.monitored);
         for name in &process.rare.services {
             self.services.remove(name);
         }
@@ -62,10 +63,15 @@ impl State {
         }
         for stream in &process.rare.streams {
             self.streams.remove(stream);
+            self.tails.remove(stream);
             self.close_stream(*stream, fx);
         }
         let lost = process.mailbox.len() as u64;
-        let mut callers: Vec<ActionId> = process.mailbox.drain().filter_map(|e| self.requests.remove(&e.id)).collect();
+        let mut callers = Vec::new();
+        for envelope in process.mailbox.drain() {
+            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            callers.extend(self.requests.remove(&envelope.id));
+        }
         callers.extend(process.handling.as_ref().and_then(|h| h.request));
         let gone = Refusal::new(Code::Failed, format!("{} ended ({}) before it replied", process.name, reason.word()));
         for action in callers {
@@ -132,6 +138,7 @@ impl State {
             detail: &'a str,
             ok: bool,
         }
+        self.forget_monitored(monitor, &of);
         self.counters.message += 1;
         let told = Told { reason: reason.word(), detail: reason.detail(), ok: reason.is_normal() };
         let envelope = Envelope {

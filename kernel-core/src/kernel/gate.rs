@@ -1,8 +1,6 @@
 //! The kernel's side of a port: text in, a request to step, a reply out.
 
-use super::Told;
 use super::driver::Inner;
-use super::effects::Notice;
 use super::input::Input;
 use super::request::Request;
 use crate::id::Pid;
@@ -11,9 +9,6 @@ use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use bytes::Bytes;
 use std::sync::{Arc, Weak};
-
-/// The longest log line of a guest, in characters.
-const LOG_LINE: usize = 1_024;
 
 /// Holds the kernel weakly, so that a guest does not keep it alive.
 struct Gate<P: Platform>(Weak<Inner<P>>);
@@ -34,10 +29,8 @@ impl<P: Platform> Syscalls for Gate<P> {
 
     fn log(&self, pid: Pid, level: LogLevel, text: &str) {
         let Some(inner) = self.0.upgrade() else { return };
-        let mut core = inner.lock();
-        let name = core.state.processes.get(&pid).map_or_else(String::new, |p| p.name.to_string());
-        let text = text.chars().take(LOG_LINE).collect();
-        core.tell(Told::Notice(Notice::Log { pid, name, level, text }));
+        let now = inner.platform.now();
+        inner.lock().log(pid, level, text, now);
     }
 
     fn now(&self, pid: Pid) -> Instant {

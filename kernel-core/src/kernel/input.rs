@@ -107,6 +107,9 @@ pub struct Boot {
     pub profile: crate::platform::Profile,
     /// What was found and done to the stored log at start, in words; empty where nothing was.
     pub repair: String,
+    /// How many events at the end of the stored log no signature covers: whoever holds the disk could have made
+    /// them.
+    pub unsigned: u64,
     /// Outward acts that the last boot began and did not end.
     pub interrupted: Vec<ActionId>,
     /// How many files of each mount have labels of their own.

@@ -30,10 +30,10 @@ pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log}
 pub use state::{State, Tally};
 
 use crate::capability::Capabilities;
-use crate::chain::Checkpoint;
+use crate::chain::{Checkpoint, VerifierKey};
 use crate::id::{ActionId, Pid};
 use crate::path::Name;
-use crate::platform::{ActReply, Platform, Port};
+use crate::platform::{ActReply, HostError, KeyPurpose, Keys, Platform, Port};
 use crate::process::Role;
 use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
@@ -55,8 +55,8 @@ impl<P: Platform> Clone for Kernel<P> {
     }
 }
 
-/// What an observer is told. Observers never slow the kernel: whoever does not keep up misses notices
-/// and is told how many.
+/// What an observer is told. Observers never slow the kernel: whoever does not keep up misses notices, but no
+/// question.
 #[derive(Clone, Debug)]
 pub enum Told {
     /// Something happened.
@@ -104,7 +104,7 @@ impl<P: Platform> Kernel<P> {
         Ok(Session { port: gate::port(&self.inner, pid) })
     }
 
-    /// Observes: notices and questions from now on. At most `room` wait; the rest is dropped.
+    /// Observes: notices and questions from now on. At most `room` notices wait; the rest is dropped.
     pub fn observe(&self, room: usize) -> mpsc::Receiver<Told> {
         self.inner.observe(room)
     }
@@ -114,10 +114,18 @@ impl<P: Platform> Kernel<P> {
         self.inner.submit(Input::Answer { action, allow, by: by.to_owned() });
     }
 
+    /// The key that signs the log.
+    ///
+    /// # Errors
+    /// The host's own.
+    pub async fn key(&self) -> Result<VerifierKey, HostError> {
+        Ok(log_key(self.inner.keys.public(KeyPurpose::Log).await?))
+    }
+
     /// Keeps the bytes of a component, under their SHA-256, so that an `install` can name it.
     ///
     /// # Errors
-    /// `not_durable` if it could not be stored.
+    /// `not_durable` if it could not be stored, `cancelled` once the kernel has stopped.
     pub async fn keep_component(&self, bytes: Bytes) -> Result<[u8; 32], Refusal> {
         self.inner.keep_component(bytes).await
     }
@@ -125,7 +133,7 @@ impl<P: Platform> Kernel<P> {
     /// Makes everything so far durable and returns the signed checkpoint over it.
     ///
     /// # Errors
-    /// `not_durable` if it could not be written.
+    /// `not_durable` if it could not be written, `cancelled` once the kernel has stopped.
     pub async fn checkpoint(&self) -> Result<(Checkpoint, String), Refusal> {
         self.inner.checkpoint().await
     }
@@ -144,7 +152,7 @@ impl<P: Platform> Kernel<P> {
     /// stay open until [`Kernel::close`], so that the log can still be read.
     ///
     /// # Errors
-    /// `not_durable` if the log could not be written.
+    /// `not_durable` if the log could not be written, `cancelled` if it was shut down before.
     pub async fn shutdown(&self, reason: &str) -> Result<(Checkpoint, String), Refusal> {
         self.inner.submit(Input::Shutdown { reason: reason.to_owned() });
         let checkpoint = self.inner.checkpoint().await;

@@ -2,9 +2,9 @@
 
 use super::effects::{Effects, Reply};
 use super::event::{Content, Outcome};
-use super::road::Act;
+use super::road::{Act, Asked, NOBODY, is_own_doing, is_refusal};
 use super::rows;
-use super::state::{Due, State};
+use super::state::{Abandoned, Due, State};
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
 use crate::path::{Resource, Verb};
@@ -24,8 +24,8 @@ pub(crate) struct Open {
     pub verb: Verb,
     /// The resource.
     pub resource: Resource,
-    /// Whether an intent stands in the log and wants its outcome.
-    pub intent: bool,
+    /// How the act is recorded: an intent wants its outcome.
+    pub class: Class,
     /// What it waits for.
     pub kind: OpenKind,
     /// Its deadline in the table of deadlines.
@@ -63,6 +63,16 @@ pub(crate) enum OpenKind {
     Escalated(Box<super::road::Held>),
 }
 
+/// How an open act was closed.
+#[derive(Debug, Default)]
+pub(crate) struct Closed {
+    /// For the log, such as the address of a connection.
+    pub note: String,
+    /// Whether a device said so. What a device cannot do is no misconduct of who asked: a file that is not
+    /// there, or that nobody may read.
+    pub by_device: bool,
+}
+
 impl Open {
     /// The open form of `act`.
     pub(crate) fn new(act: &Act, kind: OpenKind) -> Open {
@@ -71,7 +81,7 @@ impl Open {
             call: act.call,
             verb: act.verb,
             resource: act.resource.clone(),
-            intent: act.class == Class::Outward && !matches!(kind, OpenKind::Escalated(_)),
+            class: act.class,
             kind,
             deadline: None,
         }
@@ -84,24 +94,24 @@ impl State {
         open.deadline = deadline.map(|at| self.due(at, Due::Open(act.action)));
         if let Some(process) = self.processes.get_mut(&act.pid) {
             process.rare.acts.push(act.action);
-            if !matches!(open.kind, OpenKind::Spawn { .. } | OpenKind::AppStart) {
-                process.blocked = Some(act.action);
-            }
         }
         self.opened.insert(act.action, open);
     }
 
-    /// Ends an open act: records the outcome where an intent stands, and replies.
+    /// Ends an open act otherwise than by its device: records what came of it, and replies.
     pub(crate) fn close(&mut self, action: ActionId, result: Result<Bytes, Refusal>, now: Now, fx: &mut Effects) {
-        self.close_noting(action, result, String::new(), now, fx);
+        if result.is_err() {
+            self.give_up(action, fx);
+        }
+        self.end_open(action, result, Closed::default(), now, fx);
     }
 
-    /// The same with a note for the log, such as the address of a connection.
-    pub(crate) fn close_noting(
+    /// Ends an open act: records the outcome where an intent stands, a refusal where it comes to one, and replies.
+    pub(crate) fn end_open(
         &mut self,
         action: ActionId,
         result: Result<Bytes, Refusal>,
-        note: String,
+        closed: Closed,
         now: Now,
         fx: &mut Effects,
     ) {
@@ -109,24 +119,51 @@ impl State {
         if let Some(number) = open.deadline {
             self.undue(number);
         }
-        if let OpenKind::Connecting { stream } = open.kind
-            && result.is_err()
-        {
-            self.abandoned.insert(action, stream);
-        }
         self.unblock(open.pid, action);
-        if open.intent {
-            self.record_outcome(action, &result, note, now, fx);
+        let result = result.map_err(|refusal| refusal.of(action));
+        match (open.kind, &result) {
+            (OpenKind::Escalated(held), Err(refusal)) => self.unanswered(action, *held, refusal, now, fx),
+            (_, result) if open.class == Class::Outward => {
+                self.record_outcome(action, result, closed.note, now, fx);
+                // An address that is not granted is refused by the device, which alone knows what a name is.
+                if !closed.by_device || matches!(result, Err(refusal) if refusal.code == Code::Denied) {
+                    self.count_failed(open.pid, open.class, result, now, fx);
+                }
+            }
+            (_, Err(refusal)) if is_refusal(open.class, refusal.code) => {
+                let asked = Asked::new(action, open.pid, open.verb, &open.resource);
+                let counts = !closed.by_device && is_own_doing(open.class, refusal.code);
+                self.record_refused(asked, None, None, refusal, counts, now, fx);
+            }
+            _ => {}
         }
-        self.reply(open.pid, open.call, result.map_err(|r| r.of(action)), now, fx);
+        self.reply(open.pid, open.call, result, now, fx);
         self.weigh(open.pid, now, fx);
+    }
+
+    /// An act ends while its device is still busy with it.
+    fn give_up(&mut self, action: ActionId, fx: &mut Effects) {
+        match self.opened.get(&action) {
+            Some(Open { kind: OpenKind::Connecting { stream }, .. }) => {
+                self.abandoned.insert(action, Abandoned::Connect(*stream));
+            }
+            Some(Open { kind: OpenKind::Device, resource: Resource::Stream(stream), verb, pid, .. }) => {
+                let (stream, pid) = (*stream, *pid);
+                match verb {
+                    Verb::Read => self.give_up_read(action, stream),
+                    // Nobody knows how much of it went out, so what followed would be read as something else.
+                    Verb::Write => self.drop_stream(pid, stream, fx),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
     }
 
     /// `pid` does not wait for `action` any more.
     pub(crate) fn unblock(&mut self, pid: Pid, action: ActionId) {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.rare.acts.retain(|a| *a != action);
-            process.blocked = process.blocked.filter(|a| *a != action);
         }
     }
 
@@ -173,7 +210,7 @@ impl State {
     pub(crate) fn expire(&mut self, action: ActionId, now: Now, fx: &mut Effects) {
         let Some(open) = self.opened.get(&action) else { return };
         if matches!(open.kind, OpenKind::Escalated(_)) {
-            self.answer(action, false, "nobody", now, fx);
+            self.answer(action, false, NOBODY, now, fx);
             return;
         }
         match &open.kind {

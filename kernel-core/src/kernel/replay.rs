@@ -1,10 +1,11 @@
 //! Replay: the same journal gives the same chain head, on every host.
 
 use super::effects::Effects;
+use super::event::append;
 use super::input::Input;
 use super::start::{Journal, log_key};
 use super::state::State;
-use crate::chain::{Hash, Header, Log};
+use crate::chain::{Hash, Log};
 use crate::environment::Environment;
 use crate::path::Name;
 use crate::platform::Key;
@@ -60,10 +61,7 @@ pub fn replay(
         }
         let mut content = Vec::new();
         for event in fx.records.drain(..) {
-            content.clear();
-            event.content.encode(&mut content);
-            let header = Header { wall: event.wall, action: event.action, kind: event.content.kind() };
-            log.append(header, &content).map_err(|e| ReplayError::Event(index, e.to_string()))?;
+            append(&mut log, &event, &mut content).map_err(|e| ReplayError::Event(index, e.to_string()))?;
         }
         rows.extend(fx.rows.drain(..));
         fx = Effects::default();

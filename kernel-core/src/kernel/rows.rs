@@ -32,6 +32,8 @@ pub const TABLE_END: u8 = 0xf0;
 
 /// How many rows step keeps at hand.
 const CACHED: usize = 65_536;
+/// How many bytes of them, keys included. It is more than all rows that one step may need.
+const CACHED_BYTES: usize = 64 << 20;
 
 /// The key of the row of `table` at `rest`.
 pub fn key(table: u8, rest: &[u8]) -> Key {
@@ -56,6 +58,7 @@ pub fn novelty(name: &Name, verb: Verb, kind: Kind) -> Key {
 pub struct Rows {
     known: FxHashMap<Key, Option<Bytes>>,
     order: VecDeque<Key>,
+    bytes: usize,
 }
 
 impl Rows {
@@ -66,13 +69,39 @@ impl Rows {
 
     /// Takes note of a row, loaded or written.
     pub fn set(&mut self, key: Key, value: Option<Bytes>) {
-        if self.known.insert(key.clone(), value).is_none() {
-            self.order.push_back(key);
-            if self.order.len() > CACHED
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.known.remove(&oldest);
-            }
+        self.bytes += size(&key, value.as_ref());
+        match self.known.insert(key.clone(), value) {
+            Some(before) => self.bytes -= size(&key, before.as_ref()),
+            None => self.order.push_back(key),
         }
+        // The latest stays, whatever its size.
+        while (self.order.len() > CACHED || self.bytes > CACHED_BYTES) && self.order.len() > 1 {
+            let Some(oldest) = self.order.pop_front() else { return };
+            let value = self.known.remove(&oldest);
+            self.bytes -= size(&oldest, value.flatten().as_ref());
+        }
+    }
+}
+
+fn size(key: &Key, value: Option<&Bytes>) -> usize {
+    key.len() + value.map_or(0, Bytes::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_is_bounded_in_bytes() {
+        let mut rows = Rows::default();
+        let mib = Bytes::from(vec![0; 1 << 20]);
+        for n in 0..200 {
+            rows.set(numbered(TABLE_TREE, n), Some(mib.clone()));
+            rows.set(numbered(TABLE_TREE, n), Some(mib.slice(1..)));
+        }
+        assert!(rows.bytes <= CACHED_BYTES && rows.order.len() == rows.known.len());
+        assert!(rows.get(&numbered(TABLE_TREE, 199)).is_some() && rows.get(&numbered(TABLE_TREE, 0)).is_none());
+        (0..200).for_each(|n| rows.set(numbered(TABLE_TREE, n), None));
+        assert_eq!(rows.bytes, rows.order.iter().map(|key| key.len()).sum::<usize>());
     }
 }

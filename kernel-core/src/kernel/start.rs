@@ -9,7 +9,7 @@ use super::input::{Boot, Counters, Input};
 use super::rows;
 use super::state::State;
 use super::{Told, event::hex};
-use crate::chain::{ChainError, Opening, Origin, Trust, VerifierKey};
+use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
 use crate::environment::Environment;
 use crate::id::ActionId;
 use crate::path::Name;
@@ -76,6 +76,15 @@ pub enum BootError {
     /// There is no signing key. Nothing was changed.
     #[error("the signing key could not be used: {0}")]
     Keys(#[source] HostError),
+    /// There are rows, and the key that signed them is gone. Nothing was changed, and no other key was made.
+    #[error(
+        "the data directory holds a log and the key that signs it is missing; put the key back, or start with another \
+         directory"
+    )]
+    NoKey,
+    /// The kernel's own rows do not fit the log that they were stored with. Nothing was changed.
+    #[error("the data directory is damaged: {0}")]
+    Damaged(String),
     /// There is state and no log at all that it could have come from. Nothing was changed.
     #[error(
         "the data directory holds state but its log is gone; restore it from a copy, or start with another directory"
@@ -83,7 +92,7 @@ pub enum BootError {
     NoLog,
     /// The row of numbers that are never reused holds something else, so that one might be. Nothing was changed.
     #[error(
-        "the data directory's row of numbers was changed, so numbers could be used twice; restore it from a copy, or \
+        "the data directory's row of numbers was changed or is gone, so numbers could be used twice; restore it from a copy, or \
          start with another directory"
     )]
     Counters,
@@ -99,12 +108,17 @@ pub(super) async fn boot<P: Platform>(
     let Parts { platform, storage, sandbox, devices, keys } = parts;
     let mut phases = Phases::new(platform.now());
 
-    let last = counters(storage.get(&rows::key(rows::TABLE_COUNTERS, b"")).await?.as_deref())?;
+    let last = storage.get(&rows::key(rows::TABLE_COUNTERS, b"")).await?;
     let interrupted = interrupted(&storage).await?;
     let labelled = labelled(&storage).await?;
     phases.end("storage", platform.now());
 
-    let public = keys.public(KeyPurpose::Log).await.map_err(BootError::Keys)?;
+    let public = match keys.find(KeyPurpose::Log).await.map_err(BootError::Keys)? {
+        Some(public) => public,
+        // The first key of a new directory; in any other one it would be the key of another log.
+        None if is_unused(&storage).await? => keys.public(KeyPurpose::Log).await.map_err(BootError::Keys)?,
+        None => return Err(BootError::NoKey),
+    };
     let key = log_key(public);
     phases.end("keys", platform.now());
 
@@ -112,6 +126,9 @@ pub(super) async fn boot<P: Platform>(
     if opened.log.size() == 0 && holds_state(&storage).await? {
         return Err(BootError::NoLog);
     }
+    let opened = if platform.profile().atomic_commits { opened.whole()? } else { opened };
+    let last = counters(last.as_deref(), opened.log.size())?;
+    let unsigned = opened.log.size() - opened.signed;
     let mut repair = String::new();
     if let Some(torn) = opened.torn {
         repair =
@@ -131,6 +148,7 @@ pub(super) async fn boot<P: Platform>(
         last,
         profile,
         repair,
+        unsigned,
         interrupted,
         labelled,
     };
@@ -145,7 +163,7 @@ pub(super) async fn boot<P: Platform>(
     }
     let weak = Arc::downgrade(&inner);
     inner.platform.spawn("committer", committer::run(weak.clone(), opened.log, key));
-    inner.platform.spawn("clock", committer::tick(weak));
+    inner.spawn_guarded("clock", committer::tick(weak));
     Ok((inner, gone.shared()))
 }
 
@@ -182,10 +200,19 @@ async fn holds_state<S: Storage>(storage: &S) -> Result<bool, StorageError> {
     Ok(!storage.scan(&[rows::TABLE_COUNTERS], &[rows::TABLE_END], 1).await?.rows.is_empty())
 }
 
-/// The numbers in their row; all zero where there is none.
-fn counters(row: Option<&[u8]>) -> Result<Counters, BootError> {
-    let Some(row) = row else { return Ok(Counters::default()) };
-    let (numbers, rest) = row.as_chunks::<8>();
+/// Whether nothing was ever stored, of the log or of the kernel.
+async fn is_unused<S: Storage>(storage: &S) -> Result<bool, StorageError> {
+    Ok(storage.scan(&[TABLE_HEAD], &[rows::TABLE_END], 1).await?.rows.is_empty())
+}
+
+/// The numbers in their row. They are stored with the first events, so a log has them; without them numbers would
+/// be used again.
+fn counters(row: Option<&[u8]>, events: u64) -> Result<Counters, BootError> {
+    let (numbers, rest) = match row {
+        Some(row) => row.as_chunks::<8>(),
+        None if events == 0 => return Ok(Counters::default()),
+        None => return Err(BootError::Counters),
+    };
     let numbers: Vec<u64> = numbers.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect();
     match numbers[..] {
         [pid, action, message, stream] if rest.is_empty() && numbers.iter().all(|n| *n <= MAX_NUMBER) => {
@@ -196,13 +223,11 @@ fn counters(row: Option<&[u8]>) -> Result<Counters, BootError> {
 }
 
 /// Outward acts that the last boot began and did not end.
-async fn interrupted<S: Storage>(storage: &S) -> Result<Vec<ActionId>, StorageError> {
+async fn interrupted<S: Storage>(storage: &S) -> Result<Vec<ActionId>, BootError> {
+    let number = |key: &Bytes| <[u8; 8]>::try_from(&key[1..]).ok().map(u64::from_be_bytes).map(ActionId);
     let rows = all(storage, rows::TABLE_OPEN).await?;
-    Ok(rows
-        .iter()
-        .filter_map(|(key, _)| <[u8; 8]>::try_from(&key[1..]).ok())
-        .map(|b| ActionId(u64::from_be_bytes(b)))
-        .collect())
+    let numbers: Option<Vec<ActionId>> = rows.iter().map(|(key, _)| number(key)).collect();
+    numbers.ok_or_else(|| BootError::Damaged("a row of an act under way names no act".to_owned()))
 }
 
 /// How many files of each mount have labels of their own.

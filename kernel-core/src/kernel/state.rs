@@ -13,6 +13,7 @@ use super::pids::PidMap;
 use super::random::Random;
 use super::road::Novelty;
 use super::rows::Rows;
+use super::verb::Tail;
 use crate::budget::Ledger;
 use crate::environment::Environment;
 use crate::governance::{Charter, Decision};
@@ -59,6 +60,8 @@ pub struct State {
     pub(crate) novelty: Novelty,
     pub(crate) rows: Rows,
     pub(crate) tally: Tally,
+    /// What waits in all mailboxes together, bytes.
+    pub(crate) waiting: usize,
     /// The processes of which some count is not in the log yet.
     pub(crate) untold: BTreeSet<Pid>,
     /// Why nothing is acknowledged any more, once the data directory could not be written.
@@ -66,13 +69,24 @@ pub struct State {
     pub(crate) stopping: bool,
     /// How many files of each mount have labels of their own, as stored.
     pub(crate) labelled: BTreeMap<Name, u64>,
-    /// Connections whose asker gave up: closed as soon as they stand.
-    pub(crate) abandoned: FxHashMap<ActionId, StreamId>,
+    /// What devices still do for acts that were given up; each is removed by the device's answer.
+    pub(crate) abandoned: FxHashMap<ActionId, Abandoned>,
+    /// What is under way or was kept on streams without an act that waits for it.
+    pub(crate) tails: BTreeMap<StreamId, Tail>,
     /// What the kernel's own latest act was refused for: nobody else is told.
     pub(crate) unheard: Option<Refusal>,
     deadlines: BTreeMap<(Instant, u64), Due>,
     deadline_at: FxHashMap<u64, Instant>,
     next_deadline: u64,
+}
+
+/// What a device still does although its act is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Abandoned {
+    /// It opens this stream, which is closed as soon as it stands.
+    Connect(StreamId),
+    /// It reads from this stream; what it brings is handed to the next read.
+    Read(StreamId),
 }
 
 /// What a deadline is for.
@@ -175,11 +189,13 @@ impl State {
             novelty: Novelty::default(),
             rows: Rows::default(),
             tally: Tally::default(),
+            waiting: 0,
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
             labelled: boot.labelled.clone(),
             abandoned: FxHashMap::default(),
+            tails: BTreeMap::new(),
             unheard: None,
             deadlines: BTreeMap::new(),
             deadline_at: FxHashMap::default(),

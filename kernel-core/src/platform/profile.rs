@@ -49,6 +49,9 @@ pub struct Profile {
     pub mounts: bool,
     /// What survives.
     pub durability: Durability,
+    /// Whether a commit that was cut short leaves nothing behind. Where it may leave a part, that is removed at the
+    /// next boot; where it does not, whatever lies beyond the head of the log says that an older head was put back.
+    pub atomic_commits: bool,
     /// How many things really run at once.
     pub parallelism: u32,
     /// Where the key lies.

@@ -118,7 +118,8 @@ pub trait Syscalls: MaybeSend + MaybeSync + 'static {
     /// optionally a newline and the raw payload.
     fn act(&self, pid: Pid, verb: &str, resource: &str, body: Bytes) -> ActReply;
 
-    /// A line for the log of process `pid`; bounded, dropped when over its rate.
+    /// A line for the log of process `pid`: cut at 1,024 characters; over 200 at once and 50 a second it is
+    /// dropped and counted.
     fn log(&self, pid: Pid, level: LogLevel, text: &str);
 
     /// The time of the last thing handed to process `pid`.

@@ -146,8 +146,6 @@ pub struct Process {
     pub mailbox: Mailbox,
     /// What it is busy with.
     pub handling: Option<Handling>,
-    /// The act on which it blocks.
-    pub blocked: Option<ActionId>,
     /// Where its use is counted.
     pub account: AccountId,
     /// What it has used.
@@ -175,7 +173,7 @@ pub struct Rare {
     pub wall: Option<u64>,
     /// Open streams.
     pub streams: BTreeSet<StreamId>,
-    /// Its acts under way.
+    /// Its acts under way, in their order. A component has one; a session or a handler may have several.
     pub acts: Vec<ActionId>,
     /// Calls whose reply is withheld while it is suspended.
     pub withheld: Vec<CallId>,
@@ -183,10 +181,12 @@ pub struct Rare {
     pub services: BTreeSet<Name>,
     /// Who is told when it ends.
     pub monitors: BTreeSet<Pid>,
+    /// The processes and applications of whose end it is told.
+    pub monitored: BTreeSet<crate::path::Resource>,
     /// When its latest refusals were, for the refusal limit.
     pub refusals: VecDeque<Instant>,
-    /// Equal refusals that the log does not tell yet: how many of which.
-    pub folded: BTreeMap<String, Folded>,
+    /// Equal refusals that the log does not tell yet: how many of which, by the SHA-256 of what makes them equal.
+    pub folded: BTreeMap<[u8; 32], Folded>,
 }
 
 /// A running timer.

@@ -18,6 +18,10 @@ fn key(purpose: KeyPurpose) -> SigningKey {
 }
 
 impl Keys for SimKeys {
+    fn find(&self, purpose: KeyPurpose) -> impl Future<Output = Result<Option<[u8; 32]>, HostError>> {
+        ready(Ok(Some(key(purpose).verifying_key().to_bytes())))
+    }
+
     fn public(&self, purpose: KeyPurpose) -> impl Future<Output = Result<[u8; 32], HostError>> {
         ready(Ok(key(purpose).verifying_key().to_bytes()))
     }

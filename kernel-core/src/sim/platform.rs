@@ -47,6 +47,7 @@ fn profile() -> Profile {
         net: false,
         mounts: true,
         durability: Durability::Memory,
+        atomic_commits: false,
         parallelism: 1,
         key_custody: KeyCustody::Fixed,
         missing: vec![

@@ -189,6 +189,11 @@ impl From<BootError> for Failure {
             BootError::Storage(error) => error.into(),
             BootError::Chain(error) => error.into(),
             BootError::Keys(error) => of_key(error),
+            BootError::NoKey => Failure::new(Exit::Integrity, "keys", error.to_string()),
+            BootError::Damaged(_) | BootError::Counters => Failure::new(Exit::Integrity, "damaged", error.to_string())
+                .help(
+                    "keep the data directory as evidence and restore a copy, or start anew elsewhere: --data-dir DIR",
+                ),
             other => Failure::new(Exit::Integrity, "boot", said(&other)),
         }
     }

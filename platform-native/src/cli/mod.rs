@@ -23,6 +23,7 @@ use exit::{Exit, Failure};
 use std::process::ExitCode;
 use std::time::Duration;
 use terminal::{Terminal, print_json, tell_failure};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -124,7 +125,12 @@ fn wrong_line(error: &clap::Error) -> Failure {
 fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = crate::runtime()
         .map_err(|e| Failure::new(Exit::Unsupported, "runtime", format!("no threads can be started here: {e}")))?;
-    let done = runtime.block_on(work);
+    let done = runtime.block_on(async {
+        // A file that may not grow any more is an error of the write like any other, not the end of the process.
+        let xfsz = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        let _kept = signal(xfsz);
+        work.await
+    });
     runtime.shutdown_timeout(PATIENCE);
     done
 }

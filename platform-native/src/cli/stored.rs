@@ -4,6 +4,7 @@
 //! to be opened for writing: the database then repairs itself as the next kernel would let it, and the
 //! log is as it was acknowledged.
 
+use super::events::{self, Entry};
 use super::exit::{Exit, Failure, of_key};
 use super::place::{DATABASE, held_by_a_kernel};
 use crate::DataDir;
@@ -11,15 +12,20 @@ use crate::keys::{FileKeys, LOG_KEY};
 use crate::storage::RedbStorage;
 use bytes::Bytes;
 use kernel_core::chain::{ChainError, Checkpoint, Head, Opened, Opening, Trust, VerifierKey, head_key};
+use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{BootError, feed, log_key};
 use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
 use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableDefinition, TableError};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The one table, as `storage` writes it.
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// The kind of event that begins a boot (FORMAT.md).
+const BOOT: u8 = 0;
 
 /// A data directory, held for as long as this lives.
 pub(crate) struct Stored {
@@ -82,7 +88,27 @@ impl Stored {
         if let Some(checkpoint) = checkpoint {
             opening = opening.against(checkpoint)?;
         }
-        Ok(feed(&self.rows, opening).await?)
+        // Its commits are whole or nothing, as its profile says.
+        Ok(feed(&self.rows, opening).await?.whole()?)
+    }
+
+    /// The boots that went on from events that no signature covered: the event of each, and how many.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub(crate) async fn unsigned(&self) -> Result<Vec<(u64, u64)>, Failure> {
+        let mut found = Vec::new();
+        let boots = |kind| kind == BOOT;
+        events::each(&self.rows, 0, boots, |entry| {
+            if let Ok(Entry { seq, content: Ok(Content::Boot(boot)), .. }) = entry
+                && boot.unsigned > 0
+            {
+                found.push((seq, boot.unsigned));
+            }
+            ControlFlow::Continue(())
+        })
+        .await?;
+        Ok(found)
     }
 
     /// Verifies the checksum of every page of the database, also of what is no part of the log. Says

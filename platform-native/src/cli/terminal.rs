@@ -6,7 +6,7 @@
 //! "dumb".
 
 use super::exit::{Exit, Failure};
-use super::text::plain;
+use super::text::{plain, plain_json};
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// What the standard streams are.
@@ -131,7 +131,7 @@ pub(crate) fn print(lines: &[String]) -> Result<(), Failure> {
 
 /// Writes one document to standard output.
 pub(crate) fn print_json(document: &serde_json::Value) -> Result<(), Failure> {
-    print(&[format!("{document:#}")])
+    print(&[plain_json(&format!("{document:#}"))])
 }
 
 /// Writes one line to standard error. Where that cannot be read nothing can be told.

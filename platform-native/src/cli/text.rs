@@ -7,13 +7,30 @@ use std::time::Duration;
 /// `text` fit for a terminal: control codes and marks that reorder or hide text are escaped, and the
 /// rest stays. For everything that a guest, a file or a log may have written.
 pub(crate) fn plain(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if hostile(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+        if is_hostile(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
+/// Whether a terminal would act upon it, or a reader be misled by it.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A JSON text that is fit for a terminal, too, and means the same: what JSON lets stand and a terminal would act
+/// upon can only be in its strings, and is escaped there.
+pub(crate) fn plain_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hostile(c) && c != '\n' {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
     }
     out
 }
@@ -110,6 +127,10 @@ mod tests {
     fn what_a_terminal_would_act_upon_is_escaped() {
         assert_eq!(plain("a\u{1b}[31mb\r\nc\u{202e}d\u{9b}e"), "a\\u{1b}[31mb\\u{d}\\u{a}c\\u{202e}d\\u{9b}e");
         assert_eq!(plain("grüße, 日本 🦀"), "grüße, 日本 🦀");
+        let hostile = serde_json::json!({ "a\u{7f}": "\u{9b}x\u{202e}\u{1b}\n" });
+        let printed = plain_json(&format!("{hostile:#}"));
+        assert!(printed.contains("\\u007f") && printed.contains("\\u009bx\\u202e"), "{printed}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), hostile);
         assert_eq!(plain_within("abcdefgh", 6), "abcd...gh");
         assert_eq!(plain_within("äbc", 3), "äbc");
     }

@@ -236,3 +236,41 @@ fn a_database_that_is_none_is_damage() {
     home.weft(&["run", "play"]).exits(4).tells(&["is damaged"]);
     home.weft(&["doctor"]).exits(0).says(&["is damaged"]);
 }
+
+#[test]
+fn a_key_that_is_gone_is_not_replaced() {
+    let home = ran();
+    let (key, aside) = (home.data().join("log.key"), home.path("aside"));
+    std::fs::rename(&key, &aside).unwrap();
+    home.weft(&["run", "play"]).exits(4).tells(&["the key that signs it is missing"]);
+    assert!(!key.exists(), "no other key was made");
+    std::fs::rename(&aside, &key).unwrap();
+    home.weft(&["run", "play"]).exits(0);
+}
+
+#[test]
+fn an_older_head_that_was_put_back_is_found() {
+    let home = Home::with_script(&[]);
+    home.weft(&["run", "play"]).exits(0);
+    let head = rows(&home, HEAD).pop().unwrap();
+    home.weft(&["run", "play"]).exits(0);
+    alter(&home, &[(head.0, Some(head.1))]);
+    refused(&home, "head_mismatch");
+    home.weft(&["run", "play"]).exits(4);
+}
+
+#[test]
+fn a_damaged_row_of_the_kernel_is_refused() {
+    const COUNTERS: u8 = 0x40;
+    const OPEN: u8 = 0x47;
+    let home = ran();
+    let (key, value) = rows(&home, COUNTERS).pop().unwrap();
+    for damaged in [None, Some(value[..31].to_vec()), Some([&value[..], b"x"].concat())] {
+        alter(&home, &[(key.clone(), damaged)]);
+        home.weft(&["run", "play"]).exits(4).tells(&["row of numbers"]);
+    }
+    alter(&home, &[(key, Some(value)), (vec![OPEN, 1], Some(Vec::new()))]);
+    home.weft(&["run", "play"]).exits(4).tells(&["names no act"]);
+    alter(&home, &[(vec![OPEN, 1], None)]);
+    home.weft(&["run", "play"]).exits(0);
+}

@@ -3,6 +3,8 @@
 pub mod applications;
 pub mod authority;
 pub mod budgets;
+pub mod evidence;
+pub mod floods;
 pub mod log;
 pub mod messages;
 pub mod processes;

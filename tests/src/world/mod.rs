@@ -31,7 +31,7 @@ use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{BootOptions, Journal, Kernel, ProcessRow, Session, Told, log_key, open_log, replay};
-use kernel_core::platform::{Clock, KeyPurpose, Keys, Storage};
+use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
 use kernel_core::process::{Lifecycle, Role};
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
@@ -296,11 +296,9 @@ impl<H: Host> World<H> {
 
     /// Waits for the next notice.
     pub async fn notice(&mut self) -> Notice {
-        loop {
-            match self.told.next().await.expect("a kernel that runs") {
-                Told::Notice(notice) => return notice,
-                Told::Ask(ask) => panic!("nobody expected to be asked: {} {} {}", ask.name, ask.verb, ask.resource),
-            }
+        match self.told.next().await.expect("a kernel that runs") {
+            Told::Notice(notice) => notice,
+            Told::Ask(ask) => panic!("nobody expected to be asked: {} {} {}", ask.name, ask.verb, ask.resource),
         }
     }
 
@@ -332,6 +330,17 @@ impl<H: Host> World<H> {
             })
             .await;
         }
+    }
+
+    /// A row as it is stored now.
+    pub async fn row(&self, key: &[u8]) -> Option<Bytes> {
+        self.rows.as_ref().expect("a kernel that runs").get(key).await.expect("rows")
+    }
+
+    /// Changes a stored row, behind the kernel's back.
+    pub async fn put_row(&self, key: &[u8], value: &[u8]) {
+        let changes = vec![(Bytes::copy_from_slice(key), Some(Bytes::copy_from_slice(value)))];
+        self.rows.as_ref().expect("a kernel that runs").commit(Batch { changes }).await.expect("a commit");
     }
 
     /// Makes everything durable and reads the log.

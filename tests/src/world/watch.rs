@@ -4,15 +4,17 @@
 //! back or made to fail, what was asked of devices is kept, and any of it can be left hanging. In lockstep
 //! clock, seed and key are constants, so that the same scenario gives the same log on every host.
 
+use bytes::Bytes;
 use futures::channel::oneshot;
 use futures::future::{AbortHandle, Either, abortable, select};
 use kernel_core::kernel::Parts;
 use kernel_core::platform::{
     Batch, Clock, DeviceError, DeviceReply, DeviceRequest, Devices, Entropy, HostError, KeyPurpose, Keys, MaybeSend,
-    Page, Platform, Profile, Spawn, Storage, StorageError,
+    Meta, Page, Platform, Profile, Spawn, Storage, StorageError,
 };
 use kernel_core::sim::SimKeys;
 use kernel_core::time::{Instant, WallTime};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,10 +28,13 @@ const EPOCH: u64 = 1_767_225_600_000_000_000;
 pub struct Hand {
     held: Arc<Mutex<Held>>,
     lockstep: bool,
+    wired: bool,
 }
 
 #[derive(Debug, Default)]
 struct Held {
+    arrived: VecDeque<Bytes>,
+    readers: Vec<oneshot::Sender<()>>,
     offset: Duration,
     waiting: Vec<oneshot::Sender<()>>,
     tasks: Vec<AbortHandle>,
@@ -54,7 +59,44 @@ pub enum Commits {
 impl Hand {
     /// One that holds nothing back; `lockstep` makes clock, seed and key constants.
     pub fn new(lockstep: bool) -> Hand {
-        Hand { held: Arc::default(), lockstep }
+        Hand { held: Arc::default(), lockstep, wired: false }
+    }
+
+    /// One whose host has a network, in which every connection stands at once and brings what arrives.
+    pub fn wired() -> Hand {
+        Hand { wired: true, ..Hand::new(false) }
+    }
+
+    /// Bytes arrive on the connection.
+    pub fn arrive(&self, bytes: &[u8]) {
+        let readers = {
+            let mut held = self.held();
+            held.arrived.push_back(Bytes::copy_from_slice(bytes));
+            std::mem::take(&mut held.readers)
+        };
+        drop(readers);
+    }
+
+    /// What the network answers; `None` for what is no matter of it.
+    async fn over_the_wire(&self, request: &DeviceRequest) -> Option<DeviceReply> {
+        match request {
+            DeviceRequest::Connect { .. } | DeviceRequest::StreamWrite { .. } | DeviceRequest::StreamClose { .. } => {
+                Some(DeviceReply::Done { address: None })
+            }
+            DeviceRequest::StreamRead { .. } => loop {
+                let waiting = {
+                    let mut held = self.held();
+                    if let Some(body) = held.arrived.pop_front() {
+                        return Some(DeviceReply::Data { body, meta: Meta::default() });
+                    }
+                    let (sender, waiting) = oneshot::channel();
+                    held.readers.push(sender);
+                    waiting
+                };
+                let _ = waiting.await;
+            },
+            _ => None,
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -105,6 +147,7 @@ impl Hand {
         if self.lockstep {
             profile.host = "lockstep".to_owned();
         }
+        profile.net |= self.wired;
         let rows = Rows { storage: Arc::new(storage), hand: self.clone() };
         let parts = Parts {
             platform: Watched { platform, hand: self.clone(), profile: Arc::new(profile) },
@@ -208,7 +251,7 @@ impl<S> Clone for Rows<S> {
 }
 
 impl<S: Storage> Storage for Rows<S> {
-    async fn get(&self, key: &[u8]) -> Result<Option<bytes::Bytes>, StorageError> {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
         self.storage.get(key).await
     }
 
@@ -262,6 +305,11 @@ impl<D: Devices> Devices for WatchedDevices<D> {
         if hanging {
             std::future::pending::<()>().await;
         }
+        if self.hand.wired
+            && let Some(reply) = self.hand.over_the_wire(&request).await
+        {
+            return Ok(reply);
+        }
         self.devices.perform(request).await
     }
 }
@@ -274,6 +322,10 @@ pub struct WatchedKeys<K> {
 }
 
 impl<K: Keys> Keys for WatchedKeys<K> {
+    async fn find(&self, purpose: KeyPurpose) -> Result<Option<[u8; 32]>, HostError> {
+        if self.lockstep { SimKeys.find(purpose).await } else { self.keys.find(purpose).await }
+    }
+
     async fn public(&self, purpose: KeyPurpose) -> Result<[u8; 32], HostError> {
         if self.lockstep { SimKeys.public(purpose).await } else { self.keys.public(purpose).await }
     }

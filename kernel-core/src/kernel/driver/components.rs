@@ -2,8 +2,8 @@
 
 use super::super::committer::After;
 use super::super::rows;
-use super::Inner;
-use crate::platform::{HostError, Key, Platform, Storage};
+use super::{Inner, closed};
+use crate::platform::{HostError, Key, Platform, Storage, StorageError};
 use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -16,13 +16,19 @@ impl<P: Platform> Inner<P> {
     /// Stores a component; the answer is its hash, and comes once it is durable.
     pub(in crate::kernel) async fn keep_component(&self, bytes: Bytes) -> Result<[u8; 32], Refusal> {
         let hash: [u8; 32] = Sha256::digest(&bytes).into();
-        let known = self.storage.get(&blob_key(&hash, 0)).await;
-        if matches!(known, Ok(Some(_))) {
+        // Pieces that are there prove nothing: only that together they are what the hash says.
+        if self.component(Some(hash)).await.is_ok() {
             return Ok(hash);
         }
+        let failed = |e: StorageError| Refusal::new(Code::NotDurable, e.to_string());
+        let stray = self.pieces(&hash).await.map_err(failed)?;
         let (sender, receiver) = oneshot::channel();
         {
             let mut core = self.lock();
+            if core.closed {
+                return Err(closed());
+            }
+            core.pending.add(std::iter::empty(), stray.into_iter().map(|(key, _)| (key, None)));
             let count = bytes.len().div_ceil(BLOB_PIECE).max(1);
             // The first piece is written in the same batch as the others, so it is there only with them.
             for n in 0..count {
@@ -39,19 +45,25 @@ impl<P: Platform> Inner<P> {
         }
     }
 
+    /// All rows under a hash, in order.
+    async fn pieces(&self, hash: &[u8; 32]) -> Result<Vec<(Key, Bytes)>, StorageError> {
+        let mut pieces = Vec::new();
+        let (mut from, to) = (blob_key(hash, 0), blob_key(hash, u32::MAX));
+        loop {
+            let page = self.storage.scan(&from, &to, 64).await?;
+            pieces.extend(page.rows);
+            match page.next {
+                Some(next) => from = next,
+                None => return Ok(pieces),
+            }
+        }
+    }
+
     /// The bytes of a stored component, checked against their hash.
     pub(super) async fn component(&self, hash: Option<[u8; 32]>) -> Result<Bytes, HostError> {
         let hash = hash.ok_or("a native program has no component")?;
-        let mut bytes = Vec::new();
-        let (mut from, to) = (blob_key(&hash, 0), blob_key(&hash, u32::MAX));
-        loop {
-            let page = self.storage.scan(&from, &to, 64).await?;
-            bytes.extend(page.rows.iter().flat_map(|(_, piece)| piece.iter().copied()));
-            match page.next {
-                Some(next) => from = next,
-                None => break,
-            }
-        }
+        let pieces = self.pieces(&hash).await?;
+        let bytes: Vec<u8> = pieces.iter().flat_map(|(_, piece)| piece.iter().copied()).collect();
         let found: [u8; 32] = Sha256::digest(&bytes).into();
         if found != hash {
             return Err("the stored component is missing or was changed; install the application again".into());

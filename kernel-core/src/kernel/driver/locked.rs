@@ -1,11 +1,12 @@
 //! What lies behind the driver's lock: state, what it wants written, who waits, where the guests are.
 
+use super::lines::Credit;
 use super::{GuestOf, Outcome, ROUNDS};
-use crate::id::{CallId, Pid};
+use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::kernel::Told;
 use crate::kernel::committer::{After, Pending};
-use crate::kernel::effects::{Effects, Perform, Reply, Wake};
+use crate::kernel::effects::{Effects, Perform, Performance, Reply, Wake};
 use crate::kernel::input::Input;
 use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
@@ -16,7 +17,7 @@ use crate::time::Instant;
 use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, AbortRegistration};
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Everything behind the lock.
 pub(in crate::kernel) struct Core<P: Platform> {
@@ -33,6 +34,8 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) draining: bool,
     pub(super) armed: Option<Instant>,
     pub(super) observers: Vec<mpsc::Sender<Told>>,
+    /// What each process that logs may still log.
+    pub(super) credits: BTreeMap<Pid, Credit>,
 }
 
 /// Who waits for the reply of a call.
@@ -113,6 +116,7 @@ impl<P: Platform> Core<P> {
             draining: false,
             armed: None,
             observers,
+            credits: BTreeMap::new(),
         }
     }
 
@@ -144,11 +148,24 @@ impl<P: Platform> Core<P> {
                 self.parked.push(Parked { input, need, rounds: rounds + 1 });
             }
             Err(_) => {
-                if let Input::Act { call, .. } = input {
-                    let refusal = Refusal::new(Code::Failed, "the act needs more rows than an act may need");
-                    self.resolve(call, Err(refusal), own, todo);
-                }
+                let reason = "it needs more rows than one input may need".to_owned();
+                self.give_up(input, reason, own, platform, todo);
             }
+        }
+    }
+
+    /// An input cannot be stepped. An act is refused; nobody could be told of anything else, so that is fail-stop.
+    pub(super) fn give_up(
+        &mut self,
+        input: Input,
+        reason: String,
+        own: Option<CallId>,
+        platform: &P,
+        todo: &mut Todo<GuestOf<P>>,
+    ) {
+        match input {
+            Input::Act { call, .. } => self.resolve(call, Err(Refusal::new(Code::Failed, reason)), own, todo),
+            _ => self.take(platform, Input::NotDurable { reason }, 0, None, todo),
         }
     }
 
@@ -198,6 +215,7 @@ impl<P: Platform> Core<P> {
                 }
             }
             Wake::Drop { pid } => {
+                self.end_log(pid);
                 if let Some(slot) = self.guests.remove(&pid) {
                     if let Some(abort) = slot.abort {
                         abort.abort();
@@ -210,10 +228,27 @@ impl<P: Platform> Core<P> {
         }
     }
 
+    /// What waited for its intent to be durable is performed now, unless its act was closed meanwhile: then it is
+    /// never performed, and step is told, as by a device that was asked in vain.
+    pub(super) fn perform(&mut self, perform: Perform, platform: &P, todo: &mut Todo<GuestOf<P>>) {
+        let Perform { action, what, .. } = &perform;
+        if *action == ActionId(0) || self.state.opened.contains_key(action) {
+            todo.performs.push(perform);
+        } else if let Performance::Device(_) = what {
+            let result = Err((Code::Cancelled, "it was given up before it was begun".to_owned()));
+            self.take(platform, Input::Done { action: *action, result }, 0, None, todo);
+        }
+    }
+
     pub(in crate::kernel) fn tell(&mut self, told: Told) {
-        self.observers.retain_mut(|observer| match observer.try_send(told.clone()) {
-            Ok(()) => true,
-            Err(error) => error.is_full(),
+        self.observers.retain_mut(|observer| {
+            let sent = match &told {
+                // A question is never dropped because notices fill the channel: every clone of a sender has a place
+                // of its own in it. There are no more questions than acts that wait for an answer.
+                Told::Ask(_) => observer.clone().try_send(told.clone()),
+                Told::Notice(_) => observer.try_send(told.clone()),
+            };
+            sent.is_ok() || sent.is_err_and(|error| error.is_full())
         });
     }
 

@@ -32,7 +32,9 @@ impl State {
 
     /// The same where it is known already: after the survey of the same act.
     pub(super) fn uses_known(&self, name: &Name, parsed: &Parsed) -> u64 {
-        self.novelty.get(name, parsed).unwrap_or(0)
+        let key = rows::novelty(name, parsed.verb, parsed.resource.kind());
+        let stored = || self.rows.get(&key).map(decode);
+        self.novelty.get(name, parsed).or_else(stored).unwrap_or(0)
     }
 
     /// Counts one more use. The row is written when the count reaches a power of two, because only then
@@ -51,9 +53,14 @@ fn decode(row: Option<&Bytes>) -> u64 {
     row.and_then(|bytes| <[u8; 8]>::try_from(&bytes[..]).ok()).map_or(0, u64::from_be_bytes)
 }
 
+/// How many names are known; beyond it the one that was seen first is forgotten. What it did is then as new as its
+/// rows say, which are written at powers of two: never less new than it is.
+const NAMES: usize = 16_384;
+
 /// Uses by agent name, verb and kind of resource, as far as this boot has seen them.
 #[derive(Debug, Default)]
 pub(crate) struct Novelty {
+    order: std::collections::VecDeque<Name>,
     by_name: std::collections::BTreeMap<Name, rustc_hash::FxHashMap<(crate::path::Verb, crate::path::Kind), u64>>,
 }
 
@@ -68,6 +75,12 @@ impl Novelty {
             of_name.insert(key, uses);
         } else {
             self.by_name.entry(name.clone()).or_default().insert(key, uses);
+            self.order.push_back(name.clone());
+            if self.order.len() > NAMES
+                && let Some(first) = self.order.pop_front()
+            {
+                self.by_name.remove(&first);
+            }
         }
     }
 }

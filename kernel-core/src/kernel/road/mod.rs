@@ -14,8 +14,10 @@ mod verdict;
 
 pub(crate) use effect::Novelty;
 pub(crate) use flow::Target;
+pub(crate) use record::{Asked, is_own_doing, is_refusal};
 
-use super::effects::{Ask, Effects, Notice, Wake};
+use super::effects::{Ask, Effects, Wake};
+use super::event::{Content, Decided, bounded_verdict};
 use super::open::{Open, OpenKind};
 use super::request::{Parsed, Request};
 use super::state::{Need, State};
@@ -26,13 +28,16 @@ use crate::id::{ActionId, CallId, Pid};
 use crate::label::Labels;
 use crate::path::{Resource, Verb};
 use crate::process::{Lifecycle, Process};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
 use bytes::Bytes;
 use std::time::Duration;
 
 /// How long an escalation waits for an answer.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Who answers where no one did.
+pub(crate) const NOBODY: &str = "nobody";
 
 /// One act on its way.
 #[derive(Clone, Debug)]
@@ -110,24 +115,28 @@ impl State {
         if self.withhold(pid, call) {
             return Ok(());
         }
-        let parsed = match request.parsed() {
+        let readable = match self.halted(pid, request) {
+            Some(refusal) => Err(refusal),
+            None => request.parsed().map_err(Clone::clone),
+        };
+        let parsed = match readable {
             Ok(parsed) => parsed,
             Err(refusal) => {
-                if self.reserve_act(pid, false, call, now, fx) {
-                    self.refuse_unparsed(pid, call, request, refusal.clone(), now, fx);
+                if self.reserve_act(pid, false, call, request, now, fx) {
+                    self.refuse_unread(pid, call, request, refusal, now, fx);
                 }
                 return Ok(());
             }
         };
-        if self.travel_route(pid, call, parsed, now, fx) {
+        if self.travel_route(pid, call, parsed, request, now, fx) {
             return Ok(());
         }
         let survey = self.survey(pid, parsed)?;
-        if !self.reserve_act(pid, reserve::is_message(parsed.verb), call, now, fx) {
+        if !self.reserve_act(pid, reserve::is_message(parsed.verb), call, request, now, fx) {
             return Ok(());
         }
         let facts = self.facts(pid, parsed, request, &survey);
-        let verdict = governance::decide(&self.charter, &facts);
+        let verdict = bounded_verdict(governance::decide(&self.charter, &facts));
         let act = self.number(pid, call, parsed, &survey);
         if let Some(refusal) = survey.target.refusal.filter(|_| verdict.decision != Decision::Deny) {
             // A right says that it may, and the place says that it cannot be.
@@ -174,6 +183,18 @@ impl State {
         }
     }
 
+    /// Why nothing that a suspended session asks for is heard. It has no guest that could be held back with its
+    /// acts, and may still end itself.
+    fn halted(&self, pid: Pid, request: &Request) -> Option<Refusal> {
+        let process = self.processes.get(&pid)?;
+        if process.life != Lifecycle::Suspended || process.program.is_some() {
+            return None;
+        }
+        let ends = |parsed: &Parsed| parsed.verb == Verb::Stop && parsed.resource == Resource::Proc(pid);
+        let refusal = Refusal::new(Code::Denied, format!("{} is suspended after too many refusals", process.name));
+        (!request.parsed().is_ok_and(ends)).then_some(refusal)
+    }
+
     /// The stations that only look.
     fn survey(&self, pid: Pid, parsed: &Parsed) -> Result<Survey, Need> {
         let row = parsed.row;
@@ -190,7 +211,15 @@ impl State {
     }
 
     /// An open route carries the act: it was decided when the route opened, and nothing has changed since.
-    fn travel_route(&mut self, pid: Pid, call: Option<CallId>, parsed: &Parsed, now: Now, fx: &mut Effects) -> bool {
+    fn travel_route(
+        &mut self,
+        pid: Pid,
+        call: Option<CallId>,
+        parsed: &Parsed,
+        request: &Request,
+        now: Now,
+        fx: &mut Effects,
+    ) -> bool {
         let labels = self.carried(pid, parsed);
         let charter = self.charter.version();
         let Some(process) = self.processes.get(&pid) else { return false };
@@ -202,7 +231,7 @@ impl State {
         }) else {
             return false;
         };
-        if !self.reserve_act(pid, true, call, now, fx) {
+        if !self.reserve_act(pid, true, call, request, now, fx) {
             return true;
         }
         self.counters.action += 1;
@@ -299,14 +328,18 @@ impl State {
             Err(refusal) => Err(refusal.of(act.action)),
         };
         match act.class {
-            Class::Outward => self.record_outcome(act.action, &result, String::new(), now, fx),
-            Class::Inner if result.is_err() => {
-                if let Err(refusal) = result {
-                    self.refuse(act, None, None, refusal, now, fx);
-                }
-                return;
+            Class::Outward => {
+                self.record_outcome(act.action, &result, String::new(), now, fx);
+                self.count_failed(act.pid, act.class, &result, now, fx);
             }
-            Class::Inner | Class::Observing => {}
+            Class::Inner | Class::Observing => {
+                if let Err(refusal) = &result
+                    && is_refusal(act.class, refusal.code)
+                {
+                    self.refuse(act, None, None, refusal.clone(), now, fx);
+                    return;
+                }
+            }
         }
         self.reply(act.pid, act.call, result, now, fx);
     }
@@ -324,6 +357,8 @@ impl State {
         fx: &mut Effects,
     ) {
         let detail = governance::explain(&facts, &verdict).to_string();
+        let decided = Decided { facts: facts.clone(), verdict: verdict.clone(), body: None };
+        self.record(act.action, Content::Escalated(Box::new(decided)), now, fx);
         fx.wakes.push(Wake::Ask(Ask {
             action: act.action,
             name: facts.name.to_string(),
@@ -355,21 +390,32 @@ impl State {
         } else {
             let mut refusal = verdict::refusal(&facts, &verdict);
             refusal.code = Code::Denied;
-            refusal.reason = format!("{by} did not allow it: {}", refusal.reason);
+            refusal.reason = cut(format!("{by} did not allow it: {}", refusal.reason), REASON_BYTES);
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         }
         self.weigh(open.pid, now, fx);
     }
 
-    /// Tells observers of a refusal or a warning.
-    pub(crate) fn notice_refused(&self, act: &Act, name: &str, refusal: &Refusal) -> Wake {
-        Wake::Notice(Notice::Verdict {
-            action: act.action,
-            name: name.to_owned(),
-            what: refusal.code.to_string(),
-            verb: act.verb.as_str().to_owned(),
-            resource: act.resource.to_string(),
-            reason: refusal.reason.clone(),
-        })
+    /// An escalated act ended while it waited: its process is gone, or nothing is acknowledged any more. The log
+    /// has the question, and now that nobody answered it.
+    pub(crate) fn unanswered(&mut self, action: ActionId, held: Held, refusal: &Refusal, now: Now, fx: &mut Effects) {
+        let Held { act, facts, verdict, .. } = held;
+        self.record_answer(action, false, NOBODY, now, fx);
+        let asked = Asked::new(action, act.pid, act.verb, &act.resource);
+        self.record_refused(asked, Some(facts), Some(verdict), refusal, false, now, fx);
+    }
+
+    /// Counts an outward act whose outcome, told by the log already, is a refusal of the process's own doing.
+    pub(crate) fn count_failed(
+        &mut self,
+        pid: Pid,
+        class: Class,
+        result: &Result<Bytes, Refusal>,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        if result.as_ref().is_err_and(|refusal| is_own_doing(class, refusal.code)) {
+            self.count_refused(pid, true, now, fx);
+        }
     }
 }

@@ -1,18 +1,20 @@
 //! Station 6: the log. Which events an act leaves depends on its class, a column of the verb table.
 
 use super::Act;
-use crate::governance::{Facts, Verdict};
+use crate::governance::{Decision, Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
-use crate::kernel::effects::{Effects, Wake};
-use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused, Text, bounded_verdict};
+use crate::kernel::effects::{Effects, Notice, Wake};
+use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused, Text};
 use crate::kernel::request::Request;
 use crate::kernel::rows;
 use crate::kernel::state::State;
 use crate::kernel::verb::table::Class;
+use crate::path::{Resource, Verb};
 use crate::process::{Folded, Lifecycle, Process, Route, RouteKey};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::{BufMut, Bytes, BytesMut};
+use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// So many refusals ...
@@ -21,15 +23,17 @@ const REFUSALS: usize = 100;
 const REFUSAL_WINDOW: Duration = Duration::from_secs(10);
 /// The most kinds of refusal of one process that are folded.
 const FOLDED: usize = 256;
+/// How many of them are kept for dead letters of any sender, by reason.
+const RESERVED: usize = 8;
 /// The most open routes of one process; beyond it the oldest closes.
 const ROUTES: usize = 64;
 /// Bodies up to this length are kept beside their salt; of longer ones only the salt.
 const KEPT_BODY: usize = 16 << 10;
 
 impl State {
-    /// One event for the log.
+    /// One event for the log. Whatever texts are in it, it fits: no guest can stop the log by what it says.
     pub(crate) fn record(&mut self, action: ActionId, content: Content, now: Now, fx: &mut Effects) {
-        fx.records.push(Event { wall: now.wall, action, content: content.fitting() });
+        fx.records.push(Event { wall: now.wall, action, content: content.fitted() });
     }
 
     /// The event of a permitted act, by its class.
@@ -42,7 +46,6 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) {
-        let verdict = bounded_verdict(verdict);
         match act.class {
             Class::Observing => {
                 let decided = Box::new(Decided { facts, verdict, body: None });
@@ -62,9 +65,13 @@ impl State {
                 self.record(act.action, Content::Intent(decided), now, fx);
             }
             Class::Inner => {
+                // A warning is about one act, and so is an answer: neither speaks for those that follow.
+                let routed = verdict.decision == Decision::Permit;
                 let decided = Box::new(Decided { facts, verdict, body: None });
                 self.record(act.action, Content::RouteOpened(decided), now, fx);
-                self.open_route(act, now, fx);
+                if routed {
+                    self.open_route(act, now, fx);
+                }
             }
         }
     }
@@ -134,23 +141,15 @@ impl State {
         fx: &mut Effects,
     ) {
         let refusal = refusal.of(act.action);
-        let fold = format!("{} {} {}", act.verb.as_str(), act.resource, refusal.code);
-        let name = self.processes.get(&act.pid).map_or_else(String::new, |p| p.name.to_string());
-        fx.wakes.push(self.notice_refused(&act, &name, &refusal));
-        let refused = Refused {
-            facts,
-            verdict: verdict.map(bounded_verdict),
-            code: refusal.code.as_str().to_owned(),
-            reason: refusal.reason.clone(),
-            pid: act.pid.0,
-            asked: format!("{} {}", act.verb.as_str(), act.resource),
-        };
-        self.record_refusal(act.pid, act.action, fold, refused, now, fx);
+        let counts = is_own_doing(act.class, refusal.code);
+        let asked = Asked::new(act.action, act.pid, act.verb, &act.resource);
+        self.record_refused(asked, facts, verdict, &refusal, counts, now, fx);
         self.reply(act.pid, act.call, Err(refusal), now, fx);
     }
 
-    /// The same for what did not even parse.
-    pub(super) fn refuse_unparsed(
+    /// The same for an act of which nothing but its text was looked at: it did not parse, or nothing that its
+    /// process asks for is heard.
+    pub(super) fn refuse_unread(
         &mut self,
         pid: Pid,
         call: Option<CallId>,
@@ -160,47 +159,57 @@ impl State {
         fx: &mut Effects,
     ) {
         self.counters.action += 1;
-        let action = ActionId(self.counters.action);
-        let asked = format!("{} {}", request.verb_text().escape_default(), request.resource_text().escape_default());
-        let name = self.processes.get(&pid).map_or_else(String::new, |p| p.name.to_string());
-        fx.wakes.push(Wake::Notice(crate::kernel::effects::Notice::Verdict {
-            action,
-            name,
-            what: refusal.code.to_string(),
-            verb: request.verb_text().to_owned(),
-            resource: request.resource_text().to_owned(),
-            reason: refusal.reason.clone(),
-        }));
-        let refused = Refused {
-            facts: None,
-            verdict: None,
-            code: refusal.code.as_str().to_owned(),
-            reason: refusal.reason.clone(),
-            pid: pid.0,
-            asked: asked.clone(),
-        };
-        let fold = format!("{asked} {}", refusal.code);
-        self.record_refusal(pid, action, fold, refused, now, fx);
-        self.reply(pid, call, Err(refusal.of(action)), now, fx);
+        let refusal = refusal.of(ActionId(self.counters.action));
+        let asked = Asked::unread(refusal.action, pid, request);
+        self.record_refused(asked, None, None, &refusal, true, now, fx);
+        self.reply(pid, call, Err(refusal), now, fx);
     }
 
-    fn record_refusal(
+    /// What every refusal leaves: a notice, an event or one more of an equal one, and a count.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn record_refused(
         &mut self,
-        pid: Pid,
-        action: ActionId,
-        fold: String,
-        refused: Refused,
+        asked: Asked,
+        facts: Option<Facts>,
+        verdict: Option<Verdict>,
+        refusal: &Refusal,
+        counts: bool,
         now: Now,
         fx: &mut Effects,
     ) {
-        self.tally.refused += 1;
-        if !self.folds(pid, fold, action) {
+        let Asked { action, pid, verb, resource } = asked;
+        let of_facts = || facts.as_ref().map(|facts| facts.name.to_string());
+        let name = self.processes.get(&pid).map(|p| p.name.to_string()).or_else(of_facts).unwrap_or_default();
+        let asked = format!("{verb} {resource}");
+        let fold = format!("{asked} {}", refusal.code);
+        fx.wakes.push(Wake::Notice(Notice::Verdict {
+            action,
+            name,
+            what: refusal.code.to_string(),
+            verb,
+            resource,
+            reason: refusal.reason.clone(),
+        }));
+        let refused = Refused {
+            facts,
+            verdict,
+            code: refusal.code.as_str().to_owned(),
+            reason: refusal.reason.clone(),
+            pid: pid.0,
+            asked,
+        };
+        if !self.folds(pid, &fold, action) {
             self.record(action, Content::Refused(Box::new(refused)), now, fx);
         }
+        self.count_refused(pid, counts, now, fx);
+    }
+
+    /// Counts a refusal that the log tells of; too many that are its own doing suspend the process.
+    pub(crate) fn count_refused(&mut self, pid: Pid, counts: bool, now: Now, fx: &mut Effects) {
+        self.tally.refused += 1;
         let Some(process) = self.processes.get_mut(&pid) else { return };
         process.used.refused += 1;
-        let suspend = too_many(process, now.at) && process.life == Lifecycle::Running;
-        if suspend {
+        if counts && too_many(process, now.at) && process.life == Lifecycle::Running {
             let reason = format!("{REFUSALS} refusals in {} s", REFUSAL_WINDOW.as_secs());
             self.suspend(pid, reason, now, fx);
         }
@@ -208,8 +217,10 @@ impl State {
 
     /// Whether the log tells of something equal already, so that this one is only counted. If not, it is
     /// the first, recorded under `action`.
-    pub(crate) fn folds(&mut self, pid: Pid, fold: String, action: ActionId) -> bool {
+    pub(crate) fn folds(&mut self, pid: Pid, fold: &str, action: ActionId) -> bool {
         let Some(process) = self.processes.get_mut(&pid) else { return false };
+        // What a guest wrote may be long, and a process has many.
+        let fold: [u8; 32] = Sha256::digest(fold).into();
         if let Some(folded) = process.rare.folded.get_mut(&fold) {
             folded.more += 1;
             self.untold.insert(pid);
@@ -221,14 +232,22 @@ impl State {
         false
     }
 
-    /// Suspends a process: nothing more is handed to it, and its acts wait with it.
+    /// Whether `pid` folds `fold` already, or has room to.
+    pub(crate) fn has_room_to_fold(&self, pid: Pid, fold: &str) -> bool {
+        let Some(process) = self.processes.get(&pid) else { return true };
+        let fold: [u8; 32] = Sha256::digest(fold).into();
+        process.rare.folded.len() < FOLDED - RESERVED || process.rare.folded.contains_key(&fold)
+    }
+
+    /// Suspends a process: nothing more is handed to it, and its acts wait with it. Nobody hands anything to a
+    /// session, so its acts are refused.
     fn suspend(&mut self, pid: Pid, reason: String, now: Now, fx: &mut Effects) {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.life = Lifecycle::Suspended;
             // It will not do what it was started for, so its application is no success.
             let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
             if let Some(app) = app.filter(|app| app.spawned.get(&process.name) == Some(&pid)) {
-                app.failed.push(format!("{} was suspended: {reason}", process.name));
+                app.fail(format!("{} was suspended: {reason}", process.name));
             }
         }
         self.record(ActionId(0), Content::Suspended(Text { reason, pid: pid.0 }), now, fx);
@@ -238,6 +257,47 @@ impl State {
     pub(super) fn record_answer(&mut self, action: ActionId, allow: bool, by: &str, now: Now, fx: &mut Effects) {
         let content = Content::Answered(Answered { allow, by: by.to_owned() });
         self.record(action, content, now, fx);
+    }
+}
+
+/// Which act was refused, in words.
+pub(crate) struct Asked {
+    action: ActionId,
+    pid: Pid,
+    verb: String,
+    resource: String,
+}
+
+impl Asked {
+    /// An act that was parsed.
+    pub(crate) fn new(action: ActionId, pid: Pid, verb: Verb, resource: &Resource) -> Asked {
+        Asked { action, pid, verb: verb.as_str().to_owned(), resource: resource.to_string() }
+    }
+
+    /// An act as it came.
+    pub(super) fn unread(action: ActionId, pid: Pid, request: &Request) -> Asked {
+        let verb = request.verb_text().escape_default().to_string();
+        Asked { action, pid, verb, resource: request.resource_text().escape_default().to_string() }
+    }
+}
+
+/// Whether what ends an act that was permitted is a refusal, and not just the end of a wait or of what it
+/// waited for: a time that ran out, a process that ended, an answer that says that something went wrong.
+pub(crate) fn is_refusal(class: Class, code: Code) -> bool {
+    match code {
+        Code::TimedOut | Code::Cancelled | Code::NotDurable => false,
+        Code::Failed => class != Class::Inner,
+        _ => true,
+    }
+}
+
+/// Whether a refusal by the kernel counts toward the limit: it could have been known before. That a
+/// compare-and-set finds another value is its ordinary answer.
+pub(crate) fn is_own_doing(class: Class, code: Code) -> bool {
+    match code {
+        Code::Pending | Code::TimedOut | Code::Cancelled | Code::NotDurable | Code::Failed => false,
+        Code::Conflict => class != Class::Outward,
+        _ => true,
     }
 }
 

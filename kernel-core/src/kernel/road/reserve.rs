@@ -4,6 +4,7 @@
 use crate::budget::{AccountId, Exhausted, Level, Meter};
 use crate::id::{CallId, Pid};
 use crate::kernel::effects::Effects;
+use crate::kernel::request::Request;
 use crate::kernel::state::State;
 use crate::path::Verb;
 use crate::process::ExitReason;
@@ -16,13 +17,14 @@ pub(super) fn is_message(verb: Verb) -> bool {
 }
 
 impl State {
-    /// Draws one act. `false`: the account is used up, the caller has its answer, and the process that
+    /// Draws one act. `false`: the account is used up, which is a refusal like any other, and the process that
     /// owns the account ends.
     pub(super) fn reserve_act(
         &mut self,
         pid: Pid,
         message: bool,
         call: Option<CallId>,
+        request: &Request,
         now: Now,
         fx: &mut Effects,
     ) -> bool {
@@ -34,8 +36,8 @@ impl State {
         });
         let Err(exhausted) = drawn else { return true };
         let reason = exhausted.to_string();
-        self.reply(pid, call, Err(Refusal::new(Code::Exhausted, reason.clone())), now, fx);
         self.tally.exhausted += 1;
+        self.refuse_unread(pid, call, request, Refusal::new(Code::Exhausted, reason.clone()), now, fx);
         // An account has the number of the process that it was opened for.
         self.exit(Pid(exhausted.account.0), ExitReason::Limit(reason), now, fx);
         false

@@ -172,6 +172,7 @@ impl State {
                 ends_with: plan.ends_with.clone(),
                 busy: 0,
                 failed: Vec::new(),
+                failed_more: 0,
                 monitors: BTreeSet::new(),
                 ending: false,
             },

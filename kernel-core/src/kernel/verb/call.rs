@@ -12,6 +12,7 @@ use crate::label::Labels;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,29 +68,37 @@ impl State {
 
     /// Refuses a wait of `caller` for `callee` that would close a circle of processes that wait.
     fn refuse_circle(&self, caller: Pid, callee: Pid) -> Result<(), Refusal> {
-        let mut chain = vec![caller];
-        let mut next = Some(callee);
-        while let Some(pid) = next {
-            chain.push(pid);
-            if pid == caller {
-                let names: Vec<String> = chain.iter().map(|p| format!("/proc/{p}")).collect();
+        let mut seen = BTreeSet::new();
+        // Depth first; what is on the way from the caller to here, each with those that are still to be looked at.
+        let mut way = vec![(caller, vec![callee])];
+        while let Some((_, rest)) = way.last_mut() {
+            let Some(next) = rest.pop() else {
+                way.pop();
+                continue;
+            };
+            if next == caller {
+                let chain = way.iter().map(|(pid, _)| *pid).chain([next]);
+                let names: Vec<String> = chain.map(|pid| format!("/proc/{pid}")).collect();
                 return Err(Refusal::new(
                     Code::Deadlock,
                     format!("waiting would never end: {}", names.join(" waits for ")),
                 ));
             }
-            next = self.waits_for(pid);
+            if seen.insert(next) {
+                way.push((next, self.waits_for(next)));
+            }
         }
         Ok(())
     }
 
-    /// The process that `pid` waits for, if it blocks on a call.
-    fn waits_for(&self, pid: Pid) -> Option<Pid> {
-        let action = self.processes.get(&pid)?.blocked?;
-        match &self.opened.get(&action)?.kind {
+    /// The processes for whose replies `pid` waits. It needs every one of them: none is taken back.
+    fn waits_for(&self, pid: Pid) -> Vec<Pid> {
+        let acts = self.processes.get(&pid).map_or(&[][..], |process| &process.rare.acts);
+        let callee = |action| match &self.opened.get(action)?.kind {
             OpenKind::Call { callee } => Some(*callee),
             _ => None,
-        }
+        };
+        acts.iter().filter_map(callee).collect()
     }
 
     /// Completes the call `action` with what its callee returned.

@@ -27,6 +27,7 @@ impl State {
             return Err(Refusal::new(Code::NotFound, "the process is gone"));
         };
         if let Some(envelope) = process.mailbox.take(read.correlation) {
+            self.waiting = self.waiting.saturating_sub(envelope.weight());
             return Ok(Answer::Reply(self.receive(act.pid, &envelope, now)));
         }
         if wait.is_zero() {

@@ -29,6 +29,7 @@ pub use send::Message;
 pub(crate) use spawn::New;
 pub use spawn::Spawn;
 pub use streams::StreamRead;
+pub(crate) use streams::Tail;
 pub use timer::TimerStart;
 
 use crate::governance;

@@ -6,7 +6,7 @@ use crate::id::{ActionId, Pid};
 use crate::ipc::{Envelope, EnvelopeKind, Mailbox, body};
 use crate::kernel::catalog::Agent;
 use crate::kernel::effects::{Effects, Notice, Perform, Performance, Wake};
-use crate::kernel::open::{Open, OpenKind};
+use crate::kernel::open::{Closed, Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::{Due, State};
 use crate::label::Labels;
@@ -22,6 +22,12 @@ use std::time::Duration;
 
 /// How long making an instance may take.
 const START_DEADLINE: Duration = Duration::from_secs(120);
+
+/// The most ancestors of a process: every act draws from the accounts of all of them, and an end ends all below.
+const DEPTH: usize = 64;
+
+/// How many rights a refusal names; the rest is counted.
+const NAMED: usize = 16;
 
 /// What a child is to be.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -53,6 +59,7 @@ impl State {
             .get(app.as_ref(), agent)
             .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no agent `{agent}` to spawn here")))?;
         self.profile_allows(&definition)?;
+        self.refuse_depth(act.pid)?;
         let name = spawn.name.clone().unwrap_or_else(|| definition.name.clone());
         if self.named(app.as_ref(), &name).is_some() {
             return Err(Refusal::new(Code::Conflict, format!("a process named `{name}` is running already")));
@@ -64,6 +71,12 @@ impl State {
         .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
         self.refuse_widening(act.pid, &requested)?;
         self.refuse_memory(act.pid, &definition)?;
+        let args = match &spawn.args {
+            Some(args) => body::json(args),
+            None => definition.args.clone(),
+        };
+        let start = self.start_envelope(Pid(self.counters.pid + 1), act, args);
+        self.room_for(&start)?;
         let parent_labels = self.processes.get(&act.pid).map(|p| p.labels.clone()).unwrap_or_default();
         let pid = self.create(
             New {
@@ -81,11 +94,7 @@ impl State {
             // There is room: that was just looked at. It is given back with the account.
             let _ = self.ledger.reserve(account, Meter::Memory, definition.limits.memory);
         }
-        let args = match &spawn.args {
-            Some(args) => body::json(args),
-            None => definition.args.clone(),
-        };
-        self.enqueue_start(pid, act, args);
+        self.enqueue(pid, start);
         let request = self.start_request(pid);
         fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Start(request) });
         let kind = OpenKind::Spawn { child: pid };
@@ -121,7 +130,16 @@ impl State {
         }
     }
 
-    /// Refuses what `parent` may not give, naming every right.
+    /// Refuses a child of a process that has as many ancestors as one may have.
+    fn refuse_depth(&self, parent: Pid) -> Result<(), Refusal> {
+        let above = std::iter::successors(self.processes.get(&parent), |p| self.processes.get(&p.parent));
+        if above.take(DEPTH).count() < DEPTH {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::Exhausted, format!("a process may have {DEPTH} ancestors, and a child would have more")))
+    }
+
+    /// Refuses what `parent` may not give, naming the rights.
     fn refuse_widening(&self, parent: Pid, requested: &Capabilities) -> Result<(), Refusal> {
         let Some(parent) = self.processes.get(&parent) else {
             return Err(Refusal::new(Code::NotFound, "the parent is gone"));
@@ -129,10 +147,13 @@ impl State {
         let Err(widened) = capability::attenuate(&parent.capabilities, requested) else { return Ok(()) };
         // What a process may do to itself it gets from nobody.
         let of_itself = |right: &Right| right.pattern.is_self() && matches!(right.verb, Verb::Read | Verb::Stop);
-        let rights: Vec<String> =
-            widened.iter().filter(|w| !of_itself(&w.right)).map(|w| format!("`{}`", w.right)).collect();
-        if rights.is_empty() {
+        let beyond: Vec<&Right> = widened.iter().map(|w| &w.right).filter(|right| !of_itself(right)).collect();
+        if beyond.is_empty() {
             return Ok(());
+        }
+        let mut rights: Vec<String> = beyond.iter().take(NAMED).map(|right| format!("`{right}`")).collect();
+        if beyond.len() > NAMED {
+            rights.push(format!("and {} more", beyond.len() - NAMED));
         }
         Err(Refusal::new(Code::Denied, format!("{} may not give {}", parent.name, rights.join(", "))))
     }
@@ -172,7 +193,6 @@ impl State {
             clearance: new.agent.and_then(|a| a.clearance.clone()),
             mailbox: Mailbox::default(),
             handling: None,
-            blocked: None,
             account,
             used: Used::default(),
             seen: now.at,
@@ -196,10 +216,10 @@ impl State {
         pid
     }
 
-    /// The first envelope of a process waits in its mailbox before anything else can.
-    fn enqueue_start(&mut self, pid: Pid, act: &Act, args: Bytes) {
+    /// The first envelope of a process: it waits in its mailbox before anything else can.
+    fn start_envelope(&mut self, pid: Pid, act: &Act, args: Bytes) -> Envelope {
         self.counters.message += 1;
-        let envelope = Envelope {
+        Envelope {
             id: crate::id::MessageId(self.counters.message),
             sender: Resource::Proc(act.pid),
             target: Resource::Proc(pid),
@@ -209,10 +229,6 @@ impl State {
             labels: Labels::NONE,
             content_type: "application/json".into(),
             body: args,
-        };
-        if let Some(process) = self.processes.get_mut(&pid) {
-            // An empty mailbox takes any message.
-            let _ = process.mailbox.push(envelope);
         }
     }
 
@@ -251,7 +267,8 @@ impl State {
                     process.life = Lifecycle::Running;
                     fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name: process.name.to_string() }));
                 }
-                self.close_noting(action, Ok(body::json(&Spawned { pid: child })), child.to_string(), now, fx);
+                let closed = Closed { note: child.to_string(), by_device: false };
+                self.end_open(action, Ok(body::json(&Spawned { pid: child })), closed, now, fx);
                 self.next_message(child, now, fx);
                 self.app_progress(child, now, fx);
             }

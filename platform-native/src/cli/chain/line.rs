@@ -37,9 +37,10 @@ impl Acts {
     pub(super) fn of(&mut self, entry: &Entry) -> Option<Act> {
         let action = entry.action.0;
         let act = match entry.content.as_ref().ok()? {
-            Content::Intent(decided) | Content::Observed(decided) | Content::RouteOpened(decided) => {
-                Act::decided(decided)
-            }
+            Content::Intent(decided)
+            | Content::Observed(decided)
+            | Content::RouteOpened(decided)
+            | Content::Escalated(decided) => Act::decided(decided),
             Content::Refused(refused) => match &refused.facts {
                 Some(facts) => Act {
                     pid: facts.pid.0,
@@ -108,10 +109,18 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
         Ok(content) => match content {
             Content::Boot(boot) => {
                 let repair = if boot.repair.is_empty() { String::new() } else { format!("; {}", boot.repair) };
-                format!("weft {} on {}, {}{repair}", boot.version, boot.host, boot.environment)
+                let unsigned = match boot.unsigned {
+                    0 => String::new(),
+                    n => format!("; {} before it had no signature", counted(n, "event")),
+                };
+                format!("weft {} on {}, {}{repair}{unsigned}", boot.version, boot.host, boot.environment)
             }
             Content::Phase(phase) => format!("{} {}", phase.name, duration(Duration::from_micros(phase.micros))),
-            Content::Intent(decided) | Content::Observed(decided) | Content::RouteOpened(decided) => verdict(decided),
+            Content::Intent(decided)
+            | Content::Observed(decided)
+            | Content::RouteOpened(decided)
+            | Content::Escalated(decided) => verdict(decided),
+            Content::Unfit(unfit) => format!("an event of kind {} is not here: {}", unfit.kind, unfit.reason),
             Content::Outcome(outcome) => {
                 let bytes = if outcome.bytes > 0 { format!(", {} bytes", count(outcome.bytes)) } else { String::new() };
                 let note = if outcome.note.is_empty() { String::new() } else { format!(" ({})", outcome.note) };

@@ -6,7 +6,7 @@ use crate::cli::VERSION;
 use crate::cli::events::{self, Entry};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Output, Palette, Terminal, tell_failure};
-use crate::cli::text::{path, time};
+use crate::cli::text::{path, plain_json, time};
 use kernel_core::kernel::event::Content;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -136,7 +136,7 @@ impl Printer {
     }
 
     fn begin(&mut self, head: &str) -> Result<(), Failure> {
-        self.output.line(head)
+        self.output.line(&plain_json(head))
     }
 
     fn line(&mut self, line: String) -> Result<(), Failure> {
@@ -154,6 +154,7 @@ impl Printer {
 
     fn print(&mut self, line: &str) -> Result<(), Failure> {
         let comma = if self.json && std::mem::replace(&mut self.any, true) { "," } else { "" };
+        let line = if self.json { plain_json(line) } else { line.to_owned() };
         self.output.line(&format!("{comma}{line}"))
     }
 

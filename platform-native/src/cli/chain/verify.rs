@@ -30,9 +30,10 @@ impl Verify {
         let stored = self.which.open().await?;
         let kept = note.map(|(file, note)| kept(file, note, &stored.key)).transpose()?;
         let opened = stored.verify(kept.clone()).await?;
+        let adopted = stored.unsigned().await?;
         let (key, path) = (stored.key.clone(), stored.path.clone());
         let pages = stored.check_pages()?;
-        let Opened { log, signed, torn } = opened;
+        let Opened { log, signed, .. } = opened;
         if self.json {
             let against = self.against.as_ref().zip(kept.as_ref());
             print_json(&json!({
@@ -44,7 +45,7 @@ impl Verify {
                 "root": log.root().to_base64(),
                 "head": log.head().to_string(),
                 "signed": signed,
-                "torn": torn.map(|torn| json!({ "seq": torn.seq, "bytes": torn.bytes })),
+                "unsigned": adopted.iter().map(|(seq, events)| json!({ "boot": seq, "events": events })).collect::<Vec<_>>(),
                 "against": against.map(|(file, kept)| json!({ "file": text::path(file), "size": kept.size, "root": kept.root.to_base64() })),
                 "pages_checked": pages,
             }))?;
@@ -63,10 +64,18 @@ impl Verify {
             let size = counted(kept.size, "event");
             lines.push(format!("  against  {}: its {size} are the first of this log", file.display()));
         }
-        if let Some(torn) = torn {
+        if signed < log.size() {
+            lines.push(palette.warn(
+                "  warning  what came after the last signature is only hashed: whoever holds this disk could have made it",
+            ));
+        }
+        if !adopted.is_empty() {
+            let events = adopted.iter().map(|(_, events)| events).sum::<u64>();
             lines.push(palette.warn(&format!(
-                "  torn     {} bytes of a batch that was never acknowledged lie beyond the last event; the next start removes them",
-                count(torn.bytes)
+                "  warning  {} went on from {} that no signature covered then (the first at event {})",
+                counted(adopted.len() as u64, "start"),
+                counted(events, "event"),
+                adopted[0].0
             )));
         }
         if !pages {

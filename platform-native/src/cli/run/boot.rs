@@ -2,7 +2,7 @@
 
 use super::host::{RunPlatform, SharedRows};
 use super::screen::Screen;
-use crate::cli::exit::{Exit, Failure, of_key};
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::place::keep_apart;
 use crate::cli::stored;
 use crate::cli::text::counted;
@@ -11,9 +11,9 @@ use futures::channel::mpsc;
 use kernel_core::app::{Plan, ProgramPlan};
 use kernel_core::chain::VerifierKey;
 use kernel_core::environment::Environment;
-use kernel_core::kernel::{BootOptions, Kernel, Parts, Told, log_key};
+use kernel_core::kernel::{BootError, BootOptions, Kernel, Parts, Told};
 use kernel_core::path::Name;
-use kernel_core::platform::{Clock, KeyPurpose, Keys, Platform, Profile, ProgramKind};
+use kernel_core::platform::{Clock, Platform, Profile, ProgramKind};
 use kernel_core::time::WallTime;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -64,8 +64,6 @@ pub(super) async fn boot(
     let at = Instant::now();
     let rows = SharedRows::new(host.storage);
     let from = stored::head(&rows).await?.map_or(0, |head| head.size);
-    let public = host.keys.public(KeyPurpose::Log).await;
-    let key = log_key(public.map_err(of_key)?);
     let platform = RunPlatform(host.platform);
     let started = platform.wall();
     let (tell, mut told) = mpsc::channel(NOTICES);
@@ -73,6 +71,8 @@ pub(super) async fn boot(
         Parts { platform, storage: rows.clone(), sandbox: host.sandbox, devices: host.devices, keys: host.keys };
     let options = BootOptions { observer: Some(tell), ..BootOptions::new(environment) };
     let kernel = Kernel::boot(parts, options).await?;
+    // Asked for only now: whether one may be made is for the kernel to know.
+    let key = kernel.key().await.map_err(BootError::Keys)?;
     // Nobody acts yet: what is told already are the phases of the boot.
     while let Ok(Told::Notice(phase)) = told.try_recv() {
         screen.notice(&phase);

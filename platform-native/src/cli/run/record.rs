@@ -135,7 +135,7 @@ pub(super) struct Suspended {
 
 /// The kinds of event that say that an act was permitted (FORMAT.md): by far the most, and of interest
 /// only where some were permitted with a warning or by an answer.
-const PERMITTED: [u8; 3] = [2, 4, 7];
+const PERMITTED: [u8; 3] = [INTENT, 4, 7];
 
 /// The kind of event that says what is going to be done (FORMAT.md).
 const INTENT: u8 = 2;
@@ -149,7 +149,7 @@ const UNKNOWN: &str = "unknown";
 /// Reads what the log says of the run of `app` that begins with event `from`. `said` is what the gate
 /// counted: what it never said is not looked for.
 pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name, said: &Tally) -> Result<Record, StorageError> {
-    let mut reader = Reader { record: Record::default(), warned: BTreeMap::new(), refused: BTreeMap::new() };
+    let mut reader = Reader::default();
     let all = said.warned > 0 || said.escalated > 0;
     let wanted = |kind: u8| all || !PERMITTED.contains(&kind);
     events::each(storage, from, wanted, |entry| {
@@ -162,6 +162,9 @@ pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name, said: &
     let mut record = reader.record;
     if !record.failures.is_empty() {
         name_failures(storage, from, &mut record.failures).await?;
+    }
+    if !reader.late.is_empty() {
+        name_late(storage, from, reader.late, &mut record.refusals).await?;
     }
     Ok(record)
 }
@@ -187,8 +190,34 @@ async fn name_failures<S: Storage>(storage: &S, from: u64, failures: &mut [Faile
     .await
 }
 
+/// The outcome of an act that the gate let pass and the device refused names only its act: what it was and whose
+/// stands in its intent.
+async fn name_late<S: Storage>(
+    storage: &S,
+    from: u64,
+    mut late: BTreeMap<ActionId, usize>,
+    refusals: &mut [Refusal],
+) -> Result<(), StorageError> {
+    let intents = |kind| kind == INTENT;
+    events::each(storage, from, intents, |entry| {
+        if let Ok(Entry { action, content: Ok(Content::Intent(decided)), .. }) = entry
+            && let Some(refusal) = late.remove(&action).and_then(|index| refusals.get_mut(index))
+        {
+            refusal.pid = decided.facts.pid.0;
+            refusal.agent = decided.facts.name.to_string();
+            refusal.asked = asked(&decided);
+            refusal.detail = explain(&decided.facts, &decided.verdict);
+        }
+        if late.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .await
+}
+
+#[derive(Default)]
 struct Reader {
     record: Record,
+    /// Where the refusals are listed of which only the outcome was read.
+    late: BTreeMap<ActionId, usize>,
     /// Where each kind of warning is listed.
     warned: BTreeMap<(String, String), usize>,
     /// Where each refusal is listed, by its act; the value is whether the gate said it, where it is not.
@@ -233,6 +262,7 @@ impl Reader {
                 allow: answered.allow,
                 by: answered.by.clone(),
             }),
+            Content::Outcome(outcome) if is_gate(&outcome.result) => self.refused_late(entry, outcome),
             Content::Outcome(outcome) if outcome.result == UNKNOWN => self.record.unknown += 1,
             Content::Outcome(outcome) if outcome.result != DONE => self.failed(entry, outcome),
             Content::Suspended(text) => {
@@ -291,6 +321,26 @@ impl Reader {
         });
     }
 
+    fn refused_late(&mut self, entry: &Entry, outcome: &Outcome) {
+        self.record.gate += 1;
+        if self.record.refusals.len() >= LISTED {
+            self.record.more_refusals += 1;
+            return;
+        }
+        self.late.insert(entry.action, self.record.refusals.len());
+        self.record.refusals.push(Refusal {
+            seq: entry.seq,
+            action: entry.action,
+            pid: 0,
+            agent: String::new(),
+            asked: String::new(),
+            code: outcome.result.clone(),
+            reason: outcome.reason.clone(),
+            count: 1,
+            detail: Value::Null,
+        });
+    }
+
     fn warned(&mut self, entry: &Entry, decided: &Decided) {
         let (agent, asked) = (decided.facts.name.to_string(), asked(decided));
         let key = (agent.clone(), asked.clone());
@@ -329,7 +379,7 @@ mod tests {
     use kernel_core::time::WallTime;
 
     fn reader() -> Reader {
-        Reader { record: Record::default(), warned: BTreeMap::new(), refused: BTreeMap::new() }
+        Reader::default()
     }
 
     fn entry(seq: u64, action: u64, content: Content) -> Entry {
@@ -357,6 +407,19 @@ mod tests {
         assert_eq!(record.refusals.len(), 2);
         assert_eq!(record.refusals[0].count, 5);
         assert_eq!(record.gate, 5, "not found is no refusal of the gate");
+    }
+
+    #[test]
+    fn what_a_device_refused_is_a_refusal_of_the_gate() {
+        let (mut reader, app) = (reader(), Name::parse("a").unwrap());
+        let outcome = |result: &str| {
+            let (result, reason) = (result.to_owned(), "a private address".to_owned());
+            Content::Outcome(Outcome { result, reason, bytes: 0, note: String::new() })
+        };
+        reader.take(&entry(1, 5, outcome("denied")), &app);
+        reader.take(&entry(2, 6, outcome("done")), &app);
+        assert_eq!((reader.record.gate, reader.record.refusals.len()), (1, 1));
+        assert_eq!(reader.late.len(), 1);
     }
 
     #[test]

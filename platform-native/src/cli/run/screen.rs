@@ -6,7 +6,7 @@
 use super::drive::Ending;
 use super::question::{self, Answer, Questions};
 use crate::cli::terminal::Terminal;
-use crate::cli::text::{count, duration, plain_within};
+use crate::cli::text::{count, counted, duration, plain_within};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Summary;
 use kernel_core::kernel::effects::{Ask, Notice};
@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// How many refusals and warnings are shown as they happen; all are in the summary.
 const SHOWN: usize = 20;
+
+/// How many lines are kept while somebody is being asked.
+const HELD: usize = 200;
 
 /// The most characters of a foreign text in one line.
 const WIDTH: usize = 300;
@@ -34,8 +37,9 @@ pub(super) struct Screen {
     to: Box<dyn Write + Send>,
     started: Instant,
     questions: Questions,
-    /// Lines that wait until nobody is being asked.
+    /// Lines that wait until nobody is being asked, and how many more there were.
     held: Vec<String>,
+    held_more: u64,
     drawn: bool,
     verdicts: usize,
     deaf_until: Option<Instant>,
@@ -56,6 +60,7 @@ impl Screen {
             started,
             questions: Questions::default(),
             held: Vec::new(),
+            held_more: 0,
             drawn: false,
             verdicts: 0,
             deaf_until: None,
@@ -105,7 +110,11 @@ impl Screen {
     /// One line above the line of progress.
     fn line(&mut self, line: &str) {
         if self.questions.is_asking() {
-            self.held.push(line.to_owned());
+            if self.held.len() < HELD {
+                self.held.push(line.to_owned());
+            } else {
+                self.held_more += 1;
+            }
             return;
         }
         self.clear();
@@ -208,6 +217,10 @@ impl Screen {
         } else {
             for line in std::mem::take(&mut self.held) {
                 self.line(&line);
+            }
+            if let more @ 1.. = std::mem::take(&mut self.held_more) {
+                let text = self.terminal.err.dim(&format!("  {} more were not kept", counted(more, "line")));
+                self.line(&text);
             }
         }
     }
@@ -331,6 +344,17 @@ mod tests {
         assert!(!drawn.text().contains("later"));
         assert_eq!(screen.typed("y"), Some(Answer { action: ActionId(1), allow: true }));
         assert!(drawn.text().ends_with("warning: later\n"));
+    }
+
+    #[test]
+    fn so_many_lines_wait_and_the_others_are_counted() {
+        let (mut screen, drawn) = screen(true, false);
+        screen.ask(ask(1));
+        (0..HELD + 30).for_each(|n| screen.warning(&format!("line {n}")));
+        screen.typed("y");
+        let text = drawn.text();
+        assert!(text.contains(&format!("line {}\n", HELD - 1)) && !text.contains(&format!("line {HELD}\n")));
+        assert!(text.ends_with("  30 lines more were not kept\n"), "{text}");
     }
 
     #[test]

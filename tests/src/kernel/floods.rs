@@ -1,0 +1,127 @@
+//! What nobody may fill up: mailboxes together, trees of processes, patience with refusals; and what waits is found.
+
+use crate::world::{Host, World, agent, app};
+use futures::{FutureExt, join};
+use kernel_core::environment::Environment;
+use kernel_core::ipc::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES};
+use kernel_core::refusal::Code;
+use std::time::Duration;
+
+/// All mailboxes together are bounded: what is over it is `full`, although each has room.
+pub async fn all_mailboxes_together_are_bounded<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let session = world.session().await;
+    let mut listeners = Vec::new();
+    for _ in 0..ALL_MAILBOXES_BYTES / MAILBOX_BYTES + 40 {
+        let listener = world.session().await;
+        listener.act("subscribe", "/topic/all", "").await.expect("subscribed");
+        listeners.push(listener);
+    }
+    let body = [&b"\n"[..], &vec![b'x'; 1 << 20]].concat();
+    let mut missed = 0;
+    for _ in 0..3 {
+        let reply = session.act("publish", "/topic/all", body.clone()).await.expect("published");
+        let reply: serde_json::Value = serde_json::from_slice(&reply).expect("JSON");
+        missed += reply["missed"].as_u64().expect("a number");
+    }
+    assert!(missed > 0, "3 MiB wait for each of {}", listeners.len());
+    // What is taken out makes room.
+    for listener in &listeners {
+        while listener.act("read", "/proc/self/inbox", "{\"deadline_ms\":0}").await.is_ok() {}
+    }
+    let reply = session.act("publish", "/topic/all", "\nx").await.expect("published");
+    assert!(String::from_utf8_lossy(&reply).contains("\"missed\":0"), "{reply:?}");
+    world.finish().await;
+}
+
+/// A process has so many ancestors and no more.
+pub async fn a_line_of_ancestors_ends<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let rights = &["spawn /agent/kid"];
+    world.run(app("deep", [agent("kid").uses(rights).grants(rights)])).await;
+    let mut parent = "kid".to_owned();
+    for n in 0..70 {
+        let name = format!("kid{n}");
+        let told = world.act(&parent, &format!("spawn /agent/kid {{\"name\":\"{name}\"}}")).await;
+        if !told.starts_with("ok") {
+            assert!(n > 50 && told.starts_with("exhausted: ") && told.contains("ancestors"), "{n}: {told}");
+            world.finish().await;
+            return;
+        }
+        parent = name;
+    }
+    panic!("it never ends");
+}
+
+/// A session that was suspended for its refusals is not heard any more, except to end.
+pub async fn a_suspended_session_is_not_heard<H: Host>(host: H) {
+    host.put("in", "x", b"x");
+    let world = World::boot(host, Environment::dev()).await;
+    let session = world.session_with(&["read /fs/in/**"], &[]).await;
+    world.run(app("mounts", [agent("a")])).await;
+    session.act("read", "/fs/in/x", "").await.expect("read");
+    for _ in 0..100 {
+        session.act("read", "/tree/x", "").await.expect_err("it holds no right");
+    }
+    let refusal = session.act("read", "/fs/in/x", "").await.expect_err("it is suspended");
+    assert!(refusal.code == Code::Denied && refusal.reason.contains("suspended"), "{refusal}");
+    session.act("stop", "/proc/self", "").await.expect("it may end");
+    world.finish().await;
+}
+
+/// A message wakes the receive that it fits, whichever of several that is.
+pub async fn a_message_wakes_the_receive_that_it_fits<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let (receiver, sender) = (world.session().await, world.session().await);
+    let path = format!("/proc/{}", receiver.pid());
+    let first = receiver.act("read", "/proc/self/inbox", "{\"correlation\":1}");
+    let second = receiver.act("read", "/proc/self/inbox", "{\"correlation\":2}");
+    sender.act("send", &path, "{\"correlation\":1}\none").await.expect("sent");
+    let first = first.now_or_never().expect("it was woken").expect("a message");
+    assert!(first.ends_with(b"\none"));
+    sender.act("send", &path, "{\"correlation\":2}\ntwo").await.expect("sent");
+    assert!(second.await.expect("a message").ends_with(b"\ntwo"));
+    world.finish().await;
+}
+
+/// A circle is found through whichever of its calls a process waits.
+pub async fn a_circle_through_any_call_is_found<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("circle", [agent("a").uses(&["call /svc/caller"]), agent("b")])).await;
+    let (caller, sender) = (world.session().await, world.session().await);
+    caller.act("register", "/svc/caller", "").await.expect("registered");
+    let wait = "act read /proc/self/inbox {\"correlation\":7}";
+    let path = |name: &str| format!("/proc/{}", world.pid(name));
+    let to_a = caller.act("call", &path("a"), format!("\n{wait}\nact call /svc/caller"));
+    let to_b = caller.act("call", &path("b"), format!("\n{wait}"));
+    world.pause().await;
+    sender.act("send", &path("a"), "{\"correlation\":7}\ngo").await.expect("sent");
+    sender.act("send", &path("b"), "{\"correlation\":7}\ngo").await.expect("sent");
+    let (to_a, to_b) = join!(to_a, to_b);
+    let told = String::from_utf8_lossy(&to_a.expect("a transcript")).into_owned();
+    assert!(told.contains("deadlock: "), "{told}");
+    to_b.expect("a transcript");
+    world.finish().await;
+}
+
+/// What arrives on a stream after a read was given up is not lost: the next read gets it, and no more than it takes.
+pub async fn a_read_that_was_given_up_loses_nothing<H: Host>(host: H) {
+    let hand = crate::world::Hand::wired();
+    let world = World::with(host, Environment::dev(), hand).await;
+    let session = world.session().await;
+    let reply = session.act("connect", "/net/example.com:443", "").await.expect("connected");
+    let reply: serde_json::Value = serde_json::from_slice(&reply).expect("JSON");
+    let stream = reply["stream"].as_str().expect("a path").to_owned();
+    let read = session.act("read", &stream, "{\"deadline_ms\":1000}");
+    world.pause().await;
+    world.hand.advance(Duration::from_secs(2));
+    assert_eq!(read.await.expect_err("nothing came").code, Code::TimedOut);
+    let next = session.act("read", &stream, "{\"len\":4}");
+    world.pause().await;
+    world.hand.arrive(b"late and more");
+    assert_eq!(&next.await.expect("bytes")[..], b"late");
+    assert_eq!(&session.act("read", &stream, "").await.expect("bytes")[..], b" and more");
+    world.hand.arrive(b"then");
+    assert_eq!(&session.act("read", &stream, "").await.expect("bytes")[..], b"then");
+    world.finish().await;
+}
