@@ -25,7 +25,7 @@ pub async fn no_text_is_too_long_for_the_log<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     let session = world.session_with(&["spawn /agent/*"], &[]).await;
     let odd = "\u{7f}".repeat(4_097);
-    let rights: Vec<String> = (0..1_024).map(|n| format!("read /fs/in/{}{n}", "x".repeat(200))).collect();
+    let rights: Vec<String> = (0..1_024).map(|n| format!("read /fs/in/{}{n}", "x".repeat(20))).collect();
     let plan = format!("{{\"{}\":1}}", "y".repeat(500_000));
     for (verb, resource, body) in [
         (&*odd, &*odd, Bytes::new()),
@@ -51,7 +51,7 @@ pub async fn what_an_application_failed_by_fits<H: Host>(host: H) {
     let fails = |n: usize| agent(&format!("a{n}")).does(&format!("fail {}", "\u{1f980}".repeat(1_000)));
     let agents: [_; 80] = std::array::from_fn(fails);
     let _ = world.try_run(app("many", agents).until_quiet()).await;
-    world.ended("a79").await;
+    world.ended("many").await;
     let log = world.log().await;
     let ended = log.iter().find_map(|e| match &e.content {
         Content::AppEnded(ended) => Some(ended),
