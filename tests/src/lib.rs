@@ -46,6 +46,16 @@ macro_rules! each_kernel_clause {
             budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
                 messages_are_drawn, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
+            files: a_right_opens_no_mount_that_is_not_bound_so, only_a_replacement_that_succeeded_sets_labels,
+                writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,
+                a_listing_brings_the_labels_of_names, comparing_a_file_brings_its_labels,
+                a_comparison_that_fails_leaves_nothing_behind, labels_outlive_the_application,
+                a_label_is_durable_before_its_file_is_written, a_file_whose_labels_cannot_be_read_stays_closed,
+                what_is_not_at_hand_is_asked_for_again;
+            labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
+                an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
+                a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_began_with,
+                a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,

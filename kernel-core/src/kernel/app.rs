@@ -9,8 +9,9 @@ use super::request::Request;
 use super::state::State;
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;
+use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::process::ExitReason;
+use crate::process::{ExitReason, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -44,6 +45,8 @@ pub(crate) struct App {
     pub(crate) busy: u64,
     /// What went wrong so far: agent and reason.
     pub(crate) failed: Vec<String>,
+    /// What is labelled so.
+    pub(crate) labels: Labels,
     pub(crate) monitors: BTreeSet<Pid>,
     pub(crate) ending: bool,
 }
@@ -118,20 +121,20 @@ impl State {
     }
 
     /// A process of an application is gone.
-    pub(crate) fn app_lost(
-        &mut self,
-        name: &Name,
-        agent: &Name,
-        pid: Pid,
-        reason: &ExitReason,
-        now: Now,
-        fx: &mut Effects,
-    ) {
+    pub(crate) fn app_lost(&mut self, name: &Name, process: &Process, reason: &ExitReason, now: Now, fx: &mut Effects) {
+        let agent = &process.name;
         let Some(app) = self.apps.get_mut(name) else { return };
         // What an agent spawned by itself is that agent's affair.
-        let own = app.spawned.get(agent) == Some(&pid);
+        let own = app.spawned.get(agent) == Some(&process.pid);
         if own && !reason.is_normal() && !app.ending {
-            app.failed.push(format!("{agent} {reason}"));
+            match app.labels.join(&process.labels) {
+                Ok(joined) => {
+                    app.labels = joined;
+                    app.failed.push(format!("{agent} {reason}"));
+                }
+                // What cannot be labelled cannot be told.
+                Err(e) => app.failed.push(format!("an agent, of which nothing can be told: {e}")),
+            }
         }
         if own && app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_)) {
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
@@ -181,25 +184,26 @@ impl State {
         let Some(app) = self.apps.remove(name) else { return dead };
         self.catalog.forget(name);
         self.charter = self.charter.without_rules_of(name);
+        self.mounts.retain(|_, mount| mount.app != *name);
         let ok = app.failed.is_empty();
         let reason = if ok { "done".to_owned() } else { app.failed.join("; ") };
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
         fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
         if let Some(action) = starting {
+            let starter = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);
             // Whoever is quicker than the start of the others has done what it was started for.
             let started = match ok {
                 true => Ok(body::json(&Started { pid: root })),
-                false => {
-                    let why = format!("the application `{name}` did not start: {reason}");
-                    Err(Refusal::new(Code::Failed, why))
-                }
+                false => Err(self.taint(starter, &app.labels).err().unwrap_or_else(|| {
+                    Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"))
+                })),
             };
             self.close(action, started, now, fx);
         }
         let told = if ok { ExitReason::Normal } else { ExitReason::Error(reason) };
         for monitor in app.monitors {
-            self.tell_exit(monitor, Resource::App(name.clone()), &told, now, fx);
+            self.tell_exit(monitor, Resource::App(name.clone()), &told, &app.labels, now, fx);
         }
         dead
     }

@@ -109,7 +109,7 @@ pub struct Boot {
     pub repair: String,
     /// Outward acts that the last boot began and did not end.
     pub interrupted: Vec<ActionId>,
-    /// How many files of each mount have labels of their own.
+    /// How many label rows each mount has: of its files, and of its folders for their entries.
     pub labelled: std::collections::BTreeMap<Name, u64>,
 }
 

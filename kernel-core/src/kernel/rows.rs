@@ -30,8 +30,8 @@ pub const TABLE_OPEN: u8 = 0x47;
 /// Where the tables of the kernel end.
 pub const TABLE_END: u8 = 0xf0;
 
-/// How many rows step keeps at hand.
-const CACHED: usize = 65_536;
+/// How many rows step keeps at hand between two inputs.
+pub const CACHED: usize = 65_536;
 
 /// The key of the row of `table` at `rest`.
 pub fn key(table: u8, rest: &[u8]) -> Key {
@@ -52,13 +52,21 @@ pub fn novelty(name: &Name, verb: Verb, kind: Kind) -> Key {
 }
 
 /// A bounded cache of rows, each known to hold a value or known to be absent.
-#[derive(Debug, Default)]
+///
+/// It forgets only between two inputs: what a step found at hand stays at hand until that step is over.
+#[derive(Debug)]
 pub struct Rows {
     known: FxHashMap<Key, Option<Bytes>>,
     order: VecDeque<Key>,
+    bound: usize,
 }
 
 impl Rows {
+    /// None yet; at most `bound` are kept between two inputs.
+    pub fn new(bound: usize) -> Rows {
+        Rows { known: FxHashMap::default(), order: VecDeque::new(), bound }
+    }
+
     /// The row, if it is at hand: `Some(None)` means that there is no such row.
     pub fn get(&self, key: &[u8]) -> Option<Option<&Bytes>> {
         self.known.get(key).map(Option::as_ref)
@@ -68,11 +76,15 @@ impl Rows {
     pub fn set(&mut self, key: Key, value: Option<Bytes>) {
         if self.known.insert(key.clone(), value).is_none() {
             self.order.push_back(key);
-            if self.order.len() > CACHED
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.known.remove(&oldest);
-            }
+        }
+    }
+
+    /// Forgets the oldest rows over the bound. Whoever needs one of them asks for it again.
+    pub fn forget(&mut self) {
+        while self.order.len() > self.bound
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
         }
     }
 }

@@ -3,6 +3,8 @@
 pub mod applications;
 pub mod authority;
 pub mod budgets;
+pub mod files;
+pub mod labels;
 pub mod log;
 pub mod messages;
 pub mod processes;

@@ -149,7 +149,7 @@ impl State {
         self.reply(act.pid, act.call, Err(refusal), now, fx);
     }
 
-    /// The same for what did not even parse.
+    /// The same for what did not even parse, or cannot be labelled.
     pub(super) fn refuse_unparsed(
         &mut self,
         pid: Pid,
