@@ -7,9 +7,10 @@
 mod components;
 mod guests;
 mod locked;
+mod parked;
 
 pub(super) use locked::Core;
-use locked::{Activation, Parked, Slot, Todo};
+use locked::{Activation, Slot, Todo};
 
 use super::Told;
 use super::committer::{After, Signal, Taken};
@@ -239,17 +240,17 @@ impl<P: Platform> Inner<P> {
                 let newer = core.pending.find(&key);
                 core.state.load(key, newer.unwrap_or(value));
             }
-            let parked = std::mem::take(&mut core.parked);
-            for Parked { input, need: wanted, rounds } in parked {
-                match (&failed, input) {
-                    (Some(reason), Input::Act { call, .. }) if wanted == need => {
-                        let refusal = Refusal::new(Code::Failed, format!("a row could not be read: {reason}"));
-                        core.resolve(call, Err(refusal), None, &mut todo);
+            for parked in core.parked.take() {
+                match &failed {
+                    Some(reason) if parked.need == need => {
+                        let reason = format!("a row could not be read: {reason}");
+                        core.give_up(&self.platform, parked.input, reason, None, &mut todo);
                     }
-                    (_, input) if core.state.has(&wanted) => {
-                        core.take(&self.platform, input, rounds, None, &mut todo);
+                    _ if core.state.has(&parked.need) => {
+                        core.take(&self.platform, parked.input, parked.rounds, None, &mut todo);
                     }
-                    (_, input) => core.parked.push(Parked { input, need: wanted, rounds }),
+                    // Its own load is still under way.
+                    _ => core.parked.push(parked),
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What lies behind the driver's lock: state, what it wants written, who waits, where the guests are.
 
+use super::parked::{Parked, Queue};
 use super::{GuestOf, Outcome, ROUNDS};
 use crate::id::{CallId, Pid};
 use crate::ipc::Envelope;
@@ -27,19 +28,12 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) fx: Effects,
     pub(super) next_call: u64,
     pub(super) waiters: FxHashMap<CallId, oneshot::Sender<Outcome>>,
-    pub(super) parked: Vec<Parked>,
+    pub(super) parked: Queue,
     pub(super) guests: PidMap<Slot<GuestOf<P>>>,
     pub(super) ready: VecDeque<Activation>,
     pub(super) draining: bool,
     pub(super) armed: Option<Instant>,
     pub(super) observers: Vec<mpsc::Sender<Told>>,
-}
-
-/// An input that waits for rows.
-pub(super) struct Parked {
-    pub(super) input: Input,
-    pub(super) need: Need,
-    pub(super) rounds: u8,
 }
 
 /// A guest's place: the guest while it has nothing to do, the way to stop it while it has.
@@ -97,7 +91,7 @@ impl<P: Platform> Core<P> {
             fx: Effects::default(),
             next_call: 0,
             waiters: FxHashMap::default(),
-            parked: Vec::new(),
+            parked: Queue::default(),
             guests: PidMap::default(),
             ready: VecDeque::new(),
             draining: false,
@@ -121,6 +115,13 @@ impl<P: Platform> Core<P> {
         own: Option<CallId>,
         todo: &mut Todo<GuestOf<P>>,
     ) {
+        if !self.parked.is_empty() {
+            let touches = self.state.touches(&input);
+            if self.parked.holds(&touches) {
+                self.parked.push(Parked { input, need: Need::default(), touches, rounds });
+                return;
+            }
+        }
         let now = platform.stamp();
         match self.state.step(&input, now, &mut self.fx) {
             Ok(()) => {
@@ -130,15 +131,30 @@ impl<P: Platform> Core<P> {
                 self.sort(own, todo);
             }
             Err(need) if rounds < ROUNDS => {
+                let touches = self.state.touches(&input);
                 todo.loads.push(need.clone());
-                self.parked.push(Parked { input, need, rounds: rounds + 1 });
+                self.parked.push(Parked { input, need, touches, rounds: rounds + 1 });
             }
             Err(_) => {
-                if let Input::Act { call, .. } = input {
-                    let refusal = Refusal::new(Code::Failed, "the act needs more rows than an act may need");
-                    self.resolve(call, Err(refusal), own, todo);
-                }
+                let reason = "it needs more rows than an act may need".to_owned();
+                self.give_up(platform, input, reason, own, todo);
             }
+        }
+    }
+
+    /// Rows that `input` needs cannot be had. An act is refused; of anything else the kernel could no longer
+    /// say what came of it, so it acknowledges nothing any more.
+    pub(super) fn give_up(
+        &mut self,
+        platform: &P,
+        input: Input,
+        reason: String,
+        own: Option<CallId>,
+        todo: &mut Todo<GuestOf<P>>,
+    ) {
+        match input {
+            Input::Act { call, .. } => self.resolve(call, Err(Refusal::new(Code::Failed, reason)), own, todo),
+            _ => self.take(platform, Input::NotDurable { reason }, 0, None, todo),
         }
     }
 
