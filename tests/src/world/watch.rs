@@ -288,7 +288,7 @@ pub struct WatchedDevices<D> {
 
 impl<D: Devices> Devices for WatchedDevices<D> {
     fn at_once(&self, request: &DeviceRequest) -> Option<Result<DeviceReply, DeviceError>> {
-        if self.hand.held().hanging {
+        if self.hand.held().answers != Answers::Pass {
             return None;
         }
         let answer = self.devices.at_once(request)?;
