@@ -46,7 +46,7 @@ macro_rules! each_kernel_clause {
             budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
                 messages_are_drawn, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
-            files: a_right_opens_no_mount_that_is_not_bound_so, only_a_replacement_that_succeeded_sets_labels,
+            files: only_a_replacement_that_succeeded_sets_labels,
                 writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,
                 a_listing_brings_the_labels_of_names, comparing_a_file_brings_its_labels,
                 a_comparison_that_fails_leaves_nothing_behind, labels_outlive_the_application,

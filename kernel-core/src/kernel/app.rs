@@ -136,9 +136,8 @@ impl State {
                 Err(e) => app.failed.push(format!("an agent, of which nothing can be told: {e}")),
             }
         }
-        if own && app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_)) {
-            self.end_app(name, None, ExitReason::Shutdown, now, fx);
-        } else if own && app.ends_with.as_ref() == Some(agent) {
+        let needed = app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_));
+        if own && (needed || app.ends_with.as_ref() == Some(agent)) {
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
         } else {
             self.end_if_quiet(name, now, fx);

@@ -125,6 +125,7 @@ impl Pending {
     /// Takes what there is; until [`Pending::written`] it can still be found.
     pub(super) fn start(&mut self) -> Taken {
         self.writing = std::mem::take(&mut self.unwritten);
+        #[allow(clippy::disallowed_methods)] // They are sorted.
         let mut rows: Vec<_> = self.writing.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         // The order of a map of hashes is nobody's: neighbours in storage are written one after the other.
         rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));

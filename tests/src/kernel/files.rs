@@ -39,22 +39,6 @@ async fn asked(hand: &Hand, world: &World<impl Host>, count: usize) {
     }
 }
 
-/// A mount that is bound for reading is not written, whatever right somebody holds, and one that is not bound
-/// is not reached.
-pub async fn a_right_opens_no_mount_that_is_not_bound_so<H: Host>(host: H) {
-    let world = World::boot(host, Environment::dev()).await;
-    let uses = ["write /fs/in/**", "remove /fs/in/**", "read /fs/nowhere/**"];
-    world.run(app("files", [agent("writer").uses(&uses)])).await;
-    for act in ["write /fs/in/f {\"replace\":true} x", "remove /fs/in/f"] {
-        let told = world.act("writer", act).await;
-        assert!(told.starts_with("denied: ") && told.contains("for reading only"), "{act}: {told}");
-    }
-    let told = world.act("writer", "read /fs/nowhere/f").await;
-    assert!(told.starts_with("not_found: ") && told.contains("--mount nowhere=PATH"), "{told}");
-    assert!(world.hand.asked().is_empty());
-    world.finish().await;
-}
-
 /// A write that the device could not do leaves the labels of the file as they were; one that it did sets them.
 pub async fn only_a_replacement_that_succeeded_sets_labels<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;

@@ -320,11 +320,9 @@ impl<H: Host> World<H> {
 
     /// Waits for the next notice.
     pub async fn notice(&mut self) -> Notice {
-        loop {
-            match self.told.next().await.expect("a kernel that runs") {
-                Told::Notice(notice) => return notice,
-                Told::Ask(ask) => panic!("nobody expected to be asked: {} {} {}", ask.name, ask.verb, ask.resource),
-            }
+        match self.told.next().await.expect("a kernel that runs") {
+            Told::Notice(notice) => notice,
+            Told::Ask(ask) => panic!("nobody expected to be asked: {} {} {}", ask.name, ask.verb, ask.resource),
         }
     }
 

@@ -50,3 +50,6 @@ impl Queue {
         std::mem::take(&mut self.inputs)
     }
 }
+
+#[cfg(test)]
+mod tests;
