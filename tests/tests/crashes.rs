@@ -164,8 +164,7 @@ fn machine(seed: u64) -> usize {
         host.storage().set_faults(Faults::default());
         sim.run(look(&host, &shared, seed));
     }
-    let asked = written(&shared).asked.values().map(Vec::len).sum();
-    asked
+    written(&shared).asked.values().map(Vec::len).sum()
 }
 
 #[test]
