@@ -7,8 +7,13 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// The most labels that one set may hold; a join beyond it is refused by whoever joins.
+/// The most labels that one set may hold.
 pub const MAX_LABELS: usize = 64;
+
+/// A join would hold more than [`MAX_LABELS`]; there is no such set, and whoever joins refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} labels would come together; at most {MAX_LABELS} may")]
+pub struct TooManyLabels(pub usize);
 
 /// A sorted set of label names, without duplicates.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -68,13 +73,18 @@ impl Labels {
     }
 
     /// Everything in either: the least set that holds both.
-    #[must_use]
-    pub fn join(&self, other: &Labels) -> Labels {
+    ///
+    /// # Errors
+    /// [`TooManyLabels`], where no set can hold both: nothing may be let go of to make it fit.
+    pub fn join(&self, other: &Labels) -> Result<Labels, TooManyLabels> {
         match (&self.0, &other.0) {
-            (None, _) => other.clone(),
-            (_, None) => self.clone(),
-            (Some(a), Some(b)) if Arc::ptr_eq(a, b) || other.is_subset(self) => self.clone(),
-            (Some(a), Some(b)) => Labels::from_sorted(a.iter().chain(b.iter()).cloned().collect()),
+            (None, _) => Ok(other.clone()),
+            (_, None) => Ok(self.clone()),
+            (Some(a), Some(b)) if Arc::ptr_eq(a, b) || other.is_subset(self) => Ok(self.clone()),
+            (Some(a), Some(b)) => {
+                let both = Labels::from_sorted(a.iter().chain(b.iter()).cloned().collect());
+                if both.len() > MAX_LABELS { Err(TooManyLabels(both.len())) } else { Ok(both) }
+            }
         }
     }
 

@@ -31,6 +31,7 @@ pub const FILES_AT_ONCE: usize = 32;
 pub struct NativeDevices {
     // Read for every file request and written when a folder is bound: held only to look up a name.
     mounts: Arc<RwLock<BTreeMap<Name, Arc<files::Mount>>>>,
+    roots: Arc<files::Roots>,
     streams: Arc<streams::Streams>,
     at_once: Arc<Semaphore>,
     runtime: tokio::runtime::Handle,
@@ -41,6 +42,7 @@ impl NativeDevices {
     pub fn new(runtime: tokio::runtime::Handle) -> NativeDevices {
         NativeDevices {
             mounts: Arc::default(),
+            roots: Arc::default(),
             streams: Arc::default(),
             at_once: Arc::new(Semaphore::new(FILES_AT_ONCE)),
             runtime,
@@ -51,16 +53,27 @@ impl NativeDevices {
     ///
     /// # Errors
     ///
-    /// [`MountError`] if it does not exist, is no folder or cannot be listed. Nothing was bound then.
+    /// [`MountError`] if it does not exist, is no folder, cannot be listed or is mounted already. Nothing was
+    /// bound then.
     pub fn bind(&self, name: &Name, folder: &Path) -> Result<(), MountError> {
-        let mount = Arc::new(files::Mount::open(name, folder)?);
-        self.mounts.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), mount);
+        let mount = Arc::new(files::Mount::open(name, folder, self.roots.clone())?);
+        let mut mounts = self.mounts.write().unwrap_or_else(PoisonError::into_inner);
+        self.roots.bind(name, mount.root()).map_err(|other| MountError::Twice {
+            name: name.clone(),
+            folder: folder.to_owned(),
+            other,
+        })?;
+        mounts.insert(name.clone(), mount);
+        // What was reached a moment ago may lie in the new mount, where the others end.
+        mounts.values().for_each(|mount| mount.forget());
         Ok(())
     }
 
     /// Takes the mount away; requests that have begun still end. Whether there was one.
     pub fn unbind(&self, name: &Name) -> bool {
-        self.mounts.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
+        let mut mounts = self.mounts.write().unwrap_or_else(PoisonError::into_inner);
+        self.roots.unbind(name);
+        mounts.remove(name).is_some()
     }
 
     /// Every mount with its folder, in order of name.

@@ -54,6 +54,16 @@ macro_rules! each_kernel_clause {
             floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
                 a_read_that_was_given_up_loses_nothing;
+            files: only_a_replacement_that_succeeded_sets_labels,
+                writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,
+                a_listing_brings_the_labels_of_names, comparing_a_file_brings_its_labels,
+                a_comparison_that_fails_leaves_nothing_behind, labels_outlive_the_application,
+                a_label_is_durable_before_its_file_is_written, a_file_whose_labels_cannot_be_read_stays_closed,
+                what_is_not_at_hand_is_asked_for_again;
+            labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
+                an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
+                a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_began_with,
+                a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,

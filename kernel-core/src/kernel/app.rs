@@ -9,8 +9,9 @@ use super::request::Request;
 use super::state::State;
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;
+use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::process::ExitReason;
+use crate::process::{ExitReason, Process};
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
 use bytes::Bytes;
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub(crate) failed: Vec<String>,
     /// How much more went wrong than is kept.
     pub(crate) failed_more: u64,
+    /// What is labelled so.
+    pub(crate) labels: Labels,
     pub(crate) monitors: BTreeSet<Pid>,
     pub(crate) ending: bool,
 }
@@ -141,23 +144,23 @@ impl State {
     }
 
     /// A process of an application is gone.
-    pub(crate) fn app_lost(
-        &mut self,
-        name: &Name,
-        agent: &Name,
-        pid: Pid,
-        reason: &ExitReason,
-        now: Now,
-        fx: &mut Effects,
-    ) {
+    pub(crate) fn app_lost(&mut self, name: &Name, process: &Process, reason: &ExitReason, now: Now, fx: &mut Effects) {
+        let agent = &process.name;
         let Some(app) = self.apps.get_mut(name) else { return };
         // What an agent spawned by itself is that agent's affair.
-        let own = app.spawned.get(agent) == Some(&pid);
+        let own = app.spawned.get(agent) == Some(&process.pid);
         if own && !reason.is_normal() && !app.ending {
-            app.fail(format!("{agent} {reason}"));
+            match app.labels.join(&process.labels) {
+                Ok(joined) => {
+                    app.labels = joined;
+                    app.fail(format!("{agent} {reason}"));
+                }
+                // What cannot be labelled cannot be told.
+                Err(e) => app.fail(format!("an agent, of which nothing can be told: {e}")),
+            }
         }
-        let not_started = app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_));
-        if own && (not_started || app.ends_with.as_ref() == Some(agent)) {
+        let needed = app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_));
+        if own && (needed || app.ends_with.as_ref() == Some(agent)) {
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
         } else {
             self.end_if_quiet(name, now, fx);
@@ -205,6 +208,7 @@ impl State {
         let Some(app) = self.apps.remove(name) else { return dead };
         self.catalog.forget(name);
         self.charter = self.charter.without_rules_of(name);
+        self.mounts.retain(|_, mount| mount.app != *name);
         let problem = app.problem();
         let ok = problem.is_none();
         let reason = cut(problem.unwrap_or_else(|| "done".to_owned()), REASON_BYTES);
@@ -212,19 +216,19 @@ impl State {
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
         fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
         if let Some(action) = starting {
+            let starter = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);
             // Whoever is quicker than the start of the others has done what it was started for.
             let started = match ok {
                 true => Ok(body::json(&Started { pid: root })),
-                false => {
-                    let why = format!("the application `{name}` did not start: {reason}");
-                    Err(Refusal::new(Code::Failed, why))
-                }
+                false => Err(self.taint(starter, &app.labels).err().unwrap_or_else(|| {
+                    Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"))
+                })),
             };
             self.close(action, started, now, fx);
         }
         let told = if ok { ExitReason::Normal } else { ExitReason::Error(reason) };
         for monitor in app.monitors {
-            self.tell_exit(monitor, Resource::App(name.clone()), &told, now, fx);
+            self.tell_exit(monitor, Resource::App(name.clone()), &told, &app.labels, now, fx);
         }
         dead
     }

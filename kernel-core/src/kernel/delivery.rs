@@ -6,7 +6,6 @@ use super::open::{Closed, OpenKind};
 use super::state::{Abandoned, Need, State};
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
-use crate::path::Resource;
 use crate::platform::{DeviceReply, FaultKind, Handled};
 use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
 use crate::refusal::{Code, Refusal};
@@ -16,8 +15,8 @@ impl State {
     /// Puts an envelope into a mailbox, or hands it over at once. Never waits.
     ///
     /// # Errors
-    /// `not_found`, `denied` for labels above the receiver's ceiling, `full`; each but the first leaves a
-    /// dead letter. Nothing was delivered and nothing was tainted.
+    /// `not_found`, `denied` for labels above the receiver's ceiling, `too_large` for more labels than it could
+    /// carry, `full`; each but the first leaves a dead letter. Nothing was delivered and nothing was tainted.
     pub(crate) fn deliver(
         &mut self,
         pid: Pid,
@@ -36,12 +35,20 @@ impl State {
                 format!("{} may not receive what is labelled {}", process.name, envelope.labels.minus(ceiling));
             return Err(self.dead_letter(pid, &envelope, Code::Denied, reason, now, fx));
         }
+        let handed_over = match process.instance {
+            InstanceKind::Kept => &process.labels,
+            InstanceKind::PerMessage => &process.own_labels,
+        };
+        if let Err(e) = handed_over.join(&envelope.labels) {
+            let reason = format!("{} may not receive it: {e}", process.name);
+            return Err(self.dead_letter(pid, &envelope, Code::TooLarge, reason, now, fx));
+        }
         let receives = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
             Some(OpenKind::Inbox { correlation }) => selects(*correlation, &envelope),
             _ => false,
         };
         if let Some(action) = process.rare.acts.iter().find(receives).copied() {
-            let framed = self.receive(pid, &envelope, now);
+            let framed = self.receive(pid, &envelope, now, fx)?;
             self.close(action, Ok(framed), now, fx);
             return Ok(());
         }
@@ -85,8 +92,8 @@ impl State {
 
     /// Hands the next message to a guest that has nothing to do.
     pub(crate) fn next_message(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
-        let Some(process) = self.processes.get_mut(&pid) else { return };
-        if process.life == Lifecycle::Running
+        while let Some(process) = self.processes.get_mut(&pid)
+            && process.life == Lifecycle::Running
             && process.program.is_some()
             && process.handling.is_none()
             && let Some(envelope) = process.mailbox.pop()
@@ -97,7 +104,18 @@ impl State {
                 InstanceKind::Kept => &process.labels,
                 InstanceKind::PerMessage => &process.own_labels,
             };
-            process.labels = base.join(&envelope.labels);
+            match base.join(&envelope.labels) {
+                Ok(labels) => process.labels = labels,
+                // There was room for its labels when it came, and by now there is none.
+                Err(e) => {
+                    let reason = format!("{} may not receive it: {e}", process.name);
+                    let refusal = self.dead_letter(pid, &envelope, Code::TooLarge, reason, now, fx);
+                    if let Some(action) = self.requests.remove(&envelope.id) {
+                        self.close(action, Err(refusal), now, fx);
+                    }
+                    continue;
+                }
+            }
             process.used.messages += 1;
             process.seen = now.at;
             process.handling = Some(Handling {
@@ -118,9 +136,6 @@ impl State {
         process.used.memory = process.used.memory.max(handled.usage.memory);
         let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
         let labels = process.labels.clone();
-        if process.instance == InstanceKind::PerMessage {
-            process.labels = process.own_labels.clone();
-        }
         let stopping = process.life == Lifecycle::Stopping;
         let mut end = stopping.then_some(ExitReason::Normal);
         match (&handled.result, handling.request) {
@@ -132,18 +147,27 @@ impl State {
                     let text = format!("it ended while handling the request: {}", fault.reason);
                     self.answer_call(action, pid, &labels, Err(text), now, fx);
                 }
+                let reason = clip(&fault.reason);
                 end = Some(match fault.kind {
-                    FaultKind::Cpu | FaultKind::Memory => ExitReason::Limit(clip(&fault.reason)),
-                    FaultKind::Start => ExitReason::NotStarted(clip(&fault.reason)),
-                    FaultKind::Trap => ExitReason::Trap(clip(&fault.reason)),
+                    FaultKind::Cpu | FaultKind::Memory => ExitReason::Limit(reason),
+                    FaultKind::Start => ExitReason::NotStarted(reason),
+                    FaultKind::Trap => ExitReason::Trap(reason),
                 });
             }
         }
         match end {
+            // Its end tells of this message, so it ends with the labels of this message.
             Some(reason) => {
                 self.exit(pid, reason, now, fx);
             }
-            None => self.next_message(pid, now, fx),
+            None => {
+                if let Some(process) = self.processes.get_mut(&pid)
+                    && process.instance == InstanceKind::PerMessage
+                {
+                    process.labels = process.own_labels.clone();
+                }
+                self.next_message(pid, now, fx);
+            }
         }
         self.weigh(pid, now, fx);
     }
@@ -156,6 +180,13 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<(), Need> {
+        let mut need = Need::default();
+        self.want_landing(action, &mut need);
+        if !need.is_empty() {
+            return Err(need);
+        }
+        // Also where nobody waits for it any more: the file is what the device says it is.
+        let shown = self.land(action, result.is_ok(), fx);
         let Some(open) = self.opened.get(&action) else {
             return self.disown(action, result, now, fx);
         };
@@ -164,25 +195,22 @@ impl State {
             OpenKind::Connecting { stream } => Some(stream),
             _ => None,
         };
-        let (resource, reads) = (open.resource.clone(), open.verb == crate::path::Verb::Read);
         let mut note = String::new();
         let by_device = result.is_err();
-        let result = match result {
+        // An error tells of what is there, too.
+        let taken = shown.and_then(|labels| self.taint(pid, &labels));
+        let result = taken.and_then(|()| match result {
             Err((code, reason)) => Err(Refusal::new(*code, reason.clone())),
             Ok(reply) => {
                 if let DeviceReply::Done { address: Some(address) } = reply {
                     note = address.clone();
                 }
-                match (connecting, &resource) {
-                    (Some(stream), _) => Ok(self.connected(pid, stream)),
-                    (None, Resource::Fs(path)) if reads => {
-                        let labels = self.file_labels(path);
-                        self.taint(pid, &labels).map(|()| super::verb::device_reply(reply))
-                    }
-                    _ => Ok(super::verb::device_reply(reply)),
-                }
+                Ok(match connecting {
+                    Some(stream) => self.connected(pid, stream),
+                    None => super::verb::device_reply(reply),
+                })
             }
-        };
+        });
         self.end_open(action, result, Closed { note, by_device }, now, fx);
         Ok(())
     }
@@ -210,7 +238,7 @@ impl State {
 
     /// A message that could not be delivered: counted, and recorded once for each sender and reason until
     /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log.
-    fn dead_letter(
+    pub(crate) fn dead_letter(
         &mut self,
         receiver: Pid,
         envelope: &Envelope,
@@ -259,6 +287,6 @@ impl State {
 }
 
 /// A guest's own text, cut to what the log keeps of it.
-fn clip(text: &str) -> String {
+pub(super) fn clip(text: &str) -> String {
     text.chars().take(1_000).collect()
 }

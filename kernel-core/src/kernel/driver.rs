@@ -8,9 +8,10 @@ mod components;
 mod guests;
 mod lines;
 mod locked;
+mod parked;
 
 pub(super) use locked::Core;
-use locked::{Activation, Parked, Slot, Todo, Waiter};
+use locked::{Activation, Slot, Todo, Waiter};
 
 use super::Told;
 use super::committer::{After, Signal, Taken};
@@ -172,13 +173,17 @@ impl<P: Platform> Inner<P> {
         if catch_unwind(stop).is_err() {
             self.close();
         }
-        let mut waiters: Vec<_> = std::mem::take(&mut self.lock().waiters).into_iter().collect();
-        waiters.sort_unstable_by_key(|(call, _)| *call);
-        for (_, waiter) in waiters {
-            let refusal = Refusal::new(Code::NotDurable, format!("nothing is acknowledged any more: {reason}"));
-            // Whoever gave up waiting has dropped its end.
-            let _ = waiter.send(Err(refusal));
+        let mut todo = Todo::default();
+        {
+            let mut core = self.lock();
+            let mut calls: Vec<CallId> = core.waiters.keys().copied().collect();
+            calls.sort_unstable();
+            for call in calls {
+                let refusal = Refusal::new(Code::NotDurable, format!("nothing is acknowledged any more: {reason}"));
+                core.resolve(call, Err(refusal), None, &mut todo);
+            }
         }
+        self.finish(todo);
     }
 
     /// Runs handlers of the trusted base until none is ready. Only one submitter at a time is here.
@@ -274,17 +279,17 @@ impl<P: Platform> Inner<P> {
                 let newer = core.pending.find(&key);
                 core.state.load(key, newer.unwrap_or(value));
             }
-            let parked = std::mem::take(&mut core.parked);
-            for Parked { input, need: wanted, rounds } in parked {
-                match (&failed, input) {
-                    (Some(reason), input) if wanted == need => {
+            for parked in core.parked.take() {
+                match &failed {
+                    Some(reason) if parked.need == need => {
                         let reason = format!("a row could not be read: {reason}");
-                        core.give_up(input, reason, None, &self.platform, &mut todo);
+                        core.give_up(parked.input, reason, None, &self.platform, &mut todo);
                     }
-                    (_, input) if core.state.has(&wanted) => {
-                        core.take(&self.platform, input, rounds, None, &mut todo);
+                    _ if core.state.has(&parked.need) => {
+                        core.take(&self.platform, parked.input, parked.rounds, None, &mut todo);
                     }
-                    (_, input) => core.parked.push(Parked { input, need: wanted, rounds }),
+                    // Its own load is still under way.
+                    _ => core.parked.push(parked),
                 }
             }
         }

@@ -101,7 +101,7 @@ impl State {
         self.record(ActionId(0), Content::Exited(exited), now, fx);
         fx.wakes.push(Wake::Notice(Notice::Exited { pid, name: process.name.to_string(), reason: reason.clone() }));
         for monitor in &process.rare.monitors {
-            self.tell_exit(*monitor, Resource::Proc(pid), &reason, now, fx);
+            self.tell_exit(*monitor, Resource::Proc(pid), &reason, &process.labels, now, fx);
         }
         self.history.push(Ended {
             pid,
@@ -112,8 +112,8 @@ impl State {
             reason: reason.clone(),
             used: process.used,
         });
-        if let Some(app) = process.app {
-            self.app_lost(&app, &process.name, pid, &reason, now, fx);
+        if let Some(app) = &process.app {
+            self.app_lost(app, &process, &reason, now, fx);
         }
     }
 
@@ -130,8 +130,17 @@ impl State {
         fx.acts.push(Perform { action: ActionId(0), durable: false, what });
     }
 
-    /// An envelope of kind `exit` for whoever monitors.
-    pub(crate) fn tell_exit(&mut self, monitor: Pid, of: Resource, reason: &ExitReason, now: Now, fx: &mut Effects) {
+    /// An envelope of kind `exit` for whoever monitors, labelled as what ended was: how it ended, and the
+    /// text that goes with it, are its own.
+    pub(crate) fn tell_exit(
+        &mut self,
+        monitor: Pid,
+        of: Resource,
+        reason: &ExitReason,
+        labels: &Labels,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         #[derive(serde::Serialize)]
         struct Told<'a> {
             reason: &'a str,
@@ -148,7 +157,7 @@ impl State {
             kind: EnvelopeKind::Exit,
             correlation: None,
             deadline: None,
-            labels: Labels::NONE,
+            labels: labels.clone(),
             content_type: "application/json".into(),
             body: body::json(&told),
         };

@@ -112,7 +112,7 @@ pub struct Boot {
     pub unsigned: u64,
     /// Outward acts that the last boot began and did not end.
     pub interrupted: Vec<ActionId>,
-    /// How many files of each mount have labels of their own.
+    /// How many label rows each mount has: of its files, and of its folders for their entries.
     pub labelled: std::collections::BTreeMap<Name, u64>,
 }
 

@@ -9,6 +9,7 @@ mod driver;
 pub mod effects;
 pub mod event;
 mod exit;
+mod file_labels;
 mod gate;
 pub mod input;
 mod inspect;

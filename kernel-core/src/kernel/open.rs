@@ -210,7 +210,8 @@ impl State {
     pub(crate) fn expire(&mut self, action: ActionId, now: Now, fx: &mut Effects) {
         let Some(open) = self.opened.get(&action) else { return };
         if matches!(open.kind, OpenKind::Escalated(_)) {
-            self.answer(action, false, NOBODY, now, fx);
+            // A refusal needs no rows.
+            let _ = self.answer(action, false, NOBODY, now, fx);
             return;
         }
         match &open.kind {

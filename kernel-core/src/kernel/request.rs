@@ -7,7 +7,7 @@ use super::verb::table::Row;
 use super::verb::{self, Op};
 use crate::id::Pid;
 use crate::path::{Resource, Verb};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Refusal, cut};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,6 +71,9 @@ impl Request {
     }
 }
 
+/// The most bytes of a text that a sentence quotes.
+const QUOTED: usize = 256;
+
 /// One byte more than any verb or path may have: enough to be refused as too long.
 fn clip(text: &str) -> String {
     let mut end = text.len().min(4_097);
@@ -93,12 +96,17 @@ impl From<Request> for Raw {
     }
 }
 
+/// What somebody wrote, for a sentence that goes on after it.
+fn quoted(text: &str) -> String {
+    cut(text.escape_default().to_string(), QUOTED)
+}
+
 fn parse(raw: &Raw) -> Result<Parsed, Refusal> {
     let invalid = |reason: String| Refusal::new(Code::Invalid, reason);
     let verb = Verb::parse(&raw.verb)
-        .map_err(|_| invalid(format!("there is no verb `{}`; VERBS.md lists them", raw.verb.escape_default())))?;
+        .map_err(|_| invalid(format!("there is no verb `{}`; VERBS.md lists them", quoted(&raw.verb))))?;
     let resource = Resource::parse(&raw.resource, raw.pid)
-        .map_err(|e| invalid(format!("`{}` is not a resource: {e}", raw.resource.escape_default())))?;
+        .map_err(|e| invalid(format!("`{}` is not a resource: {e}", quoted(&raw.resource))))?;
     let verb::Parts { op, row, audit } = verb::parse(verb, &resource, &raw.body)?;
     Ok(Parsed { verb, resource, op, row, audit })
 }

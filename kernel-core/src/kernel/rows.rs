@@ -30,9 +30,9 @@ pub const TABLE_OPEN: u8 = 0x47;
 /// Where the tables of the kernel end.
 pub const TABLE_END: u8 = 0xf0;
 
-/// How many rows step keeps at hand.
-const CACHED: usize = 65_536;
-/// How many bytes of them, keys included. It is more than all rows that one step may need.
+/// How many rows step keeps at hand between two inputs.
+pub const CACHED: usize = 65_536;
+/// How many bytes of them, keys included.
 const CACHED_BYTES: usize = 64 << 20;
 
 /// The key of the row of `table` at `rest`.
@@ -54,14 +54,22 @@ pub fn novelty(name: &Name, verb: Verb, kind: Kind) -> Key {
 }
 
 /// A bounded cache of rows, each known to hold a value or known to be absent.
-#[derive(Debug, Default)]
+///
+/// It forgets only between two inputs: what a step found at hand stays at hand until that step is over.
+#[derive(Debug)]
 pub struct Rows {
     known: FxHashMap<Key, Option<Bytes>>,
     order: VecDeque<Key>,
     bytes: usize,
+    bound: usize,
 }
 
 impl Rows {
+    /// None yet; at most `bound` are kept between two inputs.
+    pub fn new(bound: usize) -> Rows {
+        Rows { known: FxHashMap::default(), order: VecDeque::new(), bytes: 0, bound }
+    }
+
     /// The row, if it is at hand: `Some(None)` means that there is no such row.
     pub fn get(&self, key: &[u8]) -> Option<Option<&Bytes>> {
         self.known.get(key).map(Option::as_ref)
@@ -74,8 +82,11 @@ impl Rows {
             Some(before) => self.bytes -= size(&key, before.as_ref()),
             None => self.order.push_back(key),
         }
-        // The latest stays, whatever its size.
-        while (self.order.len() > CACHED || self.bytes > CACHED_BYTES) && self.order.len() > 1 {
+    }
+
+    /// Forgets the oldest rows over the bounds. Whoever needs one of them asks for it again.
+    pub fn forget(&mut self) {
+        while self.order.len() > self.bound || self.bytes > CACHED_BYTES {
             let Some(oldest) = self.order.pop_front() else { return };
             let value = self.known.remove(&oldest);
             self.bytes -= size(&oldest, value.flatten().as_ref());
@@ -93,11 +104,12 @@ mod tests {
 
     #[test]
     fn the_cache_is_bounded_in_bytes() {
-        let mut rows = Rows::default();
+        let mut rows = Rows::new(CACHED);
         let mib = Bytes::from(vec![0; 1 << 20]);
         for n in 0..200 {
             rows.set(numbered(TABLE_TREE, n), Some(mib.clone()));
             rows.set(numbered(TABLE_TREE, n), Some(mib.slice(1..)));
+            rows.forget();
         }
         assert!(rows.bytes <= CACHED_BYTES && rows.order.len() == rows.known.len());
         assert!(rows.get(&numbered(TABLE_TREE, 199)).is_some() && rows.get(&numbered(TABLE_TREE, 0)).is_none());

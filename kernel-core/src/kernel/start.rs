@@ -57,12 +57,15 @@ pub struct BootOptions {
     pub observer: Option<mpsc::Sender<Told>>,
     /// Whether the inputs are kept in memory, for replay.
     pub journal: bool,
+    /// How many stored rows are kept at hand between two inputs, by default 65,536. Fewer cost more reads and
+    /// change nothing else.
+    pub rows: usize,
 }
 
 impl BootOptions {
     /// The defaults in `environment`.
     pub fn new(environment: Environment) -> BootOptions {
-        BootOptions { environment, natives: Vec::new(), observer: None, journal: false }
+        BootOptions { environment, natives: Vec::new(), observer: None, journal: false, rows: rows::CACHED }
     }
 }
 
@@ -152,7 +155,8 @@ pub(super) async fn boot<P: Platform>(
         interrupted,
         labelled,
     };
-    let state = State::new(&boot, options.environment, &options.natives);
+    let mut state = State::new(&boot, options.environment, &options.natives);
+    state.keep_at_hand(options.rows);
     let core = Core::new(state, options.journal.then(Journal::new), options.observer.into_iter().collect());
     let parts = Parts { platform, storage, sandbox, devices, keys };
     let (sender, gone) = oneshot::channel();
@@ -230,7 +234,7 @@ async fn interrupted<S: Storage>(storage: &S) -> Result<Vec<ActionId>, BootError
     numbers.ok_or_else(|| BootError::Damaged("a row of an act under way names no act".to_owned()))
 }
 
-/// How many files of each mount have labels of their own.
+/// How many label rows each mount has.
 async fn labelled<S: Storage>(storage: &S) -> Result<BTreeMap<Name, u64>, StorageError> {
     let mut counts = BTreeMap::new();
     for (key, _) in all(storage, rows::TABLE_LABELS).await? {

@@ -7,12 +7,13 @@
 use super::app::App;
 use super::catalog::Catalog;
 use super::effects::Effects;
+use super::file_labels::Flights;
 use super::input::{Boot, Counters, Input};
-use super::open::Open;
+use super::open::{Open, OpenKind};
 use super::pids::PidMap;
 use super::random::Random;
 use super::road::Novelty;
-use super::rows::Rows;
+use super::rows::{CACHED, Rows};
 use super::verb::Tail;
 use crate::budget::Ledger;
 use crate::environment::Environment;
@@ -23,7 +24,7 @@ use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::{Key, Profile};
 use crate::process::{History, Process};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -67,7 +68,9 @@ pub struct State {
     /// Why nothing is acknowledged any more, once the data directory could not be written.
     pub(crate) not_durable: Option<String>,
     pub(crate) stopping: bool,
-    /// How many files of each mount have labels of their own, as stored.
+    /// Requests about files that no device has answered.
+    pub(crate) flights: Flights,
+    /// How many label rows each mount has: of its files, and of its folders for their entries.
     pub(crate) labelled: BTreeMap<Name, u64>,
     /// What devices still do for acts that were given up; each is removed by the device's answer.
     pub(crate) abandoned: FxHashMap<ActionId, Abandoned>,
@@ -101,16 +104,16 @@ pub(crate) enum Due {
 }
 
 /// A folder that an application sees under `/fs`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Mount {
+    /// The running application that bound it.
+    pub(crate) app: Name,
     /// Whether it may be written.
     pub(crate) writable: bool,
     /// Joined to whatever is read from it.
     pub(crate) labels: Labels,
     /// What may be written to it without adding to the effect.
     pub(crate) clearance: Labels,
-    /// How many of its files have labels of their own.
-    pub(crate) labelled_files: u64,
 }
 
 /// How often the gate said what.
@@ -148,14 +151,26 @@ impl Tally {
 pub struct Need {
     /// Their keys.
     pub keys: BTreeSet<Key>,
+    /// Whether those at hand are named too.
+    every: bool,
 }
 
 impl Need {
+    /// One that names what is looked at, at hand or not.
+    fn every() -> Need {
+        Need { keys: BTreeSet::new(), every: true }
+    }
+
     /// Asks for `key` unless it is at hand.
     pub(crate) fn want(&mut self, state: &State, key: Key) {
-        if state.rows.get(&key).is_none() {
+        if self.every || state.rows.get(&key).is_none() {
             self.keys.insert(key);
         }
+    }
+
+    /// Whether it names what is looked at, at hand or not.
+    pub(crate) fn is_every(&self) -> bool {
+        self.every
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -187,12 +202,13 @@ impl State {
             requests: FxHashMap::default(),
             ledger: Ledger::new(),
             novelty: Novelty::default(),
-            rows: Rows::default(),
+            rows: Rows::new(CACHED),
             tally: Tally::default(),
             waiting: 0,
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
+            flights: Flights::default(),
             labelled: boot.labelled.clone(),
             abandoned: FxHashMap::default(),
             tails: BTreeMap::new(),
@@ -216,7 +232,7 @@ impl State {
             Input::Started { action, result } => self.started(*action, result, now, fx),
             Input::Tick => self.tick(now, fx),
             Input::Flush => self.flush(now, fx),
-            Input::Answer { action, allow, by } => self.answer(*action, *allow, by, now, fx),
+            Input::Answer { action, allow, by } => self.answer(*action, *allow, by, now, fx)?,
             Input::Attach { call, name, role, capabilities } => {
                 self.attach(*call, name, *role, capabilities, now, fx);
             }
@@ -225,17 +241,54 @@ impl State {
             Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
             Input::Shutdown { reason } => self.shutdown(reason, now, fx),
         }
+        self.rows.forget();
         Ok(())
     }
 
-    /// Takes note of a row that [`Need`] asked for; `None` for a row that does not exist.
+    /// The rows that `input` looks at, as far as is known now: what the order of inputs is kept by.
+    pub fn touches(&self, input: &Input) -> BTreeSet<Key> {
+        let mut need = Need::every();
+        match input {
+            Input::Act { pid, request, .. } => {
+                if let Ok(parsed) = request.parsed() {
+                    self.want_rows(*pid, parsed, &mut need);
+                }
+            }
+            Input::Done { action, .. } => self.want_landing(*action, &mut need),
+            Input::Answer { action, allow: true, .. } => {
+                if let Some(Open { pid, kind: OpenKind::Escalated(held), .. }) = self.opened.get(action) {
+                    self.want_rows(*pid, held.parsed(), &mut need);
+                }
+            }
+            _ => {}
+        }
+        need.keys
+    }
+
+    /// From now on at most `rows` rows are kept at hand between two inputs.
+    pub fn keep_at_hand(&mut self, rows: usize) {
+        self.rows = Rows::new(rows);
+    }
+
+    /// Takes note of a row that [`Need`] asked for; `None` for a row that does not exist. What is at hand is
+    /// never older than what storage has, so it stays.
     pub fn load(&mut self, key: Key, value: Option<Bytes>) {
-        self.rows.set(key, value);
+        if self.rows.get(&key).is_none() {
+            self.rows.set(key, value);
+        }
     }
 
     /// Whether everything that was asked for is at hand.
     pub fn has(&self, need: &Need) -> bool {
         need.keys.iter().all(|key| self.rows.get(key).is_some())
+    }
+
+    /// A row that the act under way has asked for before; `None` if there is no such row.
+    ///
+    /// # Errors
+    /// `failed` where it is not at hand: what is not known is never taken for absent.
+    pub(crate) fn row(&self, key: &Key) -> Result<Option<&Bytes>, Refusal> {
+        self.rows.get(key).ok_or_else(|| Refusal::new(Code::Failed, "a row that the act needs was not asked for"))
     }
 
     /// Changes a row: in the next batch, and at hand from now on.

@@ -21,7 +21,7 @@ pub enum EntryKind {
     Link,
     /// A symbolic link whose target is missing, outside the mount, or part of a loop.
     BrokenLink,
-    /// A socket, fifo or device; it can be listed but not read.
+    /// A socket, fifo or device, or the folder of another mount; it can be listed but not read.
     Other,
 }
 

@@ -190,12 +190,14 @@ pub struct Rare {
 }
 
 /// A running timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timer {
     /// Its deadline in the table of deadlines.
     pub deadline: u64,
     /// The period, for those that repeat.
     pub every: Option<Duration>,
+    /// What its process carried when it chose the name.
+    pub labels: Labels,
 }
 
 /// Refusals equal to one that was recorded in full.

@@ -125,12 +125,17 @@ pub(crate) fn problems(found: &[Problem]) -> Failure {
 
 impl From<MountError> for Failure {
     fn from(error: MountError) -> Failure {
-        let mount = match &error {
-            MountError::Missing { name, .. } | MountError::NotFolder { name, .. } => Some(name),
-            MountError::Unreadable { name, .. } => Some(name),
+        let help = match &error {
+            MountError::Twice { name, .. } => {
+                format!("name another folder, which may lie inside that one: --mount {name}=PATH")
+            }
+            MountError::Missing { name, .. }
+            | MountError::NotFolder { name, .. }
+            | MountError::Unreadable { name, .. } => {
+                format!("name a folder that you may read: --mount {name}=PATH")
+            }
         };
-        let help = mount.map(|name| format!("name a folder that you may read: --mount {name}=PATH"));
-        Failure { help, ..Failure::new(Exit::Usage, "mount", said(&error)) }
+        Failure { help: Some(help), ..Failure::new(Exit::Usage, "mount", said(&error)) }
     }
 }
 

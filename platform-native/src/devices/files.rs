@@ -24,7 +24,11 @@ use std::time::Instant;
 
 mod folders;
 mod list;
+mod roots;
 mod write;
+
+use roots::Root;
+pub(super) use roots::Roots;
 
 /// Why a folder could not be mounted. Nothing was bound.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +50,16 @@ pub enum MountError {
         /// As it was given.
         folder: PathBuf,
     },
+    /// It is the folder of another mount, so its files would have two paths each.
+    #[error("the folder {} for mount `{name}` is mounted as `{other}` already; a folder is mounted once", folder.display())]
+    Twice {
+        /// The mount.
+        name: Name,
+        /// As it was given.
+        folder: PathBuf,
+        /// The mount that it is bound to.
+        other: Name,
+    },
     /// It may not or cannot be listed.
     #[error("the folder {} for mount `{name}` cannot be read: {source}", folder.display())]
     Unreadable {
@@ -65,6 +79,8 @@ pub(super) struct Mount {
     name: Name,
     folder: PathBuf,
     dir: Dir,
+    root: Root,
+    roots: Arc<Roots>,
     listings: list::Listings,
     folders: folders::Folders,
     writes: write::Turns,
@@ -87,20 +103,23 @@ impl Place<'_> {
 
 impl Mount {
     /// Opens `folder`. The folder itself may be reached through links; what is below it may not.
-    pub(super) fn open(name: &Name, folder: &Path) -> Result<Mount, MountError> {
+    pub(super) fn open(name: &Name, folder: &Path, roots: Arc<Roots>) -> Result<Mount, MountError> {
         let (named, at) = (name.clone(), folder.to_owned());
-        let open = || -> io::Result<(PathBuf, Dir)> {
+        let open = || -> io::Result<(PathBuf, Dir, Root)> {
             let folder = folder.canonicalize()?;
             let dir = Dir::open_ambient_dir(&folder, cap_std::ambient_authority())?;
             dir.entries()?.next().transpose()?;
-            Ok((folder, dir))
+            let root = Root::of(&dir)?;
+            Ok((folder, dir, root))
         };
         match open() {
-            Ok((folder, dir)) => Ok(Mount {
+            Ok((folder, dir, root)) => Ok(Mount {
                 name: named,
                 folder,
                 pace: Pace::of(&dir),
                 dir,
+                root,
+                roots,
                 listings: list::Listings::default(),
                 folders: folders::Folders::default(),
                 writes: write::Turns::default(),
@@ -116,6 +135,16 @@ impl Mount {
     /// Where the folder is.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What the folder is.
+    pub(super) fn root(&self) -> Root {
+        self.root
+    }
+
+    /// Forgets which folders were reached a moment ago.
+    pub(super) fn forget(&self) {
+        self.folders.forget();
     }
 
     /// A turn to read where one is asked to, instead of on a blocking thread.
@@ -156,6 +185,7 @@ impl Mount {
         let meta = place.folder().symlink_metadata(name).map_err(failed)?;
         let kind = meta.file_type();
         if kind.is_dir() {
+            self.refuse_root(Root::from(&meta), path)?;
             place.folder().remove_dir(name).map_err(failed)?;
             self.folders.forget();
         } else if kind.is_file() || kind.is_symlink() {
@@ -232,7 +262,10 @@ impl Mount {
         for (depth, name) in names.iter().enumerate() {
             let folder = at.as_ref().unwrap_or(&self.dir);
             match folder.open_dir_nofollow(name) {
-                Ok(next) => at = Some(next),
+                Ok(next) => {
+                    self.stay_inside(&next, path)?;
+                    at = Some(next);
+                }
                 Err(e) => {
                     let met = folder.symlink_metadata(name).map(|m| m.file_type());
                     return Err(match met {
@@ -252,6 +285,25 @@ impl Mount {
             }
         }
         Ok(at)
+    }
+
+    /// Refuses to pass into `folder` if it is that of another mount.
+    fn stay_inside(&self, folder: &Dir, path: &str) -> Result<(), DeviceError> {
+        if !self.roots.are_several() {
+            return Ok(());
+        }
+        let root = Root::of(folder).map_err(|e| self.refused("opening", path, e))?;
+        self.refuse_root(root, path)
+    }
+
+    fn refuse_root(&self, root: Root, path: &str) -> Result<(), DeviceError> {
+        match self.roots.find(root, &self.name) {
+            Some(other) => {
+                let what = format!("lies in the folder of the mount `{other}`; its path begins with /fs/{other}");
+                Err(self.unfit(path, &what))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The refusal of a link at `names`, which says what to name instead.

@@ -12,6 +12,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use tempfile::TempDir;
 
 mod files;
+mod mounts;
 mod streams;
 
 struct Bench {

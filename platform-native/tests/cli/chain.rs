@@ -252,7 +252,7 @@ fn a_key_that_is_gone_is_not_replaced() {
 fn an_older_head_that_was_put_back_is_found() {
     let home = Home::with_script(&[]);
     home.weft(&["run", "play"]).exits(0);
-    let head = rows(&home, HEAD).pop().unwrap();
+    let head = rows(&home, HEAD, HEAD + 1).pop().unwrap();
     home.weft(&["run", "play"]).exits(0);
     alter(&home, &[(head.0, Some(head.1))]);
     refused(&home, "head_mismatch");
@@ -264,7 +264,7 @@ fn a_damaged_row_of_the_kernel_is_refused() {
     const COUNTERS: u8 = 0x40;
     const OPEN: u8 = 0x47;
     let home = ran();
-    let (key, value) = rows(&home, COUNTERS).pop().unwrap();
+    let (key, value) = rows(&home, COUNTERS, COUNTERS + 1).pop().unwrap();
     for damaged in [None, Some(value[..31].to_vec()), Some([&value[..], b"x"].concat())] {
         alter(&home, &[(key.clone(), damaged)]);
         home.weft(&["run", "play"]).exits(4).tells(&["row of numbers"]);

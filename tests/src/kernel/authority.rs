@@ -82,7 +82,7 @@ pub async fn to_use_is_not_to_give<H: Host>(host: H) {
 pub async fn applications_do_not_reach_each_other<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     world.run(app("one", [agent("a").uses(&["send /proc/*", "kill /proc/*"]), agent("friend")])).await;
-    world.run(app("two", [agent("b")])).await;
+    world.run(app("two", [agent("b")]).unmounted()).await;
     for verb in ["send", "kill"] {
         let told = world.act("a", &format!("{verb} /proc/{}", world.pid("b"))).await;
         assert!(told.starts_with("denied: "), "{verb}: {told}");

@@ -113,7 +113,8 @@ pub async fn memory_is_an_account_of_the_application<H: Host>(host: H) {
     let sized = |name: &str| agent(name).limited(|limits| limits.memory = 64 << 20);
     let budget = |mib: u64| Budget { memory: Some(mib << 20), ..Budget::default() };
     world.run(app("fits", [sized("a"), sized("b")]).budget(budget(128))).await;
-    let refusal = world.try_run(app("large", [sized("c"), sized("d").after(&["c"])]).budget(budget(127))).await;
+    let large = app("large", [sized("c"), sized("d").after(&["c"])]).unmounted().budget(budget(127));
+    let refusal = world.try_run(large).await;
     let refusal = refusal.expect_err("too much memory");
     assert!(refusal.reason.contains("memory"), "{refusal}");
     world.finish().await;

@@ -187,7 +187,7 @@ pub async fn the_same_scenario_gives_the_same_log<H: Host>(host: H) {
     let a = agent("a").uses(&["read /fs/in/**", "write /fs/out/**", "call /proc/*", "spawn /agent/a"]);
     let first = app("first", [a]).mounted("in", MountMode::Read, &["private"], &[]);
     world.run(first).await;
-    world.run(app("second", [agent("b").uses(&["write /tree/**", "read /tree/**"])])).await;
+    world.run(app("second", [agent("b").uses(&["write /tree/**", "read /tree/**"])]).unmounted()).await;
     for (name, script) in [
         ("b", "act write /tree/x {\"replace\":true} one\nact read /tree/x\nact read /tree/y"),
         ("b", "repeat 3 write /fs/out/y {\"replace\":true} two\nact nonsense /nowhere"),

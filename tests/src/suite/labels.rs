@@ -1,6 +1,6 @@
 //! Labels: a join loses nothing and adds nothing, and only names are labels.
 
-use kernel_core::label::{Labels, MAX_LABELS};
+use kernel_core::label::{Labels, MAX_LABELS, TooManyLabels};
 
 fn labels(names: &[&str]) -> Labels {
     Labels::parse(names).expect("these are labels")
@@ -24,7 +24,7 @@ pub fn join_is_the_least_upper_bound() {
     };
     for a in 0..8 {
         for b in 0..8 {
-            assert_eq!(subset(a).join(&subset(b)), subset(a | b));
+            assert_eq!(subset(a).join(&subset(b)), Ok(subset(a | b)));
             assert_eq!(subset(a).is_subset(&subset(b)), a & !b == 0);
         }
     }
@@ -43,11 +43,13 @@ pub fn minus_leaves_what_the_other_lacks() {
     assert_eq!(labels(&["a"]).minus(&labels(&["a"])), Labels::NONE);
 }
 
-/// One more than the limit is refused.
+/// One more than the limit is refused, also where two sets within it come together.
 pub fn the_limit_is_kept() {
     let names: Vec<String> = (0..=MAX_LABELS).map(|i| format!("l{i}")).collect();
     assert_eq!(labels_of(&names[..MAX_LABELS]).map(|l| l.len()), Ok(MAX_LABELS));
     assert!(labels_of(&names).is_err());
+    let (few, rest) = (labels_of(&names[..MAX_LABELS / 2]).unwrap(), labels_of(&names[MAX_LABELS / 2..]).unwrap());
+    assert_eq!(few.join(&rest), Err(TooManyLabels(MAX_LABELS + 1)));
 }
 
 fn labels_of(names: &[String]) -> Result<Labels, String> {

@@ -16,7 +16,7 @@ mod watch;
 pub use host::{COMPONENT, Host, Kind, MOUNTS, SimHost, hash, name, programs};
 pub use plan::{Agent, App, agent, app, rights};
 pub use puppet::Trap;
-pub use watch::{Commits, Hand, Rows, Watched};
+pub use watch::{Answers, Commits, Hand, Rows, Watched};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -95,6 +95,7 @@ pub struct World<H: Host> {
     journal: Journal,
     /// Whether the journal tells all that is stored.
     whole: bool,
+    at_hand: Option<usize>,
 }
 
 /// What is left of a world that was finished.
@@ -118,6 +119,15 @@ impl<H: Host> World<H> {
 
     /// Boots a kernel on `host`, held by `hand`.
     pub async fn with(host: H, environment: Environment, hand: Hand) -> World<H> {
+        World::holding(host, environment, hand, None).await
+    }
+
+    /// Boots a kernel on `host` that keeps no stored row at hand, so that every input has to ask for its own.
+    pub async fn forgetful(host: H, environment: Environment) -> World<H> {
+        World::holding(host, environment, Hand::new(false), Some(0)).await
+    }
+
+    async fn holding(host: H, environment: Environment, hand: Hand, at_hand: Option<usize>) -> World<H> {
         let mut world = World {
             host,
             hand,
@@ -129,6 +139,7 @@ impl<H: Host> World<H> {
             clock: None,
             journal: Journal::new(),
             whole: true,
+            at_hand,
         };
         world.start().await;
         world.whole = world.kernel().journal().iter().all(|(_, input)| match input {
@@ -149,6 +160,7 @@ impl<H: Host> World<H> {
         options.natives = vec![name("puppet")];
         options.observer = Some(observer);
         options.journal = true;
+        options.rows = self.at_hand.unwrap_or(options.rows);
         let kernel = Kernel::boot(parts, options).await.expect("a kernel that boots");
         if self.host.kind() == Kind::Component {
             kernel.keep_component(Bytes::from_static(COMPONENT)).await.expect("a component that is kept");
@@ -174,6 +186,18 @@ impl<H: Host> World<H> {
         self.hand.cut_power();
         self.let_go().await;
         self.hand = Hand::new(false);
+        self.start().await;
+    }
+
+    /// Shuts the kernel down, puts rows among what is stored behind its back, and boots another over it. Its
+    /// journal does not tell of them, so it is not replayed.
+    pub async fn reboot_over(&mut self, changes: Vec<(kernel_core::platform::Key, Option<Bytes>)>) {
+        self.whole = false;
+        self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
+        let rows = self.rows.clone().expect("a kernel that runs");
+        rows.commit(kernel_core::platform::Batch { changes }).await.expect("rows that are written");
+        drop(rows);
+        self.let_go().await;
         self.start().await;
     }
 

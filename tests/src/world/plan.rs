@@ -167,6 +167,13 @@ impl App {
         self
     }
 
+    /// It binds no mounts, so that it runs beside an application that does.
+    #[must_use]
+    pub fn unmounted(mut self) -> App {
+        self.mounts.clear();
+        self
+    }
+
     /// Binds a mount, in place of one of that name.
     #[must_use]
     pub fn mounted(mut self, mount: &str, mode: MountMode, joins: &[&str], cleared: &[&str]) -> App {

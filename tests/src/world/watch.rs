@@ -41,7 +41,24 @@ struct Held {
     commits: Commits,
     gate: Vec<oneshot::Sender<()>>,
     asked: Vec<DeviceRequest>,
-    hanging: bool,
+    answers: Answers,
+    unanswered: Vec<oneshot::Sender<()>>,
+}
+
+/// What becomes of requests to devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answers {
+    /// They are performed and answered.
+    #[default]
+    Pass,
+    /// They are never performed nor answered.
+    Never,
+    /// They are performed and answered once this has changed.
+    Later,
+    /// They are performed at once, and answered once this has changed.
+    Held,
+    /// They are answered that there is no room, and not performed.
+    Full,
 }
 
 /// What becomes of commits.
@@ -137,7 +154,33 @@ impl Hand {
 
     /// From now on devices are asked and never answer.
     pub fn hang(&self) {
-        self.held().hanging = true;
+        self.answers(Answers::Never);
+    }
+
+    /// From now on devices answer so, also those that were asked before and have not.
+    pub fn answers(&self, how: Answers) {
+        let unanswered = {
+            let mut held = self.held();
+            held.answers = how;
+            std::mem::take(&mut held.unanswered)
+        };
+        drop(unanswered);
+    }
+
+    /// Waits until devices answer otherwise than `how`.
+    async fn past(&self, how: Answers) {
+        loop {
+            let changed = {
+                let mut held = self.held();
+                if held.answers != how {
+                    return;
+                }
+                let (sender, changed) = oneshot::channel();
+                held.unanswered.push(sender);
+                changed
+            };
+            let _ = changed.await;
+        }
     }
 
     /// The same host behind glass, and its rows.
@@ -288,7 +331,7 @@ pub struct WatchedDevices<D> {
 
 impl<D: Devices> Devices for WatchedDevices<D> {
     fn at_once(&self, request: &DeviceRequest) -> Option<Result<DeviceReply, DeviceError>> {
-        if self.hand.held().hanging {
+        if self.hand.held().answers != Answers::Pass {
             return None;
         }
         let answer = self.devices.at_once(request)?;
@@ -297,20 +340,27 @@ impl<D: Devices> Devices for WatchedDevices<D> {
     }
 
     async fn perform(&self, request: DeviceRequest) -> Result<DeviceReply, DeviceError> {
-        let hanging = {
+        let answers = {
             let mut held = self.hand.held();
             held.asked.push(request.clone());
-            held.hanging
+            held.answers
         };
-        if hanging {
-            std::future::pending::<()>().await;
+        match answers {
+            Answers::Never => std::future::pending().await,
+            Answers::Later => self.hand.past(Answers::Later).await,
+            Answers::Full => return Err(DeviceError::Full("the disk of the suite is full".to_owned())),
+            Answers::Pass | Answers::Held => {}
         }
         if self.hand.wired
             && let Some(reply) = self.hand.over_the_wire(&request).await
         {
             return Ok(reply);
         }
-        self.devices.perform(request).await
+        let answer = self.devices.perform(request).await;
+        if answers == Answers::Held {
+            self.hand.past(Answers::Held).await;
+        }
+        answer
     }
 }
 

@@ -119,11 +119,11 @@ impl Copy {
             .expect("cargo");
         let said = String::from_utf8_lossy(&built.stdout);
         assert!(built.status.success(), "{}\n{said}", String::from_utf8_lossy(&built.stderr));
-        let executables = said.lines().filter_map(|line| {
+        let mut executables = said.lines().filter_map(|line| {
             let line: serde_json::Value = serde_json::from_str(line).ok()?;
             (line["target"]["name"] == "planted").then(|| line["executable"].as_str().map(str::to_owned))?
         });
-        executables.last().expect("the binary")
+        executables.next_back().expect("the binary")
     }
 }
 

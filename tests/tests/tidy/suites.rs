@@ -15,10 +15,12 @@ pub(crate) fn every_clause_is_listed(tree: &Tree) -> Vec<Problem> {
     let suites = SUITES.iter().flat_map(|folder| tree.files(folder, ".rs").map(move |file| (*folder, file)));
     for (folder, (path, text)) in suites.filter(|(_, (path, _))| !path.ends_with("/mod.rs")) {
         let suite = path.trim_start_matches(folder).trim_end_matches(".rs");
-        let start = (0..list.tokens.len()).find(|at| list.spells(*at, &[suite, ":"]) && !list.spells(*at + 2, &[":"]));
-        let listed: Vec<&str> = start
-            .map(|at| list.tokens[at + 2..].iter().map(|t| &*t.text).take_while(|text| *text != ";").collect())
-            .unwrap_or_default();
+        // Both folders may have a suite of one name.
+        let starts =
+            (0..list.tokens.len()).filter(|at| list.spells(*at, &[suite, ":"]) && !list.spells(*at + 2, &[":"]));
+        let listed: Vec<&str> = starts
+            .flat_map(|at| list.tokens[at + 2..].iter().map(|t| &*t.text).take_while(|text| *text != ";"))
+            .collect();
         let Ok(code) = Code::parse(text) else { continue };
         for (i, token) in code
             .tokens

@@ -1,6 +1,7 @@
 //! What lies behind the driver's lock: state, what it wants written, who waits, where the guests are.
 
 use super::lines::Credit;
+use super::parked::{Parked, Queue};
 use super::{GuestOf, Outcome, ROUNDS};
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
@@ -28,7 +29,7 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) fx: Effects,
     pub(super) next_call: u64,
     pub(super) waiters: FxHashMap<CallId, Waiter>,
-    pub(super) parked: Vec<Parked>,
+    pub(super) parked: Queue,
     pub(super) guests: PidMap<Slot<GuestOf<P>>>,
     pub(super) ready: VecDeque<Activation>,
     pub(super) draining: bool,
@@ -46,13 +47,6 @@ pub(super) enum Waiter {
     Answered(Outcome),
     /// A future.
     Future(oneshot::Sender<Outcome>),
-}
-
-/// An input that waits for rows.
-pub(super) struct Parked {
-    pub(super) input: Input,
-    pub(super) need: Need,
-    pub(super) rounds: u8,
 }
 
 /// A guest's place: the guest while it has nothing to do, the way to stop it while it has.
@@ -110,7 +104,7 @@ impl<P: Platform> Core<P> {
             fx: Effects::default(),
             next_call: 0,
             waiters: FxHashMap::default(),
-            parked: Vec::new(),
+            parked: Queue::default(),
             guests: PidMap::default(),
             ready: VecDeque::new(),
             draining: false,
@@ -135,6 +129,13 @@ impl<P: Platform> Core<P> {
         own: Option<CallId>,
         todo: &mut Todo<GuestOf<P>>,
     ) {
+        if !self.parked.is_empty() {
+            let touches = self.state.touches(&input);
+            if self.parked.holds(&touches) {
+                self.parked.push(Parked { input, need: Need::default(), touches, rounds });
+                return;
+            }
+        }
         let now = platform.stamp();
         match self.state.step(&input, now, &mut self.fx) {
             Ok(()) => {
@@ -144,8 +145,9 @@ impl<P: Platform> Core<P> {
                 self.sort(own, todo);
             }
             Err(need) if rounds < ROUNDS => {
+                let touches = self.state.touches(&input);
                 todo.loads.push(need.clone());
-                self.parked.push(Parked { input, need, rounds: rounds + 1 });
+                self.parked.push(Parked { input, need, touches, rounds: rounds + 1 });
             }
             Err(_) => {
                 let reason = "it needs more rows than one input may need".to_owned();
@@ -154,7 +156,8 @@ impl<P: Platform> Core<P> {
         }
     }
 
-    /// An input cannot be stepped. An act is refused; nobody could be told of anything else, so that is fail-stop.
+    /// Rows that `input` needs cannot be had. An act is refused; of anything else the kernel could no longer
+    /// say what came of it, so it acknowledges nothing any more.
     pub(super) fn give_up(
         &mut self,
         input: Input,
@@ -262,7 +265,9 @@ impl<P: Platform> Core<P> {
                     let _ = waiter.send(result);
                 }
                 Some(Waiter::Submitting) => drop(self.waiters.insert(call, Waiter::Answered(result))),
-                Some(Waiter::Answered(_)) | None => {}
+                // The first answer is the answer.
+                Some(answered @ Waiter::Answered(_)) => drop(self.waiters.insert(call, answered)),
+                None => {}
             }
         }
     }

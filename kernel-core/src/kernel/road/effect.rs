@@ -30,13 +30,6 @@ impl State {
         stored.unwrap_or(0)
     }
 
-    /// The same where it is known already: after the survey of the same act.
-    pub(super) fn uses_known(&self, name: &Name, parsed: &Parsed) -> u64 {
-        let key = rows::novelty(name, parsed.verb, parsed.resource.kind());
-        let stored = || self.rows.get(&key).map(decode);
-        self.novelty.get(name, parsed).or_else(stored).unwrap_or(0)
-    }
-
     /// Counts one more use. The row is written when the count reaches a power of two, because only then
     /// does the novelty change.
     pub(super) fn note_use(&mut self, name: &Name, parsed: &Parsed, uses: u64, fx: &mut Effects) {

@@ -3,9 +3,9 @@
 use crate::id::Pid;
 use crate::kernel::request::Parsed;
 use crate::kernel::rows;
-use crate::kernel::state::{Mount, Need, State};
+use crate::kernel::state::{Need, State};
 use crate::kernel::verb::Op;
-use crate::label::Labels;
+use crate::label::{Labels, TooManyLabels};
 use crate::path::{FsPath, Kind, Resource, Verb};
 use crate::refusal::{Code, Refusal};
 
@@ -24,25 +24,33 @@ pub(crate) struct Target {
 
 impl State {
     /// What the process carries, joined with what it put on this act.
-    pub(super) fn carried(&self, pid: Pid, parsed: &Parsed) -> Labels {
+    pub(super) fn carried(&self, pid: Pid, parsed: &Parsed) -> Result<Labels, TooManyLabels> {
         let own = self.processes.get(&pid).map(|p| &p.labels).cloned().unwrap_or_default();
         match &parsed.op {
             Op::Send(m) | Op::Publish(m) | Op::StreamWrite(m) => own.join(&m.labels),
             Op::Call(c) => own.join(&c.message.labels),
             Op::Write(w) => own.join(&w.labels),
-            _ => own,
+            _ => Ok(own),
         }
+    }
+
+    /// Asks for every row that an act of `pid` looks at: what the target has, and how new the act is.
+    pub(crate) fn want_rows(&self, pid: Pid, parsed: &Parsed, need: &mut Need) {
+        let Ok(labels) = self.carried(pid, parsed) else { return };
+        let granted = self.authority(pid, parsed).is_some();
+        self.target(parsed, &labels, granted, need);
+        self.uses(pid, parsed, need);
     }
 
     /// What is known of the resource. Looked at only where a right permits the act: whoever has none
     /// does not learn whether the resource exists.
-    pub(super) fn target(&self, _: Pid, parsed: &Parsed, labels: &Labels, granted: bool, need: &mut Need) -> Target {
+    pub(super) fn target(&self, parsed: &Parsed, labels: &Labels, granted: bool, need: &mut Need) -> Target {
         let mut target = Target { outward: leaves(parsed), ..Target::default() };
         if !granted {
             return target;
         }
         match &parsed.resource {
-            Resource::Fs(path) => self.mount_target(path, parsed.verb, &mut target, need),
+            Resource::Fs(path) => self.mount_target(path, parsed.verb, labels, &mut target, need),
             Resource::Tree(path) => need.want(self, rows::key(rows::TABLE_TREE, path.as_str().as_bytes())),
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));
@@ -64,7 +72,7 @@ impl State {
         target
     }
 
-    fn mount_target(&self, path: &FsPath, verb: Verb, target: &mut Target, need: &mut Need) {
+    fn mount_target(&self, path: &FsPath, verb: Verb, labels: &Labels, target: &mut Target, need: &mut Need) {
         let Some(mount) = self.mounts.get(path.mount()) else {
             target.refusal = Some(Refusal::new(
                 Code::NotFound,
@@ -77,45 +85,11 @@ impl State {
             target.refusal =
                 Some(Refusal::new(Code::Denied, format!("the mount `{}` is bound for reading only", path.mount())));
         }
-        if mount.labelled_files > 0 || verb == Verb::Write {
-            need.want(self, file_key(path));
-        }
+        self.want_labels(path, verb, labels, need);
     }
 
-    /// The labels that reading `path` brings.
-    pub(crate) fn file_labels(&self, path: &FsPath) -> Labels {
-        let mount = self.mounts.get(path.mount()).map(|m: &Mount| m.labels.clone()).unwrap_or_default();
-        mount.join(&self.stored_labels(path))
-    }
-
-    fn stored_labels(&self, path: &FsPath) -> Labels {
-        let row = self.rows.get(&file_key(path)).flatten();
-        row.and_then(|bytes| minicbor::decode(bytes).ok()).unwrap_or_default()
-    }
-
-    /// Keeps the labels of a file that is about to be written. A replaced file has the labels of what
-    /// replaces it; anything else joins.
-    pub(crate) fn label_file(
-        &mut self,
-        path: &FsPath,
-        labels: &Labels,
-        replaced: bool,
-        fx: &mut crate::kernel::effects::Effects,
-    ) {
-        let before = self.stored_labels(path);
-        let after = if replaced { labels.clone() } else { before.join(labels) };
-        if after == before {
-            return;
-        }
-        if let Some(mount) = self.mounts.get_mut(path.mount()) {
-            let change = i64::from(!after.is_empty()) - i64::from(!before.is_empty());
-            mount.labelled_files = mount.labelled_files.saturating_add_signed(change);
-        }
-        let value = (!after.is_empty()).then(|| minicbor::to_vec(&after).unwrap_or_default().into());
-        self.keep(file_key(path), value, fx);
-    }
-
-    /// Joins `labels` to what `pid` carries, unless they lie above its ceiling.
+    /// Joins `labels` to what `pid` carries, unless they lie above its ceiling or are too
+    /// many: then it must not get what is labelled so.
     pub(crate) fn taint(&mut self, pid: Pid, labels: &Labels) -> Result<(), Refusal> {
         let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
         if let Some(ceiling) = &process.clearance
@@ -127,13 +101,12 @@ impl State {
                 format!("what came back is labelled {above}, which lies above the clearance of {}", process.name),
             ));
         }
-        process.labels = process.labels.join(labels);
+        process.labels = process
+            .labels
+            .join(labels)
+            .map_err(|e| Refusal::new(Code::TooLarge, format!("{} may not take what came back: {e}", process.name)))?;
         Ok(())
     }
-}
-
-fn file_key(path: &FsPath) -> crate::platform::Key {
-    rows::key(rows::TABLE_LABELS, Resource::Fs(path.clone()).to_string().as_bytes())
 }
 
 /// Whether an act carries data out of the kernel.

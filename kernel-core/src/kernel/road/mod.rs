@@ -88,6 +88,13 @@ pub struct Held {
     verdict: Verdict,
 }
 
+impl Held {
+    /// What was asked for.
+    pub(crate) fn parsed(&self) -> &Parsed {
+        &self.parsed
+    }
+}
+
 /// What the looking stations found.
 struct Survey {
     row: &'static Row,
@@ -128,10 +135,20 @@ impl State {
                 return Ok(());
             }
         };
-        if self.travel_route(pid, call, parsed, request, now, fx) {
+        let labels = match self.carried(pid, parsed) {
+            Ok(labels) => labels,
+            Err(e) => {
+                if self.reserve_act(pid, false, call, request, now, fx) {
+                    let refusal = Refusal::new(Code::TooLarge, format!("the act cannot be labelled: {e}"));
+                    self.refuse_unread(pid, call, request, refusal, now, fx);
+                }
+                return Ok(());
+            }
+        };
+        if self.travel_route(pid, call, parsed, &labels, request, now, fx) {
             return Ok(());
         }
-        let survey = self.survey(pid, parsed)?;
+        let survey = self.survey(pid, parsed, labels)?;
         if !self.reserve_act(pid, reserve::is_message(parsed.verb), call, request, now, fx) {
             return Ok(());
         }
@@ -196,12 +213,11 @@ impl State {
     }
 
     /// The stations that only look.
-    fn survey(&self, pid: Pid, parsed: &Parsed) -> Result<Survey, Need> {
+    fn survey(&self, pid: Pid, parsed: &Parsed, labels: Labels) -> Result<Survey, Need> {
         let row = parsed.row;
-        let labels = self.carried(pid, parsed);
         let grant = self.authority(pid, parsed);
         let mut need = Need::default();
-        let target = self.target(pid, parsed, &labels, grant.is_some(), &mut need);
+        let target = self.target(parsed, &labels, grant.is_some(), &mut need);
         let uses = self.uses(pid, parsed, &mut need);
         if !need.is_empty() {
             return Err(need);
@@ -216,18 +232,18 @@ impl State {
         pid: Pid,
         call: Option<CallId>,
         parsed: &Parsed,
+        labels: &Labels,
         request: &Request,
         now: Now,
         fx: &mut Effects,
     ) -> bool {
-        let labels = self.carried(pid, parsed);
         let charter = self.charter.version();
         let Some(process) = self.processes.get(&pid) else { return false };
         let Some(index) = process.rare.routes.iter().position(|r| {
             r.key.verb == parsed.verb
                 && r.key.charter == charter
                 && r.key.resource == parsed.resource
-                && r.key.labels == labels
+                && r.key.labels == *labels
         }) else {
             return false;
         };
@@ -242,7 +258,7 @@ impl State {
             call,
             verb: parsed.verb,
             resource: parsed.resource.clone(),
-            labels,
+            labels: labels.clone(),
             class: Class::Inner,
             durable: false,
             grant: None,
@@ -372,20 +388,33 @@ impl State {
     }
 
     /// An escalation was answered, or nobody answered it: then it is a refusal.
-    pub(crate) fn answer(&mut self, action: ActionId, allow: bool, by: &str, now: Now, fx: &mut Effects) {
-        if !matches!(self.opened.get(&action).map(|o| &o.kind), Some(OpenKind::Escalated(_))) {
-            return;
+    pub(crate) fn answer(
+        &mut self,
+        action: ActionId,
+        allow: bool,
+        by: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Need> {
+        let Some(OpenKind::Escalated(held)) = self.opened.get(&action).map(|open| &open.kind) else { return Ok(()) };
+        // The rows of its survey may be gone again, and the resource may not be what it was.
+        let mut need = Need::default();
+        let target = self.target(&held.parsed, &held.act.labels, allow, &mut need);
+        let uses = if allow { self.uses(held.act.pid, &held.parsed, &mut need) } else { 0 };
+        if !need.is_empty() {
+            return Err(need);
         }
-        let Some(open) = self.opened.remove(&action) else { return };
+        let Some(open) = self.opened.remove(&action) else { return Ok(()) };
         if let Some(number) = open.deadline {
             self.undue(number);
         }
         self.unblock(open.pid, action);
-        let OpenKind::Escalated(held) = open.kind else { return };
+        let OpenKind::Escalated(held) = open.kind else { return Ok(()) };
         let Held { parsed, body, act, facts, verdict } = *held;
         self.record_answer(action, allow, by, now, fx);
-        if allow {
-            let uses = self.uses_known(&facts.name, &parsed);
+        if let Some(refusal) = target.refusal {
+            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
+        } else if allow {
             self.permitted(act, &parsed, &body, facts, verdict, uses, now, fx);
         } else {
             let mut refusal = verdict::refusal(&facts, &verdict);
@@ -394,6 +423,7 @@ impl State {
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         }
         self.weigh(open.pid, now, fx);
+        Ok(())
     }
 
     /// An escalated act ended while it waited: its process is gone, or nothing is acknowledged any more. The log

@@ -147,8 +147,8 @@ impl State {
         self.reply(act.pid, act.call, Err(refusal), now, fx);
     }
 
-    /// The same for an act of which nothing but its text was looked at: it did not parse, or nothing that its
-    /// process asks for is heard.
+    /// The same for an act of which nothing but its text was looked at: it did not parse, it cannot be labelled, or
+    /// nothing that its process asks for is heard.
     pub(super) fn refuse_unread(
         &mut self,
         pid: Pid,

@@ -94,8 +94,9 @@ impl State {
     }
 
     fn plan(&self, name: &Name) -> Result<Plan, Refusal> {
-        let row = self.rows.get(&app_key(name)).flatten();
-        let row = row.ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{name}` is installed")))?;
+        let row = self
+            .row(&app_key(name))?
+            .ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{name}` is installed")))?;
         serde_json::from_slice(row)
             .map_err(|e| Refusal::new(Code::Failed, format!("the stored plan of `{name}` cannot be read: {e}")))
     }
@@ -117,6 +118,17 @@ impl State {
                 return Err(Refusal::new(
                     Code::Conflict,
                     format!("the service `{}` of `{name}` is answered by /proc/{owner} already", service.name),
+                ));
+            }
+        }
+        for mount in &plan.mounts {
+            if let Some(bound) = self.mounts.get(&mount.name) {
+                return Err(Refusal::new(
+                    Code::Conflict,
+                    format!(
+                        "the mount `{}` of `{name}` is bound by `{}` already; stop that first",
+                        mount.name, bound.app
+                    ),
                 ));
             }
         }
@@ -174,6 +186,7 @@ impl State {
                 failed: Vec::new(),
                 failed_more: 0,
                 monitors: BTreeSet::new(),
+                labels: Labels::NONE,
                 ending: false,
             },
         );
@@ -226,12 +239,11 @@ impl State {
 
     fn bind_mounts(&mut self, plan: &Plan) {
         for mount in &plan.mounts {
-            let labelled_files = self.labelled.get(&mount.name).copied().unwrap_or(0);
             let bound = Mount {
+                app: plan.app.clone(),
                 writable: mount.mode == MountMode::Write,
                 labels: mount.labels.clone(),
                 clearance: mount.clearance.clone().unwrap_or_default(),
-                labelled_files,
             };
             self.mounts.insert(mount.name.clone(), bound);
         }

@@ -4,6 +4,7 @@ use super::Body;
 use super::send::{self, Message};
 use crate::id::{ActionId, Pid};
 use crate::ipc::EnvelopeKind;
+use crate::kernel::delivery::clip;
 use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
@@ -115,7 +116,10 @@ impl State {
         struct Head<'a> {
             labels: &'a Labels,
         }
-        let result = match result {
+        // An error is a reply like any other: its text is the callee's own.
+        let caller = self.opened.get(&action).map(|open| open.pid);
+        let taken = caller.map_or(Ok(()), |caller| self.taint(caller, labels));
+        let result = taken.and_then(|()| match result {
             Ok(reply) if reply.len() > crate::ipc::body::MAX_PAYLOAD => Err(Refusal::new(
                 Code::TooLarge,
                 format!(
@@ -124,15 +128,12 @@ impl State {
                     crate::ipc::body::MAX_PAYLOAD
                 ),
             )),
-            Ok(reply) => {
-                let caller = self.opened.get(&action).map(|open| open.pid);
-                match caller.map(|caller| self.taint(caller, labels)) {
-                    Some(Err(refusal)) => Err(refusal),
-                    _ => Ok(crate::ipc::body::join(&Head { labels }, &reply)),
-                }
+            Ok(reply) => Ok(crate::ipc::body::join(&Head { labels }, &reply)),
+            Err(text) => {
+                let text = clip(&text);
+                Err(Refusal::new(Code::Failed, format!("/proc/{callee} answered with an error: {text}")))
             }
-            Err(text) => Err(Refusal::new(Code::Failed, format!("/proc/{callee} answered with an error: {text}"))),
-        };
+        });
         self.close(action, result, now, fx);
     }
 }

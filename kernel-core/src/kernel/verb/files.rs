@@ -3,11 +3,12 @@
 use super::{Body, header, invalid};
 use crate::ipc::body::{self, MAX_PAYLOAD};
 use crate::kernel::effects::{Effects, Perform, Performance};
+use crate::kernel::file_labels::{Does, Flight, Shows};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
-use crate::path::FsPath;
+use crate::path::{FsPath, Verb};
 use crate::platform::{DeviceReply, DeviceRequest, WriteMode};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -118,7 +119,8 @@ impl State {
             offset: read.offset,
             len: read_len(read.len)?,
         };
-        self.ask_device(act, request, now, fx)
+        let flight = Flight { path: path.clone(), shows: Shows::Content, does: Does::Look };
+        self.ask_about_file(act, flight, request, now, fx)
     }
 
     pub(super) fn apply_fs_list(
@@ -139,7 +141,8 @@ impl State {
             cursor: list.cursor.clone(),
             limit,
         };
-        self.ask_device(act, request, now, fx)
+        let flight = Flight { path: path.clone(), shows: Shows::Entries, does: Does::Look };
+        self.ask_about_file(act, flight, request, now, fx)
     }
 
     pub(super) fn apply_fs_write(
@@ -157,9 +160,16 @@ impl State {
             body: write.payload.clone(),
             expect: write.expect,
         };
-        // Before the bytes can be there, so that no crash leaves a labelled file without its labels.
-        self.label_file(path, &act.labels, write.mode == WriteMode::Replace, fx);
-        self.ask_device(act, request, now, fx)
+        let flight = Flight {
+            path: path.clone(),
+            // Whether the file is the expected one is told by every answer.
+            shows: if write.expect.is_some() { Shows::Content } else { Shows::Nothing },
+            does: match write.mode {
+                WriteMode::Replace => Does::Replace(act.labels.clone()),
+                WriteMode::Append | WriteMode::At(_) => Does::Change,
+            },
+        };
+        self.ask_about_file(act, flight, request, now, fx)
     }
 
     pub(super) fn apply_fs_remove(
@@ -170,7 +180,31 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let request = DeviceRequest::Remove { mount: path.mount().to_string(), path: path.rest().to_owned() };
-        self.ask_device(act, request, now, fx)
+        // Nothing of what was there is left.
+        let flight = Flight { path: path.clone(), shows: Shows::Nothing, does: Does::Replace(act.labels.clone()) };
+        self.ask_about_file(act, flight, request, now, fx)
+    }
+
+    /// Hands a request about a file to the host. Its caller carries from now on what the answer will show,
+    /// and the file what its caller carries: before the bytes can be there, in a batch that is written first,
+    /// so that no crash leaves a labelled file without its labels.
+    fn ask_about_file(
+        &mut self,
+        act: &Act,
+        flight: Flight,
+        request: DeviceRequest,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let shown = self.shown_labels(&flight.path, flight.shows)?;
+        self.taint(act.pid, &shown)?;
+        let writes = matches!(act.verb, Verb::Write | Verb::Remove);
+        if writes {
+            self.join_labels(&flight.path, &act.labels, fx)?;
+        }
+        self.flights.begin(act.action, flight);
+        let durable = act.durable || (writes && !act.labels.is_empty());
+        self.ask(act, durable, request, now, fx)
     }
 
     /// Hands a request to the host; the act stays open until the device answers.
@@ -181,7 +215,18 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Device(request) });
+        self.ask(act, act.durable, request, now, fx)
+    }
+
+    fn ask(
+        &mut self,
+        act: &Act,
+        durable: bool,
+        request: DeviceRequest,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        fx.acts.push(Perform { action: act.action, durable, what: Performance::Device(request) });
         self.open(act, Open::new(act, OpenKind::Device), Some(now.at.after(FILE_DEADLINE)));
         Ok(Answer::Later)
     }

@@ -2,6 +2,7 @@
 
 use super::call;
 use crate::ipc::{Envelope, body};
+use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
@@ -21,14 +22,20 @@ pub struct InboxRead {
 }
 
 impl State {
-    pub(super) fn apply_inbox(&mut self, act: &Act, read: &InboxRead, now: Now) -> Result<Answer, Refusal> {
+    pub(super) fn apply_inbox(
+        &mut self,
+        act: &Act,
+        read: &InboxRead,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let wait = call::deadline(read.deadline_ms)?;
         let Some(process) = self.processes.get_mut(&act.pid) else {
             return Err(Refusal::new(Code::NotFound, "the process is gone"));
         };
         if let Some(envelope) = process.mailbox.take(read.correlation) {
             self.waiting = self.waiting.saturating_sub(envelope.weight());
-            return Ok(Answer::Reply(self.receive(act.pid, &envelope, now)));
+            return self.receive(act.pid, &envelope, now, fx).map(Answer::Reply);
         }
         if wait.is_zero() {
             return Err(Refusal::new(Code::TimedOut, "no such message is waiting"));
@@ -39,13 +46,28 @@ impl State {
     }
 
     /// Hands `envelope` to `pid` in the middle of a `handle`: labels join, use is counted.
-    pub(crate) fn receive(&mut self, pid: crate::id::Pid, envelope: &Envelope, now: Now) -> Bytes {
+    ///
+    /// # Errors
+    /// A dead letter, if the process carries so much by now that they cannot join.
+    pub(crate) fn receive(
+        &mut self,
+        pid: crate::id::Pid,
+        envelope: &Envelope,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Bytes, Refusal> {
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.labels = process.labels.join(&envelope.labels);
+            match process.labels.join(&envelope.labels) {
+                Ok(labels) => process.labels = labels,
+                Err(e) => {
+                    let reason = format!("{} may not receive it: {e}", process.name);
+                    return Err(self.dead_letter(pid, envelope, Code::TooLarge, reason, now, fx));
+                }
+            }
             process.used.messages += 1;
             process.seen = now.at;
         }
-        framed(envelope)
+        Ok(framed(envelope))
     }
 }
 

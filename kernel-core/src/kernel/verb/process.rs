@@ -30,7 +30,10 @@ struct Info<'a> {
 }
 
 impl State {
-    pub(super) fn apply_info(&self, pid: Pid) -> Result<Answer, Refusal> {
+    pub(super) fn apply_info(&mut self, act: &Act, pid: Pid) -> Result<Answer, Refusal> {
+        // Its name and its rights were chosen by whoever spawned it, who carried no more than it began with.
+        let chosen = self.processes.get(&pid).map(|p| p.own_labels.clone()).ok_or_else(|| absent(pid))?;
+        self.taint(act.pid, &chosen)?;
         let process = self.processes.get(&pid).ok_or_else(|| absent(pid))?;
         let info = Info {
             pid,

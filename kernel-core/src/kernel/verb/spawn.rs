@@ -5,6 +5,7 @@ use crate::capability::{self, Capabilities, Right};
 use crate::id::{ActionId, Pid};
 use crate::ipc::{Envelope, EnvelopeKind, Mailbox, body};
 use crate::kernel::catalog::Agent;
+use crate::kernel::delivery::clip;
 use crate::kernel::effects::{Effects, Notice, Perform, Performance, Wake};
 use crate::kernel::open::{Closed, Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
@@ -71,13 +72,25 @@ impl State {
         .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
         self.refuse_widening(act.pid, &requested)?;
         self.refuse_memory(act.pid, &definition)?;
+        let labels = definition
+            .labels
+            .join(&act.labels)
+            .map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}` cannot be labelled: {e}")))?;
+        if let Some(ceiling) = &definition.clearance
+            && !labels.is_subset(ceiling)
+        {
+            let above = labels.minus(ceiling);
+            return Err(Refusal::new(
+                Code::Denied,
+                format!("`{name}` would carry {above}, which lies above the clearance of agent `{agent}`"),
+            ));
+        }
         let args = match &spawn.args {
             Some(args) => body::json(args),
             None => definition.args.clone(),
         };
         let start = self.start_envelope(Pid(self.counters.pid + 1), act, args);
         self.room_for(&start)?;
-        let parent_labels = self.processes.get(&act.pid).map(|p| p.labels.clone()).unwrap_or_default();
         let pid = self.create(
             New {
                 name,
@@ -85,7 +98,7 @@ impl State {
                 role: definition.role,
                 parent: act.pid,
                 capabilities: requested,
-                labels: definition.labels.join(&parent_labels).join(&act.labels),
+                labels,
                 agent: Some(&definition),
             },
             now,
@@ -273,8 +286,9 @@ impl State {
                 self.app_progress(child, now, fx);
             }
             Err(fault) => {
-                self.close(action, Err(Refusal::new(Code::Failed, fault.reason.clone())), now, fx);
-                self.exit(child, ExitReason::NotStarted(fault.reason.clone()), now, fx);
+                let reason = clip(&fault.reason);
+                self.close(action, Err(Refusal::new(Code::Failed, reason.clone())), now, fx);
+                self.exit(child, ExitReason::NotStarted(reason), now, fx);
             }
         }
     }

@@ -62,7 +62,10 @@ impl State {
             self.undue(deadline);
             return Err(Refusal::new(Code::Full, format!("a process may run {TIMERS} timers")));
         }
-        let before = process.rare.timers.insert(name.clone(), Timer { deadline, every: start.every });
+        let before = process
+            .rare
+            .timers
+            .insert(name.clone(), Timer { deadline, every: start.every, labels: act.labels.clone() });
         if let Some(before) = before {
             self.undue(before.deadline);
         }
@@ -74,6 +77,8 @@ impl State {
         match timer {
             Some(timer) => {
                 self.undue(timer.deadline);
+                // That there was one of this name is a message of whoever started it.
+                self.taint(act.pid, &timer.labels)?;
                 Ok(Answer::empty())
             }
             None => Err(Refusal::new(Code::NotFound, format!("no timer /timer/{name} of yours is running"))),
@@ -83,12 +88,15 @@ impl State {
     /// A timer is due: it is delivered like any message; where the mailbox is full it is lost and counted.
     pub(crate) fn fire(&mut self, pid: Pid, name: &Name, now: Now, fx: &mut Effects) {
         let Some(process) = self.processes.get_mut(&pid) else { return };
-        let Some(timer) = process.rare.timers.get(name).copied() else { return };
+        let Some(timer) = process.rare.timers.get(name).cloned() else { return };
         match timer.every {
             Some(every) => {
                 let deadline = self.due(now.at.after(every), Due::Timer(pid, name.clone()));
                 if let Some(process) = self.processes.get_mut(&pid) {
-                    process.rare.timers.insert(name.clone(), Timer { deadline, every: timer.every });
+                    process
+                        .rare
+                        .timers
+                        .insert(name.clone(), Timer { deadline, every: timer.every, labels: timer.labels.clone() });
                 }
             }
             None => {
@@ -103,7 +111,7 @@ impl State {
             kind: EnvelopeKind::Timer,
             correlation: None,
             deadline: None,
-            labels: crate::label::Labels::NONE,
+            labels: timer.labels,
             content_type: "".into(),
             body: Bytes::new(),
         };

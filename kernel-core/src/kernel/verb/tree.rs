@@ -36,14 +36,16 @@ pub(crate) struct Node {
 }
 
 impl State {
-    fn node(&self, path: &TreePath) -> Option<Node> {
-        let row = self.rows.get(&key(path)).flatten()?;
-        minicbor::decode(row).ok()
+    fn node(&self, path: &TreePath) -> Result<Option<Node>, Refusal> {
+        let Some(row) = self.row(&key(path))? else { return Ok(None) };
+        minicbor::decode(row).map(Some).map_err(|e| {
+            Refusal::new(Code::Failed, format!("/tree/{} cannot be read, so it stays closed: {e}", path.as_str()))
+        })
     }
 
     pub(super) fn apply_tree_read(&mut self, act: &Act, path: &TreePath, read: &Read) -> Result<Answer, Refusal> {
         let len = read_len(read.len)? as usize;
-        let node = self.node(path).ok_or_else(|| absent(path))?;
+        let node = self.node(path)?.ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
         let start = usize::try_from(read.offset).unwrap_or(usize::MAX).min(node.value.len());
         let end = start.saturating_add(len).min(node.value.len());
@@ -57,8 +59,12 @@ impl State {
         write: &Write,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let before = self.node(path);
+        let before = self.node(path)?;
         if let Some(expect) = write.expect {
+            // Whether the value is the expected one is told by every answer.
+            if let Some(node) = &before {
+                self.taint(act.pid, &node.labels)?;
+            }
             let found: Option<[u8; 32]> = before.as_ref().map(|n| Sha256::digest(&n.value).into());
             if found != expect {
                 return Err(Refusal::new(Code::Conflict, format!("/tree/{} has another value", path.as_str())));
@@ -75,7 +81,7 @@ impl State {
     }
 
     pub(super) fn apply_tree_remove(&mut self, path: &TreePath, fx: &mut Effects) -> Result<Answer, Refusal> {
-        self.node(path).ok_or_else(|| absent(path))?;
+        self.node(path)?.ok_or_else(|| absent(path))?;
         self.keep(key(path), None, fx);
         Ok(Answer::empty())
     }

@@ -4,7 +4,7 @@
 //! kept for a while, so that a folder of 100,000 entries is read once and not once per page. A listing
 //! that starts anew always reads anew; one that goes on may not show what was made since it began. Kinds and sizes are looked up for the entries of a page only.
 
-use super::{Mount, decode, encode_name};
+use super::{Mount, Root, decode, encode_name};
 use cap_std::fs::{Dir, FileType};
 use kernel_core::platform::{DeviceError, DeviceReply, Entry, EntryKind};
 use std::collections::VecDeque;
@@ -163,6 +163,9 @@ impl Mount {
             // From the mount's handle, because a link may lead up and down again inside the mount.
             let whole: PathBuf = folder.iter().chain([&file_name]).collect();
             if self.dir.metadata(whole).is_ok() { EntryKind::Link } else { EntryKind::BrokenLink }
+        } else if meta.is_dir() && self.roots.find(Root::from(&meta), &self.name).is_some() {
+            // The folder of another mount: what is in it is reached through that.
+            EntryKind::Other
         } else {
             plain(meta.file_type())
         };

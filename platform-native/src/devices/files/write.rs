@@ -6,7 +6,7 @@
 
 use super::{Mount, Place, decode, special};
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::{Dir, File, OpenOptions, Permissions, PermissionsExt};
+use cap_std::fs::{Dir, File, MetadataExt, OpenOptions, Permissions, PermissionsExt};
 use kernel_core::platform::{DeviceError, DeviceReply, WriteMode};
 use sha2::{Digest, Sha256};
 use std::ffi::{OsStr, OsString};
@@ -54,20 +54,42 @@ impl Mount {
         let names = decode(path).map_err(|why| self.unfit(path, &why))?;
         let Some((name, folders)) = names.split_last() else { return Err(self.unfit(path, "is the mount itself")) };
         let _turn = self.writes.take(path);
+        if let Some(expected) = expect
+            && self.found(folders, name, path)? != expected
+        {
+            return Err(DeviceError::Conflict(self.shown(path)));
+        }
         let place = self.make_place(folders, name, path)?;
         let there = self.look(&place, path)?;
-        if let Some(expected) = expect {
-            let found = if there { Some(self.hash(&place, path)?) } else { None };
-            if found != expected {
-                return Err(DeviceError::Conflict(self.shown(path)));
-            }
-        }
         match mode {
             WriteMode::Replace => self.replace(&place, path, body, expect == Some(None))?,
             WriteMode::Append => self.extend(&place, path, None, body)?,
             WriteMode::At(offset) => self.extend(&place, path, Some(offset), body)?,
         }
+        // A name that is new or means another file now.
+        if !there || mode == WriteMode::Replace {
+            self.keep_names(place.folder());
+        }
         Ok(DeviceReply::Done { address: None })
+    }
+
+    /// The hash of the file that is there now; `None` where there is none. Makes nothing.
+    fn found(&self, folders: &[OsString], name: &OsStr, path: &str) -> Result<Option<[u8; 32]>, DeviceError> {
+        let opened = match self.walk(folders, path) {
+            Ok(opened) => opened.map(Arc::new),
+            Err(DeviceError::NotFound(_)) => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let place = Place { mount: &self.dir, opened, name: Some(name.to_owned()) };
+        if self.look(&place, path)? { self.hash(&place, path).map(Some) } else { Ok(None) }
+    }
+
+    /// Makes the names in `folder` durable. What was written is in its place by then: that a folder cannot be
+    /// synced must not be told as a failed write.
+    fn keep_names(&self, folder: &Dir) {
+        if let Err(e) = sync(folder) {
+            tracing::warn!(folder = %self.folder.display(), error = %e, "a folder could not be made durable");
+        }
     }
 
     /// The folder of a file to be written, made where it is missing.
@@ -82,13 +104,19 @@ impl Mount {
                         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
                             return Err(self.refused("making the folder of", path, e));
                         }
-                        _ => folder.open_dir_nofollow(&folders[depth]),
+                        _ => {
+                            self.keep_names(folder);
+                            folder.open_dir_nofollow(&folders[depth])
+                        }
                     }
                 }
                 other => other,
             };
             match next {
-                Ok(next) => opened = Some(next),
+                Ok(next) => {
+                    self.stay_inside(&next, path)?;
+                    opened = Some(next);
+                }
                 // A second walk finds the words for what is in the way.
                 Err(e) => {
                     self.walk(&folders[..=depth], path)?;
@@ -151,10 +179,6 @@ impl Mount {
             }
             return Err(failed(e));
         }
-        // The file is in its place; a folder that cannot be synced must not be told as a failed write.
-        if let Err(e) = sync(folder) {
-            tracing::warn!(folder = %self.folder.display(), error = %e, "a folder could not be made durable");
-        }
         Ok(())
     }
 
@@ -171,9 +195,14 @@ impl Mount {
             options.append(true)
         };
         let mut file = place.folder().open_with(name, &options).map_err(failed)?;
-        let kind = file.metadata().map_err(failed)?.file_type();
+        let meta = file.metadata().map_err(failed)?;
+        let kind = meta.file_type();
         if !kind.is_file() {
             return Err(self.unfit(path, &format!("is {}", special(kind))));
+        }
+        // It would change under its other names too, with labels that only this one has.
+        if meta.nlink() > 1 {
+            return Err(self.unfit(path, "has other names (hard links) and can only be replaced, not changed"));
         }
         match at {
             None => file.write_all(body).map_err(failed)?,
@@ -222,7 +251,7 @@ fn write_at(file: &File, mut offset: u64, mut body: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the names in `folder` durable. The handle may be one that cannot be synced, so it is reopened.
+/// Syncs a folder. The handle may be one that cannot be synced, so it is reopened.
 fn sync(folder: &Dir) -> io::Result<()> {
     folder.open(OsStr::from_bytes(b"."))?.sync_all()
 }
