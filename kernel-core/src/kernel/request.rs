@@ -83,6 +83,17 @@ fn clip(text: &str) -> String {
     text[..end].to_owned()
 }
 
+/// The most characters of a text that a refusal quotes.
+const QUOTED: usize = 200;
+
+/// What a refusal quotes of a text, fit for a terminal. The sentence goes on behind it with what is wrong, and
+/// whoever cuts a long sentence would cut just that: so the quotation is what is short. The refusal's event has
+/// the whole text beside it.
+fn quoted(text: &str) -> String {
+    let escaped = text.escape_default().to_string();
+    if escaped.len() <= QUOTED { escaped } else { format!("{}...", &escaped[..QUOTED]) }
+}
+
 impl From<Raw> for Request {
     fn from(raw: Raw) -> Request {
         let parsed = parse(&raw);
@@ -109,4 +120,22 @@ fn parse(raw: &Raw) -> Result<Parsed, Refusal> {
         .map_err(|e| invalid(format!("`{}` is not a resource: {e}", quoted(&raw.resource))))?;
     let verb::Parts { op, row, audit } = verb::parse(verb, &resource, &raw.body)?;
     Ok(Parsed { verb, resource, op, row, audit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_a_long_text_still_ends_with_why() {
+        let deep = format!("/fs/repo{}", "/dddd".repeat(900));
+        let request = Request::parse(Pid(3), "list", &deep, Bytes::new());
+        let reason = &request.parsed().unwrap_err().reason;
+        assert!(reason.starts_with("`/fs/repo/ddd") && reason.len() < 400, "{reason}");
+        assert!(reason.ends_with("a path has at most 4,096 bytes and this one has 4097"), "{reason}");
+        let request = Request::parse(Pid(3), &"\u{1b}".repeat(5_000), "/fs/repo", Bytes::new());
+        let reason = &request.parsed().unwrap_err().reason;
+        assert!(reason.ends_with("...`; VERBS.md lists them"), "{reason}");
+        assert!(reason.len() < 400 && !reason.contains('\u{1b}'), "{reason}");
+    }
 }
