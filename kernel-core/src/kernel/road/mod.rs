@@ -219,9 +219,13 @@ impl State {
             grant: None,
         };
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.rare.routes[index].count += 1;
+            let route = &mut process.rare.routes[index];
+            let told = route.count == route.told;
+            route.count += 1;
             process.used.acts += 1;
-            self.untold.insert(pid);
+            if told {
+                self.untold.insert(pid);
+            }
         }
         self.finish(act, parsed, now, fx);
         self.weigh(pid, now, fx);

@@ -119,6 +119,8 @@ impl State {
                 let caller = self.opened.get(&action).map(|open| open.pid);
                 match caller.map(|caller| self.taint(caller, labels)) {
                     Some(Err(refusal)) => Err(refusal),
+                    // What most replies say.
+                    _ if labels.is_empty() => Ok(crate::ipc::body::join_line("{\"labels\":[]}", &reply)),
                     _ => Ok(crate::ipc::body::join(&Head { labels }, &reply)),
                 }
             }
