@@ -56,6 +56,16 @@ pub fn join(header: &impl Serialize, payload: &[u8]) -> Bytes {
     out.freeze()
 }
 
+/// The same for a JSON line that is written already.
+pub fn join_line(line: &str, payload: &[u8]) -> Bytes {
+    // Exactly as long as it will be, so that it is allocated once.
+    let mut out = Vec::with_capacity(line.len() + 1 + payload.len());
+    out.extend_from_slice(line.as_bytes());
+    out.push(b'\n');
+    out.extend_from_slice(payload);
+    Bytes::from(out)
+}
+
 /// A reply that is only JSON.
 pub fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).map(Bytes::from).unwrap_or_default()

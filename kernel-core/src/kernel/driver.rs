@@ -176,6 +176,7 @@ impl<P: Platform> Inner<P> {
         let mut todo = Todo::default();
         {
             let mut core = self.lock();
+            #[allow(clippy::disallowed_methods)] // They are sorted next.
             let mut calls: Vec<CallId> = core.waiters.keys().copied().collect();
             calls.sort_unstable();
             for call in calls {

@@ -7,7 +7,7 @@ use super::verb::table::Row;
 use super::verb::{self, Op};
 use crate::id::Pid;
 use crate::path::{Resource, Verb};
-use crate::refusal::{Code, Refusal, cut};
+use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,9 +71,6 @@ impl Request {
     }
 }
 
-/// The most bytes of a text that a sentence quotes.
-const QUOTED: usize = 256;
-
 /// One byte more than any verb or path may have: enough to be refused as too long.
 fn clip(text: &str) -> String {
     let mut end = text.len().min(4_097);
@@ -105,11 +102,6 @@ impl From<Request> for Raw {
     fn from(request: Request) -> Raw {
         request.raw
     }
-}
-
-/// What somebody wrote, for a sentence that goes on after it.
-fn quoted(text: &str) -> String {
-    cut(text.escape_default().to_string(), QUOTED)
 }
 
 fn parse(raw: &Raw) -> Result<Parsed, Refusal> {

@@ -227,6 +227,7 @@ impl State {
     }
 
     /// An open route carries the act: it was decided when the route opened, and nothing has changed since.
+    #[allow(clippy::too_many_arguments)] // The act, as it is asked for; nothing else is passed on.
     fn travel_route(
         &mut self,
         pid: Pid,
@@ -264,9 +265,13 @@ impl State {
             grant: None,
         };
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.rare.routes[index].count += 1;
+            let route = &mut process.rare.routes[index];
+            let told = route.count == route.told;
+            route.count += 1;
             process.used.acts += 1;
-            self.untold.insert(pid);
+            if told {
+                self.untold.insert(pid);
+            }
         }
         self.finish(act, parsed, now, fx);
         self.weigh(pid, now, fx);

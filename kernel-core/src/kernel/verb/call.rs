@@ -128,6 +128,8 @@ impl State {
                     crate::ipc::body::MAX_PAYLOAD
                 ),
             )),
+            // What most replies say.
+            Ok(reply) if labels.is_empty() => Ok(crate::ipc::body::join_line("{\"labels\":[]}", &reply)),
             Ok(reply) => Ok(crate::ipc::body::join(&Head { labels }, &reply)),
             Err(text) => {
                 let text = clip(&text);

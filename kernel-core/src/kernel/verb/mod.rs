@@ -194,8 +194,12 @@ fn fields(row: &Row, header: &[u8]) -> Result<Map<String, Value>, Refusal> {
     Ok(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
 }
 
-/// The fields as `T`.
-fn header<T: DeserializeOwned>(body: &Body) -> Result<T, Refusal> {
+/// The fields as `T`, in which every field may be left out.
+fn header<T: DeserializeOwned + Default>(body: &Body) -> Result<T, Refusal> {
+    if body.fields.as_object().is_some_and(Map::is_empty) {
+        // What most messages say.
+        return Ok(T::default());
+    }
     T::deserialize(&body.fields).map_err(|e| invalid(format!("the first line of the body does not fit: {e}")))
 }
 

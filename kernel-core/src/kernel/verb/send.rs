@@ -12,7 +12,7 @@ use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
 use serde::Deserialize;
-use std::io::Write;
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// What is sent, published or called with.
@@ -109,9 +109,7 @@ impl State {
 /// `{"id":n}`, written by hand because every send makes one.
 fn sent(id: MessageId) -> Bytes {
     // The number has at most 20 digits.
-    let mut text = [0; 32];
-    let mut rest = &mut text[..];
-    let _ = write!(rest, "{{\"id\":{id}}}");
-    let left = rest.len();
-    Bytes::copy_from_slice(&text[..text.len() - left])
+    let mut text = String::with_capacity(32);
+    let _ = write!(text, "{{\"id\":{id}}}");
+    Bytes::from(text)
 }
