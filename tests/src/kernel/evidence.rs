@@ -146,7 +146,7 @@ pub async fn an_answer_is_for_one_act<H: Host>(host: H) {
     let sender = agent("sender").uses(&["send /proc/*"]);
     world.run(app("a", [sender, agent("other")]).ruled("ask", "verbs = ['send']", Then::Escalate)).await;
     world
-        .run(app("b", [agent("warned").uses(&["send /proc/*"]), agent("peer")]).ruled(
+        .run(app("b", [agent("warned").uses(&["send /proc/*"]), agent("peer")]).unmounted().ruled(
             "warn",
             "verbs = ['send']",
             Then::Warn,
