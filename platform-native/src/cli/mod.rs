@@ -2,7 +2,7 @@
 //!
 //! One file a command. Results go to standard output, questions, progress and errors to standard error;
 //! every command has `--json` for one document of a documented shape (`platform-native/docs/json.md`).
-//! Exit codes are in [`exit`].
+//! Exit codes are in `exit`.
 
 mod app;
 mod application;
