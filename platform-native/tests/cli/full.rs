@@ -137,7 +137,11 @@ fn an_output_folder_that_becomes_read_only_half_way_is_told() {
     until(|| files(&home).len() > 20);
     disk.remount("ro");
     // Only that writer's own errors: it is not stopped for them.
-    Done::of_child(child).exits(0).says(&["Permitted, and could not be done (", "failed: ", "lies on a read-only file system"]);
+    Done::of_child(child).exits(0).says(&[
+        "Permitted, and could not be done (",
+        "failed: ",
+        "lies on a read-only file system",
+    ]);
     verifies(&home);
 }
 
