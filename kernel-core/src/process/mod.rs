@@ -105,9 +105,11 @@ pub struct RouteKey {
     pub verb: crate::path::Verb,
     /// The resource.
     pub resource: crate::path::Resource,
+    /// The right that permits it; `None` for what every process may do to itself.
+    pub grant: Option<crate::capability::Right>,
     /// The labels of the caller and of the message together.
     pub labels: Labels,
-    /// The labels that the target's ceiling refuses; always empty on an open route.
+    /// The version of the charter.
     pub charter: u64,
 }
 

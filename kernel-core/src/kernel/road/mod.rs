@@ -245,9 +245,11 @@ impl State {
                 && r.key.charter == charter
                 && r.key.resource == parsed.resource
                 && r.key.labels == *labels
+                && r.key.grant.as_ref().is_none_or(|right| process.capabilities.holds(right))
         }) else {
             return false;
         };
+        let grant = process.rare.routes[index].key.grant.clone();
         if !self.reserve_act(pid, true, call, request, now, fx) {
             return true;
         }
@@ -262,7 +264,7 @@ impl State {
             labels: labels.clone(),
             class: Class::Inner,
             durable: false,
-            grant: None,
+            grant,
         };
         if let Some(process) = self.processes.get_mut(&pid) {
             let route = &mut process.rare.routes[index];
@@ -336,15 +338,23 @@ impl State {
         if let Some(process) = self.processes.get_mut(&act.pid) {
             process.used.acts += 1;
         }
-        self.note_use(&facts.name, parsed, uses, fx);
+        self.note_use(&facts.agent, parsed, uses, fx);
+        // A warning is about one act, and so is an answer: neither speaks for those that follow.
+        let routed = act.class == Class::Inner && verdict.decision == Decision::Permit;
+        let route = routed.then(|| act.clone());
         self.record_permitted(&act, body, facts, verdict, now, fx);
-        self.finish(act, parsed, now, fx);
+        let done = self.finish(act, parsed, now, fx);
+        // What could not be done opens no way for what follows.
+        if let Some(act) = route.filter(|_| done) {
+            self.open_route(act, now, fx);
+        }
     }
 
-    /// Applies a permitted act, replies if it is over, and records the outcome of an outward one.
-    pub(crate) fn finish(&mut self, act: Act, parsed: &Parsed, now: Now, fx: &mut Effects) {
+    /// Applies a permitted act, replies if it is over, and records the outcome of an outward one. Whether it came to
+    /// no refusal.
+    pub(crate) fn finish(&mut self, act: Act, parsed: &Parsed, now: Now, fx: &mut Effects) -> bool {
         let result = match self.apply(&act, parsed, now, fx) {
-            Ok(Answer::Later) => return,
+            Ok(Answer::Later) => return true,
             Ok(Answer::Reply(reply)) => Ok(reply),
             Err(refusal) => Err(refusal.of(act.action)),
         };
@@ -358,7 +368,7 @@ impl State {
                     && is_refusal(act.class, refusal.code)
                 {
                     self.refuse(act, None, None, refusal.clone(), now, fx);
-                    return;
+                    return false;
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Station 6: the log. Which events an act leaves depends on its class, a column of the verb table.
 
 use super::Act;
-use crate::governance::{Decision, Facts, Verdict};
+use crate::governance::{Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
 use crate::kernel::effects::{Effects, Notice, Wake};
 use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused, Text};
@@ -65,26 +65,22 @@ impl State {
                 self.record(act.action, Content::Intent(decided), now, fx);
             }
             Class::Inner => {
-                // A warning is about one act, and so is an answer: neither speaks for those that follow.
-                let routed = verdict.decision == Decision::Permit;
                 let decided = Box::new(Decided { facts, verdict, body: None });
                 self.record(act.action, Content::RouteOpened(decided), now, fx);
-                if routed {
-                    self.open_route(act, now, fx);
-                }
             }
         }
     }
 
     /// From now on equal acts are counted, unless a rule looks at arguments: then each is decided for itself.
-    fn open_route(&mut self, act: &Act, now: Now, fx: &mut Effects) {
+    pub(super) fn open_route(&mut self, act: Act, now: Now, fx: &mut Effects) {
         if self.charter.rules().iter().any(|rule| !rule.when.arguments.is_empty()) {
             return;
         }
         let key = RouteKey {
             verb: act.verb,
-            resource: act.resource.clone(),
-            labels: act.labels.clone(),
+            resource: act.resource,
+            grant: act.grant,
+            labels: act.labels,
             charter: self.charter.version(),
         };
         let Some(process) = self.processes.get_mut(&act.pid) else { return };

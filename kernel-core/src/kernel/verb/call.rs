@@ -58,7 +58,7 @@ pub(super) fn deadline(ms: Option<u64>) -> Result<Duration, Refusal> {
 
 impl State {
     pub(super) fn apply_call(&mut self, act: &Act, call: &Call, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
-        let target = self.receiver(&act.resource)?;
+        let target = self.reached(act)?;
         self.refuse_circle(act.pid, target)?;
         let deadline = now.at.after(call.deadline);
         let envelope = self.envelope(act, EnvelopeKind::Request, &call.message, Some(deadline));

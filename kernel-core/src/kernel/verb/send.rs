@@ -65,11 +65,20 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let target = self.receiver(&act.resource)?;
+        let target = self.reached(act)?;
         let envelope = self.envelope(act, EnvelopeKind::Message, message, None);
         let id = envelope.id;
         self.deliver(target, envelope, None, now, fx)?;
         Ok(Answer::Reply(sent(id)))
+    }
+
+    /// Who receives what `act` sends. The act may have been decided some time ago.
+    pub(super) fn reached(&self, act: &Act) -> Result<Pid, Refusal> {
+        let target = self.receiver(&act.resource)?;
+        match self.processes.get(&act.pid) {
+            Some(process) if self.is_near(process, &act.resource) => Ok(target),
+            _ => Err(Refusal::new(Code::Denied, format!("{} is of another application", act.resource))),
+        }
     }
 
     /// Who receives what is sent to `resource`.
