@@ -46,6 +46,7 @@ fn facts() -> Facts {
         version: Facts::VERSION,
         pid: Pid(7),
         name: Name::parse("walker").expect("a name"),
+        agent: Name::parse("walker").expect("a name"),
         app: Some(Name::parse("repo-audit").expect("a name")),
         verb: Verb::Read,
         grant: Some("read /fs/repo/**".parse().expect("a right")),

@@ -60,7 +60,8 @@ fn unknown_facts(facts: &Facts) -> Reason {
 /// The agent, application or session as a sentence names it.
 fn who(facts: &Facts) -> String {
     match facts.app {
-        Some(_) => format!("agent {}", facts.name),
+        Some(_) if facts.name != facts.agent => format!("agent {} (as {})", facts.agent, facts.name),
+        Some(_) => format!("agent {}", facts.agent),
         None => format!("process {} ({})", facts.pid, facts.name),
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn facts(verb: Verb, resource: &str) -> Facts {
         version: Facts::VERSION,
         pid: Pid(7),
         name: Name::parse("courier").unwrap(),
+        agent: Name::parse("courier").unwrap(),
         app: Some(Name::parse("repo-audit").unwrap()),
         verb,
         grant: Some(format!("{verb} {resource}").parse().unwrap()),

@@ -49,8 +49,8 @@ pub fn numbered(table: u8, id: u64) -> Key {
 }
 
 /// The key of a novelty count.
-pub fn novelty(name: &Name, verb: Verb, kind: Kind) -> Key {
-    key(TABLE_NOVELTY, format!("{name}/{}/{}", verb.as_str(), kind.as_str()).as_bytes())
+pub fn novelty(agent: &Name, verb: Verb, kind: Kind) -> Key {
+    key(TABLE_NOVELTY, format!("{agent}/{}/{}", verb.as_str(), kind.as_str()).as_bytes())
 }
 
 /// A bounded cache of rows, each known to hold a value or known to be absent.

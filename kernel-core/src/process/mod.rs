@@ -120,6 +120,8 @@ pub struct Process {
     pub pid: Pid,
     /// Its name, unique in its application while it lives.
     pub name: Name,
+    /// The agent that it is, as the catalog names it; its own name for whatever is no agent.
+    pub agent: Name,
     /// The application that it belongs to.
     pub app: Option<Name>,
     /// Its role.

@@ -55,6 +55,7 @@ fn facts((verb, resource, body, labels): &(&str, &str, &str, &[&str]), granted: 
         version: Facts::VERSION,
         pid: Pid(7),
         name: "walker".parse().expect("a name"),
+        agent: "walker".parse().expect("a name"),
         app: Some("a".parse().expect("a name")),
         verb: parsed.verb,
         resource: parsed.resource.clone(),

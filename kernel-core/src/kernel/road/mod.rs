@@ -7,6 +7,7 @@
 
 mod authority;
 mod effect;
+mod facts;
 mod flow;
 mod record;
 mod reserve;
@@ -152,7 +153,7 @@ impl State {
         if !self.reserve_act(pid, reserve::is_message(parsed.verb), call, request, now, fx) {
             return Ok(());
         }
-        let facts = self.facts(pid, parsed, request, &survey);
+        let facts = self.facts(pid, parsed, request.body(), &survey);
         let verdict = bounded_verdict(governance::decide(&self.charter, &facts));
         let act = self.number(pid, call, parsed, &survey);
         if let Some(refusal) = survey.target.refusal.filter(|_| verdict.decision != Decision::Deny) {
@@ -292,30 +293,6 @@ impl State {
             class: survey.row.class,
             durable: survey.row.class == Class::Outward && self.environment.output_commit(),
             grant: survey.grant.right(),
-        }
-    }
-
-    fn facts(&self, pid: Pid, parsed: &Parsed, request: &Request, survey: &Survey) -> Facts {
-        let process = self.processes.get(&pid);
-        Facts {
-            version: Facts::VERSION,
-            pid,
-            name: process.map_or_else(|| self.kernel_name.clone(), |p| p.name.clone()),
-            app: process.and_then(|p| p.app.clone()),
-            verb: parsed.verb,
-            resource: parsed.resource.clone(),
-            grant: survey.grant.for_facts(&parsed.resource, parsed.verb),
-            labels: survey.labels.clone(),
-            clearance: survey.target.clearance.clone(),
-            blocked: survey.target.blocked.clone(),
-            effect: survey.derived.effect,
-            contributions: survey.derived.contributions.clone(),
-            environment: self.environment.clone(),
-            charter: self.charter.version(),
-            accounts: self.levels(pid),
-            body_len: request.body().len() as u64,
-            commitment: None,
-            audit: parsed.audit.clone(),
         }
     }
 

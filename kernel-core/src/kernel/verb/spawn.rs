@@ -192,6 +192,7 @@ impl State {
         let process = Process {
             pid,
             name: new.name.clone(),
+            agent: new.agent.map_or_else(|| new.name.clone(), |a| a.name.clone()),
             app: new.app.clone(),
             role: new.role,
             parent: new.parent,

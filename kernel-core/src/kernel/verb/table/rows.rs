@@ -175,8 +175,8 @@ pub static ROWS: &[Row] = &[
         .takes(&[
             field("name", Type::Text(64), "its name, unique in its application; default the agent's"),
             field("args", Type::Json, "what the process is given with its first envelope; default the manifest's"),
-            field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest").audited(),
-            field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest").audited(),
+            field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest, which is what rules see then").audited(),
+            field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest, which is what rules see then").audited(),
             field("limits", Type::Json, "lower limits than the manifest's").missing("limits for one process"),
         ])
         .reply("`{\"pid\":process}`")
