@@ -2,9 +2,11 @@
 //!
 //! syscall -> authority -> flow -> effect -> verdict -> reserve -> record -> perform -> settle and record
 //!
-//! One file per station. The stations up to `effect` only look: until all rows that they need are at
-//! hand nothing has changed, so `Need` can be answered and the same input stepped again.
+//! One file per station, and two more: `facts` gathers what is decided upon, `answer` holds what a person has to
+//! allow. The stations up to `effect` only look: until all rows that they need are at hand nothing has changed, so
+//! `Need` can be answered and the same input stepped again.
 
+mod answer;
 mod authority;
 mod effect;
 mod facts;
@@ -13,13 +15,14 @@ mod record;
 mod reserve;
 mod verdict;
 
+pub(crate) use answer::NOBODY;
+pub use answer::{ANSWER_DEADLINE, Held};
 pub(crate) use effect::Novelty;
 pub(crate) use flow::Target;
 pub(crate) use record::{Asked, is_own_doing, is_refusal};
 
-use super::effects::{Ask, Effects, Wake};
-use super::event::{Content, Decided, bounded_verdict};
-use super::open::{Open, OpenKind};
+use super::effects::{Effects, Wake};
+use super::event::bounded_verdict;
 use super::request::{Parsed, Request};
 use super::state::{Need, State};
 use super::verb::table::{Class, Row};
@@ -29,16 +32,9 @@ use crate::id::{ActionId, CallId, Pid};
 use crate::label::Labels;
 use crate::path::{Resource, Verb};
 use crate::process::{Lifecycle, Process};
-use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
+use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
-use std::time::Duration;
-
-/// How long an escalation waits for an answer.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
-
-/// Who answers where no one did.
-pub(crate) const NOBODY: &str = "nobody";
 
 /// One act on its way.
 #[derive(Clone, Debug)]
@@ -76,23 +72,6 @@ impl Answer {
     /// Over, with nothing to say.
     pub fn empty() -> Answer {
         Answer::Reply(Bytes::from_static(b"{}"))
-    }
-}
-
-/// An act that waits for the answer to an escalation.
-#[derive(Debug)]
-pub struct Held {
-    parsed: Parsed,
-    body: Bytes,
-    act: Act,
-    facts: Facts,
-    verdict: Verdict,
-}
-
-impl Held {
-    /// What was asked for.
-    pub(crate) fn parsed(&self) -> &Parsed {
-        &self.parsed
     }
 }
 
@@ -350,81 +329,7 @@ impl State {
             }
         }
         self.reply(act.pid, act.call, result, now, fx);
-    }
-
-    /// The verdict wants a person's answer: the act waits for it.
-    #[allow(clippy::too_many_arguments)]
-    fn escalate(
-        &mut self,
-        act: Act,
-        parsed: &Parsed,
-        body: &Bytes,
-        facts: Facts,
-        verdict: Verdict,
-        now: Now,
-        fx: &mut Effects,
-    ) {
-        let detail = governance::explain(&facts, &verdict).to_string();
-        let decided = Decided { facts: facts.clone(), verdict: verdict.clone(), body: None };
-        self.record(act.action, Content::Escalated(Box::new(decided)), now, fx);
-        fx.wakes.push(Wake::Ask(Ask {
-            action: act.action,
-            name: facts.name.to_string(),
-            verb: parsed.verb.as_str().to_owned(),
-            resource: parsed.resource.to_string(),
-            detail,
-        }));
-        let held = Held { parsed: parsed.clone(), body: body.clone(), act: act.clone(), facts, verdict };
-        let deadline = now.at.after(ANSWER_DEADLINE);
-        self.open(&act, Open::new(&act, OpenKind::Escalated(Box::new(held))), Some(deadline));
-    }
-
-    /// An escalation was answered, or nobody answered it: then it is a refusal.
-    pub(crate) fn answer(
-        &mut self,
-        action: ActionId,
-        allow: bool,
-        by: &str,
-        now: Now,
-        fx: &mut Effects,
-    ) -> Result<(), Need> {
-        let Some(OpenKind::Escalated(held)) = self.opened.get(&action).map(|open| &open.kind) else { return Ok(()) };
-        // The rows of its survey may be gone again, and the resource may not be what it was.
-        let mut need = Need::default();
-        let target = self.target(&held.parsed, &held.act.labels, allow, &mut need);
-        let uses = if allow { self.uses(held.act.pid, &held.parsed, &mut need) } else { 0 };
-        if !need.is_empty() {
-            return Err(need);
-        }
-        let Some(open) = self.opened.remove(&action) else { return Ok(()) };
-        if let Some(number) = open.deadline {
-            self.undue(number);
-        }
-        self.unblock(open.pid, action);
-        let OpenKind::Escalated(held) = open.kind else { return Ok(()) };
-        let Held { parsed, body, act, facts, verdict } = *held;
-        self.record_answer(action, allow, by, now, fx);
-        if let Some(refusal) = target.refusal {
-            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
-        } else if allow {
-            self.permitted(act, &parsed, &body, facts, verdict, uses, now, fx);
-        } else {
-            let mut refusal = verdict::refusal(&facts, &verdict);
-            refusal.code = Code::Denied;
-            refusal.reason = cut(format!("{by} did not allow it: {}", refusal.reason), REASON_BYTES);
-            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
-        }
-        self.weigh(open.pid, now, fx);
-        Ok(())
-    }
-
-    /// An escalated act ended while it waited: its process is gone, or nothing is acknowledged any more. The log
-    /// has the question, and now that nobody answered it.
-    pub(crate) fn unanswered(&mut self, action: ActionId, held: Held, refusal: &Refusal, now: Now, fx: &mut Effects) {
-        let Held { act, facts, verdict, .. } = held;
-        self.record_answer(action, false, NOBODY, now, fx);
-        let asked = Asked::new(action, act.pid, act.verb, &act.resource);
-        self.record_refused(asked, Some(facts), Some(verdict), refusal, false, now, fx);
+        true
     }
 
     /// Counts an outward act whose outcome, told by the log already, is a refusal of the process's own doing.

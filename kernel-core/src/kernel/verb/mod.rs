@@ -45,6 +45,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use table::{BodyError, NoRow, Row};
 
 /// The body of an act, typed.
@@ -72,6 +73,20 @@ pub enum Op {
     StartTimer(TimerStart),
     StartApp(Box<AppStart>),
     Install(Box<Install>),
+}
+
+impl Op {
+    /// How long it waits at most for what it asks for, where it waits for another process or a peer.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let ms = match self {
+            Op::Call(call) => return Some(call.deadline),
+            Op::Inbox(read) => read.deadline_ms,
+            Op::StreamRead(read) => read.deadline_ms,
+            Op::Connect(connect) => connect.deadline_ms,
+            _ => return None,
+        };
+        ms.map(Duration::from_millis)
+    }
 }
 
 /// Parses the body of `verb` on `resource`.
