@@ -39,6 +39,8 @@ pub(crate) struct App {
     pub(crate) running: BTreeSet<Name>,
     /// The `start` that waits until all agents run.
     pub(crate) starting: Option<ActionId>,
+    /// The services that it declares: nobody else answers for them while it runs.
+    pub(crate) services: BTreeSet<Name>,
     pub(crate) until: Until,
     pub(crate) ends_with: Option<Name>,
     /// How many of its processes have something to do.
@@ -173,6 +175,11 @@ impl State {
         if app.until == Until::Quiet && app.starting.is_none() && app.busy == 0 && !app.ending {
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
         }
+    }
+
+    /// The running application that declares `service`.
+    pub(crate) fn declares(&self, service: &Name) -> Option<&Name> {
+        self.apps.iter().find(|(_, app)| app.services.contains(service)).map(|(name, _)| name)
     }
 
     /// The application whose process `pid` is, while it is not ending.

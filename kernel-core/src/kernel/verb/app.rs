@@ -68,6 +68,7 @@ impl State {
         if &install.plan.app != name {
             return Err(invalid(format!("the plan is of `{}`, not of `{name}`", install.plan.app)));
         }
+        refuse_dots(name)?;
         if self.apps.contains_key(name) {
             return Err(Refusal::new(Code::Conflict, format!("`{name}` is running; stop it first")));
         }
@@ -109,17 +110,19 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
+        refuse_dots(name)?;
         let plan = self.plan(name)?;
         if self.apps.contains_key(name) || self.named(None, name).is_some() {
             return Err(Refusal::new(Code::Conflict, format!("`{name}` is running already")));
         }
         for service in &plan.services {
-            if let Some(owner) = self.services.get(&service.name) {
-                return Err(Refusal::new(
-                    Code::Conflict,
-                    format!("the service `{}` of `{name}` is answered by /proc/{owner} already", service.name),
-                ));
-            }
+            let taken = match (self.services.get(&service.name), self.declares(&service.name)) {
+                (Some(owner), _) => format!("answered by /proc/{owner}"),
+                (None, Some(app)) => format!("one of `{app}`"),
+                (None, None) => continue,
+            };
+            let reason = format!("the service `{}` of `{name}` is {taken} already", service.name);
+            return Err(Refusal::new(Code::Conflict, reason));
         }
         for mount in &plan.mounts {
             if let Some(bound) = self.mounts.get(&mount.name) {
@@ -180,6 +183,7 @@ impl State {
                 spawned: BTreeMap::new(),
                 running: BTreeSet::new(),
                 starting: Some(act.action),
+                services: plan.services.iter().map(|service| service.name.clone()).collect(),
                 until: start.until,
                 ends_with: plan.ends_with.clone(),
                 busy: 0,
@@ -269,6 +273,16 @@ impl State {
             order.push((agent.name.clone(), agent.depends_on.clone()));
         }
         order
+    }
+}
+
+/// Refuses a name in which dots are: the topics of `x` are `/topic/x.**`, so those of an `x.y` would be its, too.
+fn refuse_dots(name: &Name) -> Result<(), Refusal> {
+    match name.as_str().contains('.') {
+        false => Ok(()),
+        true => Err(invalid(format!(
+            "`{name}` cannot be an application's name: dots separate the parts of its topics; use a dash"
+        ))),
     }
 }
 

@@ -17,7 +17,11 @@ impl State {
             }
             None => {}
         }
+        let declared = self.declares(name).cloned();
         let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
+        if let Some(app) = declared.filter(|app| process.app.as_ref() != Some(app)) {
+            return Err(Refusal::new(Code::Conflict, format!("/svc/{name} is a service of `{app}`, which runs")));
+        }
         if process.rare.services.len() >= SERVICES {
             return Err(Refusal::new(Code::Full, format!("a process may answer {SERVICES} services")));
         }
