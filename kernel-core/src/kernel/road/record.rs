@@ -10,7 +10,7 @@ use crate::kernel::rows;
 use crate::kernel::state::State;
 use crate::kernel::verb::table::Class;
 use crate::path::{Resource, Verb};
-use crate::process::{Folded, Lifecycle, Process, Route, RouteKey};
+use crate::process::{ExitReason, Folded, Lifecycle, Process, Route, RouteKey};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -200,14 +200,20 @@ impl State {
         self.count_refused(pid, counts, now, fx);
     }
 
-    /// Counts a refusal that the log tells of; too many that are its own doing suspend the process.
+    /// Counts a refusal that the log tells of; too many that are its own doing suspend the process. One that is
+    /// stopping would go on until it has finished, so it is ended.
     pub(crate) fn count_refused(&mut self, pid: Pid, counts: bool, now: Now, fx: &mut Effects) {
         self.tally.refused += 1;
         let Some(process) = self.processes.get_mut(&pid) else { return };
         process.used.refused += 1;
-        if counts && too_many(process, now.at) && process.life == Lifecycle::Running {
-            let reason = format!("{REFUSALS} refusals in {} s", REFUSAL_WINDOW.as_secs());
-            self.suspend(pid, reason, now, fx);
+        if !counts || !too_many(process, now.at) {
+            return;
+        }
+        let reason = format!("{REFUSALS} refusals in {} s", REFUSAL_WINDOW.as_secs());
+        match process.life {
+            Lifecycle::Running => self.suspend(pid, reason, now, fx),
+            Lifecycle::Stopping => drop(self.exit(pid, ExitReason::Limit(reason), now, fx)),
+            Lifecycle::Starting | Lifecycle::Suspended | Lifecycle::Exited => {}
         }
     }
 
