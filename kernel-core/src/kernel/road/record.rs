@@ -9,6 +9,7 @@ use crate::kernel::request::Request;
 use crate::kernel::rows;
 use crate::kernel::state::State;
 use crate::kernel::verb::table::Class;
+use crate::label::Labels;
 use crate::path::{Resource, Verb};
 use crate::process::{ExitReason, Folded, Lifecycle, Process, Route, RouteKey};
 use crate::refusal::{Code, Refusal};
@@ -177,7 +178,10 @@ impl State {
         let of_facts = || facts.as_ref().map(|facts| facts.name.to_string());
         let name = self.processes.get(&pid).map(|p| p.name.to_string()).or_else(of_facts).unwrap_or_default();
         let asked = format!("{verb} {resource}");
-        let fold = format!("{asked} {}", refusal.code);
+        // Equal is what the log would say the same of. The reason comes last, because anything may stand in it.
+        let labels = facts.as_ref().map(|facts| &facts.labels).or(self.processes.get(&pid).map(|p| &p.labels));
+        let labels = labels.map(Labels::to_string).unwrap_or_default();
+        let fold = format!("{asked} {} [{labels}] {}", refusal.code, refusal.reason);
         fx.wakes.push(Wake::Notice(Notice::Verdict {
             action,
             name,
