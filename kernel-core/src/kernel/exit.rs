@@ -16,8 +16,20 @@ use std::time::Duration;
 impl State {
     /// Ends `pid` and its whole subtree; returns who is gone, children first.
     pub(crate) fn exit(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) -> Vec<Pid> {
+        // An end is work of its application: whoever is told of it may have been the last that had something to do,
+        // and the application is not quiet before all of the end is over and what went wrong is noted.
+        let app = self.processes.get(&pid).and_then(|p| p.app.clone());
+        if let Some(app) = app.as_ref().and_then(|name| self.apps.get_mut(name)) {
+            app.busy += 1;
+        }
         let mut dead = Vec::new();
         self.end_tree(pid, reason, now, fx, &mut dead);
+        if let Some(name) = app
+            && let Some(app) = self.apps.get_mut(&name)
+        {
+            app.busy = app.busy.saturating_sub(1);
+            self.end_if_quiet(&name, now, fx);
+        }
         dead
     }
 
