@@ -224,6 +224,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<(), Need> {
+        self.settle(action, result, now, fx);
         match self.abandoned.remove(&action) {
             Some(Abandoned::Connect(stream)) => self.close_stream(stream, fx),
             Some(Abandoned::Read(stream)) => {

@@ -74,6 +74,8 @@ pub struct State {
     pub(crate) labelled: BTreeMap<Name, u64>,
     /// What devices still do for acts that were given up; each is removed by the device's answer.
     pub(crate) abandoned: FxHashMap<ActionId, Abandoned>,
+    /// Outward acts that ended before their device answered, with whose they were: each is settled by the answer.
+    pub(crate) unsettled: BTreeMap<ActionId, Pid>,
     /// What is under way or was kept on streams without an act that waits for it.
     pub(crate) tails: BTreeMap<StreamId, Tail>,
     /// What the kernel's own latest act was refused for: nobody else is told.
@@ -211,6 +213,7 @@ impl State {
             flights: Flights::default(),
             labelled: boot.labelled.clone(),
             abandoned: FxHashMap::default(),
+            unsettled: BTreeMap::new(),
             tails: BTreeMap::new(),
             unheard: None,
             deadlines: BTreeMap::new(),

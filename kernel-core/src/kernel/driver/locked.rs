@@ -142,7 +142,7 @@ impl<P: Platform> Core<P> {
                 if let Some(journal) = &mut self.journal {
                     journal.push((now, input));
                 }
-                self.sort(own, todo);
+                self.sort(own, platform, todo);
             }
             Err(need) if rounds < ROUNDS => {
                 let touches = self.state.touches(&input);
@@ -172,7 +172,7 @@ impl<P: Platform> Core<P> {
         }
     }
 
-    fn sort(&mut self, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
+    fn sort(&mut self, own: Option<CallId>, platform: &P, todo: &mut Todo<GuestOf<P>>) {
         let mut fx = std::mem::take(&mut self.fx);
         self.pending.add(fx.records.drain(..), fx.rows.drain(..));
         for reply in fx.replies.drain(..) {
@@ -193,7 +193,13 @@ impl<P: Platform> Core<P> {
         for wake in fx.wakes.drain(..) {
             self.wake(wake, todo);
         }
+        let withdrawn = std::mem::take(&mut fx.withdrawn);
         self.fx = fx;
+        for action in withdrawn {
+            if let Some(perform) = self.pending.withdraw(action) {
+                self.perform(perform, platform, todo);
+            }
+        }
         todo.commit |= self.pending.wants_commit();
         let next = self.state.next_deadline();
         if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
