@@ -12,7 +12,8 @@ use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 
 impl State {
-    /// Puts an envelope into a mailbox, or hands it over at once. Never waits.
+    /// Puts an envelope into a mailbox, or hands it over at once. Never waits. `action` is the act that it comes
+    /// from, 0 for none; `request` the call that waits for its reply.
     ///
     /// # Errors
     /// `not_found`, `denied` for labels above the receiver's ceiling, `too_large` for more labels than it could
@@ -21,6 +22,7 @@ impl State {
         &mut self,
         pid: Pid,
         envelope: Envelope,
+        action: ActionId,
         request: Option<ActionId>,
         now: Now,
         fx: &mut Effects,
@@ -33,7 +35,7 @@ impl State {
         {
             let reason =
                 format!("{} may not receive what is labelled {}", process.name, envelope.labels.minus(ceiling));
-            return Err(self.dead_letter(pid, &envelope, Code::Denied, reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, Code::Denied, reason, now, fx));
         }
         let handed_over = match process.instance {
             InstanceKind::Kept => &process.labels,
@@ -41,15 +43,15 @@ impl State {
         };
         if let Err(e) = handed_over.join(&envelope.labels) {
             let reason = format!("{} may not receive it: {e}", process.name);
-            return Err(self.dead_letter(pid, &envelope, Code::TooLarge, reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx));
         }
         let receives = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
             Some(OpenKind::Inbox { correlation }) => selects(*correlation, &envelope),
             _ => false,
         };
-        if let Some(action) = process.rare.acts.iter().find(receives).copied() {
-            let framed = self.receive(pid, &envelope, now, fx)?;
-            self.close(action, Ok(framed), now, fx);
+        if let Some(receive) = process.rare.acts.iter().find(receives).copied() {
+            let framed = self.receive(action, pid, &envelope, now, fx)?;
+            self.close(receive, Ok(framed), now, fx);
             return Ok(());
         }
         let Some(process) = self.processes.get(&pid) else { return Ok(()) };
@@ -57,10 +59,10 @@ impl State {
         if let Err(full) = process.mailbox.room_for(envelope.body.len()) {
             let reason =
                 format!("the mailbox of {} is full: {} messages, {} bytes", process.name, full.messages, full.bytes);
-            return Err(self.dead_letter(pid, &envelope, Code::Full, reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, Code::Full, reason, now, fx));
         }
         if let Err(refusal) = self.room_for(&envelope) {
-            return Err(self.dead_letter(pid, &envelope, refusal.code, refusal.reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, refusal.code, refusal.reason, now, fx));
         }
         self.enqueue(pid, envelope);
         if let Some(action) = request {
@@ -109,8 +111,10 @@ impl State {
                 // There was room for its labels when it came, and by now there is none.
                 Err(e) => {
                     let reason = format!("{} may not receive it: {e}", process.name);
-                    let refusal = self.dead_letter(pid, &envelope, Code::TooLarge, reason, now, fx);
-                    if let Some(action) = self.requests.remove(&envelope.id) {
+                    let request = self.requests.remove(&envelope.id);
+                    let action = request.unwrap_or(ActionId(0));
+                    let refusal = self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx);
+                    if let Some(action) = request {
                         self.close(action, Err(refusal), now, fx);
                     }
                     continue;
@@ -238,9 +242,12 @@ impl State {
     }
 
     /// A message that could not be delivered: counted, and recorded once for each sender and reason until
-    /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log.
+    /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log. `action` is the
+    /// act that it comes from, 0 where that is not known any more, or was none.
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn dead_letter(
         &mut self,
+        action: ActionId,
         receiver: Pid,
         envelope: &Envelope,
         code: Code,
@@ -253,14 +260,14 @@ impl State {
         if !self.has_room_to_fold(receiver, &fold) {
             fold = format!("dead letter: {code}");
         }
-        if !self.folds(receiver, &fold, ActionId(self.counters.action)) {
+        if !self.folds(receiver, &fold, action) {
             let letter = DeadLetter {
                 sender: envelope.sender.to_string(),
                 target: envelope.target.to_string(),
                 reason: reason.clone(),
                 bytes: envelope.body.len() as u64,
             };
-            self.record(ActionId(self.counters.action), Content::DeadLetter(letter), now, fx);
+            self.record(action, Content::DeadLetter(letter), now, fx);
         }
         Refusal::new(code, reason)
     }

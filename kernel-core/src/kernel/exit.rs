@@ -174,7 +174,7 @@ impl State {
             body: body::json(&told),
         };
         // Whoever is gone or full has its dead letter; nobody else can be told.
-        let _ = self.deliver(monitor, envelope, None, now, fx);
+        let _ = self.deliver(monitor, envelope, ActionId(0), None, now, fx);
         self.weigh(monitor, now, fx);
     }
 

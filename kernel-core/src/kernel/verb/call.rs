@@ -62,7 +62,7 @@ impl State {
         self.refuse_circle(act.pid, target)?;
         let deadline = now.at.after(call.deadline);
         let envelope = self.envelope(act, EnvelopeKind::Request, &call.message, Some(deadline));
-        self.deliver(target, envelope, Some(act.action), now, fx)?;
+        self.deliver(target, envelope, act.action, Some(act.action), now, fx)?;
         self.open(act, Open::new(act, OpenKind::Call { callee: target }), Some(deadline));
         Ok(Answer::Later)
     }

@@ -68,7 +68,7 @@ impl State {
         let target = self.reached(act)?;
         let envelope = self.envelope(act, EnvelopeKind::Message, message, None);
         let id = envelope.id;
-        self.deliver(target, envelope, None, now, fx)?;
+        self.deliver(target, envelope, act.action, None, now, fx)?;
         Ok(Answer::Reply(sent(id)))
     }
 

@@ -31,7 +31,7 @@ impl State {
         let id = envelope.id.0;
         let (mut receivers, mut missed) = (0, 0);
         for pid in self.topics.receivers(topic) {
-            match self.deliver(pid, envelope.clone(), None, now, fx) {
+            match self.deliver(pid, envelope.clone(), act.action, None, now, fx) {
                 Ok(()) => receivers += 1,
                 Err(_) => missed += 1,
             }
