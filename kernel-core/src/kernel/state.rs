@@ -230,6 +230,7 @@ impl State {
     pub fn step(&mut self, input: &Input, now: Now, fx: &mut Effects) -> Result<(), Need> {
         match input {
             Input::Act { pid, call, request } => self.travel(*pid, Some(*call), request, now, fx)?,
+            Input::Unread { pid, call, request, reason } => self.unread(*pid, *call, request, reason, now, fx),
             Input::Handled { pid, message, handled } => self.handled(*pid, *message, handled, now, fx),
             Input::Done { action, result } => self.done(*action, result, now, fx)?,
             Input::Started { action, result } => self.started(*action, result, now, fx),

@@ -167,7 +167,9 @@ impl<P: Platform> Core<P> {
         todo: &mut Todo<GuestOf<P>>,
     ) {
         match input {
-            Input::Act { call, .. } => self.resolve(call, Err(Refusal::new(Code::Failed, reason)), own, todo),
+            Input::Act { pid, call, request } => {
+                self.take(platform, Input::Unread { pid, call, request, reason }, 0, own, todo);
+            }
             _ => self.take(platform, Input::NotDurable { reason }, 0, None, todo),
         }
     }

@@ -159,6 +159,25 @@ impl State {
         Ok(())
     }
 
+    /// The rows that an act needs cannot be had. It is an act like any other, and so is its refusal.
+    pub(crate) fn unread(
+        &mut self,
+        pid: Pid,
+        call: CallId,
+        request: &Request,
+        reason: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let call = Some(call);
+        if let Some(no) = self.cannot_act(pid) {
+            self.reply(pid, call, Err(no), now, fx);
+        } else if !self.withhold(pid, call) && self.reserve_act(pid, false, call, request, now, fx) {
+            self.refuse_unread(pid, call, request, Refusal::new(Code::Failed, reason), now, fx);
+            self.weigh(pid, now, fx);
+        }
+    }
+
     /// Why `pid` cannot act at all now.
     fn cannot_act(&self, pid: Pid) -> Option<Refusal> {
         if let Some(reason) = &self.not_durable {

@@ -144,8 +144,8 @@ impl State {
         self.reply(act.pid, act.call, Err(refusal), now, fx);
     }
 
-    /// The same for an act of which nothing but its text was looked at: it did not parse, it cannot be labelled, or
-    /// nothing that its process asks for is heard.
+    /// The same for an act of which nothing but its text was looked at: it did not parse, it cannot be labelled,
+    /// nothing that its process asks for is heard, or a row that it needs cannot be read.
     pub(super) fn refuse_unread(
         &mut self,
         pid: Pid,
@@ -158,7 +158,8 @@ impl State {
         self.counters.action += 1;
         let refusal = refusal.of(ActionId(self.counters.action));
         let asked = Asked::unread(refusal.action, pid, request);
-        self.record_refused(asked, None, None, &refusal, true, now, fx);
+        let counts = is_own_doing(Class::Observing, refusal.code);
+        self.record_refused(asked, None, None, &refusal, counts, now, fx);
         self.reply(pid, call, Err(refusal), now, fx);
     }
 
