@@ -73,7 +73,9 @@ impl State {
         if write.mode != WriteMode::Replace {
             return Err(Refusal::new(Code::Invalid, "a tree node is replaced as a whole: \"replace\":true"));
         }
-        let version = before.map_or(0, |n| n.version) + 1;
+        let version = before.map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
+            Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
+        })?;
         let node = Node { version, owner: act.pid, labels: act.labels.clone(), value: write.payload.to_vec() };
         let row = minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         self.keep(key(path), Some(row.into()), fx);
