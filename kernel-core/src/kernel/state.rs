@@ -32,6 +32,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How often step may ask for rows for one input.
+pub(crate) const ROUNDS: u8 = 4;
+
 /// How many ended processes are remembered.
 const HISTORY: usize = 10_000;
 

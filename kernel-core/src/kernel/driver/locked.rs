@@ -11,7 +11,7 @@ use crate::kernel::effects::{Effects, Perform, Performance, Reply, Wake};
 use crate::kernel::input::Input;
 use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
-use crate::kernel::state::{Need, State};
+use crate::kernel::state::{Need, ROUNDS, State};
 use crate::platform::{ActReply, Guest, Platform, StartRequest};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
