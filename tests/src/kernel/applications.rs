@@ -113,3 +113,20 @@ pub async fn it_runs_once_at_a_time<H: Host>(host: H) {
     world.run(one()).await;
     world.finish().await;
 }
+
+/// An application whose last agent that had work fails has failed, whoever is told of it first.
+pub async fn a_failure_is_noted_before_it_is_told<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    // It may not be told, so it is told nothing and has nothing to do.
+    let watcher = agent("watcher").uses(&["monitor /proc/*"]).cleared_for(&[]);
+    let bad = agent("bad").does("act start /timer/far {\"after_ms\":80000000}");
+    world.run(app("watched", [bad, watcher]).until_quiet()).await;
+    world.until(|world| world.process("bad").used.acts > 0).await;
+    let path = format!("/proc/{}", world.pid("bad"));
+    assert_eq!(world.act("watcher", &format!("monitor {path}")).await, "ok {}");
+    let secret = "{\"labels\":[\"secret\"]}\ndo fail it broke";
+    world.session().await.act("send", &path, secret).await.expect("sent");
+    let (ok, reason) = ended(&mut world).await;
+    assert!(!ok && reason.contains("it broke"), "{reason}");
+    world.finish().await;
+}

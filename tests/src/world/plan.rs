@@ -22,6 +22,7 @@ pub struct Agent {
     /// Its ceilings.
     pub limits: AgentLimits,
     depends_on: Vec<String>,
+    own: bool,
 }
 
 /// A puppet that holds nothing, has no ceiling for labels and does nothing at its start.
@@ -36,6 +37,7 @@ pub fn agent(name: &str) -> Agent {
         labels: Labels::NONE,
         limits: AgentLimits::default(),
         depends_on: Vec::new(),
+        own: false,
     }
 }
 
@@ -48,6 +50,13 @@ impl Agent {
     #[must_use]
     pub fn uses(mut self, rights: &[&str]) -> Agent {
         self.uses.extend(rights.iter().map(|right| (*right).to_owned()));
+        self
+    }
+
+    /// All its rights are the application's own.
+    #[must_use]
+    pub fn own(mut self) -> Agent {
+        self.own = true;
         self
     }
 
@@ -103,7 +112,7 @@ impl Agent {
     fn plan(&self, program: &ProgramPlan) -> AgentPlan {
         let texts = |rights: &[String]| super::rights(&rights.iter().map(String::as_str).collect::<Vec<_>>());
         let (uses, grants) = (texts(&self.uses), texts(&self.grants));
-        let given: Vec<Right> = uses.iter().chain(&grants).cloned().collect();
+        let given: Vec<Right> = if self.own { Vec::new() } else { uses.iter().chain(&grants).cloned().collect() };
         AgentPlan {
             name: name(&self.name),
             role: Role::Worker,
@@ -188,6 +197,18 @@ impl App {
     pub fn ruled(mut self, id: &str, when: &str, then: Then) -> App {
         let when: When = toml::from_str(when).unwrap_or_else(|e| panic!("{when}: {e}"));
         self.rules.push(Rule { id: name(id), text: "It is so.".to_owned(), when, then });
+        self
+    }
+
+    /// Declares a service.
+    #[must_use]
+    pub fn serves(mut self, service: &str, owner: &str) -> App {
+        self.services.push(ServicePlan {
+            name: name(service),
+            owner: name(owner),
+            methods: Vec::new(),
+            optional: false,
+        });
         self
     }
 
