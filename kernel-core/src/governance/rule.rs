@@ -85,7 +85,7 @@ pub struct When {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Test {
-    /// Whether the body gives it at all.
+    /// Whether the body gives it at all. What a spawn leaves out the manifest gives.
     Given(bool),
     /// It is this.
     Equals(Value),
