@@ -16,8 +16,6 @@ pub(crate) struct Target {
     pub(crate) clearance: Labels,
     /// Labels that its ceiling refuses.
     pub(crate) blocked: Labels,
-    /// Whether what reaches it leaves the kernel.
-    pub(crate) outward: bool,
     /// Why it cannot be acted upon although a right says so (a mount that is read-only, or not bound).
     pub(crate) refusal: Option<Refusal>,
 }
@@ -45,7 +43,7 @@ impl State {
     /// What is known of the resource. Looked at only where a right permits the act: whoever has none
     /// does not learn whether the resource exists.
     pub(super) fn target(&self, parsed: &Parsed, labels: &Labels, granted: bool, need: &mut Need) -> Target {
-        let mut target = Target { outward: leaves(parsed), ..Target::default() };
+        let mut target = Target::default();
         if !granted {
             return target;
         }
@@ -106,16 +104,5 @@ impl State {
             .join(labels)
             .map_err(|e| Refusal::new(Code::TooLarge, format!("{} may not take what came back: {e}", process.name)))?;
         Ok(())
-    }
-}
-
-/// Whether an act carries data out of the kernel.
-fn leaves(parsed: &Parsed) -> bool {
-    match parsed.verb {
-        Verb::Write => matches!(parsed.resource, Resource::Fs(_) | Resource::Stream(_)),
-        Verb::Connect | Verb::Infer => true,
-        Verb::Start => matches!(parsed.resource, Resource::Container(_)),
-        Verb::Call => matches!(parsed.resource, Resource::Tool(_)),
-        _ => false,
     }
 }
