@@ -178,7 +178,7 @@ impl State {
     ) {
         let (word, reason, bytes) = match result {
             Ok(reply) => ("done", String::new(), reply.len() as u64),
-            Err(refusal) => (refusal.code.as_str(), refusal.reason.clone(), 0),
+            Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note };
         self.record(action, Content::Outcome(outcome), now, fx);
@@ -201,6 +201,8 @@ impl State {
         let Some(call) = call else {
             self.unheard = result.err();
             return;
+        // What is left out of a refusal for its caller is left out for whoever the caller tells it to, too.
+        let result = result.map_err(|refusal| Refusal { aside: None, ..refusal });
         };
         let outside = self.processes.get(&pid).is_none_or(|p| p.program.is_none());
         fx.replies.push(Reply { call, result, durable: outside && self.environment.output_commit() });

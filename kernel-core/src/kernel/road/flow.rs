@@ -87,17 +87,16 @@ impl State {
     }
 
     /// Joins `labels` to what `pid` carries, unless they lie above its ceiling or are too
-    /// many: then it must not get what is labelled so.
+    /// many: then it must not get what is labelled so. It is not told by which labels either: whoever writes
+    /// chooses their names, and could spell something with them.
     pub(crate) fn taint(&mut self, pid: Pid, labels: &Labels) -> Result<(), Refusal> {
         let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
         if let Some(ceiling) = &process.clearance
             && !labels.is_subset(ceiling)
         {
             let above = labels.minus(ceiling);
-            return Err(Refusal::new(
-                Code::Denied,
-                format!("what came back is labelled {above}, which lies above the clearance of {}", process.name),
-            ));
+            let reason = format!("what came back is labelled above the clearance of {}", process.name);
+            return Err(Refusal::new(Code::Denied, reason).aside(format!("above it: {above}")));
         }
         process.labels = process
             .labels

@@ -188,13 +188,13 @@ impl State {
             what: refusal.code.to_string(),
             verb,
             resource,
-            reason: refusal.reason.clone(),
+            reason: refusal.for_the_log(),
         }));
         let refused = Refused {
             facts,
             verdict,
             code: refusal.code.as_str().to_owned(),
-            reason: refusal.reason.clone(),
+            reason: refusal.for_the_log(),
             pid: pid.0,
             asked,
         };
