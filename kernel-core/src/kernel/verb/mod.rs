@@ -135,7 +135,7 @@ impl State {
             (Op::Remove, Resource::Fs(path)) => self.apply_fs_remove(act, path, now, fx),
             (Op::Read(read), Resource::Tree(path)) => self.apply_tree_read(act, path, read),
             (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, fx),
-            (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(path, fx),
+            (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(act, path, fx),
             (Op::StreamRead(read), Resource::Stream(stream)) => self.apply_stream_read(act, *stream, read, now, fx),
             (Op::StreamWrite(m), Resource::Stream(stream)) => {
                 self.apply_stream_write(act, *stream, &m.payload, now, fx)
