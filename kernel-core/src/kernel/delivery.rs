@@ -191,8 +191,8 @@ impl State {
             return self.disown(action, result, now, fx);
         };
         let pid = open.pid;
-        let connecting = match open.kind {
-            OpenKind::Connecting { stream } => Some(stream),
+        let connecting = match &open.kind {
+            OpenKind::Connecting { stream, labels } => Some((*stream, labels.clone())),
             _ => None,
         };
         let mut note = String::new();
@@ -206,7 +206,7 @@ impl State {
                     note = address.clone();
                 }
                 Ok(match connecting {
-                    Some(stream) => self.connected(pid, stream),
+                    Some((stream, labels)) => self.connected(pid, stream, labels),
                     None => super::verb::device_reply(reply),
                 })
             }

@@ -61,7 +61,7 @@ impl State {
         for deadline in process.rare.timers.values().map(|t| t.deadline).chain(process.rare.wall) {
             self.undue(deadline);
         }
-        for stream in &process.rare.streams {
+        for stream in process.rare.streams.keys() {
             self.streams.remove(stream);
             self.tails.remove(stream);
             self.close_stream(*stream, fx);

@@ -7,6 +7,7 @@ use super::rows;
 use super::state::{Abandoned, Due, State};
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
+use crate::label::Labels;
 use crate::path::{Resource, Verb};
 use crate::process::ExitReason;
 use crate::refusal::{Code, Refusal};
@@ -51,6 +52,8 @@ pub(crate) enum OpenKind {
     Connecting {
         /// Which.
         stream: StreamId,
+        /// What whoever opens it carries.
+        labels: Labels,
     },
     /// The first instance of this process.
     Spawn {
@@ -144,7 +147,7 @@ impl State {
     /// An act ends while its device is still busy with it.
     fn give_up(&mut self, action: ActionId, fx: &mut Effects) {
         match self.opened.get(&action) {
-            Some(Open { kind: OpenKind::Connecting { stream }, .. }) => {
+            Some(Open { kind: OpenKind::Connecting { stream, .. }, .. }) => {
                 self.abandoned.insert(action, Abandoned::Connect(*stream));
             }
             Some(Open { kind: OpenKind::Device, resource: Resource::Stream(stream), verb, pid, .. }) => {
@@ -198,11 +201,11 @@ impl State {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen = now.at;
         }
+        // What is left out of a refusal for its caller is left out for whoever the caller tells it to, too.
+        let result = result.map_err(|refusal| Refusal { aside: None, ..refusal });
         let Some(call) = call else {
             self.unheard = result.err();
             return;
-        // What is left out of a refusal for its caller is left out for whoever the caller tells it to, too.
-        let result = result.map_err(|refusal| Refusal { aside: None, ..refusal });
         };
         let outside = self.processes.get(&pid).is_none_or(|p| p.program.is_none());
         fx.replies.push(Reply { call, result, durable: outside && self.environment.output_commit() });

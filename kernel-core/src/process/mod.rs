@@ -171,8 +171,8 @@ pub struct Rare {
     pub timers: BTreeMap<Name, Timer>,
     /// The deadline of its wall time, in the table of deadlines.
     pub wall: Option<u64>,
-    /// Open streams.
-    pub streams: BTreeSet<StreamId>,
+    /// Open streams, with what was carried when they were opened and written.
+    pub streams: BTreeMap<StreamId, Labels>,
     /// Its acts under way, in their order. A component has one; a session or a handler may have several.
     pub acts: Vec<ActionId>,
     /// Calls whose reply is withheld while it is suspended.
