@@ -6,6 +6,7 @@ use super::open::{Closed, OpenKind};
 use super::state::{Abandoned, Need, State};
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
+use crate::label::Labels;
 use crate::platform::{DeviceReply, FaultKind, Handled};
 use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
 use crate::refusal::{Code, Refusal};
@@ -68,6 +69,29 @@ impl State {
         }
         self.next_message(pid, now, fx);
         Ok(())
+    }
+
+    /// The same for what reaches `pid` only because it asked for that, when it carried `asked`: with those labels too.
+    ///
+    /// # Errors
+    /// As above; `too_large` where no set can hold both.
+    pub(crate) fn deliver_as(
+        &mut self,
+        pid: Pid,
+        mut envelope: Envelope,
+        asked: &Labels,
+        request: Option<ActionId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match envelope.labels.join(asked) {
+            Ok(labels) => envelope.labels = labels,
+            Err(e) => {
+                let reason = format!("what /proc/{pid} asked for cannot be labelled: {e}");
+                return Err(self.dead_letter(pid, &envelope, Code::TooLarge, reason, now, fx));
+            }
+        }
+        self.deliver(pid, envelope, request, now, fx)
     }
 
     /// Whether all mailboxes together have room for one more.

@@ -177,12 +177,14 @@ pub struct Rare {
     pub acts: Vec<ActionId>,
     /// Calls whose reply is withheld while it is suspended.
     pub withheld: Vec<CallId>,
-    /// Services that it answers.
-    pub services: BTreeSet<Name>,
-    /// Who is told when it ends.
-    pub monitors: BTreeSet<Pid>,
+    /// Services that it answers, with what it carried when it registered.
+    pub services: BTreeMap<Name, Labels>,
+    /// Who is told when it ends, with what each carried when it asked for that.
+    pub monitors: BTreeMap<Pid, Labels>,
     /// The processes and applications of whose end it is told.
     pub monitored: BTreeSet<crate::path::Resource>,
+    /// Whether more labels came together on its end than a set may hold: then nobody is told of it.
+    pub unsayable: bool,
     /// When its latest refusals were, for the refusal limit.
     pub refusals: VecDeque<Instant>,
     /// Equal refusals that the log does not tell yet: how many of which, by the SHA-256 of what makes them equal.

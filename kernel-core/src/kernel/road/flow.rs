@@ -52,6 +52,7 @@ impl State {
             Resource::Tree(path) => need.want(self, rows::key(rows::TABLE_TREE, path.as_str().as_bytes())),
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));
+                need.want(self, crate::kernel::verb::app_labels_key(name));
                 // Starting it spawns its agents in the same step, so what those acts need is needed now.
                 need.want(self, rows::novelty(name, Verb::Spawn, Kind::Agent));
             }
@@ -103,5 +104,20 @@ impl State {
             .join(labels)
             .map_err(|e| Refusal::new(Code::TooLarge, format!("{} may not take what came back: {e}", process.name)))?;
         Ok(())
+    }
+
+    /// A refusal that tells of somebody else's doing: whoever gets it carries from then on what that was
+    /// labelled, or does not get to know it.
+    pub(crate) fn tell_of(&mut self, pid: Pid, labels: &Labels, refusal: Refusal) -> Refusal {
+        self.taint(pid, labels).err().unwrap_or(refusal)
+    }
+
+    /// Joins `labels` to a process that ends, whatever its ceiling: its end tells of what they are on.
+    pub(crate) fn mark(&mut self, pid: Pid, labels: &Labels) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        match process.labels.join(labels) {
+            Ok(joined) => process.labels = joined,
+            Err(_) => process.rare.unsayable = true,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `send`: one message into one mailbox. Never blocks: a full mailbox is `full`, and a dead letter.
 
 use super::{Body, invalid};
-use crate::id::{MessageId, Pid};
+use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{Envelope, EnvelopeKind};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
@@ -68,8 +68,26 @@ impl State {
         let target = self.receiver(&act.resource)?;
         let envelope = self.envelope(act, EnvelopeKind::Message, message, None);
         let id = envelope.id;
-        self.deliver(target, envelope, None, now, fx)?;
+        self.deliver_at(target, envelope, None, now, fx)?;
         Ok(Answer::Reply(sent(id)))
+    }
+
+    /// Delivers what was sent to a process, or to a service for which it registered.
+    pub(super) fn deliver_at(
+        &mut self,
+        pid: Pid,
+        envelope: Envelope,
+        request: Option<ActionId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match &envelope.target {
+            Resource::Service(name) => {
+                let asked = self.registered(name);
+                self.deliver_as(pid, envelope, &asked, request, now, fx)
+            }
+            _ => self.deliver(pid, envelope, request, now, fx),
+        }
     }
 
     /// Who receives what is sent to `resource`.
