@@ -66,7 +66,7 @@ macro_rules! each_kernel_clause {
                 what_is_not_at_hand_is_asked_for_again;
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
                 an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
-                a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_began_with,
+                a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_carries,
                 a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
@@ -79,6 +79,12 @@ macro_rules! each_kernel_clause {
             processes: kill_takes_the_subtree, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives;
             timers: a_timer_fires_when_it_is_due;
+            traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
+                a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,
+                the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
+                an_end_carries_the_labels_of_whoever_caused_it, a_name_that_is_taken_brings_what_its_holder_carries,
+                a_circle_brings_what_those_in_it_carry,
+                a_stream_brings_what_it_was_written_under;
             tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, a_version_does_not_wrap;
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,

@@ -51,7 +51,7 @@ pub(crate) struct App {
     pub(crate) failed_more: u64,
     /// What is labelled so.
     pub(crate) labels: Labels,
-    pub(crate) monitors: BTreeSet<Pid>,
+    pub(crate) monitors: BTreeMap<Pid, Labels>,
     pub(crate) ending: bool,
 }
 
@@ -71,6 +71,18 @@ impl App {
             self.failed.push(what);
         } else {
             self.failed_more += 1;
+        }
+    }
+
+    /// The same, by the doing of what carries `labels`.
+    pub(crate) fn fail_by(&mut self, what: String, labels: &Labels) {
+        match self.labels.join(labels) {
+            Ok(joined) => {
+                self.labels = joined;
+                self.fail(what);
+            }
+            // What cannot be labelled cannot be told.
+            Err(e) => self.fail(format!("an agent, of which nothing can be told: {e}")),
         }
     }
 
@@ -152,17 +164,13 @@ impl State {
         // What an agent spawned by itself is that agent's affair.
         let own = app.spawned.get(agent) == Some(&process.pid);
         if own && !reason.is_normal() && !app.ending {
-            match app.labels.join(&process.labels) {
-                Ok(joined) => {
-                    app.labels = joined;
-                    app.fail(format!("{agent} {reason}"));
-                }
-                // What cannot be labelled cannot be told.
-                Err(e) => app.fail(format!("an agent, of which nothing can be told: {e}")),
-            }
+            app.fail_by(format!("{agent} {reason}"), &process.labels);
         }
         let needed = app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_));
         if own && (needed || app.ends_with.as_ref() == Some(agent)) {
+            // That it ends is this agent's doing.
+            let root = app.root;
+            self.mark(root, &process.labels);
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
         } else {
             self.end_if_quiet(name, now, fx);
@@ -208,7 +216,10 @@ impl State {
         let starting = app.starting.take();
         let in_reverse: Vec<Pid> =
             app.agents.iter().rev().filter_map(|(agent, _)| app.spawned.get(agent).copied()).collect();
+        let (labels, unsayable) =
+            self.processes.get(&root).map(|p| (p.labels.clone(), p.rare.unsayable)).unwrap_or_default();
         for pid in in_reverse {
+            self.mark(pid, &labels);
             dead.extend(self.exit(pid, ExitReason::Shutdown, now, fx));
         }
         dead.extend(self.exit(root, reason, now, fx));
@@ -222,20 +233,27 @@ impl State {
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
         fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
+        let labels = app.labels.join(&labels).ok().filter(|_| !unsayable);
         if let Some(action) = starting {
             let starter = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);
             // Whoever is quicker than the start of the others has done what it was started for.
             let started = match ok {
                 true => Ok(body::json(&Started { pid: root })),
-                false => Err(self.taint(starter, &app.labels).err().unwrap_or_else(|| {
-                    Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"))
-                })),
+                false => {
+                    let failed =
+                        Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"));
+                    Err(match &labels {
+                        Some(labels) => self.tell_of(starter, labels, failed),
+                        None => Refusal::new(Code::TooLarge, format!("nothing can be told of the end of `{name}`")),
+                    })
+                }
             };
             self.close(action, started, now, fx);
         }
         let told = if ok { ExitReason::Normal } else { ExitReason::Error(reason) };
-        for monitor in app.monitors {
-            self.tell_exit(monitor, Resource::App(name.clone()), &told, &app.labels, now, fx);
+        for (monitor, asked) in app.monitors {
+            let labels = labels.as_ref().and_then(|labels| labels.join(&asked).ok());
+            self.tell_exit(monitor, Resource::App(name.clone()), &told, labels, now, fx);
         }
         dead
     }

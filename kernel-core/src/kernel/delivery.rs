@@ -6,6 +6,7 @@ use super::open::{Closed, OpenKind};
 use super::state::{Abandoned, Need, State};
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
+use crate::label::Labels;
 use crate::platform::{DeviceReply, FaultKind, Handled};
 use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
 use crate::refusal::{Code, Refusal};
@@ -70,6 +71,31 @@ impl State {
         }
         self.next_message(pid, now, fx);
         Ok(())
+    }
+
+    /// The same for what reaches `pid` only because it asked for that, when it carried `asked`: with those labels too.
+    ///
+    /// # Errors
+    /// As above; `too_large` where no set can hold both.
+    #[allow(clippy::too_many_arguments)] // Those of `deliver`, and what was asked for.
+    pub(crate) fn deliver_as(
+        &mut self,
+        pid: Pid,
+        mut envelope: Envelope,
+        asked: &Labels,
+        action: ActionId,
+        request: Option<ActionId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match envelope.labels.join(asked) {
+            Ok(labels) => envelope.labels = labels,
+            Err(e) => {
+                let reason = format!("what /proc/{pid} asked for cannot be labelled: {e}");
+                return Err(self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx));
+            }
+        }
+        self.deliver(pid, envelope, action, request, now, fx)
     }
 
     /// Whether all mailboxes together have room for one more.
@@ -195,8 +221,8 @@ impl State {
             return self.disown(action, result, now, fx);
         };
         let pid = open.pid;
-        let connecting = match open.kind {
-            OpenKind::Connecting { stream } => Some(stream),
+        let connecting = match &open.kind {
+            OpenKind::Connecting { stream, labels } => Some((*stream, labels.clone())),
             _ => None,
         };
         let mut note = String::new();
@@ -210,7 +236,7 @@ impl State {
                     note = address.clone();
                 }
                 Ok(match connecting {
-                    Some(stream) => self.connected(pid, stream),
+                    Some((stream, labels)) => self.connected(pid, stream, labels),
                     None => super::verb::device_reply(reply),
                 })
             }

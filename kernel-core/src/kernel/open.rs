@@ -7,6 +7,7 @@ use super::rows;
 use super::state::{Abandoned, Due, State};
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
+use crate::label::Labels;
 use crate::path::{Resource, Verb};
 use crate::platform::DeviceReply;
 use crate::process::ExitReason;
@@ -52,6 +53,8 @@ pub(crate) enum OpenKind {
     Connecting {
         /// Which.
         stream: StreamId,
+        /// What whoever opens it carries.
+        labels: Labels,
     },
     /// The first instance of this process.
     Spawn {
@@ -155,7 +158,7 @@ impl State {
             fx.withdrawn.push(action);
         }
         match self.opened.get(&action) {
-            Some(Open { kind: OpenKind::Connecting { stream }, .. }) => {
+            Some(Open { kind: OpenKind::Connecting { stream, .. }, .. }) => {
                 self.abandoned.insert(action, Abandoned::Connect(*stream));
             }
             Some(Open { kind: OpenKind::Device, resource: Resource::Stream(stream), verb, pid, .. }) => {
@@ -212,7 +215,7 @@ impl State {
     ) {
         let (word, reason, bytes) = match result {
             Ok(reply) => ("done", String::new(), reply.len() as u64),
-            Err(refusal) => (refusal.code.as_str(), refusal.reason.clone(), 0),
+            Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note };
         self.record(action, Content::Outcome(outcome), now, fx);
@@ -232,6 +235,8 @@ impl State {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen = now.at;
         }
+        // What is left out of a refusal for its caller is left out for whoever the caller tells it to, too.
+        let result = result.map_err(|refusal| Refusal { aside: None, ..refusal });
         let Some(call) = call else {
             self.unheard = result.err();
             return;

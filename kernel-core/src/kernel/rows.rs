@@ -18,7 +18,7 @@ pub const TABLE_TREE: u8 = 0x41;
 pub const TABLE_BODY: u8 = 0x42;
 /// Uses without incident, by agent name, verb and kind of resource.
 pub const TABLE_NOVELTY: u8 = 0x43;
-/// Labels of files that the kernel wrote, by canonical path.
+/// Labels of files that the kernel wrote and of applications, by canonical path.
 pub const TABLE_LABELS: u8 = 0x44;
 /// Installed applications, by name.
 pub const TABLE_APP: u8 = 0x45;

@@ -175,18 +175,20 @@ pub struct Rare {
     pub timers: BTreeMap<Name, Timer>,
     /// The deadline of its wall time, in the table of deadlines.
     pub wall: Option<u64>,
-    /// Open streams.
-    pub streams: BTreeSet<StreamId>,
+    /// Open streams, with what was carried when they were opened and written.
+    pub streams: BTreeMap<StreamId, Labels>,
     /// Its acts under way, in their order. A component has one; a session or a handler may have several.
     pub acts: Vec<ActionId>,
     /// Calls whose reply is withheld while it is suspended.
     pub withheld: Vec<CallId>,
-    /// Services that it answers.
-    pub services: BTreeSet<Name>,
-    /// Who is told when it ends.
-    pub monitors: BTreeSet<Pid>,
+    /// Services that it answers, with what it carried when it registered.
+    pub services: BTreeMap<Name, Labels>,
+    /// Who is told when it ends, with what each carried when it asked for that.
+    pub monitors: BTreeMap<Pid, Labels>,
     /// The processes and applications of whose end it is told.
     pub monitored: BTreeSet<crate::path::Resource>,
+    /// Whether more labels came together on its end than a set may hold: then nobody is told of it.
+    pub unsayable: bool,
     /// When its latest refusals were, for the refusal limit.
     pub refusals: VecDeque<Instant>,
     /// Equal refusals that the log does not tell yet: how many of which, by the SHA-256 of what makes them equal.

@@ -50,7 +50,7 @@ fn facts((verb, resource, body, labels): &(&str, &str, &str, &[&str]), granted: 
     let parsed = request.parsed().expect("an act");
     let row = table::lookup(parsed.verb, parsed.resource.kind()).expect("a row");
     let labels = Labels::parse(labels.iter()).expect("labels");
-    let derived = derive(row.base, novelty(0), true, &labels, &Labels::NONE, None);
+    let derived = derive(row.base, novelty(0), row.weighs, &labels, &Labels::NONE, None);
     Facts {
         version: Facts::VERSION,
         pid: Pid(7),

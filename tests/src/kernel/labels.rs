@@ -91,21 +91,23 @@ pub async fn an_exit_is_labelled_as_the_process_was<H: Host>(host: H) {
     let agents = [
         agent("kept").carries(&["private"]),
         agent("fresh").per_message(),
-        agent("watcher").uses(&["monitor /proc/*"]),
+        agent("first").uses(&["monitor /proc/*"]),
+        agent("second").uses(&["monitor /proc/*"]),
         agent("sender").uses(&["send /proc/*"]),
     ];
     world.run(app("exits", agents)).await;
     let session = world.session().await;
     session.act("monitor", "/app/exits", "").await.expect("a monitor");
-    for name in ["kept", "fresh"] {
-        world.act("watcher", &format!("monitor /proc/{}", world.pid(name))).await;
+    // What a watcher is told comes with what it carries itself when it asks for it.
+    for (name, watcher) in [("kept", "first"), ("fresh", "second")] {
+        world.act(watcher, &format!("monitor /proc/{}", world.pid(name))).await;
         let send = format!("send /proc/{} {{\"labels\":[\"secret\"]}} do fail hunter2", world.pid(name));
         assert!(world.act("sender", &send).await.starts_with("ok "));
         let label = if name == "kept" { "private,secret" } else { "secret" };
         let mut heard = String::new();
         while heard.is_empty() {
             world.pause().await;
-            heard = world.heard("watcher").await;
+            heard = world.heard(watcher).await;
         }
         assert!(heard.starts_with("exit ") && heard.contains(&format!("[{label}]")), "{heard}");
         assert!(heard.contains("hunter2"), "{heard}");
@@ -131,13 +133,19 @@ pub async fn a_timer_carries_the_labels_of_whoever_started_it<H: Host>(host: H) 
     world.finish().await;
 }
 
-/// Looking at a process shows what its spawner chose, so it brings what the process began with.
-pub async fn looking_at_a_process_brings_what_it_began_with<H: Host>(host: H) {
+/// Looking at a process shows what its spawner chose and what it does, so it brings what the process carries.
+pub async fn looking_at_a_process_brings_what_it_carries<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
-    let agents = [agent("marked").carries(&["secret"]), agent("looker").uses(&["read /proc/*"])];
+    let agents = [agent("marked").carries(&["secret"]), agent("told"), agent("looker").uses(&["read /proc/*"])];
     world.run(app("looks", agents)).await;
     assert!(world.act("looker", &format!("read /proc/{}", world.pid("marked"))).await.starts_with("ok "));
     assert_eq!(world.labels("looker").await, ["secret"]);
+    let session = world.session().await;
+    let told = format!("/proc/{}", world.pid("told"));
+    session.act("send", &told, "{\"labels\":[\"private\"]}\nit is so").await.expect("sent");
+    assert!(world.heard("told").await.contains("[private]"));
+    assert!(world.act("looker", &format!("read {told}")).await.starts_with("ok "));
+    assert_eq!(world.labels("looker").await, ["private", "secret"]);
     world.finish().await;
 }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 /// The effect of an act: its base, how new it is, what its labels add.
 pub(super) fn derive(row: &Row, uses: u64, labels: &Labels, target: &Target) -> Derived {
-    governance::derive(row.base, governance::novelty(uses), target.outward, labels, &target.clearance, None)
+    governance::derive(row.base, governance::novelty(uses), row.weighs, labels, &target.clearance, None)
 }
 
 impl State {

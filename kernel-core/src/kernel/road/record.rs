@@ -189,13 +189,13 @@ impl State {
             what: refusal.code.to_string(),
             verb,
             resource,
-            reason: refusal.reason.clone(),
+            reason: refusal.for_the_log(),
         }));
         let refused = Refused {
             facts,
             verdict,
             code: refusal.code.as_str().to_owned(),
-            reason: refusal.reason.clone(),
+            reason: refusal.for_the_log(),
             pid: pid.0,
             asked,
         };
@@ -254,8 +254,10 @@ impl State {
             // It will not do what it was started for, so its application is no success.
             let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
             if let Some(app) = app.filter(|app| app.spawned.get(&process.name) == Some(&pid)) {
-                app.fail(format!("{} was suspended: {reason}", process.name));
+                app.fail_by(format!("{} was suspended: {reason}", process.name), &process.labels);
             }
+            // It stays so, and whatever it carries now made it so.
+            process.own_labels = process.labels.clone();
         }
         self.record(ActionId(0), Content::Suspended(Text { reason, pid: pid.0 }), now, fx);
         self.weigh(pid, now, fx);

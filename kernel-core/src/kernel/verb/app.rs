@@ -10,6 +10,7 @@ use crate::app::{AgentPlan, Instance, MountMode, Plan, ProgramPlan, own_rights};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::Charter;
+use crate::id::Pid;
 use crate::kernel::Until;
 use crate::kernel::app::App;
 use crate::kernel::catalog::Agent;
@@ -20,7 +21,7 @@ use crate::kernel::road::{Act, Answer};
 use crate::kernel::rows;
 use crate::kernel::state::{Due, Mount, State};
 use crate::label::Labels;
-use crate::path::{Name, Verb};
+use crate::path::{Name, Resource, Verb};
 use crate::platform::{Key, Limits, Program};
 use crate::process::{ExitReason, InstanceKind, Lifecycle, Role};
 use crate::refusal::{Code, Refusal};
@@ -58,9 +59,15 @@ pub(crate) fn app_key(name: &Name) -> Key {
     rows::key(rows::TABLE_APP, name.as_str().as_bytes())
 }
 
+/// The row of what an application is labelled: of whoever installed it, or removed it.
+pub(crate) fn app_labels_key(name: &Name) -> Key {
+    rows::key(rows::TABLE_LABELS, Resource::App(name.clone()).to_string().as_bytes())
+}
+
 impl State {
     pub(super) fn apply_install(
         &mut self,
+        act: &Act,
         name: &Name,
         install: &Install,
         fx: &mut Effects,
@@ -69,29 +76,63 @@ impl State {
             return Err(invalid(format!("the plan is of `{}`, not of `{name}`", install.plan.app)));
         }
         refuse_dots(name)?;
-        if self.apps.contains_key(name) {
-            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running; stop it first")));
-        }
+        let holder = self.apps.get(name).map(|app| app.root);
+        self.refuse_running(act, holder, format!("`{name}` is running; stop it first"))?;
         let row = serde_json::to_vec(&install.plan).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         self.keep(app_key(name), Some(row.into()), fx);
+        self.label_app(name, &act.labels, fx);
         Ok(Answer::empty())
     }
 
-    pub(super) fn apply_app_remove(&mut self, name: &Name, fx: &mut Effects) -> Result<Answer, Refusal> {
-        if self.apps.contains_key(name) {
-            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running; stop it first")));
-        }
+    pub(super) fn apply_app_remove(&mut self, act: &Act, name: &Name, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let holder = self.apps.get(name).map(|app| app.root);
+        self.refuse_running(act, holder, format!("`{name}` is running; stop it first"))?;
+        // Whether it is there is the doing of whoever installed or removed it.
+        let labels = self.app_labels(name)?;
+        self.taint(act.pid, &labels)?;
         self.plan(name)?;
         self.keep(app_key(name), None, fx);
+        self.label_app(name, &act.labels, fx);
         Ok(Answer::empty())
     }
 
-    pub(super) fn apply_app_stop(&mut self, name: &Name, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
-        if !self.apps.contains_key(name) {
+    pub(super) fn apply_app_stop(
+        &mut self,
+        act: &Act,
+        name: &Name,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let Some(app) = self.apps.get(name) else {
             return Err(Refusal::new(Code::NotFound, format!("`{name}` is not running")));
-        }
+        };
+        let root = app.root;
+        self.mark(root, &act.labels);
         self.end_app(name, None, ExitReason::Shutdown, now, fx);
         Ok(Answer::empty())
+    }
+
+    /// Refuses what cannot be done while `holder` lives, which is the doing of whoever started it.
+    fn refuse_running(&mut self, act: &Act, holder: Option<Pid>, reason: String) -> Result<(), Refusal> {
+        let Some(holder) = holder else { return Ok(()) };
+        let labels = self.processes.get(&holder).map(|p| p.labels.clone()).unwrap_or_default();
+        Err(self.tell_of(act.pid, &labels, Refusal::new(Code::Conflict, reason)))
+    }
+
+    /// What an application that is installed is labelled, or that it is not.
+    fn app_labels(&self, name: &Name) -> Result<Labels, Refusal> {
+        let Some(row) = self.row(&app_labels_key(name))? else { return Ok(Labels::NONE) };
+        minicbor::decode(row).map_err(|e| {
+            Refusal::new(Code::Failed, format!("what /app/{name} is labelled cannot be read, so it stays closed: {e}"))
+        })
+    }
+
+    fn label_app(&mut self, name: &Name, labels: &Labels, fx: &mut Effects) {
+        let key = app_labels_key(name);
+        let value = (!labels.is_empty()).then(|| minicbor::to_vec(labels).unwrap_or_default().into());
+        if value.is_some() || self.rows.get(&key).is_none_or(|row| row.is_some()) {
+            self.keep(key, value, fx);
+        }
     }
 
     fn plan(&self, name: &Name) -> Result<Plan, Refusal> {
@@ -111,28 +152,27 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         refuse_dots(name)?;
+        // What is started, and what comes of it, is the doing of whoever installed it.
+        let installed = self.app_labels(name)?;
+        self.taint(act.pid, &installed)?;
+        let labels = installed.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
         let plan = self.plan(name)?;
-        if self.apps.contains_key(name) || self.named(None, name).is_some() {
-            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running already")));
-        }
+        let holder = self.apps.get(name).map(|app| app.root).or_else(|| self.named(None, name));
+        self.refuse_running(act, holder, format!("`{name}` is running already"))?;
         for service in &plan.services {
-            let taken = match (self.services.get(&service.name), self.declares(&service.name)) {
-                (Some(owner), _) => format!("answered by /proc/{owner}"),
-                (None, Some(app)) => format!("one of `{app}`"),
+            let (taken, holder) = match (self.services.get(&service.name), self.declares(&service.name)) {
+                (Some(owner), _) => (format!("answered by /proc/{owner}"), Some(*owner)),
+                (None, Some(app)) => (format!("one of `{app}`"), self.apps.get(app).map(|app| app.root)),
                 (None, None) => continue,
             };
             let reason = format!("the service `{}` of `{name}` is {taken} already", service.name);
-            return Err(Refusal::new(Code::Conflict, reason));
+            self.refuse_running(act, holder, reason)?;
         }
         for mount in &plan.mounts {
-            if let Some(bound) = self.mounts.get(&mount.name) {
-                return Err(Refusal::new(
-                    Code::Conflict,
-                    format!(
-                        "the mount `{}` of `{name}` is bound by `{}` already; stop that first",
-                        mount.name, bound.app
-                    ),
-                ));
+            if let Some(app) = self.mounts.get(&mount.name).map(|bound| bound.app.clone()) {
+                let reason =
+                    format!("the mount `{}` of `{name}` is bound by `{app}` already; stop that first", mount.name);
+                self.refuse_running(act, self.apps.get(&app).map(|app| app.root), reason)?;
             }
         }
         let grant = self.application_grant(act, &plan)?;
@@ -144,7 +184,7 @@ impl State {
                 role: Role::Supervisor,
                 parent: act.pid,
                 capabilities: grant,
-                labels: Labels::NONE,
+                labels,
                 agent: None,
             },
             now,
@@ -189,7 +229,7 @@ impl State {
                 busy: 0,
                 failed: Vec::new(),
                 failed_more: 0,
-                monitors: BTreeSet::new(),
+                monitors: BTreeMap::new(),
                 labels: Labels::NONE,
                 ending: false,
             },

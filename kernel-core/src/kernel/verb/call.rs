@@ -62,13 +62,13 @@ impl State {
         self.refuse_circle(act.pid, target)?;
         let deadline = now.at.after(call.deadline);
         let envelope = self.envelope(act, EnvelopeKind::Request, &call.message, Some(deadline));
-        self.deliver(target, envelope, act.action, Some(act.action), now, fx)?;
+        self.deliver_at(target, envelope, act.action, Some(act.action), now, fx)?;
         self.open(act, Open::new(act, OpenKind::Call { callee: target }), Some(deadline));
         Ok(Answer::Later)
     }
 
     /// Refuses a wait of `caller` for `callee` that would close a circle of processes that wait.
-    fn refuse_circle(&self, caller: Pid, callee: Pid) -> Result<(), Refusal> {
+    fn refuse_circle(&mut self, caller: Pid, callee: Pid) -> Result<(), Refusal> {
         let mut seen = BTreeSet::new();
         // Depth first; what is on the way from the caller to here, each with those that are still to be looked at.
         let mut way = vec![(caller, vec![callee])];
@@ -78,12 +78,16 @@ impl State {
                 continue;
             };
             if next == caller {
-                let chain = way.iter().map(|(pid, _)| *pid).chain([next]);
-                let names: Vec<String> = chain.map(|pid| format!("/proc/{pid}")).collect();
-                return Err(Refusal::new(
-                    Code::Deadlock,
-                    format!("waiting would never end: {}", names.join(" waits for ")),
-                ));
+                let chain: Vec<Pid> = way.iter().map(|(pid, _)| *pid).chain([next]).collect();
+                let names: Vec<String> = chain.iter().map(|pid| format!("/proc/{pid}")).collect();
+                let circle = format!("waiting would never end: {}", names.join(" waits for "));
+                // Whom each of them waits for is its own doing.
+                let carried = chain.iter().filter_map(|pid| self.processes.get(pid)).map(|p| &p.labels);
+                let labels = carried.into_iter().try_fold(Labels::NONE, |all, labels| all.join(labels));
+                return Err(match labels {
+                    Ok(labels) => self.tell_of(caller, &labels, Refusal::new(Code::Deadlock, circle)),
+                    Err(e) => Refusal::new(Code::TooLarge, format!("why it would never end cannot be told: {e}")),
+                });
             }
             if seen.insert(next) {
                 way.push((next, self.waits_for(next)));

@@ -7,6 +7,7 @@ use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
+use crate::process::InstanceKind;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -34,6 +35,15 @@ impl State {
         let Some(process) = self.processes.get_mut(&act.pid) else {
             return Err(Refusal::new(Code::NotFound, "the process is gone"));
         };
+        // What such an instance took or left would tell the next one, which does not carry its labels.
+        if process.instance == InstanceKind::PerMessage && !act.labels.is_subset(&process.own_labels) {
+            let above = act.labels.minus(&process.own_labels);
+            let reason = format!(
+                "an instance of one message that carries {above} takes nothing from the inbox: what it left would tell \
+                 of that; keep the instance, or begin with the label"
+            );
+            return Err(Refusal::new(Code::Denied, reason));
+        }
         if let Some(envelope) = process.mailbox.take(read.correlation) {
             self.waiting = self.waiting.saturating_sub(envelope.weight());
             return self.receive(ActionId(0), act.pid, &envelope, now, fx).map(Answer::Reply);

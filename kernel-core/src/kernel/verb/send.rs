@@ -1,7 +1,7 @@
 //! `send`: one message into one mailbox. Never blocks: a full mailbox is `full`, and a dead letter.
 
 use super::{Body, invalid};
-use crate::id::{MessageId, Pid};
+use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{Envelope, EnvelopeKind};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
@@ -68,7 +68,7 @@ impl State {
         let target = self.reached(act)?;
         let envelope = self.envelope(act, EnvelopeKind::Message, message, None);
         let id = envelope.id;
-        self.deliver(target, envelope, act.action, None, now, fx)?;
+        self.deliver_at(target, envelope, act.action, None, now, fx)?;
         Ok(Answer::Reply(sent(id)))
     }
 
@@ -78,6 +78,26 @@ impl State {
         match self.processes.get(&act.pid) {
             Some(process) if self.is_near(process, &act.resource) => Ok(target),
             _ => Err(Refusal::new(Code::Denied, format!("{} is of another application", act.resource))),
+        }
+    }
+
+    /// Delivers what was sent to a process, or to a service for which it registered.
+    #[allow(clippy::too_many_arguments)] // Those of `deliver`, and no more.
+    pub(super) fn deliver_at(
+        &mut self,
+        pid: Pid,
+        envelope: Envelope,
+        action: ActionId,
+        request: Option<ActionId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match &envelope.target {
+            Resource::Service(name) => {
+                let asked = self.registered(name);
+                self.deliver_as(pid, envelope, &asked, action, request, now, fx)
+            }
+            _ => self.deliver(pid, envelope, action, request, now, fx),
         }
     }
 

@@ -62,8 +62,11 @@ impl State {
         self.profile_allows(&definition)?;
         self.refuse_depth(act.pid)?;
         let name = spawn.name.clone().unwrap_or_else(|| definition.name.clone());
-        if self.named(app.as_ref(), &name).is_some() {
-            return Err(Refusal::new(Code::Conflict, format!("a process named `{name}` is running already")));
+        if let Some(holder) = self.named(app.as_ref(), &name) {
+            // That there is one is the doing of whoever named it.
+            let labels = self.processes.get(&holder).map(|p| p.labels.clone()).unwrap_or_default();
+            let taken = Refusal::new(Code::Conflict, format!("a process named `{name}` is running already"));
+            return Err(self.tell_of(act.pid, &labels, taken));
         }
         let requested = Capabilities::new(
             spawn.use_.clone().unwrap_or_else(|| definition.capabilities.use_rights().to_vec()),

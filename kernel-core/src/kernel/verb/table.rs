@@ -25,8 +25,11 @@ pub struct Row {
     pub verb: Verb,
     /// To what; a verb may have several rows, of different kinds.
     pub kinds: &'static [Kind],
-    /// How it is recorded, and whether labels weigh on it.
+    /// How it is recorded.
     pub class: Class,
+    /// Whether labels that the target is not cleared for weigh on its effect. They do where the act changes something
+    /// and what it carries is not kept with its labels; where they are kept, or come along, there is nothing to weigh.
+    pub weighs: bool,
     /// The effect before novelty, labels and what is declared.
     pub base: Effect,
     /// Whether the caller may wait for another process or a peer; if so, `deadline_ms` says for how long.
@@ -46,8 +49,7 @@ pub struct Row {
 /// How acts are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It changes something beyond messages: an intent before, an outcome after. Labels that the target is not cleared
-    /// for weigh on its effect.
+    /// It changes something beyond messages: an intent before, an outcome after.
     Outward,
     /// It learns something: one event.
     Observing,

@@ -36,7 +36,7 @@ fn sample(kind: Kind) -> Resource {
 
 fn verdict(row: &Row, base: Effect, novelty: u16, labels: &Labels, environment: Environment) -> (u16, Decision) {
     let resource = sample(row.kinds[0]);
-    let derived = derive(base, novelty, row.class == Class::Outward, labels, &Labels::NONE, None);
+    let derived = derive(base, novelty, row.weighs, labels, &Labels::NONE, None);
     let verdict = decide(
         &Charter::new(),
         &Facts {
@@ -181,6 +181,7 @@ fn rows_keep_the_table_s_own_rules() {
         if leaves.contains(&row.verb) || more.contains(&row.verb) {
             assert_eq!(row.class, Class::Outward, "{name}");
         }
+        assert!(!row.weighs || row.class == Class::Outward, "{name}: what changes nothing carries nothing away");
     }
 }
 
