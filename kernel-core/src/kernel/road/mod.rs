@@ -312,7 +312,6 @@ impl State {
             charter: self.charter.version(),
             accounts: self.levels(pid),
             body_len: request.body().len() as u64,
-            commitment: None,
             audit: parsed.audit.clone(),
         }
     }
