@@ -35,7 +35,8 @@ What can be asked of the kernel: a verb, a resource, a body. This page is genera
 a test compares the two and says how to write it anew.
 
 A **body** is one line of JSON (nothing at all is `{}`); where the verb takes a payload, a newline and raw bytes may
-follow, at most 1 MiB. A field that is null counts as left out, and one that is not listed is `invalid`.
+follow, at most 1 MiB: more is `too_large`. A field that is null counts as left out; one that is not listed, and a value
+that is not what the field takes, is `invalid`.
 **Outward** acts are recorded before and after, and labels that the target is not cleared for weigh on their effect:
 `untrusted` with security 6000, every other label with privacy 9000. **Observing** acts are recorded once, **inner**
 acts once when their route opens and then counted. N is the novelty: 1000 for the first use of a verb on a kind of
@@ -67,9 +68,6 @@ fn section(page: &mut String, row: &Row) {
 
 fn meaning(field: &Field) -> String {
     let mut meaning = field.doc.to_owned();
-    if field.required {
-        meaning.push_str("; required");
-    }
     if field.audit {
         meaning.push_str("; *audited*");
     }
