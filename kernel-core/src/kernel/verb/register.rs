@@ -23,6 +23,7 @@ impl State {
         }
         process.rare.services.insert(name.clone());
         self.services.insert(name.clone(), act.pid);
+        self.has_registered(act.pid, name);
         Ok(Answer::empty())
     }
 }
