@@ -131,11 +131,13 @@ pub struct Refusal {
     pub code: Code,
     /// One sentence for a person: what, where, and what to do. At most [`REASON_BYTES`].
     pub reason: String,
-    /// The act in the log; 0 if it never reached the log (it did not parse).
+    /// The act in the log, also of one that did not parse; 0 if it never came to the gate, because its process or
+    /// the kernel had stopped.
     pub action: ActionId,
     /// What to quote when the answer to an escalation comes.
     pub ticket: Option<u64>,
-    /// The JSON explanation that `weft chain show` prints for this act; `{}` where there is none.
+    /// The explanation as JSON, made of the facts and the verdict that the log holds of this act; `{}` where there
+    /// is none.
     pub detail: String,
     /// What only the log is told: it is taken away before the caller gets the refusal.
     #[serde(skip)]

@@ -99,7 +99,6 @@ fn permit_allocates_nothing() {
         charter: 1,
         accounts: Vec::new(),
         body_len: 2,
-        commitment: None,
         audit: Default::default(),
     };
     let mut verdict = None;

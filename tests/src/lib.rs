@@ -2,12 +2,12 @@
 //!
 //! A clause is one public function that panics when the clause does not hold. [`suite`] has clauses about
 //! values, which know no host; `tests/clauses.rs` runs them on this machine and `tests/web.rs` in a browser
-//! tab. [`kernel`] has clauses about a whole kernel on any [`world::Host`]; `tests/kernel.rs` runs each in
+//! tab. [`kernel`] has clauses about a whole kernel on any [`world::Host`]; `tests/kernel/` runs each in
 //! the simulation and natively, with handlers and with a real component, `tests/web.rs` runs the simulation
 //! in the tab. A digest that is pinned in one place is compared in all.
 //!
 //! To add a clause, write it in its module and list it below; a tidy test finds one that is not listed.
-//! A clause about the kernel also needs a fault that makes it fail, planted in `tests/plants/`.
+//! It also needs a fault that makes it fail, planted in `tests/plants/`.
 
 pub mod kernel;
 pub mod suite;
@@ -38,6 +38,7 @@ macro_rules! each_kernel_clause {
         $crate::kernel_tests_of! { (#[$test]) $run
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
+                a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
                 it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told;
             authority: what_lacks_a_grant_is_denied_and_not_performed, no_environment_gives_a_right,
@@ -67,7 +68,8 @@ macro_rules! each_kernel_clause {
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
                 an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
                 a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_carries,
-                a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels;
+                a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels,
+                what_lies_above_a_ceiling_is_not_delivered, an_instance_of_one_message_leaves_its_process_clean;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,
@@ -89,7 +91,8 @@ macro_rules! each_kernel_clause {
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,
                 a_mount_for_reading_is_not_written, what_is_missing_is_named, a_yes_is_too_late_for_the_suspended,
-                an_answer_is_for_what_is_so_by_then, an_escalated_act_keeps_its_own_deadline;
+                an_answer_is_for_what_is_so_by_then, an_escalated_act_keeps_its_own_deadline,
+                a_rule_that_cannot_be_evaluated_is_not_loaded;
         }
     };
 }

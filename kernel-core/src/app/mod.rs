@@ -27,8 +27,7 @@ pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, inspect};
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{
-    Agent, AgentLimits, App, Budget, Container, Inbox, Instance, Manifest, Mount, MountMode, Program, Restart, Role,
-    Service, Tool,
+    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Restart, Service, Tool,
 };
 pub use parse::{parse, parse_bytes};
 pub use plan::{AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan};

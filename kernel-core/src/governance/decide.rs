@@ -74,7 +74,7 @@ fn no_grant(facts: &Facts) -> Reason {
     };
     let text = match facts.app {
         Some(_) => format!("{held}; give it with --allow \"{verb} {resource}\""),
-        None => format!("{held}; its role does not include it"),
+        None => format!("{held}; it was opened without it"),
     };
     deny(ReasonCode::NoGrant, text)
 }

@@ -74,9 +74,7 @@ pub struct Facts {
     /// Length of the body with its payload, bytes.
     #[n(15)]
     pub body_len: u64,
-    /// SHA-256 of a salt and the body, where the body is kept apart; the salt is kept with it.
-    #[cbor(n(16), with = "minicbor::bytes")]
-    pub commitment: Option<[u8; 32]>,
+    // Number 16 was never written.
     /// Every field of the body that its schema marks for audit: null where the body does not give it. A field that
     /// is not here was not kept.
     #[cbor(n(17), with = "crate::codec::json_map", skip_if = "BTreeMap::is_empty")]

@@ -39,7 +39,6 @@ pub(super) fn facts(verb: Verb, resource: &str) -> Facts {
         charter: 0,
         accounts: Vec::new(),
         body_len: 0,
-        commitment: None,
         audit: Default::default(),
     }
 }

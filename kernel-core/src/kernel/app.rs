@@ -43,6 +43,8 @@ pub(crate) struct App {
     pub(crate) services: BTreeSet<Name>,
     pub(crate) until: Until,
     pub(crate) ends_with: Option<Name>,
+    /// The services that it cannot do without and that were not registered yet, with their owners.
+    pub(crate) unregistered: BTreeMap<Name, Name>,
     /// How many of its processes have something to do.
     pub(crate) busy: u64,
     /// What went wrong so far: agent and reason. See [`App::fail`].
@@ -190,6 +192,26 @@ impl State {
         self.apps.iter().find(|(_, app)| app.services.contains(service)).map(|(name, _)| name)
     }
 
+    /// `pid` answers for `service` from now on.
+    pub(crate) fn has_registered(&mut self, pid: Pid, service: &Name) {
+        let app = self.processes.get(&pid).and_then(|process| process.app.as_ref());
+        if let Some(app) = app.and_then(|name| self.apps.get_mut(name)) {
+            app.unregistered.remove(service);
+        }
+    }
+
+    /// What an application could not do without and never had, in words: each service that is not optional and
+    /// whose owner had its turn and did not register it.
+    fn never_registered(&self, name: &Name) -> Vec<String> {
+        let Some(app) = self.apps.get(name).filter(|app| app.starting.is_none()) else { return Vec::new() };
+        let had_its_turn = |owner: &Name| match app.spawned.get(owner).and_then(|pid| self.processes.get(pid)) {
+            Some(process) => process.used.messages > u64::from(process.handling.is_some()),
+            None => true,
+        };
+        let missed = app.unregistered.iter().filter(|(_, owner)| had_its_turn(owner));
+        missed.map(|(service, owner)| format!("{owner} never registered the service `{service}`")).collect()
+    }
+
     /// The application whose process `pid` is, while it is not ending.
     pub(crate) fn app_of_root(&self, pid: Pid) -> Option<Name> {
         let name = self.processes.get(&pid)?.app.as_ref()?;
@@ -207,8 +229,12 @@ impl State {
         fx: &mut Effects,
     ) -> Vec<Pid> {
         let mut dead = Vec::new();
+        let never = self.never_registered(name);
         let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return dead };
         app.ending = true;
+        if problem.is_none() && app.failed.is_empty() {
+            never.into_iter().for_each(|service| app.fail(service));
+        }
         if let Some(problem) = problem {
             app.fail(problem);
         }

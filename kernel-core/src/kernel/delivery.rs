@@ -148,11 +148,7 @@ impl State {
             }
             process.used.messages += 1;
             process.seen = now.at;
-            process.handling = Some(Handling {
-                message: envelope.id,
-                request: self.requests.remove(&envelope.id),
-                start: envelope.kind == EnvelopeKind::Start,
-            });
+            process.handling = Some(Handling { message: envelope.id, request: self.requests.remove(&envelope.id) });
             let fresh = fresh.then(|| Box::new(self.start_request(pid)));
             fx.wakes.push(Wake::Deliver { pid, envelope, fresh });
         }

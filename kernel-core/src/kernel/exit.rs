@@ -45,7 +45,7 @@ impl State {
         if process.life == Lifecycle::Exited {
             return;
         }
-        process.life = Lifecycle::Exited;
+        process.enter(Lifecycle::Exited);
         let below = match &reason {
             ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
             _ => ExitReason::Shutdown,

@@ -49,13 +49,13 @@ impl Role {
     }
 }
 
-/// How long an instance lives.
+/// How long one instance of a program lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceKind {
-    /// One for the life of the process; its labels float upward.
+    /// As long as the process; its labels only grow.
     Kept,
-    /// A fresh one for every message; nothing sticks.
+    /// For one message; what it carried goes with it.
     PerMessage,
 }
 
@@ -81,8 +81,6 @@ pub struct Handling {
     pub message: MessageId,
     /// The call that waits for what `handle` returns.
     pub request: Option<ActionId>,
-    /// Whether it is the `start` envelope.
-    pub start: bool,
 }
 
 /// An open route: decided once, then counted.
@@ -156,8 +154,6 @@ pub struct Process {
     pub used: Used,
     /// The time of the last thing handed to it.
     pub seen: Instant,
-    /// When it was spawned.
-    pub born: Instant,
     /// Seeds its `random`.
     pub seed: [u8; 32],
     /// Rarely used parts, apart so that an idle process stays small.
@@ -216,6 +212,12 @@ pub struct Folded {
 }
 
 impl Process {
+    /// Goes on to `next`, as the table of states allows.
+    pub fn enter(&mut self, next: Lifecycle) {
+        debug_assert!(self.life.may_become(next), "{:?} does not become {next:?}", self.life);
+        self.life = next;
+    }
+
     /// Whether it takes messages.
     pub fn is_alive(&self) -> bool {
         matches!(self.life, Lifecycle::Starting | Lifecycle::Running | Lifecycle::Suspended)

@@ -69,7 +69,6 @@ fn facts((verb, resource, body, labels): &(&str, &str, &str, &[&str]), granted: 
         charter: 1,
         accounts: Vec::new(),
         body_len: body.len() as u64,
-        commitment: None,
         audit: parsed.audit.clone(),
     }
 }

@@ -75,6 +75,22 @@ pub async fn a_failed_agent_fails_the_application<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// A service that an application cannot do without and that its owner never registered is what it failed by.
+pub async fn a_service_that_was_never_registered_is_a_failure<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let calm = || app("calm", [agent("a"), agent("b").uses(&["register /svc/b"]).does("act register /svc/b")]);
+    for (app, expected) in [
+        (calm().serving("b", "b", false), (true, "done")),
+        (calm().serving("b", "b", false).serving("a", "a", true), (true, "done")),
+        (calm().serving("b", "b", false).serving("a", "a", false), (false, "a never registered the service `a`")),
+    ] {
+        world.run(app.until_quiet()).await;
+        let (ok, reason) = ended(&mut world).await;
+        assert_eq!((ok, reason.as_str()), expected);
+    }
+    world.finish().await;
+}
+
 /// An agent that was suspended has not done its work: that is no quiet end.
 pub async fn a_suspended_agent_is_no_success<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;

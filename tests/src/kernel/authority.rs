@@ -215,7 +215,7 @@ pub async fn a_declared_service_is_its_applications<H: Host>(host: H) {
     let session = world.session_with(&may, &[]).await;
     let serves = |name: &str, owner: &str| {
         let owned = agent(owner).uses(&["send /svc/report", "register /svc/report"]).own();
-        app(name, [owned]).unmounted().serves("report", owner)
+        app(name, [owned]).unmounted().serving("report", owner, true)
     };
     world.try_run_by(&session, serves("first", "a")).await.expect("the first");
     let refusal = world.try_run_by(&session, serves("second", "b")).await.expect_err("a second");

@@ -184,3 +184,49 @@ pub async fn comparing_a_node_brings_its_labels<H: Host>(host: H) {
     assert!(world.labels("closed").await.is_empty());
     world.finish().await;
 }
+
+/// What lies above the ceiling of a receiver is not delivered to it: it hears nothing, carries nothing, and what was
+/// published is a dead letter.
+pub async fn what_lies_above_a_ceiling_is_not_delivered<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let reader = |name: &str| agent(name).uses(&["subscribe /topic/news"]).does("act subscribe /topic/news");
+    let agents = [
+        agent("press").uses(&["publish /topic/news"]),
+        reader("cleared").cleared_for(&["secret"]),
+        reader("closed").cleared_for(&["private"]),
+    ];
+    world.run(app("paper", agents)).await;
+    let told = world.act("press", "publish /topic/news {\"labels\":[\"secret\"]} hunter2").await;
+    assert!(told.contains("\"receivers\":1") && told.contains("\"missed\":1"), "{told}");
+    assert!(world.heard("cleared").await.contains("[secret] hunter2"));
+    assert_eq!(world.heard("closed").await, "");
+    assert!(world.labels("closed").await.is_empty());
+    let log = world.log().await;
+    let letter = log.iter().find_map(|e| match &e.content {
+        Content::DeadLetter(letter) => Some(letter.reason.clone()),
+        _ => None,
+    });
+    assert!(letter.is_some_and(|reason| reason.contains("closed") && reason.contains("secret")));
+    world.finish().await;
+}
+
+/// A process of which every message has an instance of its own carries after each what it began with, whatever that
+/// one was labelled, and its reply carries both.
+pub async fn an_instance_of_one_message_leaves_its_process_clean<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let fresh = agent("fresh").per_message().carries(&["private"]);
+    world
+        .run(app("clean", [fresh, agent("asker").uses(&["call /proc/*"]), agent("other").uses(&["call /proc/*"])]))
+        .await;
+    for n in 0..20 {
+        let label = ["secret", "untrusted", "other"][n % 3];
+        let call = format!("call /proc/{} {{\"labels\":[\"{label}\"]}} now", world.pid("fresh"));
+        let told = world.act("asker", &call).await;
+        assert!(told.contains("\"private\"") && told.contains(label), "{told}");
+        assert_eq!(world.labels("fresh").await, ["private"]);
+    }
+    // Nobody gets through it what another brought.
+    world.act("other", &format!("call /proc/{} - now", world.pid("fresh"))).await;
+    assert_eq!(world.labels("other").await, ["private"]);
+    world.finish().await;
+}

@@ -268,8 +268,8 @@ pub async fn what_was_answered_outlives_a_crash<H: Host>(host: H) {
 
 /// The head of the log of the scenario below, with handlers and with components.
 const HEADS: [&str; 2] = [
-    "101 e86a6bea19e07c71fb6c0644515149293f810ee678bfdd8f34b75fb2290e368b",
-    "101 2205de2878d0c141ed64838e17d41da10563bfb81d4b58914a67777ed88029ce",
+    "",
+    "",
 ];
 
 /// In lockstep the same scenario gives the same log, byte for byte, on every host.

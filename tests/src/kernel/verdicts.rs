@@ -108,6 +108,17 @@ pub async fn a_rule_only_tightens<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// A rule that asks for what no act tells could never be evaluated: it is refused before it is in force, and its
+/// application does not start.
+pub async fn a_rule_that_cannot_be_evaluated_is_not_loaded<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let vague = app("vague", [agent("a")]).ruled("r", "arguments = { colour = { given = true } }", Then::Warn);
+    let refusal = world.try_run(vague).await.expect_err("it cannot be evaluated");
+    assert!(refusal.code == Code::Invalid && refusal.reason.contains("`colour`"), "{refusal}");
+    world.run(app("clear", [agent("a")]).ruled("r", "verbs = ['read']", Then::Warn)).await;
+    world.finish().await;
+}
+
 /// A rule is of its application while that runs: started again it rules again, and others it never ruled.
 pub async fn rules_go_with_their_application<H: Host>(host: H) {
     host.put("in", "x", b"x");

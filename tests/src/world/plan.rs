@@ -1,13 +1,12 @@
 //! Applications of puppets, said in few words.
 
 use super::host::name;
-use kernel_core::app::{
-    AgentLimits, AgentPlan, Budget, Inbox, Instance, MountMode, MountPlan, Plan, ProgramPlan, Restart,
-};
-use kernel_core::app::{Consent, Role, ServicePlan};
+use kernel_core::app::{AgentLimits, AgentPlan, Budget, Inbox, MountMode, MountPlan, Plan, ProgramPlan, Restart};
+use kernel_core::app::{Consent, ServicePlan};
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::governance::{Rule, Then, When};
 use kernel_core::label::Labels;
+use kernel_core::process::{InstanceKind, Role};
 
 /// An agent to be.
 #[derive(Clone, Debug)]
@@ -16,7 +15,7 @@ pub struct Agent {
     uses: Vec<String>,
     grants: Vec<String>,
     args: String,
-    instance: Instance,
+    instance: InstanceKind,
     clearance: Option<Labels>,
     labels: Labels,
     /// Its ceilings.
@@ -32,7 +31,7 @@ pub fn agent(name: &str) -> Agent {
         uses: Vec::new(),
         grants: Vec::new(),
         args: String::new(),
-        instance: Instance::Kept,
+        instance: InstanceKind::Kept,
         clearance: None,
         labels: Labels::NONE,
         limits: AgentLimits::default(),
@@ -77,7 +76,7 @@ impl Agent {
     /// A fresh instance for every message.
     #[must_use]
     pub fn per_message(mut self) -> Agent {
-        self.instance = Instance::PerMessage;
+        self.instance = InstanceKind::PerMessage;
         self
     }
 
@@ -200,15 +199,11 @@ impl App {
         self
     }
 
-    /// Declares a service.
+    /// Declares a service, which it cannot do without unless that is `optional`.
     #[must_use]
-    pub fn serves(mut self, service: &str, owner: &str) -> App {
-        self.services.push(ServicePlan {
-            name: name(service),
-            owner: name(owner),
-            methods: Vec::new(),
-            optional: false,
-        });
+    pub fn serving(mut self, service: &str, owner: &str, optional: bool) -> App {
+        let plan = ServicePlan { name: name(service), owner: name(owner), methods: Vec::new(), optional };
+        self.services.push(plan);
         self
     }
 

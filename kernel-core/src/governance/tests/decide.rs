@@ -69,7 +69,7 @@ fn a_process_without_an_application_is_not_told_of_flags() {
     (facts.app, facts.grant) = (None, None);
     assert_eq!(
         verdict(&facts).sentence(),
-        "process 7 (courier) holds no right `kill /proc/9`; its role does not include it"
+        "process 7 (courier) holds no right `kill /proc/9`; it was opened without it"
     );
 }
 

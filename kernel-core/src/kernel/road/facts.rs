@@ -31,7 +31,6 @@ impl State {
             charter: self.charter.version(),
             accounts: self.levels(pid),
             body_len: body.len() as u64,
-            commitment: None,
             audit: self.audited(pid, parsed),
             agent: process.map_or_else(|| self.kernel_name.clone(), |p| p.agent.clone()),
         }

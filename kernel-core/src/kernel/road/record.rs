@@ -250,7 +250,7 @@ impl State {
     /// session, so its acts are refused.
     fn suspend(&mut self, pid: Pid, reason: String, now: Now, fx: &mut Effects) {
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.life = Lifecycle::Suspended;
+            process.enter(Lifecycle::Suspended);
             // It will not do what it was started for, so its application is no success.
             let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
             if let Some(app) = app.filter(|app| app.spawned.get(&process.name) == Some(&pid)) {

@@ -5,8 +5,8 @@
 //! the session that starts it may give and from what is the application's own, and every agent is
 //! spawned on the road.
 
-use super::{Body, invalid};
-use crate::app::{AgentPlan, Instance, MountMode, Plan, ProgramPlan, own_rights};
+use super::{Body, invalid, table};
+use crate::app::{AgentPlan, MountMode, Plan, ProgramPlan, own_rights};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::Charter;
@@ -23,7 +23,7 @@ use crate::kernel::state::{Due, Mount, State};
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
 use crate::platform::{Key, Limits, Program};
-use crate::process::{ExitReason, InstanceKind, Lifecycle, Role};
+use crate::process::{ExitReason, Lifecycle, Role};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::Deserialize;
@@ -206,7 +206,7 @@ impl State {
         if let Some(process) = self.processes.get_mut(&root) {
             // Its agents' application is its own name; it is their root and counts as one of them.
             process.app = Some(name.clone());
-            process.life = Lifecycle::Running;
+            process.enter(Lifecycle::Running);
             process.busy = false;
         }
         self.names.remove(&(None, name.clone()));
@@ -226,6 +226,12 @@ impl State {
                 services: plan.services.iter().map(|service| service.name.clone()).collect(),
                 until: start.until,
                 ends_with: plan.ends_with.clone(),
+                unregistered: plan
+                    .services
+                    .iter()
+                    .filter(|service| !service.optional)
+                    .map(|service| (service.name.clone(), service.owner.clone()))
+                    .collect(),
                 busy: 0,
                 failed: Vec::new(),
                 failed_more: 0,
@@ -267,6 +273,10 @@ impl State {
     fn charter_with(&self, name: &Name, plan: &Plan) -> Result<Charter, Refusal> {
         if plan.rules.is_empty() {
             return Ok(self.charter.clone());
+        }
+        let unkept: Vec<String> = plan.rules.iter().flat_map(table::unkept_arguments).collect();
+        if !unkept.is_empty() {
+            return Err(invalid(format!("the rules of `{name}` cannot be evaluated: {}", unkept.join("; "))));
         }
         let mut rules = self.charter.rules().to_vec();
         rules.extend(plan.rules.iter().cloned().map(|mut rule| {
@@ -330,15 +340,12 @@ fn defined(agent: &AgentPlan) -> Agent {
     let limit = |meter, n: Option<u64>| n.map(|n| (meter, n));
     Agent {
         name: agent.name.clone(),
-        role: role(agent.role),
+        role: agent.role,
         program: match &agent.program {
             ProgramPlan::Wasm(hash) => Program::Wasm { hash: *hash },
             ProgramPlan::Native(name) => Program::Native { name: name.clone() },
         },
-        instance: match agent.instance {
-            Instance::Kept => InstanceKind::Kept,
-            Instance::PerMessage => InstanceKind::PerMessage,
-        },
+        instance: agent.instance,
         limits: Limits { memory: agent.limits.memory, handle: agent.limits.handle },
         wall: agent.limits.wall,
         budget: limit(Meter::Acts, agent.limits.acts)
@@ -349,16 +356,5 @@ fn defined(agent: &AgentPlan) -> Agent {
         clearance: agent.clearance.clone(),
         capabilities: agent.capabilities.clone(),
         args: agent.args.clone().into(),
-    }
-}
-
-fn role(role: crate::app::Role) -> Role {
-    match role {
-        crate::app::Role::Root => Role::Root,
-        crate::app::Role::Supervisor => Role::Supervisor,
-        crate::app::Role::Service => Role::Service,
-        crate::app::Role::Worker => Role::Worker,
-        crate::app::Role::User => Role::User,
-        crate::app::Role::Custom => Role::Custom,
     }
 }

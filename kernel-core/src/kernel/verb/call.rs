@@ -18,9 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a blocking act waits where it does not say.
-pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
-/// The longest that a blocking act may wait.
-pub(super) const MAX_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -42,18 +40,13 @@ struct Header {
 
 pub(super) fn parse(body: &Body) -> Result<Call, Refusal> {
     let header: Header = super::header(body)?;
-    let deadline = deadline(header.deadline_ms)?;
-    let message = send::message(header.labels, header.content_type, header.correlation, body)?;
-    Ok(Call { message, deadline })
+    let message = send::message(header.labels, header.content_type, header.correlation, body);
+    Ok(Call { message, deadline: deadline(header.deadline_ms) })
 }
 
-/// A deadline from milliseconds; the default where there is none.
-pub(super) fn deadline(ms: Option<u64>) -> Result<Duration, Refusal> {
-    let deadline = ms.map_or(DEFAULT_DEADLINE, Duration::from_millis);
-    if deadline > MAX_DEADLINE {
-        return Err(super::invalid("deadline_ms may be at most 86400000, a day"));
-    }
-    Ok(deadline)
+/// A deadline from milliseconds, of which the row let none pass that is too long; the default where there is none.
+pub(super) fn deadline(ms: Option<u64>) -> Duration {
+    ms.map_or(DEFAULT_DEADLINE, Duration::from_millis)
 }
 
 impl State {

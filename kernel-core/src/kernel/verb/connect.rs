@@ -48,7 +48,7 @@ impl State {
         let request =
             DeviceRequest::Connect { stream, host: endpoint.host().to_owned(), port: endpoint.port(), private };
         fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Device(request) });
-        let deadline = now.at.after(call::deadline(connect.deadline_ms)?);
+        let deadline = now.at.after(call::deadline(connect.deadline_ms));
         self.open(act, Open::new(act, OpenKind::Connecting { stream, labels: act.labels.clone() }), Some(deadline));
         Ok(Answer::Later)
     }

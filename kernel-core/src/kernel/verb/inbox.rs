@@ -31,7 +31,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let wait = call::deadline(read.deadline_ms)?;
+        let wait = call::deadline(read.deadline_ms);
         let Some(process) = self.processes.get_mut(&act.pid) else {
             return Err(Refusal::new(Code::NotFound, "the process is gone"));
         };

@@ -58,7 +58,7 @@ impl State {
         let process = self.processes.get_mut(&pid).ok_or_else(|| absent(pid))?;
         // One that is suspended would never come to its end by itself.
         if process.handling.is_some() && process.life == Lifecycle::Running {
-            process.life = Lifecycle::Stopping;
+            process.enter(Lifecycle::Stopping);
         } else {
             self.exit(pid, ExitReason::Normal, now, fx);
         }

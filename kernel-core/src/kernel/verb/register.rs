@@ -36,6 +36,7 @@ impl State {
         }
         process.rare.services.insert(name.clone(), act.labels.clone());
         self.services.insert(name.clone(), act.pid);
+        self.has_registered(act.pid, name);
         Ok(Answer::empty())
     }
 

@@ -1,6 +1,6 @@
 //! `send`: one message into one mailbox. Never blocks: a full mailbox is `full`, and a dead letter.
 
-use super::{Body, invalid};
+use super::Body;
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{Envelope, EnvelopeKind};
 use crate::kernel::effects::Effects;
@@ -36,12 +36,9 @@ struct Header {
     correlation: Option<u64>,
 }
 
-/// The longest media type, bytes.
-const MAX_CONTENT_TYPE: usize = 256;
-
 pub(super) fn parse(body: &Body) -> Result<Message, Refusal> {
     let header: Header = super::header(body)?;
-    message(header.labels, header.content_type, header.correlation, body)
+    Ok(message(header.labels, header.content_type, header.correlation, body))
 }
 
 pub(super) fn message(
@@ -49,12 +46,9 @@ pub(super) fn message(
     content_type: Option<Arc<str>>,
     correlation: Option<u64>,
     body: &Body,
-) -> Result<Message, Refusal> {
+) -> Message {
     let content_type = content_type.unwrap_or_default();
-    if content_type.len() > MAX_CONTENT_TYPE {
-        return Err(invalid(format!("a content_type may hold {MAX_CONTENT_TYPE} bytes")));
-    }
-    Ok(Message { labels, content_type, correlation, payload: body.payload.clone() })
+    Message { labels, content_type, correlation, payload: body.payload.clone() }
 }
 
 impl State {

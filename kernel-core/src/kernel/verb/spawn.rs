@@ -213,7 +213,6 @@ impl State {
             account,
             used: Used::default(),
             seen: now.at,
-            born: now.at,
             seed: self.random.next(),
             rare: Box::default(),
             busy: false,
@@ -281,7 +280,7 @@ impl State {
                     return;
                 };
                 if process.life == Lifecycle::Starting {
-                    process.life = Lifecycle::Running;
+                    process.enter(Lifecycle::Running);
                     fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name: process.name.to_string() }));
                 }
                 let closed = Closed { note: child.to_string(), by_device: false };

@@ -48,8 +48,8 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         self.own_stream(act.pid, stream)?;
-        let len = files::read_len(read.len)?;
-        let deadline = now.at.after(call::deadline(read.deadline_ms)?);
+        let len = files::read_len(read.len);
+        let deadline = now.at.after(call::deadline(read.deadline_ms));
         let tail = self.tails.entry(stream).or_default();
         if !tail.kept.is_empty() {
             let body = tail.kept.split_to(tail.kept.len().min(len as usize));

@@ -64,8 +64,6 @@ pub struct Field {
     pub name: &'static str,
     /// What its value is.
     pub ty: Type,
-    /// Whether the act is invalid without it.
-    pub required: bool,
     /// Whether its value is kept with the facts, so that rules can speak about it.
     pub audit: bool,
     /// What it means, with unit, range and default.
@@ -74,7 +72,7 @@ pub struct Field {
     pub missing: Option<&'static str>,
 }
 
-/// What the value of a field is. Null is the same as leaving an optional field out.
+/// What the value of a field is. Null is the same as leaving the field out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// `true` or `false`.

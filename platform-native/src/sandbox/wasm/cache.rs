@@ -5,6 +5,7 @@
 //! file that was cut, mixed up or hit by a bad disk is compiled anew instead of run. The directory has
 //! mode 0700 and must belong to who runs this: whoever could write there could run code in the host.
 
+use kernel_core::codec::hex;
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
@@ -111,7 +112,6 @@ impl CodeCache {
     }
 
     fn path(&self, hash: &[u8; 32]) -> PathBuf {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         self.dir.join(format!("{}-{}", hex(hash), hex(&self.engine)))
     }
 

@@ -38,7 +38,8 @@ What can be asked of the kernel: a verb, a resource, a body. This page is genera
 a test compares the two and says how to write it anew.
 
 A **body** is one line of JSON (nothing at all is `{}`); where the verb takes a payload, a newline and raw bytes may
-follow, at most 1 MiB. A field that is null counts as left out, and one that is not listed is `invalid`.
+follow, at most 1 MiB: more is `too_large`. A field that is null counts as left out; one that is not listed, and a value
+that is not what the field takes, is `invalid`.
 **Outward** acts are recorded before and after, **observing** acts once, **inner** acts once when their route opens and
 then counted. Where **labels weigh**, those that the target is not cleared for raise the effect: `untrusted` to security
 6000, every other label to privacy 9000. Everywhere else what an act carries is kept with its labels, or comes along
@@ -71,9 +72,6 @@ fn section(page: &mut String, row: &Row) {
 
 fn meaning(field: &Field) -> String {
     let mut meaning = field.doc.to_owned();
-    if field.required {
-        meaning.push_str("; required");
-    }
     if field.audit {
         meaning.push_str("; *audited*");
     }

@@ -34,7 +34,7 @@ const MIB: u64 = 1 << 20;
 const DAY_MS: u64 = 86_400_000;
 
 const fn field(name: &'static str, ty: Type, doc: &'static str) -> Field {
-    Field { name, ty, required: false, audit: false, doc, missing: None }
+    Field { name, ty, audit: false, doc, missing: None }
 }
 
 impl Field {
