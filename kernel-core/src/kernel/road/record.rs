@@ -182,7 +182,7 @@ impl State {
         // Equal is what the log would say the same of. The reason comes last, because anything may stand in it.
         let labels = facts.as_ref().map(|facts| &facts.labels).or(self.processes.get(&pid).map(|p| &p.labels));
         let labels = labels.map(Labels::to_string).unwrap_or_default();
-        let fold = format!("{asked} {} [{labels}] {}", refusal.code, refusal.reason);
+        let fold = format!("{asked} {} [{labels}] {}", refusal.code, refusal.for_the_log());
         fx.wakes.push(Wake::Notice(Notice::Verdict {
             action,
             name,

@@ -119,6 +119,11 @@ impl State {
         Err(self.tell_of(act.pid, &labels, Refusal::new(Code::Conflict, reason)))
     }
 
+    /// The process of an application that runs.
+    fn root_of(&self, app: &Name) -> Pid {
+        self.apps.get(app).map_or(Pid::KERNEL, |app| app.root)
+    }
+
     /// What an application that is installed is labelled, or that it is not.
     fn app_labels(&self, name: &Name) -> Result<Labels, Refusal> {
         let Some(row) = self.row(&app_labels_key(name))? else { return Ok(Labels::NONE) };
@@ -161,18 +166,18 @@ impl State {
         self.refuse_running(act, holder, format!("`{name}` is running already"))?;
         for service in &plan.services {
             let (taken, holder) = match (self.services.get(&service.name), self.declares(&service.name)) {
-                (Some(owner), _) => (format!("answered by /proc/{owner}"), Some(*owner)),
-                (None, Some(app)) => (format!("one of `{app}`"), self.apps.get(app).map(|app| app.root)),
+                (Some(owner), _) => (format!("answered by /proc/{owner}"), *owner),
+                (None, Some(app)) => (format!("one of `{app}`"), self.root_of(app)),
                 (None, None) => continue,
             };
             let reason = format!("the service `{}` of `{name}` is {taken} already", service.name);
-            self.refuse_running(act, holder, reason)?;
+            self.refuse_running(act, Some(holder), reason)?;
         }
         for mount in &plan.mounts {
             if let Some(app) = self.mounts.get(&mount.name).map(|bound| bound.app.clone()) {
                 let reason =
                     format!("the mount `{}` of `{name}` is bound by `{app}` already; stop that first", mount.name);
-                self.refuse_running(act, self.apps.get(&app).map(|app| app.root), reason)?;
+                self.refuse_running(act, Some(self.root_of(&app)), reason)?;
             }
         }
         let grant = self.application_grant(act, &plan)?;

@@ -23,7 +23,10 @@ impl State {
         let declared = self.declares(name).cloned();
         let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
         if let Some(app) = declared.filter(|app| process.app.as_ref() != Some(app)) {
-            return Err(Refusal::new(Code::Conflict, format!("/svc/{name} is a service of `{app}`, which runs")));
+            let taken = Refusal::new(Code::Conflict, format!("/svc/{name} is a service of `{app}`, which runs"));
+            let root = self.apps.get(&app).and_then(|app| self.processes.get(&app.root));
+            let labels = root.map(|root| root.labels.clone()).unwrap_or_default();
+            return Err(self.tell_of(act.pid, &labels, taken));
         }
         if let Some(labels) = process.rare.services.get_mut(name) {
             if act.labels.is_subset(labels) {
