@@ -127,6 +127,9 @@ pub async fn an_application_carries_what_its_starter_and_its_plan_do<H: Host>(ho
     assert!(world.labels("leaker").await.is_empty(), "it was installed anew by who carries nothing");
     world.session().await.act("stop", "/app/leak", "").await.expect("stopped");
     let spy = self::informed(&world).await;
+    spy.act("start", "/app/leak", "").await.expect("started");
+    assert_eq!(world.labels("leaker").await, ["secret"], "it was started by who carries that");
+    world.session().await.act("stop", "/app/leak", "").await.expect("stopped");
     spy.act("remove", "/app/leak", "").await.expect("removed");
     let clean = world.session().await;
     assert_eq!(clean.act("start", "/app/leak", "").await.expect_err("it is gone").code, Code::NotFound);
