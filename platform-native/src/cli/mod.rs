@@ -58,7 +58,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    quiet_database();
+    quiet_assertions();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -135,13 +135,14 @@ fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
     done
 }
 
-/// Keeps panics of the database from the terminal: it asserts what it reads, and the storage tells a
-/// failed assertion as damage, with the file and what to do. Any other panic is a bug and is shown.
-fn quiet_database() {
+/// Keeps panics of the database and of the validator of components from the terminal: both assert what they
+/// read, and whoever calls them tells a failed assertion as damage, with the file and what to do. Any other
+/// panic is a bug and is shown.
+fn quiet_assertions() {
     let shown = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let of_database = panic.location().is_some_and(|place| place.file().contains("/redb-"));
-        if !of_database {
+        let told = |file: &str| ["/redb-", "/wasmparser-"].iter().any(|name| file.contains(name));
+        if !panic.location().is_some_and(|place| told(place.file())) {
             shown(panic);
         }
     }));
