@@ -18,30 +18,30 @@ use wasmparser::{
 };
 
 /// How deep components, modules and types may lie in each other.
-pub const MAX_NESTING: u64 = 100;
+pub(super) const MAX_NESTING: u64 = 100;
 
 /// The most components and modules inside of one component.
-pub const MAX_PARTS: u64 = 1_000;
+pub(super) const MAX_PARTS: u64 = 1_000;
 
 /// The most bytes of one function's body.
-pub const MAX_BODY: u64 = 1 << 20;
+pub(super) const MAX_BODY: u64 = 1 << 20;
 
 /// The most bytes of code of all functions together.
-pub const MAX_CODE: u64 = 32 << 20;
+pub(super) const MAX_CODE: u64 = 32 << 20;
 
 /// The most values that the instructions of one function hand on: arguments and results of calls,
 /// blocks and branches, those of a table of branches for each of its targets.
-pub const MAX_VALUES: u64 = 128 << 10;
+pub(super) const MAX_VALUES: u64 = 128 << 10;
 
 /// The most values that the instructions of all functions hand on together.
-pub const MAX_ALL_VALUES: u64 = 4 << 20;
+pub(super) const MAX_ALL_VALUES: u64 = 4 << 20;
 
 /// The most pairs of a local and a block in one function: a compiler may have to know each local's value
 /// at the beginning of each block.
-pub const MAX_PLACES: u64 = 8 << 20;
+pub(super) const MAX_PLACES: u64 = 8 << 20;
 
 /// The most bytes that its instances take beside their memories and tables: globals, functions, imports.
-pub const MAX_STATE: u64 = 16 << 20;
+pub(super) const MAX_STATE: u64 = 16 << 20;
 
 /// The most core instances that any host makes of one component.
 const MAX_INSTANCES: u64 = 256;
