@@ -1,6 +1,7 @@
 //! `weft run`: an application from its folder to its end, and what came of it.
 
 mod boot;
+mod draw;
 mod drive;
 mod host;
 mod interrupt;
@@ -19,6 +20,7 @@ use super::terminal::{Terminal, print, print_json};
 use super::text::time;
 use boot::{Booted, boot};
 use clap::builder::{OsStringValueParser, TypedValueParser};
+pub(super) use draw::forget_typed;
 use drive::drive;
 use futures::StreamExt;
 use interrupt::Interrupt;
@@ -103,6 +105,7 @@ impl Run {
         mounts: Vec<(Name, PathBuf)>,
     ) -> Result<Exit, Failure> {
         let mut interrupt = Interrupt::listen(terminal)
+            .await
             .map_err(|e| Failure::new(Exit::Unsupported, "signals", format!("signals cannot be received: {e}")))?;
         let mut screen = Screen::new(terminal);
         agreed.unused.iter().for_each(|unused| screen.warning(&unused.to_string()));
