@@ -20,6 +20,7 @@ mod text;
 
 use clap::Parser;
 use exit::{Exit, Failure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::ExitCode;
 use std::time::Duration;
 use terminal::{Terminal, print_json, tell_failure};
@@ -27,6 +28,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The most files and connections that this process asks to have open.
+const DESCRIPTORS: u64 = 65_536;
 
 /// How long tasks that do not end by themselves may keep the process.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -123,6 +127,7 @@ fn wrong_line(error: &clap::Error) -> Failure {
 
 /// Runs `work` on a runtime of its own, which is gone afterwards, whatever still runs on it.
 fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    raise_descriptors();
     let runtime = crate::runtime()
         .map_err(|e| Failure::new(Exit::Unsupported, "runtime", format!("no threads can be started here: {e}")))?;
     let done = runtime.block_on(async {
@@ -133,6 +138,17 @@ fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
     });
     runtime.shutdown_timeout(PATIENCE);
     done
+}
+
+/// Raises how many files and connections this process may have open to what it is allowed, up to
+/// [`DESCRIPTORS`]: the usual 1,024 are meant for programs that wait with select(2).
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(DESCRIPTORS).min(DESCRIPTORS);
+    if limit.current.is_some_and(|current| current < allowed) {
+        // Where it cannot be raised there are fewer.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), ..limit });
+    }
 }
 
 /// Keeps panics of the database and of the validator of components from the terminal: both assert what they
