@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_says() {
-        assert!(!cfg!(target_os = "linux") || of_machine().is_some_and(|bytes| bytes > 1 << 20));
+    fn this_machine_says_or_does_not_know() {
+        assert!(of_machine().is_none_or(|bytes| bytes > 1 << 20));
     }
 }

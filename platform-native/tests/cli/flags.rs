@@ -119,7 +119,7 @@ fn nothing_in_the_place_of_the_log_is_followed_waited_for_or_overwritten() {
         assert!(made.expect("this test needs coreutils").success());
         home.weft(&verify).exits(4).tells(&["it is not a file"]);
         home.weft(&doctor).exits(0).says(&["it is not a file"]);
-        home.weft(&run).exits(2).tells(&["is not a file"]);
+        home.weft(&run).exits(4).tells(&["and not a file"]);
     }
 }
 

@@ -11,6 +11,7 @@
 mod tests;
 
 use super::{ComponentError, broken};
+use std::collections::BTreeSet;
 use wasmparser::{
     BinaryReader, BlockType, ComponentAlias, ComponentExternName, ComponentExternalKind, ComponentImport,
     ComponentInstance, ComponentOuterAliasKind, ComponentType, ComponentTypeRef, CompositeInnerType, CoreType,
@@ -38,7 +39,10 @@ pub(super) const MAX_ALL_VALUES: u64 = 4 << 20;
 
 /// The most pairs of a local and a block in one function: a compiler may have to know each local's value
 /// at the beginning of each block.
-pub(super) const MAX_PLACES: u64 = 8 << 20;
+pub(super) const MAX_PLACES: u64 = 4 << 20;
+
+/// The most pairs of a loop and a local that is set in it, in one function: each is a value that goes round.
+pub(super) const MAX_CARRIED: u64 = 64 << 10;
 
 /// The most bytes that its instances take beside their memories and tables: globals, functions, imports.
 pub(super) const MAX_STATE: u64 = 16 << 20;
@@ -322,10 +326,16 @@ fn typed(reader: &mut BinaryReader<'_>, open: &mut Vec<u32>, around: u64) -> Res
 }
 
 /// A block that is open: what a branch to it hands on, and what its end does.
-#[derive(Clone, Copy)]
 struct Label {
     branch: u64,
     end: u64,
+    is_loop: bool,
+}
+
+impl Label {
+    fn new(branch: u64, end: u64) -> Label {
+        Label { branch, end, is_loop: false }
+    }
 }
 
 /// The size of a function, and the values that its instructions hand on.
@@ -340,8 +350,10 @@ fn function(body: &FunctionBody<'_>, part: &Part, labels: &mut Vec<Label>) -> Re
     let (params, results) = own.copied().unwrap_or_default();
     locals += params;
     labels.clear();
-    labels.push(Label { branch: results, end: results });
-    let (mut values, mut blocks) = (0_u64, 1_u64);
+    labels.push(Label::new(results, results));
+    let (mut values, mut blocks, mut carried) = (0_u64, 1_u64, 0_u64);
+    // The locals that are set in each loop that is open.
+    let mut loops: Vec<BTreeSet<u32>> = Vec::new();
     let to =
         |labels: &[Label], depth: u32| labels.len().checked_sub(depth as usize + 1).map_or(0, |at| labels[at].branch);
     let mut operators = body.get_operators_reader().map_err(broken)?;
@@ -349,13 +361,14 @@ fn function(body: &FunctionBody<'_>, part: &Part, labels: &mut Vec<Label>) -> Re
         values += match operators.read().map_err(broken)? {
             Operator::Block { blockty } | Operator::If { blockty } => {
                 let (params, results) = part.block(blockty);
-                labels.push(Label { branch: results, end: results });
+                labels.push(Label::new(results, results));
                 blocks += 1;
                 params + results
             }
             Operator::Loop { blockty } => {
                 let (params, results) = part.block(blockty);
-                labels.push(Label { branch: params, end: results });
+                labels.push(Label { is_loop: true, ..Label::new(params, results) });
+                loops.push(BTreeSet::new());
                 blocks += 1;
                 params + results
             }
@@ -365,7 +378,24 @@ fn function(body: &FunctionBody<'_>, part: &Part, labels: &mut Vec<Label>) -> Re
             }
             Operator::End => {
                 blocks += 1;
-                labels.pop().map_or(0, |label| label.end)
+                let label = labels.pop();
+                if label.as_ref().is_some_and(|label| label.is_loop)
+                    && let Some(sets) = loops.pop()
+                {
+                    carried += sets.len() as u64;
+                    within(carried, MAX_CARRIED, "locals that are set in loops of one function")?;
+                    // They are set in the loop around it too.
+                    if let Some(around) = loops.last_mut() {
+                        around.extend(sets);
+                    }
+                }
+                label.map_or(0, |label| label.end)
+            }
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                if let Some(sets) = loops.last_mut() {
+                    sets.insert(local_index);
+                }
+                0
             }
             Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
                 blocks += 1;

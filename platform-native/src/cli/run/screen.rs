@@ -32,7 +32,7 @@ const DEAF: Duration = Duration::from_secs(1);
 const STATUS: usize = 78;
 
 /// How long the end waits for what is not drawn yet.
-const LAST: Duration = Duration::from_secs(1);
+const LAST: Duration = Duration::from_millis(500);
 
 /// The screen of one run.
 pub(super) struct Screen {
@@ -87,8 +87,8 @@ impl Screen {
     }
 
     /// Every step of the boot so far.
-    pub(super) fn into_steps(self) -> Vec<(String, Duration)> {
-        self.steps
+    pub(super) fn into_steps(mut self) -> Vec<(String, Duration)> {
+        std::mem::take(&mut self.steps)
     }
 
     /// One step of the boot: kept, and shown on a terminal.
@@ -273,6 +273,13 @@ impl Screen {
         if self.terminal.draws {
             self.pen.text("\n".to_owned());
         }
+        self.pen.wait(LAST);
+    }
+}
+
+impl Drop for Screen {
+    /// What follows is written to the same terminal by others.
+    fn drop(&mut self) {
         self.pen.wait(LAST);
     }
 }

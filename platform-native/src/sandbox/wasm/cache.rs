@@ -63,7 +63,7 @@ impl CodeCache {
         let (state, code) = self.open_file(hash, &file)?.split_first_chunk()?;
         // SAFETY: `deserialize` runs what it is given as machine code, so the bytes must be what
         // `Component::serialize` made, for this engine.
-        // - Only `store` writes here, and it writes nothing but what `serialize` returned. No one but the
+        // - Only `store` writes here, and it writes what `serialize` returned, behind 8 bytes. No one but the
         //   owner can write into the directory: `open` checked that it is the owner's with mode 0700, and
         //   the data directory around it is refused if others may write to that.
         // - The digest, just checked over the very bytes that are handed on, ties them to this component

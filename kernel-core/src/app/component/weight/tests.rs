@@ -145,6 +145,18 @@ fn locals_in_many_blocks_long_bodies_and_much_code_are_refused() {
     refused(&one_function(0, 0, &vec![I::Nop; 2 << 20]), "bytes in one function");
 }
 
+#[test]
+fn locals_that_go_round_in_many_loops_are_refused() {
+    let loops = |locals: u32, depth| {
+        let mut body = vec![I::Loop(enc::BlockType::Empty); depth];
+        (0..locals).for_each(|local| body.extend([I::LocalGet(local), I::LocalSet(local)]));
+        body.extend(vec![I::End; depth]);
+        one_function(0, locals, &body)
+    };
+    passes(&loops(200, 200));
+    refused(&loops(1_000, 1_000), "locals that are set in loops");
+}
+
 /// So many modules with so many globals, each instantiated so often.
 fn instances(globals: u32, times: u32, around: impl Fn(enc::Component) -> enc::Component) -> Vec<u8> {
     let mut section = enc::GlobalSection::new();
