@@ -256,10 +256,10 @@ step_long() {
     local entry target seeds
     for entry in tests/fuzz/fuzz_targets/*.rs; do
         target=$(basename "$entry" .rs)
-        seeds=tests/fuzz/seeds/$target
-        [[ $target != component ]] || seeds=tests/fixtures/guests
+        seeds=("tests/fuzz/seeds/$target")
+        [[ $target != component ]] || seeds+=(tests/fixtures/guests)
         mkdir -p "tests/fuzz/corpus/$target"
-        run "${fuzz[@]}" run "${flags[@]}" "$target" "tests/fuzz/corpus/$target" "$seeds" -- \
+        run "${fuzz[@]}" run "${flags[@]}" "$target" "tests/fuzz/corpus/$target" "${seeds[@]}" -- \
             -max_total_time="${WEFT_FUZZ_SECONDS:-180}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -verbosity=0 -print_final_stats=1
     done
     run cargo bench --locked -p kernel-core

@@ -23,7 +23,7 @@ mod tests;
 
 pub use asks::{Ask, asks, own_rights};
 pub use check::{Checked, Component, MAX_PROGRAMS, Surroundings, check};
-pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, inspect};
+pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, Weight, inspect, weigh};
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{

@@ -1,6 +1,7 @@
 //! A manifest asks, the operator gives: flags, and a yes on a terminal for what they left out.
 
 use super::exit::{Exit, Failure};
+use super::run::forget_typed;
 use super::terminal::{Palette, Terminal, tell};
 use super::text::plain;
 use kernel_core::app::{Checked, Consent, Missing, Plan, PlanError, Unused, plan, unused};
@@ -145,6 +146,8 @@ fn ask(checked: &Checked, missing: &[Missing], palette: Palette) -> bool {
             ));
         }
     }
+    // What was typed before the list was read is no answer to it.
+    forget_typed();
     let _ = std::io::Write::write_all(&mut std::io::stderr(), b"Give all of this for this run? [y/N] ");
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);

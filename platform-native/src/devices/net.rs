@@ -6,10 +6,12 @@
 
 use kernel_core::platform::DeviceError;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// How long a name may take to resolve.
@@ -17,6 +19,13 @@ const RESOLVE: Duration = Duration::from_secs(10);
 
 /// How long one address may take to connect.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// How many names are looked up at once. A lookup whose asker has given up goes on until the system's own
+/// resolver ends it, and keeps a thread for that long.
+pub(super) const LOOKUPS: usize = 16;
+
+/// Names that mean something on this machine alone.
+const HOSTS: &str = "/etc/hosts";
 
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
@@ -28,6 +37,8 @@ pub enum AddressClass {
     Public,
     /// This machine.
     Loopback,
+    /// This machine too, by the address of one of its interfaces, whatever that is for others.
+    Own,
     /// A private network (RFC 1918, RFC 6598, RFC 4193).
     Private,
     /// This link only (RFC 3927, RFC 4291).
@@ -47,15 +58,35 @@ impl AddressClass {
         }
     }
 
+    /// The class of `address` on this machine: what [`AddressClass::of`] says, and that one of its own
+    /// interfaces has it. Asks the operating system, without waiting.
+    pub fn here(address: IpAddr) -> AddressClass {
+        match AddressClass::of(address) {
+            AddressClass::Public if is_own(address) => AddressClass::Own,
+            class => class,
+        }
+    }
+
     fn phrase(self) -> &'static str {
         match self {
             AddressClass::Public => "a public address",
             AddressClass::Loopback => "a loopback address",
+            AddressClass::Own => "an address of this machine",
             AddressClass::Private => "a private address",
             AddressClass::LinkLocal => "a link-local address",
             AddressClass::Reserved => "a reserved address",
             AddressClass::Multicast => "a multicast address",
         }
+    }
+}
+
+/// Whether this machine has `address`: only then something can be bound to it. Where that cannot be told, it has.
+fn is_own(address: IpAddr) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, Unsupported};
+    match UdpSocket::bind((address, 0)) {
+        Ok(_) => true,
+        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) => false,
+        Err(e) => !matches!(e.kind(), AddrNotAvailable | Unsupported),
     }
 }
 
@@ -100,12 +131,18 @@ pub(super) struct Connection {
 }
 
 /// Connects to the first address of `host` that may be and can be connected to.
-pub(super) async fn connect(runtime: &Handle, host: &str, port: u16, private: bool) -> Result<Connection, DeviceError> {
+pub(super) async fn connect(
+    runtime: &Handle,
+    lookups: Arc<Semaphore>,
+    host: &str,
+    port: u16,
+    private: bool,
+) -> Result<Connection, DeviceError> {
     let named = format!("{host}:{port}");
     // Timers and sockets belong to a runtime, and whoever polls this may be outside of it.
     let (host, name) = (host.to_owned(), named.clone());
     let work = runtime.spawn(async move {
-        let addresses = allowed(&name, &resolve(&host, port, &name).await?, private)?;
+        let addresses = allowed(&name, &resolve(lookups, &host, port, &name).await?, private)?;
         first(&name, &addresses).await
     });
     let mut work = AbortOnDrop(work);
@@ -124,30 +161,45 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-async fn resolve(host: &str, port: u16, named: &str) -> Result<Vec<SocketAddr>, DeviceError> {
+async fn resolve(lookups: Arc<Semaphore>, host: &str, port: u16, named: &str) -> Result<Vec<SocketAddr>, DeviceError> {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let doing = || format!("resolving {named}");
-    match timeout(RESOLVE, tokio::net::lookup_host((bare, port))).await {
-        Ok(Ok(found)) => {
-            let mut addresses: Vec<SocketAddr> = Vec::new();
-            for address in found {
-                if !addresses.contains(&address) {
-                    addresses.push(address);
-                }
-            }
-            Ok(addresses)
+    let failed = |source: io::Error| DeviceError::Io { doing: format!("resolving {named}"), source: Box::new(source) };
+    let bare = bare.to_owned();
+    let lookup = async {
+        let turn = lookups.acquire_owned().await.map_err(io::Error::other)?;
+        let found = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let hosts = std::fs::read_to_string(HOSTS).unwrap_or_default();
+            (absolute(&bare, &hosts), port).to_socket_addrs()
+        });
+        found.await.map_err(io::Error::other)?
+    };
+    let found = timeout(RESOLVE, lookup).await.unwrap_or_else(|_| Err(too_slow(RESOLVE))).map_err(failed)?;
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in found {
+        if !addresses.contains(&address) {
+            addresses.push(address);
         }
-        Ok(Err(source)) => Err(DeviceError::Io { doing: doing(), source: Box::new(source) }),
-        Err(_) => Err(DeviceError::Io { doing: doing(), source: Box::new(too_slow(RESOLVE)) }),
     }
+    Ok(addresses)
+}
+
+/// The name as the resolver takes it for this name and no other: with a dot behind it, so that the search
+/// domains of this machine do not make another one of it. What this machine itself calls so, in its file of
+/// `hosts` or by RFC 6761, has no dot.
+fn absolute(name: &str, hosts: &str) -> String {
+    let is_local = name == "localhost" || name.ends_with(".localhost") || name.ends_with('.');
+    let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let mut names = lines.flat_map(|line| line.split_ascii_whitespace().skip(1));
+    if is_local || names.any(|known| known.eq_ignore_ascii_case(name)) { name.to_owned() } else { format!("{name}.") }
 }
 
 /// The addresses that may be connected to, or why none may.
 fn allowed(named: &str, found: &[SocketAddr], private: bool) -> Result<Vec<SocketAddr>, DeviceError> {
-    let may = |address: &&SocketAddr| match AddressClass::of(address.ip()) {
+    let may = |address: &&SocketAddr| match AddressClass::here(address.ip()) {
         AddressClass::Public => true,
         AddressClass::Multicast => false,
         _ => private,
@@ -157,7 +209,7 @@ fn allowed(named: &str, found: &[SocketAddr], private: bool) -> Result<Vec<Socke
         (false, _) => Ok(may),
         (true, None) => Err(DeviceError::NotFound(format!("an address for {named}"))),
         (true, Some(address)) => {
-            let class = AddressClass::of(address.ip());
+            let class = AddressClass::here(address.ip());
             let why = if class == AddressClass::Multicast {
                 "which cannot be connected to"
             } else {
@@ -239,6 +291,46 @@ mod tests {
         ] {
             assert_eq!(class(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_this_machine_can_bind_is_its_own() {
+        assert!(is_own("127.0.0.1".parse().unwrap()));
+        for other in ["8.8.8.8", "203.0.113.7", "2606:4700::1111"] {
+            assert!(!is_own(other.parse().unwrap()), "{other}");
+        }
+        assert_eq!(AddressClass::here("8.8.8.8".parse().unwrap()), AddressClass::Public);
+        assert_eq!(AddressClass::here("127.0.0.1".parse().unwrap()), AddressClass::Loopback);
+    }
+
+    #[test]
+    fn no_name_is_made_another_by_a_search_domain() {
+        let hosts = "127.0.0.1 localhost\n10.0.0.7\tbox box.lan # and-not-this\n# 1.2.3.4 commented\n";
+        for (name, expected) in [
+            ("example.com", "example.com."),
+            ("redis", "redis."),
+            ("box", "box"),
+            ("BOX.lan", "BOX.lan"),
+            ("and-not-this", "and-not-this."),
+            ("commented", "commented."),
+            ("localhost", "localhost"),
+            ("a.localhost", "a.localhost"),
+            ("example.com.", "example.com."),
+        ] {
+            assert_eq!(absolute(name, hosts), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn lookups_that_nobody_waits_for_do_not_pile_up() {
+        let lookups = Arc::new(Semaphore::new(1));
+        let turn = lookups.clone().acquire_owned().await.unwrap();
+        let name = resolve(lookups.clone(), "localhost", 1, "localhost:1");
+        assert!(timeout(Duration::from_millis(50), name).await.is_err(), "another one is being looked up");
+        let address = resolve(lookups.clone(), "127.0.0.1", 1, "127.0.0.1:1").await.unwrap();
+        assert_eq!(address, ["127.0.0.1:1".parse().unwrap()], "an address needs no lookup");
+        drop(turn);
+        assert!(!resolve(lookups, "localhost", 1, "localhost:1").await.unwrap().is_empty());
     }
 
     #[test]
