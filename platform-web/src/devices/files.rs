@@ -68,7 +68,7 @@ impl Files {
 
     /// Why nothing here is written or removed.
     pub(super) fn read_only(&self, path: &str) -> DeviceError {
-        DeviceError::Forbidden(format!(
+        DeviceError::Refused(format!(
             "{} cannot be changed: the mount `{}` is a list of files that was dropped on the page, and a browser lets \
              nobody write to those; pick the folder instead, or mount another one to write to",
             self.place.shown(path),
