@@ -5,9 +5,10 @@
 //! objects with a `code`: that of a refusal, or `boot`, `storage`, `mount`, `crashed`; and a sentence for a person.
 
 use crate::crash;
+use crate::devices::WebDevices;
 use crate::spawn::WebSpawn;
+use crate::storage::RedbStorage;
 use crate::{Host, HostOptions, StorageKind, WebPlatform};
-use error::{Failure, Fallible, OrThrow};
 use futures::StreamExt;
 use futures::channel::mpsc;
 use js_sys::{Function, Uint8Array};
@@ -17,7 +18,7 @@ use kernel_core::id::ActionId;
 use kernel_core::ipc::body;
 use kernel_core::kernel::{BootOptions, Kernel, Parts, Session, Told};
 use kernel_core::path::Name;
-use kernel_core::platform::{Profile, Spawn};
+use kernel_core::platform::{Platform, Profile, Spawn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -35,9 +36,8 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use crate::devices::WebDevices;
-use crate::storage::RedbStorage;
 use application::Given;
+use error::{Failure, Fallible, OrThrow};
 use values::{from_js, to_js};
 
 /// How many notices may wait for the page. What is over it is not shown as it happens; the log misses nothing.
@@ -330,7 +330,7 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
     };
     let Host { platform, storage, sandbox, devices, keys, persisted } =
         Host::open(HostOptions::new(name.clone(), storage)).await?;
-    let profile = kernel_core::platform::Platform::profile(&platform).clone();
+    let profile = platform.profile().clone();
     let (rows, kept_devices) = (storage.clone(), devices.clone());
     let (tell, news) = mpsc::channel(NOTICES);
     let parts = Parts { platform, storage, sandbox, devices, keys };

@@ -160,7 +160,8 @@ impl Folder {
         self.stay_inside(names, path)?;
         let mut at = self.handle.clone();
         let mut depth = 0;
-        if let Some(kept) = self.kept_folder(names) {
+        // A folder that was kept may be gone meanwhile, and one that is to be made is made anew then.
+        if let (false, Some(kept)) = (make, self.kept_folder(names)) {
             (at, depth) = (kept, names.len());
         }
         let options = FileSystemGetDirectoryOptions::new();

@@ -290,6 +290,20 @@ async fn files_and_empty_folders_are_removed() {
 }
 
 #[wasm_bindgen_test]
+async fn a_folder_that_somebody_else_took_away_is_made_again() {
+    let Bench { devices, folder } = Bench::new().await;
+    write(&devices, "d/e/f", WriteMode::Replace, "x").await.unwrap();
+    assert_eq!(content(&devices, "d/e/f").await, "x");
+    let options = FileSystemRemoveOptions::new();
+    options.set_recursive(true);
+    wait::<JsValue>(folder.remove_entry_with_options("d", &options)).await.unwrap();
+    missing(read(&devices, "d/e/f", 0, 1).await);
+    missing(list(&devices, "d/e").await);
+    write(&devices, "d/e/f", WriteMode::Replace, "again").await.unwrap();
+    assert_eq!(content(&devices, "d/e/f").await, "again");
+}
+
+#[wasm_bindgen_test]
 async fn what_was_dropped_is_not_changed() {
     let devices = Bench::of_files(&[("d/f", "x")]);
     for result in [

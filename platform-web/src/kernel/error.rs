@@ -126,6 +126,11 @@ impl From<BootError> for Failure {
     fn from(error: BootError) -> Failure {
         match error {
             BootError::Storage(error) => error.into(),
+            BootError::NoKey => {
+                let message = "this kernel has a log, and the key that signs it is gone from this browser, so the log \
+                               cannot be continued; boot a kernel of another name";
+                Failure::new("boot", message.to_owned())
+            }
             other => Failure::new("boot", said(&other)),
         }
     }

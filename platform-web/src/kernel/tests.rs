@@ -284,3 +284,17 @@ async fn speed() {
     booted("opfs", "speed").await.shutdown("measured").await.unwrap();
     bar("boot over that log and shutdown, milliseconds", now() - at, "none");
 }
+
+#[wasm_bindgen_test]
+async fn a_log_whose_key_is_gone_is_not_continued() {
+    let name = Name::parse("no-key").unwrap();
+    clear(&name).await;
+    booted("opfs", "no-key").await.shutdown("done").await.unwrap();
+    let factory = crate::js::scope().indexed_db().unwrap().unwrap();
+    factory.delete_database("weft/no-key").unwrap();
+    for _ in 0..2 {
+        let refused = WebKernel::boot(options("opfs", "no-key"), Function::new_no_args("")).await.unwrap_err();
+        assert_eq!(code(&refused), "boot");
+        assert!(message(&refused).contains("key"), "{}", message(&refused));
+    }
+}

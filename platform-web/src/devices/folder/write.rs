@@ -127,10 +127,6 @@ impl Folder {
                 let options = FileSystemGetFileOptions::new();
                 options.set_create(true);
                 let made = wait(folder.get_file_handle_with_options(name, &options)).await;
-                if made.is_err() {
-                    // The handle of its folder may be one of a folder that is gone.
-                    self.forget(path.rsplit_once('/').map_or("", |(folder, _)| folder));
-                }
                 Ok((made.map_err(|e| self.place.refused("writing", path, &e))?, true))
             }
             Err(e) => Err(e),
