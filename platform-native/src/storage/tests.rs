@@ -319,3 +319,48 @@ async fn what_was_acknowledged_survives_a_kill_and_a_batch_is_whole_or_not_there
         assert!(a.iter().zip(&b).all(|((ka, va), (kb, vb))| ka == vb && kb == va));
     }
 }
+
+/// What the databases in `tests/fixtures/stores` hold: rows that were changed, removed, and larger than a page.
+fn commits() -> impl Iterator<Item = Batch> {
+    (0..8u32).map(|i| {
+        let key = |n: u32| Bytes::from(format!("row {:02}", n % 5));
+        let value = Bytes::from(vec![i as u8; if i == 6 { 5_000 } else { 100 }]);
+        Batch { changes: vec![(key(i), Some(value)), (key(i + 2), None)] }
+    })
+}
+
+/// The rows that are left of [`commits`].
+fn left() -> Vec<(Bytes, Bytes)> {
+    let mut rows = std::collections::BTreeMap::new();
+    for (key, value) in commits().flat_map(|batch| batch.changes) {
+        rows.remove(&key);
+        rows.extend(value.map(|value| (key, value)));
+    }
+    rows.into_iter().collect()
+}
+
+/// The web host's tests hold a database that was written here against the same commits.
+#[tokio::test]
+async fn what_was_written_in_a_tab_opens_here() {
+    let tmp = tempfile::tempdir().unwrap();
+    std::fs::write(tmp.path().join(FILE), include_bytes!("../../../tests/fixtures/stores/tab.redb")).unwrap();
+    let storage = open(tmp.path()).unwrap();
+    assert_eq!(storage.scan(b"row", b"rox", 100).await.unwrap().rows, left());
+    storage.commit(batch(&[("row 99", Some("more"))])).await.unwrap();
+    drop(storage);
+    assert_eq!(open(tmp.path()).unwrap().scan(b"row", b"rox", 100).await.unwrap().rows.len(), left().len() + 1);
+}
+
+/// Writes the database that the web host's tests open: `cargo test -p platform-native -- --ignored fixture`.
+#[tokio::test]
+#[ignore = "writes a fixture"]
+async fn write_the_fixture_of_a_machine() {
+    let tmp = tempfile::tempdir().unwrap();
+    let storage = open(tmp.path()).unwrap();
+    for batch in commits() {
+        storage.commit(batch).await.unwrap();
+    }
+    drop(storage);
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/stores/machine.redb");
+    std::fs::copy(tmp.path().join(FILE), fixture).unwrap();
+}

@@ -48,7 +48,7 @@ async fn informed<H: Host>(world: &World<H>) -> Session {
 
 /// Labels weigh where what an act carries is not kept with them, and nowhere else; the verb table says where.
 pub async fn labels_weigh_where_they_are_not_kept<H: Host>(host: H) {
-    host.put("out", "x", b"x");
+    host.put("out", "x", b"x").await;
     let world = World::with(host, Environment::dev(), Hand::wired()).await;
     let uses = [
         "write /fs/out/**",
@@ -67,7 +67,7 @@ pub async fn labels_weigh_where_they_are_not_kept<H: Host>(host: H) {
         let told = world.act("spy", act).await;
         assert!(told.starts_with("denied: ") && told.contains("label secret"), "{act}: {told}");
     }
-    assert!(world.host.get("out", "x").is_some() && world.hand.asked().is_empty());
+    assert!(world.host.get("out", "x").await.is_some() && world.hand.asked().is_empty());
     let other = world.pid("other");
     let passes = [
         "write /tree/n {\"replace\":true} v".to_owned(),

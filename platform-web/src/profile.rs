@@ -1,0 +1,37 @@
+//! What a tab can do, as data.
+
+use crate::js::scope;
+use kernel_core::platform::{Durability, KeyCustody, Profile, ProgramKind};
+
+/// The profile of this build in this worker. `no_storage` says why rows that should be kept are not.
+pub(crate) fn profile(durability: Durability, no_storage: Option<String>) -> Profile {
+    let mut programs = vec![ProgramKind::Native];
+    let mut missing = vec![
+        (
+            "containers".to_owned(),
+            "a tab has no container runtime: run the program as a wasm component, or outside and reach it by /net"
+                .to_owned(),
+        ),
+        (
+            "raw sockets".to_owned(),
+            "a tab has no sockets: what connects to /net speaks HTTP/1.1, and the browser's fetch carries it"
+                .to_owned(),
+        ),
+    ];
+    missing.extend(no_storage.map(|why| ("storage".to_owned(), format!("{why}: the log is gone with this tab"))));
+    match crate::sandbox::WASM_MISSING {
+        None => programs.insert(0, ProgramKind::Wasm),
+        Some(why) => missing.push(("wasm".to_owned(), why.to_owned())),
+    }
+    Profile {
+        host: "web".to_owned(),
+        programs,
+        net: true,
+        mounts: true,
+        durability,
+        atomic_commits: true,
+        parallelism: scope().navigator().hardware_concurrency() as u32,
+        key_custody: KeyCustody::NonExtractable,
+        missing,
+    }
+}
