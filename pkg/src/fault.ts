@@ -14,6 +14,7 @@ const TRAPS: [RegExp, string][] = [
 /** The fault behind what was thrown out of a guest. */
 export function faultOf(error: unknown, starting: boolean): GuestFault {
   if (!starting) return { kind: 'trap', reason: sentence(error) };
+  if (error instanceof RangeError && /memory/i.test(error.message)) return { kind: 'start', reason: 'this browser has no memory left for it' };
   const linked = error instanceof WebAssembly.LinkError || error instanceof WebAssembly.CompileError;
   if (linked) return { kind: 'start', reason: 'it could not be instantiated: its core modules do not fit together' };
   return { kind: 'start', reason: `when it was started, ${sentence(error)}` };

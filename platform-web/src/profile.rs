@@ -19,7 +19,7 @@ pub(crate) fn profile(durability: Durability) -> Profile {
                 .to_owned(),
         ),
     ];
-    match crate::sandbox::WASM_MISSING {
+    match crate::sandbox::wasm_missing() {
         None => programs.insert(0, ProgramKind::Wasm),
         Some(why) => missing.push(("wasm".to_owned(), why.to_owned())),
     }

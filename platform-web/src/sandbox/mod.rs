@@ -5,15 +5,20 @@ use kernel_core::ipc::Envelope;
 use kernel_core::platform::{
     BoxFuture, Fault, Guest, Handled, HostError, Port, Program, Programs, Sandbox, StartRequest,
 };
+use std::future::Future;
 
 mod native;
+mod ready;
 mod wasm;
 
-pub(crate) use wasm::MISSING as WASM_MISSING;
+pub(crate) use wasm::missing as wasm_missing;
+pub use ready::{GuestWorld, meter_guest_module};
+pub use wasm::{Guests, WasmGuest, use_guests};
 
 /// Runs components and registered handlers.
 #[derive(Debug)]
 pub struct WebSandbox {
+    wasm: wasm::WasmSandbox,
     natives: Programs,
 }
 
@@ -29,7 +34,12 @@ pub enum WebGuest {
 impl WebSandbox {
     /// A sandbox of both kinds.
     pub fn new(natives: Programs) -> WebSandbox {
-        WebSandbox { natives }
+        WebSandbox { wasm: wasm::WasmSandbox::new(), natives }
+    }
+
+    /// Completes when every guest worker that was ended is seen to be dead: its Web Lock was granted to us.
+    pub fn settled(&self) -> impl Future<Output = ()> + 'static {
+        self.wasm.settled()
     }
 }
 
@@ -44,7 +54,7 @@ impl Sandbox for WebSandbox {
     ) -> Result<WebGuest, Fault> {
         match &request.program {
             Program::Wasm { hash } => {
-                wasm::start(*hash, request.limits, request.seed, component, port).await.map(WebGuest::Wasm)
+                self.wasm.start(*hash, request.limits, request.seed, component, port).await.map(WebGuest::Wasm)
             }
             Program::Native { name } => native::start(&self.natives, name, port).map(WebGuest::Native),
         }
