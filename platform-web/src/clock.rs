@@ -62,6 +62,11 @@ impl Clock for WebClock {
     }
 }
 
+/// Waits for `milliseconds`.
+pub(crate) async fn pause(milliseconds: i32) {
+    Timeout::new(milliseconds).await;
+}
+
 /// One `setTimeout`, cleared when it is dropped.
 struct Timeout {
     state: Rc<RefCell<State>>,
