@@ -53,7 +53,9 @@ bindgen() {
     [[ $("$bindgen" --version 2>/dev/null) == *" $wanted" ]] || fail "wasm-bindgen $wanted is missing: cargo install wasm-bindgen-cli --version $wanted"
     "$bindgen" --target web --out-dir dist/wasm --out-name weft --remove-name-section --remove-producers-section \
         "$TARGET/wasm32-unknown-unknown/web/platform_web.wasm"
-    node_modules/.bin/wasm-opt -Os --all-features --disable-gc --disable-custom-descriptors --strip-debug \
+    # What rustc uses without being asked, and every browser has that has JSPI.
+    node_modules/.bin/wasm-opt -Os --enable-bulk-memory --enable-bulk-memory-opt --enable-multivalue --enable-mutable-globals \
+        --enable-nontrapping-float-to-int --enable-reference-types --enable-call-indirect-overlong --enable-sign-ext --strip-debug \
         -o dist/weft.wasm dist/wasm/weft_bg.wasm
 }
 

@@ -52,8 +52,8 @@ await build({
   format: 'esm',
   target: 'es2022',
   minify: true,
-  // Errors name their classes and functions by what they are called in the sources.
-  keepNames: false,
+  // Of the transpiler's branch for Node, which a browser never takes.
+  external: ['node:*'],
   legalComments: 'none',
   logLevel: 'warning',
   define: { VERSION: JSON.stringify(version) },

@@ -2,19 +2,16 @@
 
 import type { Failure } from './kernel-protocol.js';
 
+/** What a kernel that is gone leaves: said of every call from then on. */
+export function crashedFailure(why: string): Failure {
+  const what = why === '' ? 'the kernel has crashed' : `the kernel has crashed (${why})`;
+  return { code: 'crashed', message: `${what}; what it had recorded is intact, and a kernel that is booted again goes on from there`, more: {} };
+}
+
 /** An error of the kernel's worker, as it is told to the page. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof WebAssembly.RuntimeError) {
-    return {
-      code: 'crashed',
-      message: 'the kernel has crashed; what it had acknowledged is stored, and a kernel that is booted again goes on from there',
-    };
-  }
-  const { code, message, action } = (typeof error === 'object' && error !== null ? error : {}) as Partial<Failure>;
-  const failure: Failure = {
-    code: typeof code === 'string' ? code : 'failed',
-    message: typeof message === 'string' ? message : String(error),
-  };
-  if (typeof action === 'number') failure.action = action;
-  return failure;
+  if (error instanceof WebAssembly.RuntimeError) return crashedFailure('');
+  if (!(error instanceof Error)) return { code: 'failed', message: String(error), more: {} };
+  const { code, ...more } = { ...error } as { code?: unknown };
+  return { code: typeof code === 'string' ? code : 'failed', message: error.message, more };
 }

@@ -34,7 +34,8 @@ export const METHODS = [
 export interface Failure {
   code: string;
   message: string;
-  action?: number;
+  /** What else the kernel has to say about it: the refused act, the rights that are missing, the problems of a manifest. */
+  more: Record<string, unknown>;
 }
 
 export type ToKernel = Boot | Call;

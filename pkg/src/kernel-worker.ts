@@ -4,39 +4,49 @@
  */
 
 import init, * as weft from '../dist/wasm/weft.js';
-import { failureOf } from './failure.js';
+import { crashedFailure, failureOf } from './failure.js';
 import { Guests } from './guests.js';
 import { METHODS, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel } from './kernel-protocol.js';
 
 /** How long the owner may take to answer a worker that attaches; it may be booting. */
 const HELLO_MS = 250;
 
-const GONE: Failure = { code: 'cancelled', message: 'the tab that had the kernel was closed before it answered; ask again' };
+const GONE: Failure = { code: 'cancelled', message: 'the tab that had the kernel was closed before it answered; ask again', more: {} };
 
 const say = (message: FromKernel) => postMessage(message);
 
 /** A kernel of this worker. */
 class Owner {
   readonly #kernel: weft.WebKernel;
+  readonly #guests: Guests;
   readonly profile: unknown;
 
-  private constructor(kernel: weft.WebKernel) {
+  private constructor(kernel: weft.WebKernel, guests: Guests) {
     this.#kernel = kernel;
+    this.#guests = guests;
     this.profile = kernel.profile();
   }
 
   static async boot({ parts, ...options }: Boot['boot'], told: (message: FromKernel) => void): Promise<Owner> {
     const kernel = await WebAssembly.compileStreaming(fetch(parts.wasm));
     await init({ module_or_path: kernel });
-    weft.use_guests(new Guests({ ...parts, kernel }, options.storage === 'opfs'));
-    return new Owner(await weft.WebKernel.boot(options, (notice: unknown) => told({ told: notice })));
+    const guests = new Guests({ ...parts, kernel }, options.storage === 'opfs');
+    weft.use_guests(guests);
+    const tell = (news: { crashed: { message: string } } | { notice: unknown } | { ask: unknown }) => {
+      if ('crashed' in news) crash(crashedFailure(news.crashed.message));
+      else told({ told: news });
+    };
+    return new Owner(await weft.WebKernel.boot(options, tell), guests);
   }
 
   async perform({ call, method, args }: Call): Promise<FromKernel> {
     try {
       if (!METHODS.includes(method)) throw new TypeError(`the kernel has no method ${method}`);
       const perform = this.#kernel[method] as (...args: unknown[]) => unknown;
-      return { answer: call, ok: await perform.apply(this.#kernel, args) };
+      const ok = await perform.apply(this.#kernel, args);
+      // Shut down means that nothing of a guest runs any more, and that this was seen.
+      if (method === 'shutdown') await this.#guests.settled();
+      return { answer: call, ok };
     } catch (error) {
       return { answer: call, failed: failureOf(error) };
     }
@@ -118,7 +128,7 @@ async function shared(boot: Boot['boot']): Promise<void> {
   };
 
   const hold = async (attached: boolean) => {
-    await own(attached).catch(crash);
+    await own(attached).catch((error: unknown) => crash(failureOf(error)));
     // Held for the life of this worker.
     await new Promise<never>(() => {});
   };
@@ -135,23 +145,23 @@ async function shared(boot: Boot['boot']): Promise<void> {
 }
 
 /** The kernel cannot go on: said once, in words for a person. */
-function crash(error: unknown): void {
+function crash(failure: Failure): void {
   if (crashed) return;
   crashed = true;
   seat = undefined;
-  say({ crashed: failureOf(error) });
+  say({ crashed: failure });
 }
 
 onmessage = ({ data }: MessageEvent<ToKernel>) => {
-  if ('boot' in data) void (data.boot.storage === 'opfs' ? shared(data.boot) : alone(data.boot)).catch(crash);
+  if ('boot' in data) void (data.boot.storage === 'opfs' ? shared(data.boot) : alone(data.boot)).catch((error: unknown) => crash(failureOf(error)));
   else if (seat) seat.perform(data);
 };
 // A panic of the kernel ends in one of these two.
 addEventListener('error', (event) => {
   event.preventDefault();
-  crash(event.error);
+  crash(failureOf(event.error));
 });
 addEventListener('unhandledrejection', (event) => {
   event.preventDefault();
-  crash(event.reason);
+  crash(failureOf(event.reason));
 });

@@ -19,9 +19,6 @@ import {
   type Verified,
 } from './types.js';
 
-/** The folder of the origin's private file system that holds the mounts given as `opfs`. */
-const MOUNTS = 'weft-mounts';
-
 // Bundlers copy a file that is named like this, and put in the address that it then has.
 const BESIDE: Parts & { worker: string } = {
   worker: new URL('./kernel-worker.js', import.meta.url).href,
@@ -41,7 +38,6 @@ interface Waiting {
 /** One kernel. Everything but `profile` is a message to its worker and back. Errors are {@link KernelError}s. */
 export class Kernel {
   readonly #worker: Worker;
-  readonly #name: string;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners: { [E in keyof KernelEvents]?: Set<Listener<E>> } = {};
   #profile!: Profile;
@@ -52,9 +48,8 @@ export class Kernel {
   /** The log: what the kernel did and refused, and proof of it. */
   readonly chain: Chain = new Chain((method, ...args) => this.#ask(method, ...args));
 
-  private constructor(worker: Worker, name: string) {
+  private constructor(worker: Worker) {
     this.#worker = worker;
-    this.#name = name;
   }
 
   /**
@@ -64,14 +59,15 @@ export class Kernel {
    * not verify, `unsupported` if the browser lacks something; the message says what.
    */
   static boot(options: BootOptions = {}): Promise<Kernel> {
-    const { storage = 'opfs', environment = 'dev', name = 'weft', assets } = options;
+    const { storage = 'opfs', environment = 'dev', name = 'default', assets } = options;
     const { worker: address, ...parts } = assets === undefined ? BESIDE : at(assets);
     return new Promise((booted, failed) => {
       const worker = new Worker(address, { type: 'module', name: 'weft-kernel' });
-      const kernel = new Kernel(worker, name);
+      const kernel = new Kernel(worker);
       worker.onerror = (event) => {
         event.preventDefault();
-        kernel.#crash({ code: 'boot', message: `the kernel's worker could not be started from ${address}: is it there, and served as JavaScript?` });
+        const message = `the kernel's worker could not be started from ${address}: is it there, and served as JavaScript?`;
+        kernel.#crash({ code: 'boot', message, more: {} });
         failed(kernel.#crashed!);
       };
       worker.onmessage = ({ data }: MessageEvent<FromKernel>) => {
@@ -116,7 +112,7 @@ export class Kernel {
 
   /** Binds a folder to the name of a mount, in place of one that was bound to it. */
   async mount(name: string, source: MountSource): Promise<void> {
-    await this.#ask('mount', name, source === 'opfs' ? await own(this.#name, name) : source);
+    await this.#ask('mount', name, source);
   }
 
   /** Starts an installed application. Its end is told by the event `ended`. */
@@ -152,9 +148,9 @@ export class Kernel {
     await this.#ask('answer', action, allow);
   }
 
-  /** Kills a process and everything under it. */
-  async kill(pid: number, reason = 'killed by the page'): Promise<void> {
-    await this.#ask('kill', pid, reason);
+  /** Kills a process and everything under it. The log tells that the page's user did. */
+  async kill(pid: number): Promise<void> {
+    await this.#ask('kill', pid);
   }
 
   /** Processes and the counts of verdicts. */
@@ -270,19 +266,12 @@ export class Chain {
   }
 }
 
-function error({ code, message, action }: Failure): KernelError {
-  return new KernelError(code, message, action);
+function error({ code, message, more }: Failure): KernelError {
+  return new KernelError(code, message, more);
 }
 
 function read(app: AppFiles | string | URL): AppFiles | Promise<AppFiles> {
   return typeof app === 'string' || app instanceof URL ? App.fetch(app) : app;
-}
-
-/** A folder of this origin that belongs to one mount of one kernel. */
-async function own(kernel: string, mount: string): Promise<FileSystemDirectoryHandle> {
-  let folder = await navigator.storage.getDirectory();
-  for (const name of [MOUNTS, kernel, mount]) folder = await folder.getDirectoryHandle(name, { create: true });
-  return folder;
 }
 
 function at(assets: string | URL): typeof BESIDE {

@@ -9,7 +9,7 @@ export interface BootOptions {
   storage?: 'opfs' | 'memory';
   /** How strict the verdicts are: `dev` (the default), `staging` or `prod`. */
   environment?: 'dev' | 'staging' | 'prod';
-  /** Which kernel of this origin: 1 to 64 of a-z, 0-9 and `-`. Each has its own storage. Default: `weft`. */
+  /** Which kernel of this origin: a word of lower-case letters, digits and `-`. Each has its own storage. Default: `default`. */
   name?: string;
   /** Where the package's files lie, if not beside the module that was imported: an address that ends in `/`. */
   assets?: string | URL;
@@ -126,8 +126,8 @@ export interface Ask {
   name: string;
   verb: string;
   resource: string;
-  /** What the decision was made upon, as JSON. */
-  detail: string;
+  /** What the decision was made upon, as `weft rules explain` prints it. */
+  detail: unknown;
 }
 
 /** What `Kernel.on` tells. */
@@ -144,16 +144,22 @@ export interface KernelEvents {
   crashed: KernelError;
 }
 
-/** What went wrong. `code` is that of the refusal, or `boot`, `storage`, `unsupported`, `crashed`; the message is for a person. */
+/**
+ * What went wrong. `code` is that of the refusal (`denied`, `invalid`, `not_found`, ...), or `boot`, `storage`, `mount`, `crashed`; the
+ * message is one for a person.
+ */
 export class KernelError extends Error {
   override readonly name = 'KernelError';
   readonly code: string;
-  /** The refused act in the log, where there is one. */
-  readonly action: number | undefined;
+  /**
+   * What else there is to say: of a refusal `action` (the act in the log) and `detail` (the explanation as JSON), of a manifest its
+   * `problems`, of an application what is `missing`.
+   */
+  readonly more: Record<string, unknown>;
 
-  constructor(code: string, message: string, action?: number) {
+  constructor(code: string, message: string, more: Record<string, unknown> = {}) {
     super(message);
     this.code = code;
-    this.action = action;
+    this.more = more;
   }
 }

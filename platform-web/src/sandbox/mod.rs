@@ -5,7 +5,6 @@ use kernel_core::ipc::Envelope;
 use kernel_core::platform::{
     BoxFuture, Fault, Guest, Handled, HostError, Port, Program, Programs, Sandbox, StartRequest,
 };
-use std::future::Future;
 
 mod native;
 mod ready;
@@ -35,11 +34,6 @@ impl WebSandbox {
     /// A sandbox of both kinds.
     pub fn new(natives: Programs) -> WebSandbox {
         WebSandbox { wasm: wasm::WasmSandbox::new(), natives }
-    }
-
-    /// Completes when every guest worker that was ended is seen to be dead: its Web Lock was granted to us.
-    pub fn settled(&self) -> impl Future<Output = ()> + 'static {
-        self.wasm.settled()
     }
 }
 

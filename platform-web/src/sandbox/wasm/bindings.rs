@@ -30,10 +30,6 @@ extern "C" {
         events: GuestEvents,
     ) -> Option<GuestWorker>;
 
-    /// Fulfilled when every worker that was ended is seen to be dead.
-    #[wasm_bindgen(method)]
-    pub(super) async fn settled(this: &Guests);
-
     /// One guest's worker.
     #[derive(Clone, Debug)]
     pub(super) type GuestWorker;

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use js_sys::{Reflect, Uint8Array};
 use kernel_core::platform::{BoxFuture, Fault, FaultKind, HostError, Limits, Port};
 use std::cell::RefCell;
-use std::future::Future;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -79,16 +78,6 @@ impl WasmSandbox {
             made.map_err(|error| start(one_line(words(&error).trim_start_matches("Error: "))))?;
         }
         WasmGuest::start(guests, &self.clock, &name, limits, seed, port).await
-    }
-
-    /// Completes when every worker that was ended is seen to be dead.
-    pub(super) fn settled(&self) -> impl Future<Output = ()> + 'static {
-        let guests = self.guests.clone();
-        async move {
-            if let Some(guests) = guests {
-                guests.settled().await;
-            }
-        }
     }
 }
 
