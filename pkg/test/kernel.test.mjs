@@ -26,9 +26,9 @@ ${more}
 before(async () => {
   server = await serve({
     '/': '<!doctype html><title>kernel</title>',
-    '/weft/': `${ROOT}pkg/dist/`,
-    '/repo-audit/': `${ROOT}examples/repo-audit/`,
-    '/guests/': GUESTS,
+    '/weft/': { folder: `${ROOT}pkg/dist/` },
+    '/repo-audit/': { folder: `${ROOT}examples/repo-audit/` },
+    '/guests/': { folder: GUESTS },
     // Beside the component of an application lies what would be its glue, if anything of it were ever run.
     '/hostile/weft.toml': APP('echo'),
     ...Object.fromEntries(['echo.js', 'echo.mjs', 'guest.js', 'index.js', 'echo.core.wasm', 'weft.js'].map((name) => [`/hostile/${name}`, 'globalThis.hostile = 1; throw 1'])),
