@@ -32,7 +32,9 @@ pub(crate) fn missing() -> Option<&'static str> {
     if has("Suspending") && has("promising") {
         None
     } else {
-        Some("this browser cannot suspend WebAssembly (JavaScript Promise Integration): use Chrome or Edge 137 or newer")
+        Some(
+            "this browser cannot suspend WebAssembly (JavaScript Promise Integration): use Chrome or Edge 137 or newer",
+        )
     }
 }
 
