@@ -16,7 +16,7 @@ const TYPES = {
 };
 
 /** Serves what `places` say, by path: a text or bytes, or `{ folder }` for all paths that begin so. Notes what was asked for. */
-export async function serve(places) {
+export async function serve(places, headers = {}) {
   const asked = [];
   const folders = Object.keys(places).filter((path) => places[path].folder).sort((a, b) => b.length - a.length);
   const server = createServer(async (request, response) => {
@@ -29,6 +29,7 @@ export async function serve(places) {
         body = await readFile(normalize(join(places[prefix].folder, path.slice(prefix.length))));
       }
       response.setHeader('content-type', TYPES[extname(path) || '.html'] ?? 'application/octet-stream');
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
       response.end(body);
     } catch {
       response.statusCode = 404;

@@ -196,6 +196,29 @@ for (const [guest, more, words] of [
   });
 }
 
+test('a page with a strict Content-Security-Policy needs what the README says and no more', async () => {
+  const readme = await readFile(`${ROOT}pkg/README.md`, 'utf8');
+  const [scripts, workers] = [/`(script-src [^`]*)`/, /`(worker-src [^`]*)`/].map((part) => part.exec(readme)[1]);
+  const places = { '/': '<!doctype html><title>strict</title><script type="module" src="/page.js"></script>', '/weft/': { folder: `${ROOT}pkg/dist/` }, '/guests/': { folder: GUESTS } };
+  places['/page.js'] = `
+    import { Kernel } from '/weft/index.js';
+    const kernel = await Kernel.boot({ storage: 'memory' });
+    const echo = new Uint8Array(await (await fetch('/guests/echo.wasm')).arrayBuffer());
+    await kernel.install({ manifest: ${JSON.stringify(APP('echo'))}, files: { 'echo.wasm': echo } });
+    kernel.on('ended', (ended) => (globalThis.ended = ended));
+    await kernel.start('one');
+  `;
+  const strict = await serve(places, { 'content-security-policy': `default-src 'none'; connect-src 'self'; ${scripts}; ${workers}` });
+  try {
+    const { page, problems } = await open(browser, strict.url);
+    const ended = await page.waitForFunction(() => globalThis.ended, undefined, { timeout: 20_000 });
+    assert.equal((await ended.jsonValue()).ok, true);
+    assert.deepEqual(problems, []);
+  } finally {
+    await strict.close();
+  }
+});
+
 test('kill means dead, at once for the kernel and seen by the lock', async () => {
   const page = await tab();
   const outcome = await page.evaluate(async (manifest) => {
