@@ -29,6 +29,9 @@ before(async () => {
     '/weft/': { folder: `${ROOT}pkg/dist/` },
     '/repo-audit/': { folder: `${ROOT}examples/repo-audit/` },
     '/guests/': { folder: GUESTS },
+    // The package in a browser that cannot suspend WebAssembly.
+    '/older/': { folder: `${ROOT}pkg/dist/` },
+    '/older/kernel-worker.js': `delete WebAssembly.Suspending;\n${await readFile(`${ROOT}pkg/dist/kernel-worker.js`, 'utf8')}`,
     // Beside the component of an application lies what would be its glue, if anything of it were ever run.
     '/hostile/weft.toml': APP('echo'),
     ...Object.fromEntries(['echo.js', 'echo.mjs', 'guest.js', 'index.js', 'echo.core.wasm', 'weft.js'].map((name) => [`/hostile/${name}`, 'globalThis.hostile = 1; throw 1'])),
@@ -238,6 +241,20 @@ test('a page with a strict Content-Security-Policy needs what the README says an
   } finally {
     await strict.close();
   }
+});
+
+test('a browser that cannot suspend WebAssembly says so, and refuses components with the reason', async () => {
+  const page = await tab();
+  const { profile, refused, ok } = await page.evaluate(async (manifest) => ({
+    profile: await boot({ storage: 'memory', assets: '/older/' }),
+    refused: await failure(one(manifest, 'echo').then((app) => kernel.install(app))),
+    ok: (await kernel.chain.verify()).ok,
+  }), APP('echo'));
+  assert.deepEqual(profile.programs, ['native']);
+  assert.match(profile.missing.find(([what]) => what === 'wasm')[1], /cannot suspend WebAssembly/);
+  assert.equal(refused.code, 'unsupported', JSON.stringify(refused));
+  assert.equal(ok, true);
+  await page.context().close();
 });
 
 test('kill means dead, at once for the kernel and seen by the lock', async () => {
