@@ -53,7 +53,9 @@ export class Guests {
   async known(hash: string): Promise<boolean> {
     if (!this.#programs.has(hash) && this.#keep) {
       const made = await recall(hash);
-      if (made && !this.#programs.has(hash)) this.#programs.set(hash, compile(made));
+      // What was kept and does not compile is damaged, and made ready again.
+      const program = made && (await compile(made).catch(() => undefined));
+      if (program && !this.#programs.has(hash)) this.#programs.set(hash, Promise.resolve(program));
     }
     return this.#programs.has(hash);
   }
