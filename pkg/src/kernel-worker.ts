@@ -44,6 +44,7 @@ class Owner {
 
   /** Makes components ready while a person still reads what they ask for. What does not work out is told when one is started. */
   async #foresee(files: unknown): Promise<void> {
+    if (!('Suspending' in WebAssembly)) return;
     for (const file of Object.values(files ?? {})) {
       if (!(file instanceof Uint8Array) || !WASM.every((byte, i) => file[i] === byte)) continue;
       const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file as BufferSource));
@@ -91,6 +92,9 @@ async function shared(boot: Boot['boot']): Promise<void> {
   const tell = (message: Between) => channel.postMessage(message);
 
   const own = async (attached: boolean) => {
+    // What is asked while the kernel boots is answered by it.
+    const early: Call[] = [];
+    seat = { perform: (call) => void early.push(call) };
     const owner = await Owner.boot(boot, (told) => {
       say(told);
       tell({ all: told });
@@ -108,8 +112,9 @@ async function shared(boot: Boot['boot']): Promise<void> {
       else if ('ask' in data) void perform(data.ask, (told) => tell({ to: data.from, told }));
     };
     say(attached ? { owner: true } : { booted: { owner: true, profile: owner.profile } });
-    // For those that attached to the owner before: ask it again, which is this one now.
+    // For those that attached to the owner before: it is this one now.
     tell({ all: { owner: false } });
+    for (const call of early) seat.perform(call);
   };
 
   const attach = () => {

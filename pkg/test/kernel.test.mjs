@@ -145,8 +145,15 @@ test('two tabs are one kernel; when the one that has it goes, the other takes ov
   const seen = await second.evaluate(async () => (await kernel.chain.verify()).ok);
   assert.equal(seen, true);
   const size = await first.evaluate(async () => (await kernel.chain.head()).size);
+  // What is asked while nobody has the kernel is answered by the next one, or refused; it never hangs.
+  await second.evaluate(() => {
+    globalThis.asked = [];
+    globalThis.asking = setInterval(() => asked.push(kernel.chain.head().then(() => 'ok', ({ code }) => code)), 5);
+  });
   await first.close();
   await second.evaluate(() => until('owner', ({ owner }) => owner));
+  const answers = await second.evaluate(() => (clearInterval(asking), Promise.all(asked)));
+  assert.ok(answers.length > 0 && answers.at(-1) === 'ok' && answers.every((answer) => ['ok', 'cancelled'].includes(answer)), `${answers}`);
   const { owner, head, ok } = await second.evaluate(async () => ({ owner: kernel.owner, head: await kernel.chain.head(), ok: (await kernel.chain.verify()).ok }));
   assert.equal(owner, true);
   assert.equal(ok, true);
