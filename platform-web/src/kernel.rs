@@ -167,7 +167,10 @@ impl WebKernel {
             let installed =
                 session.act("install", &format!("/app/{}", plan.app), body::join(&json!({}), &payload)).await;
             operator::leave(&session).await;
-            Ok(installed.map(drop)?)
+            installed?;
+            // The plan is read back from what is stored, so it is stored when this returns.
+            running.kernel.0.checkpoint().await?;
+            Ok(())
         };
         install.await.or_throw()
     }

@@ -19,7 +19,7 @@ pub(crate) fn profile(durability: Durability, no_storage: Option<String>) -> Pro
         ),
     ];
     missing.extend(no_storage.map(|why| ("storage".to_owned(), format!("{why}: the log is gone with this tab"))));
-    match crate::sandbox::WASM_MISSING {
+    match crate::sandbox::wasm_missing() {
         None => programs.insert(0, ProgramKind::Wasm),
         Some(why) => missing.push(("wasm".to_owned(), why.to_owned())),
     }

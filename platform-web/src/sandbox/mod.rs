@@ -7,13 +7,17 @@ use kernel_core::platform::{
 };
 
 mod native;
+mod ready;
 mod wasm;
 
-pub(crate) use wasm::MISSING as WASM_MISSING;
+pub use ready::{GuestWorld, meter_guest_module};
+pub(crate) use wasm::missing as wasm_missing;
+pub use wasm::{Guests, WasmGuest, use_guests};
 
 /// Runs components and registered handlers.
 #[derive(Debug)]
 pub struct WebSandbox {
+    wasm: wasm::WasmSandbox,
     natives: Programs,
 }
 
@@ -29,7 +33,7 @@ pub enum WebGuest {
 impl WebSandbox {
     /// A sandbox of both kinds.
     pub fn new(natives: Programs) -> WebSandbox {
-        WebSandbox { natives }
+        WebSandbox { wasm: wasm::WasmSandbox::new(), natives }
     }
 }
 
@@ -44,7 +48,7 @@ impl Sandbox for WebSandbox {
     ) -> Result<WebGuest, Fault> {
         match &request.program {
             Program::Wasm { hash } => {
-                wasm::start(*hash, request.limits, request.seed, component, port).await.map(WebGuest::Wasm)
+                self.wasm.start(*hash, request.limits, request.seed, component, port).await.map(WebGuest::Wasm)
             }
             Program::Native { name } => native::start(&self.natives, name, port).map(WebGuest::Native),
         }
