@@ -1,0 +1,463 @@
+/**
+ * What the page knows and does: one kernel, one application at a time, and everything that was told about it.
+ *
+ * Views read this and call its methods; it knows no view. Whatever changes here ends in `changed`, after which views
+ * are drawn at most once per frame.
+ */
+
+import { App, Failure, Host } from './kernel';
+import type { AppFiles, Check, Environment, Notice, Owner, Profile, Question, Summary, Verified } from './kernel';
+import type { Folder } from './folder';
+import { Log, type Entry } from './log';
+import { readReport, type Report } from './report';
+import { duration } from './format';
+
+export type Stage = 'booting' | 'failed' | 'start' | 'running' | 'ended';
+
+export interface Run {
+  app: string;
+  version: string;
+  /** null where the run was found when the page was opened. */
+  folder: Folder | null;
+  environment: Environment;
+  /** Agents that the manifest names, so that each has its row before it runs. */
+  agents: string[];
+  given: string[];
+  startedAt: number;
+  endedAt: number | null;
+  /** The log's size before it. */
+  since: number;
+  pidsFrom: number;
+  ended: { ok: boolean; reason: string } | null;
+}
+
+export interface Asked extends Question { deadline: number }
+
+export type FeedItem =
+  | { id: number; at: number; kind: 'life' | 'log' | 'warned' | 'answer'; who: string; text: string; level: string }
+  | { id: number; at: number; kind: 'refusal'; who: string; what: string; asked: string; reason: string; action: number;
+      entry: Entry | null; full: boolean; text: string }
+  | { id: number; at: number; kind: 'end'; ok: boolean; text: string };
+type Without<T> = T extends unknown ? Omit<T, 'id' | 'at'> : never;
+
+/** As the kernel has it: an escalation that nobody answers for so long is a refusal. */
+export const ANSWER_MS = 30_000;
+const FEED = 600;
+const CARDS = 20;
+const PAGE = 500;
+const LIVE_MS = 200;
+const IDLE_MS = 2_000;
+/** So long a refusal waits for the event that tells all of it. */
+const PATIENCE_MS = 500;
+
+export class Session {
+  stage: Stage = 'booting';
+  failure: Failure | null = null;
+  crashed = false;
+  host: Host | null = null;
+  profile: Profile | null = null;
+  app: AppFiles | null = null;
+  /** What the application asks for when nothing is given: what the first view shows. */
+  check: Check | null = null;
+  environment: Environment;
+  run: Run | null = null;
+  summary: Summary | null = null;
+  log = new Log();
+  logReady = false;
+  feed: FeedItem[] = [];
+  questions: Asked[] = [];
+  owner: Owner | null = null;
+  verified: (Verified & { at: number; took: number }) | null = null;
+  verifying = false;
+  report: Report | null = null;
+  refusals = 0;
+  busy = '';
+  private ids = 0;
+  private listeners: (() => void)[] = [];
+  private drawing = false;
+  private syncing: Promise<void> | null = null;
+  private again = false;
+  private timer = 0;
+  private announce: (text: string, urgent?: boolean) => void = () => {};
+
+  constructor(environment: Environment) {
+    this.environment = environment;
+  }
+
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  onAnnounce(announce: (text: string, urgent?: boolean) => void): void {
+    this.announce = announce;
+  }
+
+  changed(): void {
+    if (this.drawing) return;
+    this.drawing = true;
+    const draw = () => {
+      if (!this.drawing) return;
+      this.drawing = false;
+      for (const listener of this.listeners) listener();
+    };
+    // A tab in the background is given no frames, and its title still counts.
+    if (document.hidden) setTimeout(draw, 250);
+    else requestAnimationFrame(draw);
+  }
+
+  async boot(): Promise<void> {
+    this.stage = 'booting';
+    this.failure = null;
+    this.changed();
+    try {
+      const app = App.fetch(new URL('./apps/repo-audit/', import.meta.url));
+      const host = await Host.boot(this.environment);
+      this.host = host;
+      this.profile = host.profile();
+      this.listen(host);
+      this.app = await app;
+      this.check = await host.check(this.app, [], []);
+      this.summary = await host.summary();
+      this.resume();
+      this.changed();
+      await this.sync();
+      this.logReady = true;
+      await this.loadReport();
+      this.tick();
+    } catch (error) {
+      this.fail(Failure.of(error));
+    }
+    this.changed();
+  }
+
+  /** Another environment is another boot of the same kernel, on the same log. */
+  async switchTo(environment: Environment): Promise<void> {
+    if (environment === this.environment || !this.host) return;
+    const host = this.host;
+    this.environment = environment;
+    this.host = null;
+    clearTimeout(this.timer);
+    this.stage = 'booting';
+    this.changed();
+    await host.shutdown(`the operator changes the environment to ${environment}`).catch(() => undefined);
+    this.log = new Log();
+    this.logReady = false;
+    this.run = null;
+    this.verified = null;
+    this.feed = [];
+    await this.boot();
+  }
+
+  /** What the application would lack and get if it were given this. */
+  consider(allow: string[], mounts: string[]): Promise<Check> {
+    if (!this.host || !this.app) return Promise.reject(new Failure('boot', 'The kernel does not run.'));
+    return this.host.check(this.app, allow, mounts);
+  }
+
+  async begin(folder: Folder, allow: string[], out: 'opfs' | FileSystemDirectoryHandle): Promise<void> {
+    const { host, app, check } = this;
+    if (!host || !app || !check) return;
+    this.run = {
+      app: check.app,
+      version: check.version,
+      folder,
+      environment: this.environment,
+      agents: check.agents.map((agent) => agent.name),
+      given: allow,
+      startedAt: performance.now(),
+      endedAt: null,
+      since: this.log.size,
+      pidsFrom: 1 + Math.max(0, ...(this.summary?.processes ?? []).map((process) => process.pid)),
+      ended: null,
+    };
+    this.stage = 'running';
+    this.feed = [];
+    this.questions = [];
+    this.report = null;
+    this.refusals = 0;
+    this.busy = 'Installing';
+    this.changed();
+    try {
+      const mounts = Object.fromEntries(
+        check.mounts.map((mount) => [mount.name, mount.mode === 'read' ? folder.source : out]));
+      await host.install(app, allow, mounts);
+      this.busy = 'Starting';
+      this.changed();
+      await host.start(check.app);
+      this.busy = '';
+    } catch (error) {
+      this.busy = '';
+      const { message } = Failure.of(error);
+      this.finish(false, message);
+    }
+    this.tick();
+  }
+
+  async stop(): Promise<void> {
+    if (!this.host || !this.run) return;
+    this.busy = 'Stopping';
+    this.changed();
+    try {
+      await this.host.stop(this.run.app);
+    } catch (error) {
+      this.announce(Failure.of(error).message, true);
+    }
+    this.busy = '';
+    this.tick();
+  }
+
+  async kill(pid: number, name: string): Promise<void> {
+    try {
+      await this.host?.kill(pid);
+      this.announce(`${name} was killed.`);
+    } catch (error) {
+      this.announce(`${name} could not be killed: ${Failure.of(error).message}`, true);
+    }
+    this.tick();
+  }
+
+  answer(question: Asked, allow: boolean): void {
+    this.questions = this.questions.filter((one) => one !== question);
+    const asked = `${question.verb} ${question.resource}`;
+    this.push({ kind: 'answer', who: question.name, level: allow ? 'yes' : 'no', text: allow ? `You allowed ${asked}, once` : `You refused ${asked}` });
+    void this.host?.answer(question.action, allow).catch((error) => this.announce(Failure.of(error).message, true));
+    this.changed();
+  }
+
+  async verify(): Promise<void> {
+    if (!this.host || this.verifying) return;
+    this.verifying = true;
+    this.changed();
+    const from = performance.now();
+    try {
+      const verified = await this.host.verify();
+      this.verified = { ...verified, at: Date.now(), took: performance.now() - from };
+      this.announce(verified.ok ? 'The log verifies.' : `The log does not verify: ${verified.problem ?? ''}`, !verified.ok);
+    } catch (error) {
+      const { message } = Failure.of(error);
+      this.verified = { ok: false, size: this.log.size, root: '', problem: message, at: Date.now(), took: performance.now() - from };
+      this.announce(`The log could not be verified: ${message}`, true);
+    }
+    this.verifying = false;
+    this.changed();
+  }
+
+  /** Back to the first view, to audit another folder. */
+  reset(): void {
+    if (this.stage !== 'ended') return;
+    this.stage = 'start';
+    this.run = null;
+    this.changed();
+  }
+
+  private listen(host: Host): void {
+    const current = (f: () => void) => {
+      if (this.host === host) f();
+    };
+    host.onNotice((notice) => current(() => this.notice(notice)));
+    host.onAsk((question) => current(() => this.ask(question)));
+    host.onEnded((ended) => current(() => this.ended(ended)));
+    host.onOwner((owner) => current(() => this.owned(owner)));
+    host.onCrashed((failure) => current(() => {
+      this.crashed = true;
+      this.fail(failure);
+    }));
+  }
+
+  private fail(failure: Failure): void {
+    this.failure = failure;
+    this.stage = 'failed';
+    clearTimeout(this.timer);
+    this.announce(failure.message, true);
+    this.changed();
+  }
+
+  /** What runs already when the page is opened: after a reload, or because another tab started it. */
+  private resume(): void {
+    const living = this.living();
+    if (this.stage === 'running' || this.stage === 'ended') return;
+    this.stage = 'start';
+    if (living.length === 0 || !this.check) return;
+    this.run = {
+      app: living[0]!.app!,
+      version: living[0]!.app === this.check.app ? this.check.version : '',
+      folder: null,
+      environment: this.environment,
+      agents: this.check.agents.map((agent) => agent.name),
+      given: [],
+      startedAt: performance.now(),
+      endedAt: null,
+      since: 0,
+      pidsFrom: Math.min(...living.map((process) => process.pid)),
+      ended: null,
+    };
+    this.stage = 'running';
+  }
+
+  private living() {
+    return (this.summary?.processes ?? []).filter((process) => process.app && process.state !== 'exited');
+  }
+
+  private push(item: Without<FeedItem>): void {
+    this.ids += 1;
+    this.feed.push({ ...item, id: this.ids, at: Date.now() } as FeedItem);
+    if (this.feed.length > FEED) this.feed.splice(0, this.feed.length - FEED);
+    this.changed();
+  }
+
+  private notice(notice: Notice): void {
+    switch (notice.kind) {
+      case 'running':
+        this.push({ kind: 'life', who: notice.name, level: '', text: `runs as process ${notice.pid}` });
+        if (this.stage === 'start') void this.refresh().then(() => this.resume());
+        break;
+      case 'exited':
+        this.push({ kind: 'life', who: notice.name, level: notice.normal ? '' : 'bad', text: `process ${notice.pid} ended${notice.reason ? `: ${notice.reason}` : ''}` });
+        if (!notice.normal) this.announce(`${notice.name} ended: ${notice.reason}`);
+        break;
+      case 'log':
+        this.push({ kind: 'log', who: notice.name, level: notice.level, text: notice.text });
+        break;
+      case 'verdict':
+        this.verdict(notice);
+        break;
+      case 'ended':
+        this.ended(notice);
+        break;
+      case 'phase':
+        break;
+    }
+  }
+
+  private verdict(notice: Extract<Notice, { kind: 'verdict' }>): void {
+    const asked = `${notice.verb} ${notice.resource}`;
+    if (notice.what === 'escalated') return;
+    if (notice.what === 'warned' || notice.what === 'permitted') {
+      this.push({ kind: 'warned', who: notice.name, level: 'warn', text: `${asked}${notice.reason ? `: ${notice.reason}` : ''}` });
+      return;
+    }
+    this.questions = this.questions.filter((question) => question.action !== notice.action);
+    this.refusals += 1;
+    const full = this.refusals <= CARDS;
+    if (full) this.announce(`Refused: ${notice.name}, ${asked}. ${notice.reason}`);
+    void this.evidence(notice.action, full).then((entry) =>
+      this.push({ kind: 'refusal', who: notice.name, what: notice.what, asked, reason: notice.reason, action: notice.action, entry, full, text: '' }));
+  }
+
+  /** The event of a refusal. It is read before the refusal is shown, so that the card does not grow afterwards. */
+  private async evidence(action: number, wanted: boolean): Promise<Entry | null> {
+    const until = performance.now() + PATIENCE_MS;
+    while (wanted) {
+      await this.sync().catch(() => undefined);
+      const entry = this.log.refusal(action);
+      if (entry || performance.now() > until) return entry ?? null;
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    return null;
+  }
+
+  private ask(question: Question): void {
+    this.questions.push({ ...question, deadline: performance.now() + ANSWER_MS });
+    this.announce(`${question.name} asks to ${question.verb} ${question.resource}.`, true);
+    this.changed();
+  }
+
+  /** An answer that nobody gave in time is a no; the kernel knows by itself. */
+  expire(): void {
+    const now = performance.now();
+    const open = this.questions.filter((question) => question.deadline > now);
+    if (open.length !== this.questions.length) {
+      this.questions = open;
+      this.changed();
+    }
+  }
+
+  private ended(ended: { app: string; ok: boolean; reason: string }): void {
+    if (this.run?.app === ended.app && !this.run.ended) this.finish(ended.ok, ended.reason);
+  }
+
+  private finish(ok: boolean, reason: string): void {
+    const { run } = this;
+    if (!run || run.ended) return;
+    run.ended = { ok, reason };
+    run.endedAt = performance.now();
+    this.questions = [];
+    void this.evidenceOfEnd().then(() => {
+      this.stage = 'ended';
+      const took = duration(run.endedAt! - run.startedAt);
+      this.push({ kind: 'end', ok, text: ok ? `${run.app} is done after ${took}` : `${run.app} failed after ${took}: ${reason}` });
+      this.announce(ok ? `${run.app} is done. The report can be read.` : `${run.app} failed: ${reason}`, !ok);
+      this.changed();
+    });
+  }
+
+  private async evidenceOfEnd(): Promise<void> {
+    await this.refresh();
+    await this.sync().catch(() => undefined);
+    await this.loadReport();
+    // A refusal may still wait for its event.
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+
+  private async loadReport(): Promise<void> {
+    const mount = this.check?.mounts.find((one) => one.mode === 'write');
+    if (this.host && mount) this.report = await readReport(this.host, mount.name);
+  }
+
+  private owned(owner: Owner): void {
+    const before = this.owner;
+    this.owner = owner;
+    if (before && !before.owner && owner.owner) this.announce('The other tab is gone. The kernel goes on in this one.', true);
+    this.changed();
+  }
+
+  private tick(): void {
+    clearTimeout(this.timer);
+    if (!this.host || this.stage === 'failed') return;
+    const live = this.stage === 'running';
+    void Promise.allSettled([this.refresh(), live || !document.hidden ? this.sync() : null]).then(() => {
+      this.changed();
+      clearTimeout(this.timer);
+      if (this.stage !== 'failed') this.timer = window.setTimeout(() => this.tick(), this.stage === 'running' ? LIVE_MS : IDLE_MS);
+    });
+  }
+
+  private async refresh(): Promise<void> {
+    const { host } = this;
+    if (!host) return;
+    const summary = await host.summary().catch(() => null);
+    if (summary && this.host === host) this.summary = summary;
+    // Nobody told of the end: the run was begun by another tab, or before a reload.
+    if (this.stage === 'running' && this.run && !this.run.folder && !this.run.ended && this.living().length === 0) {
+      this.finish(true, '');
+    }
+  }
+
+  /** Reads what the log has gained. Calls that come meanwhile wait for one more reading. */
+  private sync(): Promise<void> {
+    if (this.syncing) {
+      this.again = true;
+      return this.syncing;
+    }
+    this.syncing = this.read().finally(() => {
+      this.syncing = null;
+    });
+    return this.syncing;
+  }
+
+  private async read(): Promise<void> {
+    do {
+      this.again = false;
+      for (;;) {
+        const { host, log } = this;
+        if (!host) return;
+        const page = await host.events(log.next, PAGE);
+        if (this.log !== log) return;
+        log.size = Math.max(log.size, page.size);
+        if (log.add(page.events).length === 0) break;
+        this.changed();
+        if (log.next >= log.size) break;
+      }
+    } while (this.again);
+  }
+}
