@@ -8,7 +8,7 @@
 export type Child = Node | string | number | null | undefined | false | Child[];
 type Listeners = { [K in keyof HTMLElementEventMap]?: (event: HTMLElementEventMap[K]) => void };
 export interface Props {
-  class?: string;
+  class?: string | null;
   on?: Listeners;
   [attribute: string]: unknown;
 }

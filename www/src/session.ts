@@ -6,7 +6,7 @@
  */
 
 import { App, Failure, Host } from './kernel';
-import type { AppFiles, Check, Environment, Notice, Owner, Profile, Question, Summary, Verified } from './kernel';
+import type { AppFiles, Check, Environment, Notice, Owner, Profile, Question, Summary, Verdicts, Verified } from './kernel';
 import type { Folder } from './folder';
 import { Log, type Entry } from './log';
 import { readReport, type Report } from './report';
@@ -34,7 +34,8 @@ export interface Run {
 export interface Asked extends Question { deadline: number }
 
 export type FeedItem =
-  | { id: number; at: number; kind: 'life' | 'log' | 'warned' | 'answer'; who: string; text: string; level: string }
+  | { id: number; at: number; kind: 'log' | 'warned' | 'answer'; who: string; text: string; level: string }
+  | { id: number; at: number; kind: 'life'; level: string; what: string; names: string[]; text: string }
   | { id: number; at: number; kind: 'refusal'; who: string; what: string; asked: string; reason: string; action: number;
       entry: Entry | null; full: boolean; text: string }
   | { id: number; at: number; kind: 'end'; ok: boolean; text: string };
@@ -62,6 +63,8 @@ export class Session {
   environment: Environment;
   run: Run | null = null;
   summary: Summary | null = null;
+  /** What the gate had said before the run. */
+  base: Verdicts | null = null;
   log = new Log();
   logReady = false;
   feed: FeedItem[] = [];
@@ -170,6 +173,7 @@ export class Session {
       pidsFrom: 1 + Math.max(0, ...(this.summary?.processes ?? []).map((process) => process.pid)),
       ended: null,
     };
+    this.base = this.summary?.verdicts ?? null;
     this.stage = 'running';
     this.feed = [];
     this.questions = [];
@@ -242,6 +246,17 @@ export class Session {
     this.changed();
   }
 
+  async checkpoint(): Promise<string | null> {
+    try {
+      const note = (await this.host?.checkpoint()) ?? null;
+      if (note) this.announce('The checkpoint is saved. Keep it where whoever has this browser cannot write.');
+      return note;
+    } catch (error) {
+      this.announce(`There is no checkpoint: ${Failure.of(error).message}`, true);
+      return null;
+    }
+  }
+
   /** Back to the first view, to audit another folder. */
   reset(): void {
     if (this.stage !== 'ended') return;
@@ -308,11 +323,11 @@ export class Session {
   private notice(notice: Notice): void {
     switch (notice.kind) {
       case 'running':
-        this.push({ kind: 'life', who: notice.name, level: '', text: `runs as process ${notice.pid}` });
+        this.life('', 'started', `${notice.name} ${notice.pid}`);
         if (this.stage === 'start') void this.refresh().then(() => this.resume());
         break;
       case 'exited':
-        this.push({ kind: 'life', who: notice.name, level: notice.normal ? '' : 'bad', text: `process ${notice.pid} ended${notice.reason ? `: ${notice.reason}` : ''}` });
+        this.life(notice.normal ? '' : 'bad', notice.reason ? `ended: ${notice.reason}` : 'ended', `${notice.name} ${notice.pid}`);
         if (!notice.normal) this.announce(`${notice.name} ended: ${notice.reason}`);
         break;
       case 'log':
@@ -326,6 +341,17 @@ export class Session {
         break;
       case 'phase':
         break;
+    }
+  }
+
+  /** Lives that begin or end alike, one after the other, are one line. */
+  private life(level: string, what: string, name: string): void {
+    const last = this.feed.at(-1);
+    if (last?.kind === 'life' && last.what === what && last.level === level && last.names.length < 24) {
+      last.names.push(name);
+      this.changed();
+    } else {
+      this.push({ kind: 'life', level, what, names: [name], text: '' });
     }
   }
 

@@ -102,10 +102,15 @@ export function figure(explanation: Explanation, action: number, more: Child = n
       more));
 }
 
+/** A sentence of the kernel's: what it puts between backquotes is set as code. */
+export function sentence(text: string, most = 600): Child[] {
+  return plain(text, most).split('`').map((part, i, all) => (i % 2 && i < all.length - 1 ? h('code', null, part) : i % 2 ? `\`${part}` : part));
+}
+
 /** Every reason, the weightiest first. */
 export function reasons(explanation: Explanation | null, otherwise: string): HTMLElement {
   const said = explanation?.reasons.length ? explanation.reasons : null;
   return h('ul', { class: 'reasons' },
-    said ? said.map((reason) => h('li', { class: `is-${reason.weight}` }, plain(reason.text, 600), reason.rule ? h('span', { class: 'muted' }, ` rule ${plain(reason.rule, 64)}`) : null))
-      : h('li', { class: 'is-deny' }, plain(otherwise, 600)));
+    said ? said.map((reason) => h('li', { class: `is-${reason.weight}` }, sentence(reason.text), reason.rule ? h('span', { class: 'muted' }, ` rule ${plain(reason.rule, 64)}`) : null))
+      : h('li', { class: 'is-deny' }, sentence(otherwise)));
 }
