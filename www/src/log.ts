@@ -35,6 +35,7 @@ export interface Route {
   verb: string;
   resource: string;
   count: number;
+  told: number;
 }
 
 interface Act { pid: number; name: string; verb: string; resource: string }
@@ -140,12 +141,15 @@ export class Log {
 
   private follow(event: Event, content: any, act: Act | null): void {
     if (event.kind === 'route_opened' && act) {
-      const route: Route = { id: event.action, seq: event.seq, count: 1, ...act };
+      const route: Route = { id: event.action, seq: event.seq, count: 1, told: 0, ...act };
       this.byRoute.set(event.action, route);
       this.routes.push(route);
     } else if (event.kind === 'route_counted') {
       const route = this.byRoute.get(event.action);
-      if (route) route.count += Number(content.more) || 0;
+      if (!route) return;
+      // The act that opened the route is counted with those after it.
+      route.told += Number(content.more) || 0;
+      route.count = Math.max(1, route.told);
     }
   }
 }
@@ -189,7 +193,7 @@ function what(event: Event, content: any, act: Act | null): string {
     case 'folded':
       return `${ofAct}: refused ${times(content.more)} more`;
     case 'route_counted':
-      return `${ofAct}: ${times(content.more)} more${content.closed ? ', closed' : ''}`;
+      return content.closed && !content.more ? `closed the route ${ofAct}` : `${ofAct}: ${times(content.more)}${content.closed ? ', closed' : ''}`;
     case 'exited':
       return `ended: ${content.reason}${after(content.detail)}; ${counted(content.messages, 'message')}, ${counted(
         content.acts, 'act')}, ${count(content.refused)} refused${content.lost ? `, ${count(content.lost)} lost` : ''}`;

@@ -6,7 +6,7 @@
  */
 
 import { App, Failure, Host } from './kernel';
-import type { AppFiles, Check, Environment, Notice, Owner, Profile, Question, Summary, Verdicts, Verified } from './kernel';
+import type { AppFiles, Check, Decision, Environment, Notice, Owner, Profile, Question, Summary, Verdicts, Verified } from './kernel';
 import type { Folder } from './folder';
 import { Log, type Entry } from './log';
 import { readReport, type Report } from './report';
@@ -31,10 +31,14 @@ export interface Run {
   ended: { ok: boolean; reason: string } | null;
 }
 
+/** Read out when there is a pause, at once, or at once and shown too, for no view shows it. */
+export type Announcement = 'quiet' | 'urgent' | 'shown';
+
 export interface Asked extends Question { deadline: number }
 
 export type FeedItem =
   | { id: number; at: number; kind: 'log' | 'warned' | 'answer'; who: string; text: string; level: string }
+  | { id: number; at: number; kind: 'act'; who: string; verb: string; resource: string; outward: boolean; decision: Decision; score: number; text: string }
   | { id: number; at: number; kind: 'life'; level: string; what: string; names: string[]; text: string }
   | { id: number; at: number; kind: 'refusal'; who: string; what: string; asked: string; reason: string; action: number;
       entry: Entry | null; full: boolean; text: string }
@@ -46,6 +50,7 @@ export const ANSWER_MS = 30_000;
 const FEED = 600;
 const CARDS = 20;
 const PAGE = 500;
+const TALKS = new Set(['send', 'publish', 'call']);
 const LIVE_MS = 200;
 const IDLE_MS = 2_000;
 /** So long a refusal waits for the event that tells all of it. */
@@ -81,7 +86,7 @@ export class Session {
   private syncing: Promise<void> | null = null;
   private again = false;
   private timer = 0;
-  private announce: (text: string, urgent?: boolean) => void = () => {};
+  private tellPerson: (text: string, how: Announcement) => void = () => {};
 
   constructor(environment: Environment) {
     this.environment = environment;
@@ -91,8 +96,12 @@ export class Session {
     this.listeners.push(listener);
   }
 
-  onAnnounce(announce: (text: string, urgent?: boolean) => void): void {
-    this.announce = announce;
+  onAnnounce(announce: (text: string, how: Announcement) => void): void {
+    this.tellPerson = announce;
+  }
+
+  private announce(text: string, how: Announcement = 'quiet'): void {
+    this.tellPerson(text, how);
   }
 
   changed(): void {
@@ -204,7 +213,7 @@ export class Session {
     try {
       await this.host.stop(this.run.app);
     } catch (error) {
-      this.announce(Failure.of(error).message, true);
+      this.announce(Failure.of(error).message, 'shown');
     }
     this.busy = '';
     this.tick();
@@ -215,7 +224,7 @@ export class Session {
       await this.host?.kill(pid);
       this.announce(`${name} was killed.`);
     } catch (error) {
-      this.announce(`${name} could not be killed: ${Failure.of(error).message}`, true);
+      this.announce(`${name} could not be killed: ${Failure.of(error).message}`, 'shown');
     }
     this.tick();
   }
@@ -224,7 +233,7 @@ export class Session {
     this.questions = this.questions.filter((one) => one !== question);
     const asked = `${question.verb} ${question.resource}`;
     this.push({ kind: 'answer', who: question.name, level: allow ? 'yes' : 'no', text: allow ? `You allowed ${asked}, once` : `You refused ${asked}` });
-    void this.host?.answer(question.action, allow).catch((error) => this.announce(Failure.of(error).message, true));
+    void this.host?.answer(question.action, allow).catch((error) => this.announce(Failure.of(error).message, 'shown'));
     this.changed();
   }
 
@@ -236,11 +245,11 @@ export class Session {
     try {
       const verified = await this.host.verify();
       this.verified = { ...verified, at: Date.now(), took: performance.now() - from };
-      this.announce(verified.ok ? 'The log verifies.' : `The log does not verify: ${verified.problem ?? ''}`, !verified.ok);
+      this.announce(verified.ok ? 'The log verifies.' : `The log does not verify: ${verified.problem ?? ''}`, verified.ok ? 'quiet' : 'urgent');
     } catch (error) {
       const { message } = Failure.of(error);
       this.verified = { ok: false, size: this.log.size, root: '', problem: message, at: Date.now(), took: performance.now() - from };
-      this.announce(`The log could not be verified: ${message}`, true);
+      this.announce(`The log could not be verified: ${message}`, 'urgent');
     }
     this.verifying = false;
     this.changed();
@@ -252,7 +261,7 @@ export class Session {
       if (note) this.announce('The checkpoint is saved. Keep it where whoever has this browser cannot write.');
       return note;
     } catch (error) {
-      this.announce(`There is no checkpoint: ${Failure.of(error).message}`, true);
+      this.announce(`There is no checkpoint: ${Failure.of(error).message}`, 'shown');
       return null;
     }
   }
@@ -283,7 +292,7 @@ export class Session {
     this.failure = failure;
     this.stage = 'failed';
     clearTimeout(this.timer);
-    this.announce(failure.message, true);
+    this.announce(failure.message, 'urgent');
     this.changed();
   }
 
@@ -344,6 +353,15 @@ export class Session {
     }
   }
 
+  /** What the agents do that others can notice: the first message on each route, and every outward act. */
+  private acted({ event, seq, pid, name, verb, resource, decision, score }: Entry): void {
+    const { run } = this;
+    if (!run || this.stage !== 'running' || seq < run.since || pid === null || pid < run.pidsFrom) return;
+    const talks = event.kind === 'route_opened' && TALKS.has(verb);
+    const outward = event.kind === 'intent' && name !== run.app;
+    if ((talks || outward) && decision) this.push({ kind: 'act', who: name, verb, resource, outward, decision, score: score ?? 0, text: '' });
+  }
+
   /** Lives that begin or end alike, one after the other, are one line. */
   private life(level: string, what: string, name: string): void {
     const last = this.feed.at(-1);
@@ -384,7 +402,6 @@ export class Session {
 
   private ask(question: Question): void {
     this.questions.push({ ...question, deadline: performance.now() + ANSWER_MS });
-    this.announce(`${question.name} asks to ${question.verb} ${question.resource}.`, true);
     this.changed();
   }
 
@@ -412,7 +429,7 @@ export class Session {
       this.stage = 'ended';
       const took = duration(run.endedAt! - run.startedAt);
       this.push({ kind: 'end', ok, text: ok ? `${run.app} is done after ${took}` : `${run.app} failed after ${took}: ${reason}` });
-      this.announce(ok ? `${run.app} is done. The report can be read.` : `${run.app} failed: ${reason}`, !ok);
+      this.announce(ok ? `${run.app} is done. The report can be read.` : `${run.app} failed: ${reason}`, ok ? 'quiet' : 'urgent');
       this.changed();
     });
   }
@@ -433,7 +450,7 @@ export class Session {
   private owned(owner: Owner): void {
     const before = this.owner;
     this.owner = owner;
-    if (before && !before.owner && owner.owner) this.announce('The other tab is gone. The kernel goes on in this one.', true);
+    if (before && !before.owner && owner.owner) this.announce('The other tab is gone. The kernel goes on in this one.', 'shown');
     this.changed();
   }
 
@@ -480,7 +497,9 @@ export class Session {
         const page = await host.events(log.next, PAGE);
         if (this.log !== log) return;
         log.size = Math.max(log.size, page.size);
-        if (log.add(page.events).length === 0) break;
+        const added = log.add(page.events);
+        if (added.length === 0) break;
+        added.forEach((entry) => this.acted(entry));
         this.changed();
         if (log.next >= log.size) break;
       }

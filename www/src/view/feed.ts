@@ -9,7 +9,8 @@ import { icons } from './icons';
 
 const SHOWN = [
   ['all', 'All'],
-  ['verdicts', 'Verdicts'],
+  ['acts', 'Acts'],
+  ['verdicts', 'Refusals'],
   ['agents', 'Agents'],
 ] as const;
 
@@ -100,8 +101,14 @@ export class FeedView {
         h('span', { class: 'feed-text' }, item.ok ? icons.check() : icons.close(), h('b', null, plain(item.text, 600)),
           item.ok && this.session.report ? h('button', { type: 'button', class: 'button', on: { click: () => this.open.report() } }, icons.file(), 'Read the report') : null));
     }
+    if (item.kind === 'act') {
+      return h('li', { class: `feed-item is-act is-${item.decision}`, 'data-kind': 'acts', 'data-acts': true }, time,
+        h('span', { class: 'feed-who' }, plain(item.who, 64)),
+        h('span', { class: 'feed-text' }, h('span', { class: 'verb' }, plain(item.verb, 32)), ' ', h('code', null, plain(item.resource, 240))),
+        h('span', { class: 'feed-score', title: `score ${item.score}: ${item.decision}` }, h('span', { class: 'sr' }, `${item.decision}, score `), item.score.toLocaleString('en-US')));
+    }
     const verdict = item.kind === 'warned' || item.kind === 'answer';
-    return h('li', { class: `feed-item is-${item.kind} ${item.level ? `is-${item.level === 'error' || item.level === 'bad' ? 'bad' : item.level}` : ''}`, 'data-kind': verdict ? 'verdicts' : 'agents' },
+    return h('li', { class: `feed-item is-${item.kind} ${item.level ? `is-${item.level === 'error' || item.level === 'bad' ? 'bad' : item.level}` : ''}`, 'data-kind': verdict ? 'verdicts' : 'agents', 'data-acts': verdict },
       time, h('span', { class: 'feed-who' }, plain(item.who, 64)),
       h('span', { class: 'feed-text' }, item.kind === 'warned' ? [icons.warn(), h('span', { class: 'sr' }, 'Warning: ')] : null, plain(item.text, 700)));
   }
@@ -111,7 +118,7 @@ export class FeedView {
     const [verb = '', ...resource] = item.asked.split(' ');
     const log = item.entry
       ? h('button', { type: 'button', class: 'link', on: { click: () => this.open.log(item.action) } }, `event ${item.entry.seq}`) : null;
-    return h('li', { class: 'feed-item is-refusal is-card', 'data-kind': 'verdicts', id: `refusal-${item.action}` },
+    return h('li', { class: 'feed-item is-refusal is-card', 'data-kind': 'verdicts', 'data-acts': true, id: `refusal-${item.action}` },
       h('article', { class: 'refusal', 'aria-label': `Refused: ${plain(item.who, 64)}, ${plain(item.asked, 200)}` },
         h('header', null,
           h('span', { class: 'stamp' }, icons.close(), item.what === 'denied' ? 'refused' : plain(item.what, 32).replace('_', ' ')),
@@ -138,7 +145,7 @@ export class RoutesView {
   private cells = new Map<number, HTMLElement>();
 
   constructor(private readonly session: Session) {
-    this.element = h('section', { class: 'panel routes', 'aria-labelledby': 'routes-title' },
+    this.element = h('section', { class: 'panel routes' },
       h('div', { class: 'panel-head' }, h('h2', { id: 'routes-title' }, 'Messages'), this.total),
       h('div', { class: 'routes-scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'routes-title' },
         h('table', { class: 'grid' },

@@ -186,7 +186,7 @@ export class LogView {
     if (state === this.sealed) return;
     this.sealed = state;
     const had = this.seal.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.name : null;
-    const verify = h('button', { type: 'button', class: 'button is-primary', 'data-name': 'verify', disabled: verifying || !this.session.host, on: { click: () => void this.session.verify() } }, icons.seal(), verifying ? 'Verifying' : verified ? 'Verify again' : 'Verify');
+    const verify = h('button', { type: 'button', class: 'button is-primary', 'data-name': 'verify', disabled: !this.session.host, 'aria-disabled': verifying ? 'true' : null, on: { click: () => void this.session.verify() } }, icons.seal(), verifying ? 'Verifying' : verified ? 'Verify again' : 'Verify');
     const note = h('button', { type: 'button', class: 'button', 'data-name': 'note', disabled: !this.session.host, on: { click: () => void this.checkpoint() } }, icons.down(), 'Checkpoint');
     const all = h('button', { type: 'button', class: 'button', 'data-name': 'all', on: { click: () => this.export() } }, icons.down(), 'Events');
     attribute(this.seal, 'data-state', verified ? (verified.ok ? 'ok' : 'bad') : 'none');

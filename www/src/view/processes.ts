@@ -80,7 +80,7 @@ export class ProcessesView {
 
   private row(first: Line): Row<Line> {
     const cell = (name: string, ...children: (Node | string)[]) => h('td', { role: 'cell', class: name }, children);
-    const [messages, acts, refused, memory] = ['messages', 'acts', 'refused', 'memory'].map((name) => cell(`c-${name} num`));
+    const [messages, acts, refused, memory] = ['messages', 'acts', 'refused', 'memory'].map((name) => h('td', { role: 'cell', class: `c-${name} num`, 'data-unit': name === 'memory' ? '' : name }));
     const pid = h('span', { class: 'pid' });
     const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
     const word = h('span');

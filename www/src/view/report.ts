@@ -106,7 +106,7 @@ function table<T>(names: string[], all: T[], row: (one: T) => Child[]): HTMLElem
     more.textContent = `Show ${count(Math.min(ROWS, all.length - shown))} more of ${count(all.length - shown)}`;
   };
   show();
-  const head = h('thead', null, h('tr', null, names.map((name) => h('th', { scope: 'col', class: numeric.has(name) ? 'num' : null }, name))));
+  const head = h('thead', null, h('tr', null, names.map((name) => h('th', { scope: 'col', 'data-name': name, class: numeric.has(name) ? 'num' : null }, name))));
   return h('div', { class: 'table-wrap' }, h('table', { class: 'grid is-roomy' }, head, body), more);
 }
 

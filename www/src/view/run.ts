@@ -41,7 +41,7 @@ export class RunView {
         h('div', { class: 'strip-what' }, h('div', { class: 'strip-title' }, this.heading, this.state), this.about),
         h('dl', { class: 'strip-counts' }, h('div', { class: 'strip-cell' }, h('dt', null, 'elapsed'), this.elapsed), cells),
         h('div', { class: 'strip-actions' }, this.actions.stop, this.actions.report, this.actions.again)),
-      processes.element, routes.element, feed.element);
+      processes.element, feed.element, routes.element);
     setInterval(() => this.clock(), 100);
   }
 

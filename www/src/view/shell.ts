@@ -17,13 +17,14 @@ export class Shell {
   private readonly badges = new Map<TabName, HTMLElement>();
   readonly panels = new Map<TabName, HTMLElement>();
   private readonly status = { dot: h('span', { class: 'dot', 'aria-hidden': 'true' }), kernel: h('span'), storage: h('span'), size: h('span'), seal: h('span'), environment: h('span') };
+  private readonly environment = document.createTextNode('');
   private readonly toast = h('div', { class: 'toast', hidden: true });
 
   constructor(private readonly session: Session, private readonly shown: (tab: TabName) => void) {
     const list = h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Views', on: { keydown: (event) => this.move(event) } });
     const main = h('main', { id: 'main' });
     for (const name of TABS) {
-      const badge = h('span', { class: 'badge', hidden: true });
+      const badge = h('span', { class: 'badge', 'data-n': '0' });
       const tab = h('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `panel-${name}`, class: 'tab', on: { click: () => this.show(name) } }, NAMES[name], badge);
       const panel = h('div', { role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}`, class: `view view-${name}` });
       this.tabs.set(name, tab);
@@ -34,7 +35,7 @@ export class Shell {
     }
     const polite = h('div', { class: 'sr', role: 'status', 'aria-live': 'polite' });
     const urgent = h('div', { class: 'sr', role: 'alert', 'aria-live': 'assertive' });
-    session.onAnnounce((text, isUrgent) => this.announce(plain(text, 300), isUrgent ? urgent : polite, !!isUrgent));
+    session.onAnnounce((text, how) => this.announce(plain(text, 300), how === 'quiet' ? polite : urgent, how === 'shown'));
     const { dot, kernel, storage, size, seal, environment } = this.status;
     document.body.replaceChildren(
       h('a', { class: 'skip', href: '#main' }, 'Skip to the content'),
@@ -48,6 +49,7 @@ export class Shell {
     size.className = 'status-size';
     seal.className = 'status-seal';
     environment.className = 'status-environment';
+    environment.append(h('span', null, 'environment '), this.environment);
     this.mark();
   }
 
@@ -60,7 +62,7 @@ export class Shell {
   update(): void {
     const { session } = this;
     const { stage, profile, owner, log, verified, report, refusals } = session;
-    const { dot, kernel, storage, size, seal, environment } = this.status;
+    const { dot, kernel, storage, size, seal } = this.status;
     attribute(dot, 'data-state', stage === 'failed' ? 'failed' : stage === 'booting' ? 'waits' : 'lives');
     const attached = owner !== null && !owner.owner;
     say(kernel, stage === 'failed' ? (session.crashed ? 'kernel crashed' : 'kernel did not boot') : stage === 'booting' ? 'kernel boots' : attached ? 'attached to another tab\u2019s kernel' : 'kernel runs in this tab');
@@ -69,7 +71,7 @@ export class Shell {
     say(size, log.size ? `${count(log.size)} events` : '');
     say(seal, verified ? (verified.ok ? 'verified' : 'does not verify') : '');
     attribute(seal, 'data-state', verified ? (verified.ok ? 'ok' : 'bad') : null);
-    say(environment, `environment ${session.environment}`);
+    say(this.environment, session.environment);
     this.badge('run', session.stage === 'running' || session.stage === 'ended' ? refusals : 0, refusals === 1 ? 'refusal' : 'refusals');
     this.badge('report', report?.contents?.secrets.found ?? 0, 'secrets');
     this.tabs.get('run')!.dataset.live = String(stage === 'running');
@@ -78,10 +80,9 @@ export class Shell {
 
   private badge(name: TabName, n: number, what: string): void {
     const badge = this.badges.get(name)!;
-    attribute(badge, 'hidden', n > 0 ? null : '');
     if (badge.dataset.n === String(n)) return;
     badge.dataset.n = String(n);
-    fill(badge, count(n), h('span', { class: 'sr' }, ` ${what}`));
+    fill(badge, n > 0 ? [n > 999 ? '999+' : count(n), h('span', { class: 'sr' }, ` ${what}`)] : null);
   }
 
   private mark(): void {
@@ -104,11 +105,11 @@ export class Shell {
   }
 
   private timer = 0;
-  private announce(text: string, region: HTMLElement, urgent: boolean): void {
+  private announce(text: string, region: HTMLElement, shown: boolean): void {
     // The same words twice are only read twice if the region was empty in between.
     region.textContent = '';
     setTimeout(() => { region.textContent = text; }, 30);
-    if (!urgent) return;
+    if (!shown) return;
     clearTimeout(this.timer);
     fill(this.toast, h('p', null, text), h('button', { type: 'button', class: 'icon-button', 'aria-label': 'Dismiss', on: { click: () => { this.toast.hidden = true; } } }, icons.close()));
     this.toast.hidden = false;

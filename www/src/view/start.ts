@@ -20,6 +20,9 @@ const DOES: Record<string, string> = {
   publisher: 'posts the totals, if you let it',
 };
 
+/** What these ask for takes two lines: room is kept for them until the manifest is read. */
+const TWO_LINES = new Set(['walker', 'publisher']);
+
 const ENVIRONMENTS: [Environment, string][] = [
   ['dev', 'refused over 9,000'],
   ['staging', 'you are asked over 6,000'],
@@ -134,7 +137,7 @@ export class StartView {
   }
 
   private placeholders(): void {
-    fill(this.rows, Object.entries(DOES).map(([name, does]) => h('tr', null, h('th', { scope: 'row' }, name), h('td', { class: 'muted' }, does), h('td', { class: 'c-asks' }, '\u00a0'))));
+    fill(this.rows, Object.entries(DOES).map(([name, does]) => h('tr', null, h('th', { scope: 'row' }, name), h('td', { class: 'muted' }, does), h('td', { class: 'c-asks' }, h('code', null, '\u00a0'), TWO_LINES.has(name) ? h('code', null, '\u00a0') : null))));
   }
 
   private agents(check: Check): void {

@@ -65,12 +65,12 @@ export function effect(explanation: Explanation): HTMLElement {
 }
 
 export function score(explanation: Explanation): HTMLElement {
-  const { score, threshold, warnAt, environment } = explanation;
+  const { score, threshold, warnAt, environment, decision } = explanation;
   const full = Math.max(threshold * 1.3, score * 1.08, 1);
   const share = (n: number) => `${Math.min(100, (n / full) * 100)}%`;
   const over = score > threshold;
   const near = !over && warnAt !== null && score >= warnAt;
-  const line = h('span', { class: `score-line ${over ? 'is-over' : near ? 'is-near' : ''}`, 'aria-hidden': 'true' },
+  const line = h('span', { class: `score-line ${over ? (decision === 'escalate' ? 'is-asked' : 'is-over') : near ? 'is-near' : ''}`, 'aria-hidden': 'true' },
     h('span', { class: 'score-fill' }), warnAt === null ? null : h('span', { class: 'score-warn' }), h('span', { class: 'score-limit' }));
   line.style.setProperty('--score', share(score));
   line.style.setProperty('--limit', share(threshold));

@@ -199,9 +199,9 @@ export class Kernel {
     for (const { seq, kind, action, content } of this.played) {
       if (seq < this.before) continue;
       const pid = content?.facts?.pid;
-      if (kind === 'intent' || kind === 'observed' || kind === 'route_opened') acts.set(pid, (acts.get(pid) ?? 0) + 1);
+      if (kind === 'intent' || kind === 'observed') acts.set(pid, (acts.get(pid) ?? 0) + 1);
       if (kind === 'route_opened') routes.set(action, pid);
-      if (kind === 'route_counted' && routes.has(action)) acts.set(routes.get(action)!, acts.get(routes.get(action)!)! + content.more);
+      if (kind === 'route_counted' && routes.has(action)) acts.set(routes.get(action)!, (acts.get(routes.get(action)!) ?? 0) + content.more);
     }
     return acts;
   }
