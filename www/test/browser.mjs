@@ -21,7 +21,7 @@ export async function openPlayer(browser, address, { control = {}, serviceWorker
     globalThis.player = { recording: 'dev', pace: 900, bootFails: null, verifyFails: null, ok: true, live: null, ...given };
     globalThis.shifts = [];
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.shifts.push({ value: entry.value, at: entry.sources?.map((source) => `${source.node?.nodeName}.${source.node?.className}`) });
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.shifts.push({ value: entry.value, at: entry.sources?.map(({ node, previousRect: a, currentRect: b }) => `${node?.nodeName}.${node?.className ?? ''} ${(node?.textContent ?? '').slice(0, 40)} ${a.x},${a.y} ${a.width}x${a.height} -> ${b.x},${b.y} ${b.width}x${b.height}`) });
     }).observe({ type: 'layout-shift', buffered: true });
   }, control);
   await page.goto(address);

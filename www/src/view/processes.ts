@@ -119,7 +119,7 @@ export class ProcessesView {
       attribute(element, 'data-state', process ? (process.state !== 'exited' ? 'lives' : FINE.has(process.exit) ? 'ended' : 'failed') : 'waits');
       say(word, life);
       attribute(state, 'title', process?.detail ? plain(process.detail, 300) : null);
-      say(pid, process ? String(process.pid) : '');
+      say(pid, process ? String(process.pid) : '\u00a0');
       say(messages!, process ? count(process.messages) : '');
       say(acts!, process ? count(process.acts) : '');
       say(refused!, process ? count(process.refused) : '');
