@@ -63,13 +63,12 @@ async function packageFolder() {
   return { folder, entry: join(folder, entry) };
 }
 
-/** Everything that the package runs: its workers and modules beside its entry, without types, maps and the entry. */
+/** What the package loads by address at run time: everything beside its entry, without types, maps and the entry. */
 async function copyPackage(folder, entry, to) {
   const from = dirname(entry);
-  for (const file of await walk(from)) {
-    if (/\.(d\.[cm]?ts|map|md|tsbuildinfo)$/.test(file) || join(from, file) === entry) continue;
-    await mkdir(dirname(join(to, file)), { recursive: true });
-    await cp(join(from, file), join(to, file), { dereference: true });
+  for (const file of await readdir(from, { withFileTypes: true })) {
+    if (!file.isFile() || !/\.(js|wasm)$/.test(file.name) || join(from, file.name) === entry) continue;
+    await cp(join(from, file.name), join(to, file.name), { dereference: true });
   }
 }
 

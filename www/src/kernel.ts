@@ -104,7 +104,7 @@ export interface Question {
 }
 
 export interface Verified { ok: boolean; size: number; root: string; problem: string | null }
-export interface Owner { owner: boolean; tabs: number | null }
+export interface Owner { owner: boolean }
 
 /** What went wrong, with the code that names it and a sentence for a person. */
 export class Failure extends Error {
@@ -136,9 +136,8 @@ export class Host {
   private constructor(private readonly kernel: Kernel, readonly environment: Environment) {}
 
   static async boot(environment: Environment): Promise<Host> {
-    const boot = (storage: 'opfs' | 'memory') => Kernel.boot({ storage, environment, name: 'operator' });
     try {
-      return new Host(await boot('opfs'), environment);
+      return new Host(await Kernel.boot({ storage: 'opfs', environment }), environment);
     } catch (error) {
       throw Failure.of(error);
     }
@@ -198,6 +197,7 @@ export class Host {
     return this.call(this.kernel.install(app, { allow, mounts }));
   }
 
+  mount = (name: string, source: MountSource): Promise<void> => this.call(this.kernel.mount(name, source));
   start = (app: string): Promise<unknown> => this.call(this.kernel.start(app));
   stop = (app: string): Promise<unknown> => this.call(this.kernel.stop(app));
   kill = (pid: number): Promise<unknown> => this.call(this.kernel.kill(pid, 'killed by the operator'));
@@ -233,12 +233,13 @@ export class Host {
 
   async verify(): Promise<Verified> {
     const answer = record(await this.call(this.kernel.chain.verify()));
-    const problem = answer.problem;
+    const problem = record(answer.problem);
+    const found = typeof answer.problem === 'string' ? answer.problem : [text(problem.text), text(problem.hint)].filter(Boolean).join('. ');
     return {
       ok: answer.ok === true,
       size: number(answer.size),
       root: text(answer.root),
-      problem: problem ? text(typeof problem === 'object' ? record(problem).message ?? JSON.stringify(problem) : problem) : null,
+      problem: found ? `${found}${problem.code ? ` (${text(problem.code)})` : ''}` : null,
     };
   }
 
@@ -256,7 +257,7 @@ export class Host {
 
   onAsk(listener: (question: Question) => void): void {
     this.kernel.on('ask', (told) => {
-      const ask = record(record(told).ask ?? told);
+      const ask = record(told);
       listener({
         action: number(ask.action),
         name: text(ask.name),
@@ -274,12 +275,13 @@ export class Host {
     });
   }
 
+  /** Whether this tab has the kernel, or is attached to another that has. */
+  get owner(): boolean {
+    return this.kernel.owner;
+  }
+
   onOwner(listener: (owner: Owner) => void): void {
-    this.kernel.on('owner', (told) => {
-      const answer = record(told);
-      const owner = typeof told === 'boolean' ? told : answer.owner === true || answer.owner === 'this';
-      listener({ owner, tabs: typeof answer.tabs === 'number' ? answer.tabs : null });
-    });
+    this.kernel.on('owner', (told) => listener({ owner: record(told).owner === true }));
   }
 
   onCrashed(listener: (failure: Failure) => void): void {
@@ -317,20 +319,18 @@ function process(value: unknown): Process {
   };
 }
 
-/** A notice is an object with one member, named for what happened, or carries that name as `kind`. */
+/** A notice names by `kind` what happened; one of a kind that this page does not know says nothing to it. */
 export function asNotice(told: unknown): Notice | null {
-  const inner = record(record(told).notice ?? told);
-  const [only] = Object.keys(inner);
-  const kind = text(inner.kind ?? inner.type ?? inner.what_kind ?? only).toLowerCase();
-  const body = record(inner.kind === undefined && inner.type === undefined ? inner[only ?? ''] : inner);
+  const body = record(told);
+  const kind = text(body.kind);
   switch (kind) {
     case 'phase':
       return { kind, name: text(body.name), micros: number(body.micros) };
     case 'running':
       return { kind, pid: number(body.pid), name: text(body.name) };
     case 'exited': {
-      const reason = typeof body.reason === 'string' ? body.reason : exitReason(body.reason);
-      return { kind, pid: number(body.pid), name: text(body.name), reason, normal: NORMAL.has(reason.split(':')[0] ?? '') };
+      const [word, detail] = [text(body.exit), text(body.detail)];
+      return { kind, pid: number(body.pid), name: text(body.name), reason: detail ? `${word}: ${detail}` : word, normal: NORMAL.has(word) };
     }
     case 'verdict':
       return {
@@ -352,11 +352,6 @@ export function asNotice(told: unknown): Notice | null {
 }
 
 const NORMAL = new Set(['normal', 'shutdown', '']);
-
-function exitReason(value: unknown): string {
-  const [word] = Object.keys(record(value));
-  return word ? `${word}: ${text(record(value)[word])}` : '';
-}
 
 /** The explanation that comes with a refusal or a question, as an object or as JSON. */
 export function asExplanation(value: unknown): Explanation | null {

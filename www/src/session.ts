@@ -80,6 +80,7 @@ export class Session {
   report: Report | null = null;
   refusals = 0;
   busy = '';
+  private reportBefore: Uint8Array | null = null;
   private ids = 0;
   private listeners: (() => void)[] = [];
   private drawing = false;
@@ -126,6 +127,7 @@ export class Session {
       const host = await Host.boot(this.environment);
       this.host = host;
       this.profile = host.profile();
+      this.owner = { owner: host.owner };
       this.listen(host);
       this.app = await app;
       this.check = await host.check(this.app, [], []);
@@ -134,6 +136,7 @@ export class Session {
       this.changed();
       await this.sync();
       this.logReady = true;
+      await this.reopen();
       await this.loadReport();
       this.tick();
     } catch (error) {
@@ -144,7 +147,7 @@ export class Session {
 
   /** Another environment is another boot of the same kernel, on the same log. */
   async switchTo(environment: Environment): Promise<void> {
-    if (environment === this.environment || !this.host) return;
+    if (environment === this.environment || !this.host?.owner) return;
     const host = this.host;
     this.environment = environment;
     this.host = null;
@@ -186,6 +189,7 @@ export class Session {
     this.stage = 'running';
     this.feed = [];
     this.questions = [];
+    this.reportBefore = this.report?.json ?? null;
     this.report = null;
     this.refusals = 0;
     this.busy = 'Installing';
@@ -356,6 +360,7 @@ export class Session {
   /** What the agents do that others can notice: the first message on each route, and every outward act. */
   private acted({ event, seq, pid, name, verb, resource, decision, score }: Entry): void {
     const { run } = this;
+    if (event.kind === 'answered') this.questions = this.questions.filter((question) => question.action !== event.action);
     if (!run || this.stage !== 'running' || seq < run.since || pid === null || pid < run.pidsFrom) return;
     const talks = event.kind === 'route_opened' && TALKS.has(verb);
     const outward = event.kind === 'intent' && name !== run.app;
@@ -442,9 +447,19 @@ export class Session {
     await new Promise((resolve) => setTimeout(resolve, 60));
   }
 
+  /** What earlier runs wrote lies in this browser, below no mount until somebody mounts it. */
+  private async reopen(): Promise<void> {
+    const mount = this.check?.mounts.find((one) => one.mode === 'write');
+    if (this.host?.owner && mount) await this.host.mount(mount.name, 'opfs').catch(() => undefined);
+  }
+
   private async loadReport(): Promise<void> {
     const mount = this.check?.mounts.find((one) => one.mode === 'write');
-    if (this.host && mount) this.report = await readReport(this.host, mount.name);
+    if (!this.host || !mount) return;
+    const report = await readReport(this.host, mount.name);
+    // What a run that failed has left untouched is the report of another one.
+    const stale = this.run?.ended?.ok === false && same(report?.json ?? null, this.reportBefore);
+    this.report = stale ? null : report;
   }
 
   private owned(owner: Owner): void {
@@ -505,4 +520,8 @@ export class Session {
       }
     } while (this.again);
   }
+}
+
+function same(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a !== null && b !== null && a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

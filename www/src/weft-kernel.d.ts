@@ -27,6 +27,8 @@ declare module 'weft-kernel' {
     act(verb: string, resource: string, head?: object, payload?: Uint8Array): Promise<Uint8Array>;
     readFile(mount: string, path: string): Promise<Uint8Array>;
     shutdown(reason?: string): Promise<unknown>;
+    mount(name: string, source: MountSource): Promise<void>;
+    readonly owner: boolean;
     readonly chain: Chain;
   }
 }

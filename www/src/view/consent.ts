@@ -17,6 +17,7 @@ type Out = 'opfs' | FileSystemDirectoryHandle;
 export function consent(session: Session, folder: Folder): void {
   const check = session.check;
   if (!check) return;
+  if (check.problems.length > 0) return problems(check);
   const title = ['What ', h('b', null, plain(check.app, 64)), ' ', h('span', { class: 'muted' }, plain(check.version, 32)), ' asks for'];
   const { body, foot, close } = dialog(title, { class: 'consent' });
   let out: Out = 'opfs';
@@ -58,6 +59,14 @@ export function consent(session: Session, folder: Folder): void {
     close();
     void session.begin(folder, allow, out);
   }
+}
+
+/** What is wrong with the application, as a compiler would say it. */
+function problems(check: Check): void {
+  const { body, foot, close } = dialog(['weft.toml of ', h('b', null, plain(check.app || 'the application', 64)), ' has ', check.problems.length === 1 ? 'a problem' : 'problems'], {});
+  body.append(h('ul', { class: 'reasons' }, check.problems.map((one) => h('li', { class: 'is-deny' },
+    h('code', null, `weft.toml:${one.line}${one.key ? ` ${plain(one.key, 80)}` : ''}`), ' ', plain(one.text, 400), one.hint ? h('span', { class: 'muted' }, ` ${plain(one.hint, 300)}`) : null))));
+  foot.append(h('button', { type: 'button', class: 'button', on: { click: close } }, 'Close'));
 }
 
 function section(title: string, rows: Child[]): HTMLElement {

@@ -53,8 +53,8 @@ export class ProcessesView {
     const mine = all.filter((process) => process.app === run.app && process.pid >= run.pidsFrom);
     const most = Math.max(1, ...mine.map((process) => process.memory));
     const root = mine.find((process) => process.name === run.app) ?? null;
-    const operator = all.filter((process) => process.app === null && process.role === 'user' && process.state !== 'exited').at(-1)
-      ?? all.find((process) => process.pid === root?.parent) ?? null;
+    const sessions = all.filter((process) => process.app === null && process.role === 'user');
+    const operator = sessions.find((process) => process.pid === root?.parent) ?? sessions.findLast((process) => process.state !== 'exited') ?? null;
     const lines: Line[] = [
       { key: 'operator', name: operator?.name ?? 'operator', depth: 0, last: true, process: operator, most },
       { key: 'app', name: run.app, depth: 1, last: true, process: root, most },

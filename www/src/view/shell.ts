@@ -71,7 +71,7 @@ export class Shell {
     say(size, log.size ? `${count(log.size)} events` : '');
     say(seal, verified ? (verified.ok ? 'verified' : 'does not verify') : '');
     attribute(seal, 'data-state', verified ? (verified.ok ? 'ok' : 'bad') : null);
-    say(this.environment, session.environment);
+    say(this.environment, session.summary?.environment || session.environment);
     this.badge('run', session.stage === 'running' || session.stage === 'ended' ? refusals : 0, refusals === 1 ? 'refusal' : 'refusals');
     this.badge('report', report?.contents?.secrets.found ?? 0, 'secrets');
     this.tabs.get('run')!.dataset.live = String(stage === 'running');

@@ -82,7 +82,8 @@ export class StartView {
     this.choose.disabled = this.trial.disabled = !ready;
     for (const input of this.environments) {
       input.checked = input.value === session.environment;
-      input.disabled = !ready;
+      // The kernel of another tab is not ours to boot anew.
+      input.disabled = !ready || session.owner?.owner === false;
     }
     if (session.check && session.check !== this.check) this.agents((this.check = session.check));
     this.earlier();

@@ -126,9 +126,12 @@ export class Kernel {
     this.tell('ended', { app: 'repo-audit', ok: true, reason: 'stopped' });
   }
 
+  owner = true;
+  async mount() {}
+
   on(event: string, listener: Listener) {
     this.listeners.set(event, [...(this.listeners.get(event) ?? []), listener]);
-    if (event === 'owner') setTimeout(() => listener({ owner: true, tabs: 1 }), 0);
+    
   }
 
   async summary() {
@@ -160,7 +163,7 @@ export class Kernel {
   async kill(pid: number, reason: string) {
     this.killed.set(pid, reason);
     const process = this.record.processes.find((one) => one.pid === pid);
-    this.tell('notice', { notice: { exited: { pid, name: process.name, reason: { killed: reason } } } });
+    this.notice('exited', { pid, name: process.name, exit: 'killed', detail: reason });
   }
 
   async answer(action: number, allow: boolean) { this.questions.get(action)?.(allow); }
@@ -185,13 +188,13 @@ export class Kernel {
   };
 
   crash(message: string) { this.rest = []; this.tell('crashed', { message }); }
-  own(owner: boolean) { this.tell('owner', { owner, tabs: 2 }); }
+  own(owner: boolean) { this.owner = owner; this.tell('owner', { owner }); }
   flood(n: number) {
-    for (let i = 0; i < n; i += 1) this.tell('notice', { notice: { verdict: { action: 90_000 + i, name: 'courier', what: 'denied', verb: 'connect', resource: `/net/h${i}.example.com:443`, reason: 'no right' } } });
+    for (let i = 0; i < n; i += 1) this.notice('verdict', { action: 90_000 + i, name: 'courier', what: 'denied', verb: 'connect', resource: `/net/h${i}.example.com:443`, reason: 'no right' });
   }
 
   private tell(event: string, told: any) { for (const listener of this.listeners.get(event) ?? []) listener(told); }
-  private notice(name: string, body: any) { this.tell('notice', { notice: { [name]: body } }); }
+  private notice(name: string, body: any) { this.tell('notice', { kind: name, ...body }); }
 
   private acts(): Map<number, number> {
     const acts = new Map<number, number>();
@@ -233,7 +236,7 @@ export class Kernel {
       if (kind === 'outcome' && names.has(content.note) && content.note !== '1') this.notice('running', { pid: Number(content.note), name: names.get(content.note) });
       if (kind === 'refused') this.notice('verdict', { action, name: facts?.name ?? '', what: content.code, verb: facts?.verb ?? '', resource: facts?.resource ?? '', reason: content.reason });
       if (kind === 'refused' && facts) this.notice('log', { pid: facts.pid, name: facts.name, level: 'warn', text: `connecting to ${facts.resource}: ${content.code}: ${content.reason}` });
-      if (kind === 'exited' && event.seq > 0) this.notice('exited', { pid: content.pid, name: content.name, reason: content.reason });
+      if (kind === 'exited' && event.seq > 0) this.notice('exited', { pid: content.pid, name: content.name, exit: content.reason, detail: content.detail });
       if (kind === 'outcome' && this.played.some((one) => one.action === action && one.content?.facts?.resource === '/fs/out/report.md')) {
         this.written = true;
         this.notice('log', { pid: 3, name: 'reporter', level: 'info', text: 'wrote /fs/out/report.md and /fs/out/report.json' });
@@ -253,7 +256,7 @@ export class Kernel {
       score: verdict.score, threshold: verdict.threshold, warn_at: Math.ceil(verdict.threshold * 0.6), environment: facts.environment.name,
     };
     this.notice('verdict', { action, name: facts.name, what: 'escalated', verb: facts.verb, resource: facts.resource, reason: verdict.reasons[0].text });
-    this.tell('ask', { ask: { action, name: facts.name, verb: facts.verb, resource: facts.resource, detail: JSON.stringify(detail) } });
+    this.tell('ask', { action, name: facts.name, verb: facts.verb, resource: facts.resource, detail });
     await new Promise<boolean>((resolve) => this.questions.set(action, resolve));
   }
 }
