@@ -1,4 +1,4 @@
-/** The report, from `report.json`: every text in it is text. What it was made into for people elsewhere can be saved. */
+/** The report, drawn of what `report.json` holds: every text in it is text. What it was made into for people elsewhere can be saved. */
 
 import { fill, h, type Child } from '../dom';
 import type { Contents, Package, Report } from '../report';
