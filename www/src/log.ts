@@ -56,6 +56,12 @@ export class Log {
   private readonly byRoute = new Map<number, Route>();
   private readonly refusals = new Map<number, Entry>();
 
+  /** Leaves out the first `n` events of a long log. */
+  skip(n: number): void {
+    if (n <= 0 || this.next > 0) return;
+    this.next = this.dropped = n;
+  }
+
   add(events: readonly Event[]): Entry[] {
     const added = events.filter((event) => event.seq >= this.next).map((event) => this.entry(event));
     if (added.length === 0) return added;

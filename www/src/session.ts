@@ -8,7 +8,7 @@
 import { App, Failure, Host } from './kernel';
 import type { AppFiles, Check, Decision, Environment, Notice, Owner, Profile, Question, Summary, Verdicts, Verified } from './kernel';
 import type { Folder } from './folder';
-import { Log, type Entry } from './log';
+import { KEPT, Log, type Entry } from './log';
 import { readReport, type Report } from './report';
 import { duration } from './format';
 
@@ -132,10 +132,13 @@ export class Session {
       this.app = await app;
       this.check = await host.check(this.app, [], []);
       this.summary = await host.summary();
-      this.resume();
-      this.changed();
+      if (this.living().length === 0) {
+        this.stage = 'start';
+        this.changed();
+      }
       await this.sync();
       this.logReady = true;
+      this.resume();
       await this.reopen();
       await this.loadReport();
       this.tick();
@@ -302,24 +305,31 @@ export class Session {
 
   /** What runs already when the page is opened: after a reload, or because another tab started it. */
   private resume(): void {
-    const living = this.living();
     if (this.stage === 'running' || this.stage === 'ended') return;
     this.stage = 'start';
+    const living = this.living();
     if (living.length === 0 || !this.check) return;
+    const app = living[0]!.app!;
+    const begun = this.log.entries.findLast((entry) => entry.verb === 'start' && entry.resource === `/app/${app}` && entry.event.kind === 'intent');
+    const ago = begun ? Math.max(0, Date.now() - Date.parse(begun.event.time)) : 0;
     this.run = {
-      app: living[0]!.app!,
-      version: living[0]!.app === this.check.app ? this.check.version : '',
+      app,
+      version: app === this.check.app ? this.check.version : '',
       folder: null,
       environment: this.environment,
-      agents: this.check.agents.map((agent) => agent.name),
+      agents: app === this.check.app ? this.check.agents.map((agent) => agent.name) : [],
       given: [],
-      startedAt: performance.now(),
+      startedAt: performance.now() - ago,
       endedAt: null,
-      since: 0,
+      since: begun?.seq ?? this.log.next,
       pidsFrom: Math.min(...living.map((process) => process.pid)),
       ended: null,
     };
     this.stage = 'running';
+    this.base = null;
+    this.feed = [];
+    this.refusals = 0;
+    this.log.entries.filter((entry) => entry.seq >= this.run!.since).forEach((entry) => this.acted(entry));
   }
 
   private living() {
@@ -337,7 +347,7 @@ export class Session {
     switch (notice.kind) {
       case 'running':
         this.life('', 'started', `${notice.name} ${notice.pid}`);
-        if (this.stage === 'start') void this.refresh().then(() => this.resume());
+        if (this.stage === 'start') void Promise.allSettled([this.refresh(), this.sync()]).then(() => this.resume());
         break;
       case 'exited':
         this.life(notice.normal ? '' : 'bad', notice.reason ? `ended: ${notice.reason}` : 'ended', `${notice.name} ${notice.pid}`);
@@ -358,10 +368,14 @@ export class Session {
   }
 
   /** What the agents do that others can notice: the first message on each route, and every outward act. */
-  private acted({ event, seq, pid, name, verb, resource, decision, score }: Entry): void {
+  private acted({ event, seq, pid, name, verb, resource, decision, score, app }: Entry): void {
     const { run } = this;
     if (event.kind === 'answered') this.questions = this.questions.filter((question) => question.action !== event.action);
-    if (!run || this.stage !== 'running' || seq < run.since || pid === null || pid < run.pidsFrom) return;
+    if (!run || this.stage !== 'running' || seq < run.since) return;
+    // The log knows of every end, also where the notice went to another tab.
+    if (event.kind === 'app_ended' && app === run.app) this.finish(event.content?.ok === true, String(event.content?.reason ?? ''));
+    if (event.kind === 'boot') this.finish(false, 'the tab that ran it was closed before it ended');
+    if (pid === null || pid < run.pidsFrom) return;
     const talks = event.kind === 'route_opened' && TALKS.has(verb);
     const outward = event.kind === 'intent' && name !== run.app;
     if ((talks || outward) && decision) this.push({ kind: 'act', who: name, verb, resource, outward, decision, score: score ?? 0, text: '' });
@@ -465,6 +479,7 @@ export class Session {
   private owned(owner: Owner): void {
     const before = this.owner;
     this.owner = owner;
+    if (owner.owner) void this.reopen();
     if (before && !before.owner && owner.owner) this.announce('The other tab is gone. The kernel goes on in this one.', 'shown');
     this.changed();
   }
@@ -485,10 +500,6 @@ export class Session {
     if (!host) return;
     const summary = await host.summary().catch(() => null);
     if (summary && this.host === host) this.summary = summary;
-    // Nobody told of the end: the run was begun by another tab, or before a reload.
-    if (this.stage === 'running' && this.run && !this.run.folder && !this.run.ended && this.living().length === 0) {
-      this.finish(true, '');
-    }
   }
 
   /** Reads what the log has gained. Calls that come meanwhile wait for one more reading. */
@@ -509,6 +520,7 @@ export class Session {
       for (;;) {
         const { host, log } = this;
         if (!host) return;
+        if (log.next === 0) log.skip((await host.events(0, 1)).size - KEPT);
         const page = await host.events(log.next, PAGE);
         if (this.log !== log) return;
         log.size = Math.max(log.size, page.size);

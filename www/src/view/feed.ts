@@ -32,7 +32,7 @@ export class FeedView {
     this.scroller = h('div', { class: 'feed-scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'feed-title', on: { scroll: () => this.scrolled() } }, this.empty, this.items);
     this.latest = h('button', { type: 'button', class: 'feed-latest', hidden: true, on: { click: () => this.toEnd() } }, icons.down(), 'Latest');
     this.element = h('section', { class: 'panel feed' },
-      h('div', { class: 'panel-head' }, h('h2', { id: 'feed-title' }, 'What happens'),
+      h('div', { class: 'panel-head' }, h('h2', { id: 'feed-title' }, 'Activity'),
         h('fieldset', { class: 'segments' }, h('legend', { class: 'sr' }, 'Show'), choices)),
       h('div', { class: 'feed-body' }, this.scroller, this.latest));
   }
