@@ -15,7 +15,7 @@
 set -uo pipefail
 exec </dev/null
 
-DEFAULT_STEPS=(fmt lint native wasm web docs)
+DEFAULT_STEPS=(fmt lint native wasm web pkg docs)
 MORE_STEPS=(long)
 declare -A ABOUT=(
     [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
@@ -23,6 +23,7 @@ declare -A ABOUT=(
     [native]="every test on this machine: unit, property, conformance, tidy, command line, documentation"
     [wasm]="the kernel and its host-neutral suites build for wasm32-unknown-unknown"
     [web]="the host-neutral suites run in a worker of headless Chrome"
+    [pkg]="the npm package builds, weighs what it may, and works in headless Chrome: by itself, packed, in Vite, in webpack"
     [docs]="the documentation builds without a warning"
     [long]="libFuzzer on every target for some minutes, then every bench beside its bar; an hour in all"
 )
@@ -118,6 +119,7 @@ need_wasm() {
 ci: or on Debian: apt-get install rustc-web rust-web-src libstd-rust-web-dev lld-22"
     fi
     say "wasm32: $from"
+    export WEFT_WASM=$from
     # Another compiler must not share a directory with the native build.
     if [[ $from == rustup ]]; then
         wasm_cargo() { run env CARGO_TARGET_DIR="$TARGET/wasm" cargo "$@" --target wasm32-unknown-unknown; }
@@ -153,6 +155,13 @@ need_browser() {
     [[ -n $CHROMEDRIVER ]] || { apt chromium chromium-driver && CHROMEDRIVER=$(command -v chromedriver); } ||
         missing "Chrome with chromedriver" "Install both, or set CHROMEDRIVER to the driver; WEFT_SKIP=web leaves this out."
     say "browser: $("$CHROMEDRIVER" --version)"
+}
+
+need_node() {
+    local version
+    version=$(node --version 2>/dev/null || true)
+    [[ $version =~ ^v([0-9]+) ]] && ((BASH_REMATCH[1] >= 20)) && command -v npm >/dev/null && return
+    missing "Node 20 or newer with npm${version:+ (this is $version)}" "Install it from https://nodejs.org; WEFT_SKIP=pkg leaves this out."
 }
 
 # --- the steps -------------------------------------------------------------------------------------
@@ -220,6 +229,17 @@ step_web() {
     wasm_cargo test --locked -p kernel-tests --test web
 }
 
+step_pkg() {
+    need_rust
+    need_wasm
+    need_wasm_bindgen
+    need_browser
+    need_node
+    run npm --prefix pkg ci --ignore-scripts --no-audit --no-fund
+    run pkg/build.sh
+    run npm --prefix pkg test
+}
+
 step_docs() {
     need_rust
     RUSTDOCFLAGS="-D warnings" run cargo doc --locked --workspace --no-deps
@@ -276,6 +296,8 @@ closing_lines() {
         $1 == "Running" && /\(/ { name = $0; sub(/^ *Running (unittests )?/, "", name); sub(/ \(.*\/(deps\/)?/, " (", name); sub(/-[0-9a-f]+(\.wasm)?\)/, ")", name) }
         $1 == "Doc-tests" { name = "documentation of " $2 }
         /^test result: / { sub(/^test result: /, ""); if (!/ 0 passed; 0 failed; 0 ignored/) printf "           %s: %s\n", name, $0 }
+        /^# (pass|fail|skipped) [0-9]/ { count[$2] = $3; if ($2 == "skipped") printf "           node --test: %d passed; %d failed; %d skipped\n", count["pass"], count["fail"], $3 }
+        /^not ok / { if (failed++ < 20) printf "         ! %s\n", $0 }
         /^test .* (FAILED|FAIL)$/ || /^error(\[E[0-9]+\])?:/ || /^ci: .*missing/ { if (failed++ < 20) printf "         ! %s\n", $0 }
     ' "$1"
 }

@@ -1,0 +1,31 @@
+/**
+ * Weft, an operating-system kernel for AI agents, in a browser tab.
+ *
+ * ```js
+ * import { Kernel } from 'weft-kernel';
+ * const kernel = await Kernel.boot({ storage: 'opfs' });
+ * await kernel.install('/apps/repo-audit/', { mounts: { repo: folder, out: 'opfs' } });
+ * await kernel.start('repo-audit');
+ * ```
+ *
+ * @packageDocumentation
+ */
+
+export { App } from './app.js';
+export { Chain, Kernel } from './kernel.js';
+export { KernelError } from './types.js';
+export type {
+  AppFiles,
+  Ask,
+  BootOptions,
+  ChainEvent,
+  Check,
+  Given,
+  KernelEvents,
+  MountSource,
+  Notice,
+  Process,
+  Profile,
+  Summary,
+  Verified,
+} from './types.js';

@@ -1,0 +1,167 @@
+/**
+ * The kernel's worker. One tab of those that opened the same kernel has it: the one whose worker holds the Web Lock, and with it
+ * the database. The others' workers pass on what their pages ask; when the owner goes, the next one opens the database.
+ */
+
+import init, * as weft from '../dist/wasm/weft.js';
+import { crashedFailure, failureOf } from './failure.js';
+import { Guests } from './guests.js';
+import { METHODS, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel } from './kernel-protocol.js';
+
+/** How long the owner may take to answer a worker that attaches; it may be booting. */
+const HELLO_MS = 250;
+
+const GONE: Failure = { code: 'cancelled', message: 'the tab that had the kernel was closed before it answered; ask again', more: {} };
+
+const say = (message: FromKernel) => postMessage(message);
+
+/** A kernel of this worker. */
+class Owner {
+  readonly #kernel: weft.WebKernel;
+  readonly #guests: Guests;
+  readonly profile: unknown;
+
+  private constructor(kernel: weft.WebKernel, guests: Guests) {
+    this.#kernel = kernel;
+    this.#guests = guests;
+    this.profile = kernel.profile();
+  }
+
+  static async boot({ parts, ...options }: Boot['boot'], told: (message: FromKernel) => void): Promise<Owner> {
+    const kernel = await WebAssembly.compileStreaming(fetch(parts.wasm));
+    await init({ module_or_path: kernel });
+    const guests = new Guests({ ...parts, kernel }, options.storage === 'opfs');
+    weft.use_guests(guests);
+    const tell = (news: { crashed: { message: string } } | { notice: unknown } | { ask: unknown }) => {
+      if ('crashed' in news) crash(crashedFailure(news.crashed.message));
+      else told({ told: news });
+    };
+    return new Owner(await weft.WebKernel.boot(options, tell), guests);
+  }
+
+  async perform({ call, method, args }: Call): Promise<FromKernel> {
+    try {
+      if (!METHODS.includes(method)) throw new TypeError(`the kernel has no method ${method}`);
+      const perform = this.#kernel[method] as (...args: unknown[]) => unknown;
+      const ok = await perform.apply(this.#kernel, args);
+      // Shut down means that nothing of a guest runs any more, and that this was seen.
+      if (method === 'shutdown') await this.#guests.settled();
+      return { answer: call, ok };
+    } catch (error) {
+      return { answer: call, failed: failureOf(error) };
+    }
+  }
+}
+
+/** What answers the page: a kernel here, or one in another tab. */
+interface Seat {
+  perform(call: Call): void;
+}
+
+let seat: Seat | undefined;
+let crashed = false;
+
+/** Boots a kernel that no other tab can see. */
+async function alone(boot: Boot['boot']): Promise<void> {
+  const owner = await Owner.boot(boot, say);
+  seat = { perform: async (call) => say(await owner.perform(call)) };
+  say({ booted: { owner: true, profile: owner.profile } });
+}
+
+/** Boots the kernel of this name, or attaches to the tab that has it. */
+async function shared(boot: Boot['boot']): Promise<void> {
+  const self = crypto.randomUUID();
+  const lock = `weft-kernel-${boot.name}`;
+  const channel = new BroadcastChannel(lock);
+  const tell = (message: Between) => channel.postMessage(message);
+
+  const own = async (attached: boolean) => {
+    const owner = await Owner.boot(boot, (told) => {
+      say(told);
+      tell({ all: told });
+    });
+    seat = { perform: async (call) => say(await owner.perform(call)) };
+    channel.onmessage = async ({ data }: MessageEvent<Between>) => {
+      if ('hello' in data) tell({ profile: owner.profile, to: data.hello });
+      else if ('ask' in data) tell({ to: data.from, told: await owner.perform(data.ask) });
+    };
+    say(attached ? { owner: true } : { booted: { owner: true, profile: owner.profile } });
+    // For those that attached to the owner before: ask it again, which is this one now.
+    tell({ all: { owner: false } });
+  };
+
+  const attach = () => {
+    let known = false;
+    const open = new Set<number>();
+    const hello = () => known || tell({ hello: self });
+    const ringing = setInterval(hello, HELLO_MS);
+    channel.onmessage = ({ data }: MessageEvent<Between>) => {
+      if ('profile' in data && data.to === self && !known) {
+        known = true;
+        clearInterval(ringing);
+        say({ booted: { owner: false, profile: data.profile } });
+      } else if ('told' in data && 'to' in data && data.to === self) {
+        if ('answer' in data.told) open.delete(data.told.answer);
+        say(data.told);
+      } else if ('all' in data) {
+        if ('owner' in data.all) abandon();
+        if (known) say(data.all);
+      }
+    };
+    // What was asked of an owner that is gone is not known to have been done: whoever asked is told.
+    const abandon = () => {
+      for (const call of open) say({ answer: call, failed: GONE });
+      open.clear();
+    };
+    seat = {
+      perform(call) {
+        open.add(call.call);
+        tell({ from: self, ask: call });
+      },
+    };
+    hello();
+    return () => {
+      clearInterval(ringing);
+      abandon();
+      return known;
+    };
+  };
+
+  const hold = async (attached: boolean) => {
+    await own(attached).catch((error: unknown) => crash(failureOf(error)));
+    // Held for the life of this worker.
+    await new Promise<never>(() => {});
+  };
+  const first = await new Promise<boolean>((decided) => {
+    void navigator.locks.request(lock, { ifAvailable: true }, (granted) => {
+      decided(granted !== null);
+      return granted ? hold(false) : undefined;
+    });
+  });
+  if (!first) {
+    const detach = attach();
+    void navigator.locks.request(lock, () => hold(detach()));
+  }
+}
+
+/** The kernel cannot go on: said once, in words for a person. */
+function crash(failure: Failure): void {
+  if (crashed) return;
+  crashed = true;
+  seat = undefined;
+  say({ crashed: failure });
+}
+
+onmessage = ({ data }: MessageEvent<ToKernel>) => {
+  if ('boot' in data) void (data.boot.storage === 'opfs' ? shared(data.boot) : alone(data.boot)).catch((error: unknown) => crash(failureOf(error)));
+  else if (seat) seat.perform(data);
+};
+// A panic of the kernel ends in one of these two.
+addEventListener('error', (event) => {
+  event.preventDefault();
+  crash(failureOf(event.error));
+});
+addEventListener('unhandledrejection', (event) => {
+  event.preventDefault();
+  crash(failureOf(event.reason));
+});

@@ -1,0 +1,24 @@
+/** What the kernel's worker and the transpiler's worker say to each other. */
+
+/** The first message: the code of both halves, compiled. */
+export interface Setup {
+  /** The package's own WebAssembly: it checks components and builds the memory meter in. */
+  kernel: WebAssembly.Module;
+  /** Where js-component-bindgen's core module lies. */
+  bindgen: string;
+}
+
+/** Asks for a component to be made ready; answers come in the order of the questions. */
+export interface Make {
+  component: Uint8Array;
+}
+
+/** What the transpiler made of a component: bytes, as they are kept in the cache. */
+export interface Made {
+  glue: string;
+  modules: Record<string, Uint8Array>;
+  kernel: string | null;
+  guest: string;
+}
+
+export type FromTranspiler = { made: Made } | { refused: string };

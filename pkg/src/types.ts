@@ -1,0 +1,165 @@
+/** What goes into the kernel and comes out of it, as plain values. */
+
+/** What to boot. */
+export interface BootOptions {
+  /**
+   * Where the log and everything beside it is kept: `opfs`, the origin's private file system, survives a reload and is shared by all
+   * tabs that boot the same `name`; `memory` is gone with the tab and is this tab's alone. Default: `opfs`.
+   */
+  storage?: 'opfs' | 'memory';
+  /** How strict the verdicts are: `dev` (the default), `staging` or `prod`. */
+  environment?: 'dev' | 'staging' | 'prod';
+  /** Which kernel of this origin: a word of lower-case letters, digits and `-`. Each has its own storage. Default: `default`. */
+  name?: string;
+  /** Where the package's files lie, if not beside the module that was imported: an address that ends in `/`. */
+  assets?: string | URL;
+}
+
+/** What this host can do, and what it lacks, each with the reason. */
+export interface Profile {
+  host: string;
+  /** The kinds of program that can be started: `wasm`, `native`. */
+  programs: string[];
+  /** Whether `/net` can be connected to. */
+  net: boolean;
+  /** Whether folders can be mounted under `/fs`. */
+  mounts: boolean;
+  /** `disk`: what was committed survives; `memory`: it is gone with the tab. */
+  durability: 'disk' | 'memory';
+  atomic_commits: boolean;
+  /** How many things really run at once. */
+  parallelism: number;
+  key_custody: string;
+  /** What is missing here: what, and why. */
+  missing: [what: string, why: string][];
+  /** Whether the browser promised to keep the storage; null where there is none or it was not asked. */
+  persisted: boolean | null;
+}
+
+/** An application as it is read: its manifest (`weft.toml`) and the files that this names. */
+export interface AppFiles {
+  manifest: string;
+  /** By path below the manifest's folder: `components/walker.wasm`. */
+  files: Record<string, Uint8Array>;
+}
+
+/** What may be mounted: a folder of the user's, a list of files, or a folder of the origin's private file system. */
+export type MountSource = FileSystemDirectoryHandle | { files: [path: string, file: File][] } | 'opfs';
+
+/** What the page's user gives an application. */
+export interface Given {
+  /** Rights beyond the application's own: `connect /net/api.example.com:443`. Default: none. */
+  allow?: string[];
+  /** Folders by the name of their mount. */
+  mounts?: Record<string, MountSource>;
+}
+
+/** What an application is and asks for. */
+export interface Check {
+  app: string;
+  version: string;
+  description: string;
+  agents: { name: string; role: string; use: string[]; grant: string[]; optional: string[] }[];
+  mounts: { name: string; mode: 'read' | 'write'; labels: string[]; clearance: string[] }[];
+  /** Rights that somebody has to give. */
+  asks: { right: string; agents: string[]; optional: boolean; given: boolean }[];
+  /** What is wrong with it, each with its place; empty for an application that can be installed. */
+  problems: { line: number; key: string; text: string; hint: string | null }[];
+}
+
+/** One process, living or gone. */
+export interface Process {
+  pid: number;
+  parent: number;
+  name: string;
+  app: string | null;
+  role: string;
+  /** `starting`, `running`, `suspended`, `stopping`, `exited`. */
+  state: string;
+  /** Why it ended, in one word; empty while it lives. */
+  exit: string;
+  /** What the word leaves out. */
+  detail: string;
+  /** Envelopes handed to it. */
+  messages: number;
+  /** Acts that passed the gate, and acts that were refused. */
+  acts: number;
+  refused: number;
+  /** Nanoseconds of running, and the peak of memory in bytes. */
+  cpu: number;
+  memory: number;
+}
+
+/** What the kernel knows of its processes, and what its gate has said. */
+export interface Summary {
+  processes: Process[];
+  /** How many acts were permitted, warned, escalated, denied, refused, exhausted; and dead letters. */
+  verdicts: Record<string, number>;
+  environment: string;
+}
+
+/** One event of the log, as `weft chain show --json` prints it. */
+export interface ChainEvent {
+  seq: number;
+  time: string;
+  action: number;
+  kind: string;
+  content: unknown;
+}
+
+/** What verifying the whole log found. */
+export interface Verified {
+  ok: boolean;
+  /** Events verified. */
+  size: number;
+  /** The root of the Merkle tree over them, hexadecimal. */
+  root: string;
+  problem?: string | null;
+}
+
+/** Something that happened; `kind` says what, the rest what belongs to it. */
+export type Notice = { kind: string } & Record<string, unknown>;
+
+/** An act that waits for an answer of a person: `Kernel.answer(action, allow)`. */
+export interface Ask {
+  action: number;
+  name: string;
+  verb: string;
+  resource: string;
+  /** What the decision was made upon, as `weft rules explain` prints it. */
+  detail: unknown;
+}
+
+/** What `Kernel.on` tells. */
+export interface KernelEvents {
+  /** Anything that happened. */
+  notice: Notice;
+  /** An act waits for an answer. */
+  ask: Ask;
+  /** An application ended. */
+  ended: { app: string; ok: boolean; reason: string };
+  /** Whether this tab has the kernel, after that changed. Mounts of files and folders are those of the tab that has it. */
+  owner: { owner: boolean };
+  /** The kernel is gone; every call is refused from here on. A kernel that is booted again goes on from what was stored. */
+  crashed: KernelError;
+}
+
+/**
+ * What went wrong. `code` is that of the refusal (`denied`, `invalid`, `not_found`, ...), or `boot`, `storage`, `mount`, `crashed`; the
+ * message is one for a person.
+ */
+export class KernelError extends Error {
+  override readonly name = 'KernelError';
+  readonly code: string;
+  /**
+   * What else there is to say: of a refusal `action` (the act in the log) and `detail` (the explanation as JSON), of a manifest its
+   * `problems`, of an application what is `missing`.
+   */
+  readonly more: Record<string, unknown>;
+
+  constructor(code: string, message: string, more: Record<string, unknown> = {}) {
+    super(message);
+    this.code = code;
+    this.more = more;
+  }
+}

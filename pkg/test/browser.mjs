@@ -1,0 +1,69 @@
+// A headless Chromium and a static server: no special headers, as from any file host.
+
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const { args } = createRequire(import.meta.url)('../../tests/webdriver.json')['goog:chromeOptions'];
+
+const TYPES = {
+  '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css',
+  '.json': 'application/json', '.wasm': 'application/wasm',
+};
+
+/** Serves folders and texts: `places` maps the start of a path to a folder, or a whole path to a text. Notes what was asked for. */
+export async function serve(places) {
+  const asked = [];
+  const server = createServer(async (request, response) => {
+    const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
+    asked.push(path);
+    const text = places[path];
+    try {
+      let body = text;
+      let type = extname(path) || '.html';
+      if (text === undefined || text.startsWith('/')) {
+        const prefix = Object.keys(places).filter((p) => p.endsWith('/') && path.startsWith(p) && places[p].startsWith('/')).sort((a, b) => b.length - a.length)[0];
+        const file = normalize(join(places[prefix], path.slice(prefix.length) || 'index.html'));
+        body = await readFile(file);
+        type = extname(file);
+      }
+      response.setHeader('content-type', TYPES[type] ?? 'application/octet-stream');
+      response.end(body);
+    } catch {
+      response.statusCode = 404;
+      response.end();
+    }
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  const { port } = server.address();
+  return { url: `http://localhost:${port}`, asked, close: () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); }) };
+}
+
+/** Chromium, found where distributions put it, or where CHROMIUM says. */
+export async function launch() {
+  const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].filter(Boolean);
+  let last;
+  for (const executablePath of places) {
+    try {
+      return await chromium.launch({ executablePath, args });
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw new Error(`no Chromium could be started (apt-get install chromium, or set CHROMIUM to its path): ${last}`);
+}
+
+/** A page, with what went wrong in it: uncaught errors and messages of the kind `error`. */
+export async function open(browser, url) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && !message.text().includes('favicon') && problems.push(message.text()));
+  await page.goto(url);
+  return { page, context, problems };
+}

@@ -1,0 +1,241 @@
+// Guests: what they can do, what stops them, and that nothing stops with them. The kernel is played by test/harness/guests.ts.
+
+import assert from 'node:assert/strict';
+import { createCipheriv, createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { $init, generate } from '@bytecodealliance/jco-transpile/component';
+import { build } from 'esbuild';
+import { launch, open, ROOT, serve } from './browser.mjs';
+import { hostile, MARK } from './hostile.mjs';
+
+const GUESTS = `${ROOT}tests/fixtures/guests/`;
+let server, browser, page, worker;
+
+before(async () => {
+  const { outputFiles } = await build({ entryPoints: [`${ROOT}pkg/test/harness/guests.ts`], bundle: true, format: 'esm', write: false });
+  server = await serve({
+    '/': '<!doctype html><title>guests</title>',
+    '/harness.js': outputFiles[0].text,
+    '/dist/': `${ROOT}pkg/dist/`,
+    '/guests/': GUESTS,
+    '/components/': `${ROOT}examples/repo-audit/components/`,
+    ...(await hostile()),
+  });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** A page with a fresh harness in a worker. */
+async function harness(keep = false) {
+  ({ page } = await open(browser, server.url));
+  const coming = page.waitForEvent('worker');
+  await page.evaluate(() => new Promise((ready) => {
+    globalThis.worker = new Worker('/harness.js', { type: 'module' });
+    globalThis.worker.onmessage = ready;
+  }));
+  worker = await coming;
+  await worker.evaluate((keep) => harness.open(keep), keep);
+  return { page, worker };
+}
+
+const hashOf = async (file) => createHash('sha256').update(await readFile(file)).digest('hex');
+
+/** Makes a fixture ready; answers its hash. */
+async function make(name, address = `/guests/${name}.wasm`) {
+  const hash = await hashOf(address.startsWith('/guests/') ? `${GUESTS}${name}.wasm` : `${ROOT}examples/repo-audit${address}`);
+  assert.equal(await worker.evaluate(([hash, address]) => harness.make(hash, address), [hash, address]), 'made');
+  return hash;
+}
+const start = (hash, memory) => worker.evaluate(([hash, memory]) => harness.start(hash, memory), [hash, memory]);
+const handle = (n, body) => worker.evaluate(([n, body]) => harness.handle(n, body), [n, body]);
+const end = (n) => worker.evaluate((n) => harness.end(n), n);
+const said = async (n, body) => (await handle(n, body)).ok;
+
+test('a component of the example runs in the tab: its acts go out, refusals come back', async () => {
+  await harness();
+  const courier = await start(await make('courier', '/components/courier.wasm'));
+  assert.equal(typeof courier, 'number');
+  await handle(courier, '{}');
+  assert.ok((await worker.evaluate((n) => harness.acts(n), courier)) > 0);
+  await end(courier);
+});
+
+test('an envelope arrives whole and the reply comes back', async () => {
+  await harness();
+  const echo = await start(await make('echo'));
+  assert.equal(await said(echo, 'hello'), 'hello');
+  assert.equal((await handle(echo, 'fail with care')).error, 'with care');
+  assert.equal(
+    await said(echo, 'envelope'),
+    'id 3\nsender /proc/5\ntarget /svc/echo\nkind Kind::Request\ncorrelation Some(9)\ndeadline Some(1000)\n' +
+      'labels ["private", "secret"]\ncontent-type text/plain\nbody 8',
+  );
+  const large = 'x'.repeat(1 << 20);
+  assert.ok((await said(echo, large)) === large);
+});
+
+test('acts reach the kernel at once, later or not', async () => {
+  await harness();
+  const echo = await start(await make('echo'));
+  assert.equal(await said(echo, 'act call /svc/echo\n{}\npayload'), '{}\npayload');
+  assert.equal(await said(echo, 'act call /svc/later\nabc'), 'abc');
+  assert.equal((await handle(echo, 'act connect /net/example.org:80\n{}')).error, 'Code::NotDurable: no connect of /net/example.org:80');
+  assert.equal(await worker.evaluate((n) => harness.acts(n), echo), 3);
+});
+
+test('time is that of the last thing handed over, and logs go to the kernel', async () => {
+  await harness();
+  const echo = await start(await make('echo'));
+  assert.equal(await said(echo, 'now'), '42');
+  await handle(echo, 'log a line');
+  assert.deepEqual(await worker.evaluate((n) => harness.logs(n), echo), [[2, 'a line']]);
+});
+
+test('randomness is one ChaCha20 stream of the seed, the same as natively', async () => {
+  await harness();
+  const echo = await start(await make('echo'));
+  const stream = createCipheriv('chacha20', Buffer.alloc(32, 1), Buffer.alloc(16)).update(Buffer.alloc(300_000));
+  let at = 0;
+  for (const [asked, given] of [[32, 32], [7, 7], [0, 0], [61, 61], [65_536, 65_536], [65_537, 65_536], [1, 1]]) {
+    const { bytes } = await handle(echo, `random ${asked}`);
+    assert.deepEqual(bytes, [...stream.subarray(at, at + Math.min(given, 64))], `${asked}`);
+    at += 4 * Math.ceil(given / 4);
+  }
+});
+
+test('an instance keeps its memory and shares it with none', async () => {
+  await harness();
+  const hash = await make('echo');
+  const [a, b] = [await start(hash), await start(hash)];
+  for (const n of ['1', '2', '3']) assert.equal(await said(a, 'count'), n);
+  assert.equal(await said(b, 'count'), '1');
+});
+
+test('memory is measured, and one that takes without end is stopped at its limit', async () => {
+  await harness();
+  const bystander = await start(await make('echo'));
+  const hog = await start(await make('hog'), 16 << 20);
+  const { fault, memory } = await handle(hog, '');
+  assert.equal(fault.kind, 'memory');
+  assert.match(fault.reason, /^it asked for \d+ more bytes of memory, having \d+ of a limit of 16777216$/);
+  assert.ok(memory >= 12 << 20 && memory <= 16 << 20, `${memory}`);
+  assert.equal(await said(bystander, 'still here'), 'still here');
+  const { memory: before } = await handle(bystander, '');
+  await handle(bystander, 'hold 1000000');
+  const { memory: after } = await handle(bystander, '');
+  assert.ok(after - before >= 1_000_000 && after - before < 1_200_000, `${before} ${after}`);
+});
+
+test('a component that needs more than its limit from the start does not start', async () => {
+  await harness();
+  const { fault } = await start(await make('echo'), 64 << 10);
+  assert.equal(fault.kind, 'memory');
+  assert.match(fault.reason, / of a limit of 65536$/);
+});
+
+test('a loop without end is ended by its worker\'s end, and the lock tells when it is dead', async () => {
+  await harness();
+  const bystander = await start(await make('echo'));
+  const looper = await start(await make('looper'));
+  await worker.evaluate((n) => harness.begin(n, ''), looper);
+  await new Promise((later) => setTimeout(later, 100));
+  assert.equal(await said(bystander, 'hello'), 'hello');
+  const took = await end(looper);
+  assert.ok(took < 10_000, `${took} ms`);
+  const held = await page.evaluate(async () => (await navigator.locks.query()).held.map(({ name }) => name));
+  assert.deepEqual(held, ['guest-0']);
+});
+
+test('a trap is told in a sentence and tells nothing of the guest', async () => {
+  await harness();
+  const hash = await make('trapper');
+  for (const [way, words] of [['panic', 'panicked or aborted'], ['abort', 'panicked or aborted'], ['stack', 'call stack|outside of its memory'], ['bounds', 'reached outside of its memory']]) {
+    const trapper = await start(hash);
+    const { fault } = await handle(trapper, way);
+    assert.equal(fault.kind, 'trap', way);
+    assert.match(fault.reason, new RegExp(words), way);
+    assert.doesNotMatch(fault.reason, /swordfish|0x|wasm-function|\n/, way);
+    assert.ok(fault.reason.length < 150);
+  }
+});
+
+test('what is no guest is refused with the reason', async () => {
+  await harness();
+  for (const [address, words] of [
+    ['/guests/alien.wasm', 'weft:fixture/environment@0.1.0'],
+    ['/harness.js', 'not WebAssembly'],
+    ['/hostile/core.wasm', 'core module'],
+  ]) {
+    const refused = await worker.evaluate((address) => harness.make(address, address), address);
+    assert.match(refused, new RegExp(words), refused);
+  }
+  assert.equal(await said(await start(await make('echo')), 'after'), 'after');
+});
+
+test('names that would be code in the glue are refused', async () => {
+  await harness();
+  // The check is no ceremony: without it the transpiler writes this one down as code.
+  await $init;
+  const { files } = generate((await hostile())['/hostile/name-code.wasm'], { name: 'guest', instantiation: { tag: 'async' }, noTypescript: true });
+  const glue = new TextDecoder().decode(files.find(([name]) => name.endsWith('.js'))[1]);
+  assert.ok(glue.includes(`[${MARK}]:`), 'the transpiler escapes names now: this test has lost its reason');
+  const addresses = Object.keys(await hostile()).filter((address) => address.startsWith('/hostile/name-'));
+  assert.ok(addresses.length >= 9);
+  for (const address of addresses) {
+    const refused = await worker.evaluate((address) => harness.make(address, address), address);
+    assert.match(refused, /it holds the name/, `${address}: ${refused}`);
+  }
+});
+
+test('a guest\'s worker has the language and little else', async () => {
+  await harness();
+  const coming = page.waitForEvent('worker', { predicate: (w) => w.url().includes('guest-worker') });
+  await start(await make('echo'));
+  const guest = await coming;
+  const reach = await guest.evaluate(() =>
+    ['fetch', 'XMLHttpRequest', 'WebSocket', 'indexedDB', 'caches', 'navigator', 'Worker', 'importScripts', 'BroadcastChannel', 'postMessage',
+      'MessageChannel', 'Function', 'eval', 'location', 'crypto', 'RTCPeerConnection', 'WebTransport', 'EventSource', 'createImageBitmap', 'FontFace']
+      .filter((name) => globalThis[name] !== undefined));
+  assert.deepEqual(reach, []);
+  const code = await guest.evaluate(() => {
+    const ways = [() => (() => {}).constructor('return 1')(), () => (async () => {}).constructor('return 1')(), () => Reflect.construct(Object.getPrototypeOf(() => {}).constructor, ['return 1'])];
+    return ways.map((way) => { try { return String(way()); } catch { return 'no'; } });
+  });
+  assert.deepEqual(code, ['no', 'no', 'no']);
+});
+
+test('a component is transpiled once: kept by hash in the cache, not asked for again after a reload', async () => {
+  const context = (await harness(true)).page.context();
+  const hash = await make('echo');
+  await worker.evaluate(() => new Promise((later) => setTimeout(later, 300)));
+  const fresh = await context.newPage();
+  await fresh.goto(server.url);
+  server.asked.length = 0;
+  const coming = fresh.waitForEvent('worker');
+  await fresh.evaluate(() => new Promise((ready) => (new Worker('/harness.js', { type: 'module' }).onmessage = ready)));
+  worker = await coming;
+  await worker.evaluate(() => harness.open(true));
+  assert.equal(await worker.evaluate((hash) => harness.known(hash), hash), true);
+  assert.equal(await worker.evaluate(() => harness.known('0'.repeat(64))), false);
+  assert.equal(await said(await start(hash), 'from the cache'), 'from the cache');
+  assert.ok(!server.asked.some((path) => path.includes('transpiler')), server.asked.join(' '));
+});
+
+test('what it takes', async () => {
+  await harness();
+  const echo = await start(await make('echo'));
+  await worker.evaluate((n) => harness.acting(n, 200), echo);
+  const act = await worker.evaluate((n) => harness.acting(n, 500), echo);
+  console.log(`  an envelope with one act: ${act.toFixed(2)} ms at the median`);
+  const begun = Date.now();
+  const many = [];
+  for (let i = 0; i < 64; i++) many.push(start(await hashOf(`${GUESTS}echo.wasm`)));
+  const started = await Promise.all(many);
+  console.log(`  64 guests started in ${Date.now() - begun} ms`);
+  assert.equal(await said(started[63], 'hello'), 'hello');
+  assert.ok(act <= 5, 'an act takes milliseconds');
+});

@@ -1,0 +1,124 @@
+/**
+ * A worker in place of the kernel's: it starts guests as the kernel does and answers their acts by the resource: `/svc/echo` with
+ * the body, `/svc/later` with it after a moment, `/svc/never` not at all, anything else with a refusal.
+ */
+
+import { Guests, type GuestEvents, type GuestWorker } from '../../src/guests.js';
+
+interface Outcome {
+  ok?: string;
+  bytes?: number[];
+  error?: string;
+  fault?: { kind: string; reason: string };
+  ran: number;
+  memory: number;
+}
+
+class Instance implements GuestEvents {
+  worker!: GuestWorker;
+  acts = 0;
+  logs: [number, string][] = [];
+  freed = false;
+  runs = false;
+  done!: (outcome: Outcome) => void;
+  outcome: Promise<Outcome>;
+
+  constructor() {
+    this.outcome = this.#next();
+  }
+
+  #next(): Promise<Outcome> {
+    return (this.outcome = new Promise((done) => (this.done = done)));
+  }
+
+  running(): void {
+    this.runs = true;
+  }
+  started(ran: number, memory: bigint): void {
+    this.done({ ran, memory: Number(memory) });
+  }
+  async act(verb: string, resource: string, body: Uint8Array): Promise<void> {
+    this.acts++;
+    if (resource === '/svc/later') await new Promise((later) => setTimeout(later, 5));
+    if (resource === '/svc/echo' || resource === '/svc/later') this.worker.reply(body, 43n);
+    else if (resource !== '/svc/never') {
+      this.worker.refuse('not-durable', `no ${verb} of ${resource}`, 7n, undefined, new TextEncoder().encode('{}'), 43n);
+    }
+  }
+  log(level: number, text: string): void {
+    this.logs.push([level, text]);
+  }
+  handled(body: Uint8Array, ran: number, memory: bigint): void {
+    this.done({ ok: new TextDecoder().decode(body), bytes: [...body.subarray(0, 64)], ran, memory: Number(memory) });
+  }
+  failed(error: string, ran: number, memory: bigint): void {
+    this.done({ error, ran, memory: Number(memory) });
+  }
+  fault(kind: string, reason: string, ran: number, memory: bigint): void {
+    this.done({ fault: { kind, reason }, ran, memory: Number(memory) });
+  }
+  free(): void {
+    this.freed = true;
+  }
+
+  handle(body: string): Promise<Outcome> {
+    const outcome = this.#next();
+    const bytes = new TextEncoder().encode(body);
+    this.worker.handle(3n, '/proc/5', '/svc/echo', 'request', 9n, 1000n, ['private', 'secret'], 'text/plain', bytes, 42n);
+    return outcome;
+  }
+}
+
+const kernel = await WebAssembly.compileStreaming(fetch('/dist/weft.wasm'));
+const parts = { guestWorker: '/dist/guest-worker.js', transpiler: '/dist/transpiler.js', bindgen: '/dist/transpiler.wasm', kernel };
+
+let guests: Guests;
+let started = 0;
+const instances: Instance[] = [];
+
+const harness = {
+  /** Begins anew; `keep`: with the browser's cache. */
+  open(keep: boolean): void {
+    guests = new Guests(parts, keep);
+  },
+  known: (hash: string) => guests.known(hash),
+  async make(hash: string, address: string): Promise<string> {
+    const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
+    return guests.make(hash, bytes).then(() => 'made', (error: Error) => error.message);
+  },
+  /** Starts an instance and answers its number, or what ended it. */
+  async start(hash: string, memory = 64 << 20): Promise<number | Outcome> {
+    const instance = new Instance();
+    const seed = new Uint8Array(32).fill(1);
+    instance.worker = guests.start(hash, BigInt(memory), seed, `guest-${started++}`, instance)!;
+    const outcome = await instance.outcome;
+    return outcome.fault ? outcome : instances.push(instance) - 1;
+  },
+  handle: (n: number, body: string) => instances[n]!.handle(body),
+  logs: (n: number) => instances[n]!.logs,
+  acts: (n: number) => instances[n]!.acts,
+  /** Hands over and does not wait. */
+  begin(n: number, body: string): void {
+    void instances[n]!.handle(body);
+  },
+  /** Ends an instance; answers after how many milliseconds its death was seen. */
+  async end(n: number): Promise<number> {
+    const begun = performance.now();
+    instances[n]!.worker.end();
+    await guests.settled();
+    return performance.now() - begun;
+  },
+  /** The median of how long an act takes, in milliseconds. */
+  async acting(n: number, times: number): Promise<number> {
+    const took: number[] = [];
+    for (let i = 0; i < times; i++) {
+      const begun = performance.now();
+      await instances[n]!.handle('act call /svc/echo\n{}');
+      took.push(performance.now() - begun);
+    }
+    return took.sort((a, b) => a - b)[times >> 1]!;
+  },
+};
+export type Harness = typeof harness;
+Object.assign(globalThis, { harness });
+postMessage('ready');

@@ -1,0 +1,239 @@
+// The kernel in a tab, as a page holds it: the same application as natively, the same component files.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { launch, open, ROOT, serve } from './browser.mjs';
+import { FILES } from './folder.mjs';
+
+const GUESTS = `${ROOT}tests/fixtures/guests/`;
+let server, browser;
+
+/** An application of one agent, of a fixture's component. */
+const APP = (guest, more = '') => `
+[app]
+name = "one"
+version = "1.0.0"
+description = "One agent"
+
+[[agent]]
+name = "one"
+program = { wasm = "${guest}.wasm" }
+instance = "kept"
+${more}
+`;
+
+before(async () => {
+  server = await serve({
+    '/': '<!doctype html><title>kernel</title>',
+    '/weft/': `${ROOT}pkg/dist/`,
+    '/repo-audit/': `${ROOT}examples/repo-audit/`,
+    '/guests/': GUESTS,
+    // Beside the component of an application lies what would be its glue, if anything of it were ever run.
+    '/hostile/weft.toml': APP('echo'),
+    ...Object.fromEntries(['echo.js', 'echo.mjs', 'guest.js', 'index.js', 'echo.core.wasm', 'weft.js'].map((name) => [`/hostile/${name}`, 'globalThis.hostile = 1; throw 1'])),
+    '/hostile/echo.wasm': await readFile(`${GUESTS}echo.wasm`),
+  });
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** A tab; `again`: another one of the same browser profile. */
+async function tab(context) {
+  const opened = context ? await context.newPage() : (await open(browser, server.url)).page;
+  const page = opened;
+  if (context) await page.goto(server.url);
+  page.on('pageerror', (error) => assert.fail(String(error)));
+  await page.addScriptTag({
+    type: 'module',
+    content: `
+      import { Kernel, App, KernelError } from '/weft/index.js';
+      const text = (bytes) => new TextDecoder().decode(bytes);
+      const bytes = async (address) => new Uint8Array(await (await fetch(address)).arrayBuffer());
+      Object.assign(globalThis, { Kernel, App, KernelError, text, bytes, told: [] });
+      globalThis.boot = async (options) => {
+        globalThis.kernel = await Kernel.boot(options);
+        for (const event of ['notice', 'ask', 'ended', 'owner', 'crashed']) kernel.on(event, (news) => told.push([event, news]));
+        return kernel.profile();
+      };
+      globalThis.until = async (event, fits = () => true) => {
+        for (;;) {
+          const found = told.find(([name, news]) => name === event && fits(news));
+          if (found) return found[1];
+          await new Promise((later) => setTimeout(later, 10));
+        }
+      };
+      globalThis.failure = (promise) => promise.then(() => null, (error) => ({ code: error.code, message: error.message, typed: error instanceof KernelError }));
+      globalThis.one = async (manifest, guest) => ({ manifest, files: { [guest + '.wasm']: await bytes('/guests/' + guest + '.wasm') } });
+      globalThis.ready = true;
+    `,
+  });
+  await page.waitForFunction(() => globalThis.ready);
+  return page;
+}
+
+/** Runs repo-audit over the small folder; answers the report. */
+async function audit(page) {
+  return page.evaluate(async (files) => {
+    const repo = { files: Object.entries(files).map(([path, text]) => [path, new File([text], path.split('/').pop())]) };
+    told.length = 0;
+    await kernel.install('/repo-audit/', { mounts: { repo, out: 'opfs' } });
+    await kernel.start('repo-audit');
+    const ended = await until('ended');
+    return { ended, report: JSON.parse(text(await kernel.readFile('out', 'report.json'))) };
+  }, FILES);
+}
+
+test('repo-audit runs to its end: the secret found, the courier refused, the log verified', async () => {
+  const page = await tab();
+  const profile = await page.evaluate(() => boot({ storage: 'memory' }));
+  assert.deepEqual(profile.programs.includes('wasm'), true, JSON.stringify(profile));
+  assert.ok(profile.missing.some(([what]) => what === 'containers'));
+  const { ended, report } = await audit(page);
+  assert.equal(ended.app, 'repo-audit');
+  assert.equal(ended.ok, true, JSON.stringify(ended));
+  assert.equal(report.complete, true, JSON.stringify(report.problems));
+  assert.deepEqual(report.secrets.findings.map(({ path, line, kind }) => [path, line, kind]), [['src/config.py', 2, 'aws-access-key-id']]);
+  assert.deepEqual(report.refusals.map(({ agent, verb, resource, refusal }) => [agent, verb, resource, refusal.code]), [
+    ['courier', 'connect', '/net/exfil.example.com:443', 'denied'],
+  ]);
+  const { verified, head, processes } = await page.evaluate(async () => ({
+    verified: await kernel.chain.verify(),
+    head: await kernel.chain.head(),
+    processes: await kernel.processes(),
+  }));
+  assert.equal(verified.ok, true, JSON.stringify(verified));
+  assert.ok(verified.size > 20 && head.size >= verified.size);
+  const courier = processes.find(({ name }) => name === 'courier');
+  assert.equal(courier.state, 'exited');
+  assert.ok(courier.memory > 0 && courier.refused === 1, JSON.stringify(courier));
+});
+
+test('a reload goes on with the same log, and what was installed can be started again', async () => {
+  const page = await tab();
+  await page.evaluate(() => boot({ storage: 'opfs' }));
+  await audit(page);
+  const before = await page.evaluate(async () => ({ verified: await kernel.chain.verify(), checkpoint: await kernel.chain.checkpoint(), key: await kernel.chain.key() }));
+  assert.equal(before.verified.ok, true);
+  const again = await tab(page.context());
+  await page.close();
+  await again.evaluate(() => boot({ storage: 'opfs' }));
+  const after = await again.evaluate(async () => ({ verified: await kernel.chain.verify(), key: await kernel.chain.key() }));
+  assert.equal(after.verified.ok, true, JSON.stringify(after));
+  assert.ok(after.verified.size > before.verified.size);
+  assert.equal(after.key, before.key);
+  await again.context().close();
+});
+
+test('two tabs are one kernel; when the one that has it goes, the other takes over and says so', async () => {
+  const first = await tab();
+  await first.evaluate(() => boot({ storage: 'opfs' }));
+  const second = await tab(first.context());
+  await second.evaluate(() => boot({ storage: 'opfs' }));
+  assert.deepEqual([await first.evaluate(() => kernel.owner), await second.evaluate(() => kernel.owner)], [true, false]);
+  await second.evaluate(async (manifest) => {
+    await kernel.install(await one(manifest, 'echo'));
+    await kernel.start('one');
+    await until('ended');
+  }, APP('echo'));
+  const seen = await second.evaluate(async () => (await kernel.chain.verify()).ok);
+  assert.equal(seen, true);
+  const size = await first.evaluate(async () => (await kernel.chain.head()).size);
+  await first.close();
+  await second.evaluate(() => until('owner', ({ owner }) => owner));
+  const { owner, head, ok } = await second.evaluate(async () => ({ owner: kernel.owner, head: await kernel.chain.head(), ok: (await kernel.chain.verify()).ok }));
+  assert.equal(owner, true);
+  assert.equal(ok, true);
+  assert.ok(head.size >= size);
+  await second.context().close();
+});
+
+test('no JavaScript that lies beside a component is fetched or run', async () => {
+  const page = await tab();
+  await page.evaluate(() => boot({ storage: 'memory' }));
+  server.asked.length = 0;
+  const outcome = await page.evaluate(async () => {
+    const app = await App.fetch('/hostile/');
+    const names = Object.keys(app.files);
+    // An application that was packed by hand may hold anything.
+    const code = new TextEncoder().encode('globalThis.hostile = 1');
+    for (const name of ['echo.js', 'echo.mjs', 'guest.js', 'echo.core.wasm', 'index.js']) app.files[name] = code;
+    await kernel.install(app);
+    await kernel.start('one');
+    const ended = await until('ended');
+    return { names, ended, hostile: globalThis.hostile };
+  });
+  assert.deepEqual(outcome.names, ['echo.wasm']);
+  assert.equal(outcome.ended.ok, true, JSON.stringify(outcome.ended));
+  assert.equal(outcome.hostile, undefined);
+  for (const worker of page.workers()) assert.equal(await worker.evaluate(() => globalThis.hostile), undefined);
+  assert.deepEqual(server.asked.filter((path) => path.startsWith('/hostile/')), ['/hostile/weft.toml', '/hostile/echo.wasm']);
+  await page.context().close();
+});
+
+for (const [guest, more, words] of [
+  ['looper', 'limits = { memory = "16MiB", handle = "300ms" }', /CPU time/],
+  ['hog', 'limits = { memory = "16MiB", handle = "10s" }', /16777216/],
+]) {
+  test(`${guest} is stopped at its limit, and the log tells why`, async () => {
+    const page = await tab();
+    const outcome = await page.evaluate(async ([manifest, guest]) => {
+      await boot({ storage: 'memory' });
+      await kernel.install(await one(manifest, guest));
+      const begun = performance.now();
+      await kernel.start('one');
+      const exited = await until('notice', ({ kind, name }) => kind === 'exited' && name === 'one');
+      const took = performance.now() - begun;
+      return { exited, took, ok: (await kernel.chain.verify()).ok, processes: await kernel.processes() };
+    }, [APP(guest, more), guest]);
+    assert.match(JSON.stringify(outcome.exited), words);
+    assert.equal(outcome.ok, true);
+    assert.ok(outcome.took < 5_000, `${outcome.took} ms`);
+    await page.context().close();
+  });
+}
+
+test('kill means dead, at once for the kernel and seen by the lock', async () => {
+  const page = await tab();
+  const outcome = await page.evaluate(async (manifest) => {
+    await boot({ storage: 'memory' });
+    await kernel.install(await one(manifest, 'looper'));
+    void kernel.start('one').catch(() => {});
+    await until('notice', ({ kind, name }) => kind === 'running' && name === 'one');
+    const { pid } = (await kernel.processes()).find(({ name, state }) => name === 'one' && state !== 'exited');
+    await kernel.kill(pid);
+    const state = (await kernel.processes()).find((row) => row.pid === pid).state;
+    await kernel.shutdown();
+    const held = (await navigator.locks.query()).held.filter(({ name }) => name.startsWith('weft-guest'));
+    return { state, held, after: await failure(kernel.summary()) };
+  }, APP('looper', 'limits = { memory = "16MiB", handle = "60s" }'));
+  assert.equal(outcome.state, 'exited');
+  assert.deepEqual(outcome.held, []);
+  assert.deepEqual([outcome.after.code, outcome.after.typed], ['cancelled', true]);
+  await page.context().close();
+});
+
+test('what is wrong is told by a code and a sentence', async () => {
+  const page = await tab();
+  const told = await page.evaluate(async (manifest) => {
+    await boot({ storage: 'memory' });
+    const check = await kernel.check({ manifest: '[app]\nnam = "x"', files: {} });
+    return {
+      check,
+      unknown: await failure(kernel.start('nothing')),
+      wrong: await failure(kernel.install({ manifest: '[app]\nnam = "x"', files: {} })),
+      absent: await failure(kernel.install('/nowhere/')),
+      alien: await failure(one(manifest, 'alien').then((app) => kernel.install(app))),
+      fails: await failure(kernel.act('connect', '/net/10.0.0.1:80')),
+    };
+  }, APP('alien'));
+  assert.ok(told.check.problems.length > 0);
+  for (const [what, code] of [['wrong', 'invalid'], ['absent', 'not_found'], ['alien', 'invalid']]) {
+    assert.deepEqual([told[what].code, told[what].typed], [code, true], JSON.stringify(told[what]));
+  }
+  for (const { message } of Object.values(told).filter((one) => one?.message)) assert.doesNotMatch(message, /wasm-function|0x[0-9a-f]{4}|\bat \w+ \(/);
+  await page.context().close();
+});

@@ -1,0 +1,53 @@
+// What a page waits for, on this machine: `npm run measure`. Prints medians beside the bars; fails nothing.
+
+import { launch, open, ROOT, serve } from './browser.mjs';
+
+const server = await serve({ '/': '<!doctype html><title>measure</title>', '/weft/': `${ROOT}pkg/dist/`, '/repo-audit/': `${ROOT}examples/repo-audit/`, '/guests/': `${ROOT}tests/fixtures/guests/` });
+const browser = await launch();
+const { page } = await open(browser, server.url);
+const line = (what, value, bar) => console.log(`${what.padEnd(58)} ${value.padStart(10)}   bar: ${bar}`);
+const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+
+/** Times boots of a kernel in this page, each of a name of its own. */
+const boots = await page.evaluate(async () => {
+  const { Kernel } = await import('/weft/index.js');
+  const took = [];
+  for (let i = 0; i < 7; i++) {
+    const begun = performance.now();
+    const kernel = await Kernel.boot({ storage: 'opfs', name: `boot-${i}` });
+    took.push(performance.now() - begun);
+    await kernel.shutdown();
+  }
+  return took;
+});
+line('boot, first', ms(boots[0]), '400 ms cold');
+line('boot, median of the others', ms(boots.slice(1).sort((a, b) => a - b)[3]), '150 ms warm');
+
+for (const name of ['transpiled anew', 'from the cache']) {
+  const { install, run, files } = await page.evaluate(async (name) => {
+    const { Kernel } = await import('/weft/index.js');
+    const kernel = (globalThis.kernel ??= await Kernel.boot({ storage: 'opfs', name: 'audit' }));
+    const words = 'let const return the of for while if value key name = ( ) { } ; 0 1 2 import from struct impl'.split(' ');
+    let seed = 7;
+    const next = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+    const text = (length) => { let s = ''; while (s.length < length) s += words[Math.floor(next() * words.length)] + (next() < 0.15 ? '\n' : ' '); return s; };
+    globalThis.files ??= Array.from({ length: 2000 }, (_, i) => [`src/d${i % 40}/f${i}.rs`, new File([text(10_000)], `f${i}.rs`)]);
+    const begun = performance.now();
+    await kernel.install('/repo-audit/', { mounts: { repo: { files: globalThis.files }, out: 'opfs' } });
+    const installed = performance.now();
+    const ended = new Promise((end) => kernel.on('ended', end));
+    await kernel.start('repo-audit');
+    await ended;
+    return { install: installed - begun, run: performance.now() - installed, files: globalThis.files.length };
+  }, name);
+  line(`repo-audit, ${files} files of 20 MB, ${name}: install`, ms(install), '-');
+  line(`repo-audit, ${files} files of 20 MB, ${name}: run`, ms(run), '5,000 ms');
+}
+const verify = await page.evaluate(async () => {
+  const begun = performance.now();
+  const { size } = await kernel.chain.verify();
+  return { size, took: performance.now() - begun };
+});
+line(`verify ${verify.size} events`, `${Math.round(verify.size / verify.took * 1000)}/s`, '200,000/s');
+await browser.close();
+await server.close();

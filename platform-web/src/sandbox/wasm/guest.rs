@@ -1,0 +1,246 @@
+//! One instance of a component: its life over what its worker tells.
+
+use super::bindings::{GuestWorker, Guests};
+use super::events::{Event, GuestEvents, Used};
+use super::start;
+use crate::clock::WebClock;
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::future::{Either, select};
+use futures::{FutureExt, StreamExt};
+use js_sys::{Array, Uint8Array};
+use kernel_core::ipc::{Envelope, EnvelopeKind};
+use kernel_core::platform::{BoxFuture, Clock, Fault, FaultKind, Handled, Limits, Port, Usage};
+use kernel_core::refusal::{Code, Refusal};
+use std::cell::Cell;
+use std::pin::pin;
+use std::time::Duration;
+use wasm_bindgen::JsValue;
+
+/// How long loading glue and compiled code may take before a guest's own code runs.
+const LOADING: Duration = Duration::from_secs(30);
+
+/// What a guest is given beyond its limit: what it said in time may lie unread when this worker was busy itself.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// A component that has been started. Dropping it, or a future of `handle`, ends it: its worker is terminated, and
+/// nothing that it still does reaches anything.
+pub struct WasmGuest {
+    // Moved into each activation and back: an activation that is dropped takes the instance with it.
+    live: Option<Live>,
+    limit: Duration,
+    // What was used by starting, which the first activation answers for.
+    owed: Duration,
+    // What is told after the end.
+    peak: u64,
+}
+
+struct Live {
+    worker: GuestWorker,
+    events: UnboundedReceiver<Event>,
+    port: Port,
+    clock: WebClock,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.worker.end();
+    }
+}
+
+impl std::fmt::Debug for WasmGuest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasmGuest").field("alive", &self.live.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// What came out of one run of guest code.
+struct Ran {
+    result: Result<Result<Vec<u8>, String>, Fault>,
+    used: Used,
+}
+
+impl WasmGuest {
+    pub(super) async fn start(
+        guests: &Guests,
+        clock: &WebClock,
+        hash: &str,
+        limits: Limits,
+        seed: [u8; 32],
+        port: Port,
+    ) -> Result<WasmGuest, Fault> {
+        if limits.handle.is_zero() {
+            return Err(of_cpu(Duration::ZERO, limits.handle));
+        }
+        let (told, events) = GuestEvents::channel();
+        let lock = lock(&port);
+        let worker = guests
+            .start(hash, limits.memory, Uint8Array::from(&seed[..]), &lock, told)
+            .ok_or_else(|| start("the most instances that this host keeps at once are running; stop some first"))?;
+        let mut live = Live { worker, events, port, clock: clock.clone() };
+        match live.next(LOADING).await {
+            Some(Event::Running) => {}
+            Some(Event::Fault(kind, reason, _)) => return Err(Fault { kind, reason }),
+            Some(_) => return Err(start("its worker speaks another protocol than this kernel")),
+            None => return Err(start(format!("it was not loaded in {}", seconds(LOADING)))),
+        }
+        let ran = live.run(limits.handle).await;
+        ran.result?.ok();
+        Ok(WasmGuest { live: Some(live), limit: limits.handle, owed: ran.used.ran, peak: ran.used.memory })
+    }
+
+    pub(crate) fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled> {
+        Box::pin(async move {
+            let Some(mut live) = self.live.take() else {
+                let fault = Fault { kind: FaultKind::Trap, reason: "it has ended before".to_owned() };
+                return Handled { result: Err(fault), usage: Usage { cpu: 0, memory: self.peak } };
+            };
+            live.hand_over(&message);
+            let ran = live.run(self.limit).await;
+            self.peak = self.peak.max(ran.used.memory);
+            let spent = ran.used.ran + std::mem::take(&mut self.owed);
+            let usage = Usage { cpu: u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX), memory: self.peak };
+            let result = ran.result.map(|handled| {
+                self.live = Some(live);
+                handled.map(Into::into)
+            });
+            Handled { result, usage }
+        })
+    }
+}
+
+impl Live {
+    fn hand_over(&self, message: &Envelope) {
+        let (sender, target) = (message.sender.to_string(), message.target.to_string());
+        let labels: Array = message.labels.iter().map(JsValue::from_str).collect();
+        self.worker.handle(
+            message.id.0,
+            &sender,
+            &target,
+            kind(message.kind),
+            message.correlation,
+            message.deadline.map(|at| at.0),
+            labels,
+            &message.content_type,
+            Uint8Array::from(&message.body[..]),
+            self.port.now().0,
+        );
+    }
+
+    /// Lets the guest's code run until it returns or ends, and does its acts. Time in which it waits for one is not its own.
+    async fn run(&mut self, limit: Duration) -> Ran {
+        let mut used = Used::default();
+        loop {
+            let left = limit.saturating_sub(used.ran);
+            let event = if left.is_zero() { None } else { self.next(left).await };
+            let result = match event {
+                None => Err(of_cpu(used.ran.max(limit), limit)),
+                Some(Event::Act { verb, resource, body, used: so_far }) => {
+                    used = so_far;
+                    self.act(&verb, &resource, body).await;
+                    continue;
+                }
+                Some(Event::Log(level, text)) => {
+                    self.port.log(level, &text);
+                    continue;
+                }
+                Some(Event::Running) => continue,
+                Some(Event::Started(so_far)) => {
+                    used = so_far;
+                    Ok(Ok(Vec::new()))
+                }
+                Some(Event::Handled(handled, so_far)) => {
+                    used = so_far;
+                    Ok(handled)
+                }
+                Some(Event::Fault(kind, reason, so_far)) => {
+                    used = so_far;
+                    Err(Fault { kind, reason })
+                }
+            };
+            return Ran { result, used };
+        }
+    }
+
+    /// The next thing that it tells, or nothing if that takes longer than `limit`.
+    async fn next(&mut self, limit: Duration) -> Option<Event> {
+        if let Some(event) = self.events.next().now_or_never() {
+            return event;
+        }
+        let late = pin!(self.clock.sleep_until(self.clock.now().after(limit.saturating_add(GRACE))));
+        match select(self.events.next(), late).await {
+            Either::Left((event, _)) => event,
+            Either::Right(_) => None,
+        }
+    }
+
+    async fn act(&self, verb: &str, resource: &str, body: Vec<u8>) {
+        let reply = self.port.act(verb, resource, body).await;
+        let now = self.port.now().0;
+        match reply {
+            Ok(body) => self.worker.reply(Uint8Array::from(&body[..]), now),
+            Err(refused) => self.refuse(&refused, now),
+        }
+    }
+
+    fn refuse(&self, refused: &Refusal, now: u64) {
+        let detail = Uint8Array::from(refused.detail.as_bytes());
+        self.worker.refuse(code(refused.code), &refused.reason, refused.action.0, refused.ticket, detail, now);
+    }
+}
+
+/// A name for the Web Lock of one instance, unlike that of any other in this origin.
+fn lock(port: &Port) -> String {
+    thread_local! {
+        static STARTED: Cell<u64> = const { Cell::new(0) };
+    }
+    let n = STARTED.with(|started| started.replace(started.get() + 1));
+    let origin = crate::js::scope().performance().map_or(0.0, |performance| performance.time_origin());
+    format!("weft-guest-{}-{origin}-{n}", port.pid().0)
+}
+
+/// The fault of CPU time.
+fn of_cpu(used: Duration, limit: Duration) -> Fault {
+    Fault {
+        kind: FaultKind::Cpu,
+        reason: format!("it used {} of CPU time, and its limit is {}", seconds(used), seconds(limit)),
+    }
+}
+
+fn seconds(d: Duration) -> String {
+    format!("{:.3} s", d.as_secs_f64())
+}
+
+/// The kind as the contract spells it.
+fn kind(kind: EnvelopeKind) -> &'static str {
+    match kind {
+        EnvelopeKind::Start => "start",
+        EnvelopeKind::Message => "message",
+        EnvelopeKind::Request => "request",
+        EnvelopeKind::Topic => "topic",
+        EnvelopeKind::Lagged => "lagged",
+        EnvelopeKind::Timer => "timer",
+        EnvelopeKind::Exit => "exit",
+        EnvelopeKind::Approval => "approval",
+        EnvelopeKind::Watch => "watch",
+    }
+}
+
+/// The code as the contract spells it. One that it does not know yet: it was not done, or not to its end.
+fn code(code: Code) -> &'static str {
+    match code {
+        Code::Denied => "denied",
+        Code::Pending => "pending",
+        Code::NotFound => "not-found",
+        Code::Full => "full",
+        Code::TimedOut => "timed-out",
+        Code::Deadlock => "deadlock",
+        Code::Exhausted => "exhausted",
+        Code::TooLarge => "too-large",
+        Code::Invalid => "invalid",
+        Code::Conflict => "conflict",
+        Code::Unsupported => "unsupported",
+        Code::Cancelled => "cancelled",
+        Code::NotDurable => "not-durable",
+        _ => "failed",
+    }
+}

@@ -1,0 +1,250 @@
+//! Rows in one redb database, of the same table and file format as on other hosts: a database that was written
+//! on a machine opens in a tab and the other way round.
+//!
+//! Commits and reads are done where they are asked for: a worker has nothing else to do them on, and a sync
+//! access handle answers in microseconds. Each commit is flushed before it returns. redb keeps a checksummed
+//! previous state until the next one is written, so a commit that a crash or a full quota cut short is not there
+//! at the next open.
+//!
+//! A file that was altered by anything but redb can end in a panic, which redb uses where its pages do not fit
+//! together. WebAssembly does not unwind, so the kernel then ends as after any other panic, and changes nothing.
+
+use crate::js::scope;
+use bytes::Bytes;
+use kernel_core::path::Name;
+use kernel_core::platform::{Batch, Key, Page, Storage, StorageError};
+use redb::backends::InMemoryBackend;
+use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use wasm_bindgen_futures::JsFuture;
+
+pub(crate) mod opfs;
+#[cfg(test)]
+mod tests;
+
+use opfs::{KernelFolder, Unreachable};
+
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// Bytes of pages that redb may keep in memory.
+const CACHE: usize = 32 << 20;
+
+/// About how many bytes one page of a scan holds.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Rows in a redb database.
+#[derive(Debug)]
+pub struct RedbStorage {
+    db: Database,
+    place: String,
+}
+
+/// What came of opening the rows of a kernel.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// They are kept, as long as the browser keeps what belongs to the site.
+    Kept {
+        /// The rows.
+        storage: RedbStorage,
+        /// Whether the browser promised not to clear them by itself (`navigator.storage.persist`).
+        persisted: bool,
+    },
+    /// They are not: this window has no file system. In words.
+    NotHere(String),
+}
+
+impl RedbStorage {
+    /// Rows that are gone with the worker.
+    ///
+    /// # Errors
+    ///
+    /// What redb says of an empty database in memory: nothing.
+    pub fn in_memory() -> Result<RedbStorage, StorageError> {
+        RedbStorage::over(InMemoryBackend::new(), "memory".to_owned())
+    }
+
+    /// The rows of the kernel `name` in the origin private file system; made if there are none, unless a key of
+    /// that kernel is there, which has signed a log (`signed`).
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Held`] where another worker has them; [`StorageError::Damaged`] if what is there is no
+    /// database, or if it is missing beside a key; [`StorageError::Full`] and [`StorageError::Io`] as the browser
+    /// says. What is stored was not changed.
+    pub(crate) async fn open(name: &Name, signed: bool) -> Result<Opened, StorageError> {
+        let folder = match KernelFolder::open(name).await {
+            Ok(folder) => folder,
+            Err(Unreachable::NotHere(why)) => return Ok(Opened::NotHere(why)),
+            Err(Unreachable::Failed(error)) => return Err(error),
+        };
+        let place = folder.place().to_owned();
+        let file = match folder.find().await? {
+            Some(file) => file,
+            None if signed => {
+                let what = "it is gone, and the key of this kernel has signed what was in it".to_owned();
+                return Err(StorageError::Damaged { place, what });
+            }
+            None => folder.make(&RedbStorage::fresh()?).await?,
+        };
+        Ok(Opened::Kept { storage: RedbStorage::over(file, place)?, persisted: persist().await })
+    }
+
+    /// The bytes of a database without rows.
+    fn fresh() -> Result<Vec<u8>, StorageError> {
+        let bytes = Shared::default();
+        drop(RedbStorage::over(bytes.clone(), "memory".to_owned())?);
+        Ok(std::mem::take(&mut *bytes.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn over(backend: impl StorageBackend, place: String) -> Result<RedbStorage, StorageError> {
+        let doing = "opening the database";
+        let db = Database::builder()
+            .set_cache_size(CACHE)
+            .create_with_backend(backend)
+            .map_err(|e| from_redb(&place, doing, e.into()))?;
+        let snapshot = db.begin_read().map_err(|e| from_redb(&place, doing, e.into()))?;
+        match snapshot.open_table(ROWS) {
+            Ok(_) => {}
+            // A new file: the table comes into being with an empty first commit.
+            Err(TableError::TableDoesNotExist(_)) => write(&db, &[]).map_err(|e| from_redb(&place, doing, e))?,
+            Err(e) => return Err(from_redb(&place, doing, e.into())),
+        }
+        drop(snapshot);
+        Ok(RedbStorage { db, place })
+    }
+
+    fn rows(&self, doing: &'static str) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StorageError> {
+        let snapshot = self.db.begin_read().map_err(|e| from_redb(&self.place, doing, e.into()))?;
+        snapshot.open_table(ROWS).map_err(|e| from_redb(&self.place, doing, e.into()))
+    }
+}
+
+impl Storage for RedbStorage {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        let doing = "reading a row";
+        let value = self.rows(doing)?.get(key).map_err(|e| from_redb(&self.place, doing, e.into()))?;
+        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+    }
+
+    async fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, StorageError> {
+        let doing = "reading rows";
+        let mut page = Page::default();
+        if from >= to {
+            return Ok(page);
+        }
+        let rows = self.rows(doing)?;
+        let mut bytes = 0;
+        for row in rows.range(from..to).map_err(|e| from_redb(&self.place, doing, e.into()))? {
+            let (key, value) = row.map_err(|e| from_redb(&self.place, doing, e.into()))?;
+            let key = Bytes::copy_from_slice(key.value());
+            // The first row always goes, whatever its size, so that every page gets on.
+            if page.rows.len() >= limit || (bytes >= PAGE_BYTES && !page.rows.is_empty()) {
+                page.next = Some(key);
+                break;
+            }
+            let value = Bytes::copy_from_slice(value.value());
+            bytes += key.len() + value.len();
+            page.rows.push((key, value));
+        }
+        Ok(page)
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StorageError> {
+        write(&self.db, &batch.changes).map_err(|e| from_redb(&self.place, "committing", e))
+    }
+}
+
+/// A file in memory whose bytes can be taken out when the database over it is closed.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<u8>) -> T) -> io::Result<T> {
+        Ok(work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl StorageBackend for Shared {
+    fn len(&self) -> io::Result<u64> {
+        self.with(|bytes| bytes.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let start = offset as usize;
+        self.with(|bytes| match bytes.get(start..start + out.len()) {
+            Some(there) => Ok(out.copy_from_slice(there)),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        })?
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.with(|bytes| bytes.resize(len as usize, 0))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let start = offset as usize;
+        self.with(|bytes| match bytes.get_mut(start..start + data.len()) {
+            Some(there) => Ok(there.copy_from_slice(data)),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        })?
+    }
+}
+
+/// Asks the browser not to clear what belongs to this site by itself; what it answers. Only a page may ask in some
+/// browsers: then the answer is what holds already.
+async fn persist() -> bool {
+    let storage = scope().navigator().storage();
+    for promise in [storage.persist(), storage.persisted()].into_iter().flatten() {
+        if let Ok(answer) = JsFuture::from(promise).await
+            && answer.is_truthy()
+        {
+            return true;
+        }
+    }
+    false
+}
+
+fn write(db: &Database, changes: &[(Key, Option<Bytes>)]) -> Result<(), redb::Error> {
+    // redb's default durability is `Immediate`: on disk when `commit` returns.
+    let transaction = db.begin_write()?;
+    {
+        let mut rows = transaction.open_table(ROWS)?;
+        for (key, value) in changes {
+            match value {
+                Some(value) => drop(rows.insert(&key[..], &value[..])?),
+                None => drop(rows.remove(&key[..])?),
+            }
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+fn from_redb(place: &str, doing: &'static str, error: redb::Error) -> StorageError {
+    use redb::Error as E;
+    let damaged = |what: String| StorageError::Damaged { place: place.to_owned(), what };
+    match error {
+        E::Io(error) => io_error(place, doing, error),
+        E::Corrupted(what) => damaged(what),
+        E::UpgradeRequired(format) => {
+            damaged(format!("it has format {format} of redb, which this version cannot read"))
+        }
+        E::TableTypeMismatch { .. } | E::TableIsMultimap(_) | E::TypeDefinitionChanged { .. } => {
+            damaged(format!("it is not a database of weft: {error}"))
+        }
+        other => StorageError::Io { doing, source: Box::new(other) },
+    }
+}
+
+fn io_error(place: &str, doing: &'static str, error: io::Error) -> StorageError {
+    use io::ErrorKind::{InvalidData, QuotaExceeded, StorageFull, UnexpectedEof};
+    match error.kind() {
+        StorageFull | QuotaExceeded => StorageError::Full { place: place.to_owned() },
+        InvalidData | UnexpectedEof => StorageError::Damaged { place: place.to_owned(), what: error.to_string() },
+        _ => StorageError::Io { doing, source: Box::new(error) },
+    }
+}

@@ -1,0 +1,221 @@
+//! A database in the origin private file system: a file that redb reads and writes through a sync access
+//! handle, which only a dedicated worker gets and of which there is one for a file.
+//!
+//! A database is made whole in memory and written by a stream that exchanges the file when it is closed, so
+//! that a crash at the first start leaves an empty file, which is nobody's, and never half a database.
+
+use crate::js::{host_error, name_of, scope, words};
+use kernel_core::path::Name;
+use kernel_core::platform::StorageError;
+use redb::StorageBackend;
+use send_wrapper::SendWrapper;
+use std::io;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions, FileSystemGetFileOptions,
+    FileSystemReadWriteOptions, FileSystemSyncAccessHandle, FileSystemWritableFileStream,
+};
+
+/// The folder of the origin that holds one folder for each kernel.
+const FOLDER: &str = "weft";
+
+/// The database's name in the folder of its kernel, as on other hosts.
+const FILE: &str = "weft.redb";
+
+/// How often a file that another worker holds is asked for again: the browser lets go of a closed tab's files a
+/// little after it lets go of its locks.
+const TRIES: u32 = 10;
+
+/// How long to wait between two of them, milliseconds.
+const PAUSE: i32 = 50;
+
+/// The folder of one kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct KernelFolder {
+    handle: FileSystemDirectoryHandle,
+    place: String,
+}
+
+/// Why a folder could not be reached.
+#[derive(Debug)]
+pub(crate) enum Unreachable {
+    /// This browser, window or page has no private file system; in words.
+    NotHere(String),
+    /// It has one, and something failed.
+    Failed(StorageError),
+}
+
+impl KernelFolder {
+    /// The folder of the kernel `name`, made where it is missing.
+    pub(crate) async fn open(name: &Name) -> Result<KernelFolder, Unreachable> {
+        let place = format!("{FOLDER}/{name}/{FILE} of this site");
+        let storage = scope().navigator().storage();
+        if storage.is_undefined() {
+            let why = "the page is not served by https or from localhost, so the browser gives it no storage";
+            return Err(Unreachable::NotHere(why.to_owned()));
+        }
+        let root = match JsFuture::from(storage.get_directory()).await {
+            Ok(root) => root.unchecked_into::<FileSystemDirectoryHandle>(),
+            Err(e) => {
+                return Err(Unreachable::NotHere(format!("the browser gives this window no storage ({})", words(&e))));
+            }
+        };
+        let failed = |e: JsValue| Unreachable::Failed(js_error(&place, "opening the folder of the kernel", &e));
+        let options = FileSystemGetDirectoryOptions::new();
+        options.set_create(true);
+        let mut handle = root;
+        for part in [FOLDER, name.as_str()] {
+            let next = JsFuture::from(handle.get_directory_handle_with_options(part, &options)).await;
+            handle = next.map_err(failed)?.unchecked_into();
+        }
+        Ok(KernelFolder { handle, place })
+    }
+
+    /// Where the database is, for a person.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The folder that holds what kernels keep, for comparing with what is to be mounted.
+    pub(crate) async fn of_all() -> Result<FileSystemDirectoryHandle, JsValue> {
+        let root: FileSystemDirectoryHandle =
+            JsFuture::from(scope().navigator().storage().get_directory()).await?.unchecked_into();
+        Ok(JsFuture::from(root.get_directory_handle(FOLDER)).await?.unchecked_into())
+    }
+
+    /// The database's file, opened, if it is there and not empty.
+    pub(crate) async fn find(&self) -> Result<Option<OpfsFile>, StorageError> {
+        let doing = "opening the database";
+        let handle = match JsFuture::from(self.handle.get_file_handle(FILE)).await {
+            Ok(handle) => handle.unchecked_into::<FileSystemFileHandle>(),
+            Err(e) if name_of(&e) == "NotFoundError" => return Ok(None),
+            Err(e) => return Err(js_error(&self.place, doing, &e)),
+        };
+        let file = self.hold(&handle).await?;
+        match file.len() {
+            Ok(0) => {
+                file.close_handle();
+                Ok(None)
+            }
+            Ok(_) => Ok(Some(file)),
+            Err(source) => Err(StorageError::Io { doing, source: Box::new(source) }),
+        }
+    }
+
+    /// Puts `whole` in the place of the database, all of it or nothing, and opens it.
+    pub(crate) async fn make(&self, whole: &[u8]) -> Result<OpfsFile, StorageError> {
+        let failed = |e: JsValue| js_error(&self.place, "making the database", &e);
+        let options = FileSystemGetFileOptions::new();
+        options.set_create(true);
+        let handle: FileSystemFileHandle = JsFuture::from(self.handle.get_file_handle_with_options(FILE, &options))
+            .await
+            .map_err(failed)?
+            .unchecked_into();
+        let stream: FileSystemWritableFileStream =
+            JsFuture::from(handle.create_writable()).await.map_err(failed)?.unchecked_into();
+        let written = stream.write_with_u8_array(whole).map_err(failed)?;
+        JsFuture::from(written).await.map_err(failed)?;
+        JsFuture::from(stream.close()).await.map_err(failed)?;
+        self.hold(&handle).await
+    }
+
+    /// The one handle of `file`, or who has it.
+    async fn hold(&self, file: &FileSystemFileHandle) -> Result<OpfsFile, StorageError> {
+        for again in (0..TRIES).rev() {
+            match JsFuture::from(file.create_sync_access_handle()).await {
+                Ok(handle) => return Ok(OpfsFile { handle: SendWrapper::new(handle.unchecked_into()) }),
+                Err(e) if name_of(&e) != "NoModificationAllowedError" => {
+                    return Err(js_error(&self.place, "opening the database", &e));
+                }
+                Err(_) if again > 0 => crate::clock::pause(PAUSE).await,
+                Err(_) => {}
+            }
+        }
+        Err(StorageError::Held { place: self.place.clone(), holder: "another tab or worker of this site".to_owned() })
+    }
+}
+
+/// An open file. It is closed by redb, and otherwise with the worker.
+#[derive(Debug)]
+pub(crate) struct OpfsFile {
+    /// redb asks for `Send` and `Sync`. The wrapper panics where another thread than its own touches what is in
+    /// it, and this crate has one thread for each of its memories: it is built without shared memory.
+    handle: SendWrapper<FileSystemSyncAccessHandle>,
+}
+
+impl OpfsFile {
+    /// Lets go of the file without a database over it.
+    pub(crate) fn close_handle(&self) {
+        self.handle.close();
+    }
+}
+
+impl StorageBackend for OpfsFile {
+    fn len(&self) -> io::Result<u64> {
+        // Sizes are whole numbers below 2^53.
+        self.handle.get_size().map(|size| size as u64).map_err(|e| io_of(&e))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < out.len() {
+            let at = at(offset + done as u64);
+            match self.handle.read_with_u8_array_and_options(&mut out[done..], &at) {
+                Ok(0.0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => done += n as usize,
+                Err(e) => return Err(io_of(&e)),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.handle.truncate_with_f64(len as f64).map_err(|e| io_of(&e))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.handle.flush().map_err(|e| io_of(&e))
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < data.len() {
+            let at = at(offset + done as u64);
+            match self.handle.write_with_u8_array_and_options(&data[done..], &at) {
+                Ok(0.0) => return Err(io::ErrorKind::StorageFull.into()),
+                Ok(n) => done += n as usize,
+                Err(e) => return Err(io_of(&e)),
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.handle.close();
+        Ok(())
+    }
+}
+
+fn at(offset: u64) -> FileSystemReadWriteOptions {
+    let options = FileSystemReadWriteOptions::new();
+    options.set_at_f64(offset as f64);
+    options
+}
+
+/// An exception of a file as the error that redb passes on.
+fn io_of(error: &JsValue) -> io::Error {
+    let kind = match &*name_of(error) {
+        "QuotaExceededError" => io::ErrorKind::StorageFull,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, words(error))
+}
+
+/// An exception on the way to the file.
+fn js_error(place: &str, doing: &'static str, error: &JsValue) -> StorageError {
+    match &*name_of(error) {
+        "QuotaExceededError" => StorageError::Full { place: place.to_owned() },
+        _ => StorageError::Io { doing, source: host_error(error) },
+    }
+}
