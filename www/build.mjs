@@ -6,7 +6,7 @@
 // The package's worker files are copied beside the bundle, for they find each other by relative address.
 
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
@@ -52,14 +52,15 @@ export async function build({ out = join(here, 'dist'), kernel = null, minify = 
   return { out, name, files };
 }
 
-/** Where the built package lies, and the file that its `exports` name for a browser. */
+/** Where the built package lies, and the file that its `exports` name for a browser: the page imports nothing else of it. */
 async function packageFolder() {
-  const folder = join(here, 'node_modules/weft-kernel');
-  const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8').catch(() => {
-    throw new Error('weft-kernel is not installed: run `npm ci` here, after pkg/build.sh');
-  }));
+  const folder = join(here, '../pkg');
+  const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
   let entry = manifest.exports?.['.'] ?? manifest.module ?? manifest.main;
   while (typeof entry === 'object') entry = entry.browser ?? entry.import ?? entry.default;
+  await access(join(folder, entry)).catch(() => {
+    throw new Error('the package is not built: run pkg/build.sh first');
+  });
   return { folder, entry: join(folder, entry) };
 }
 

@@ -200,7 +200,7 @@ export class Host {
   mount = (name: string, source: MountSource): Promise<void> => this.call(this.kernel.mount(name, source));
   start = (app: string): Promise<unknown> => this.call(this.kernel.start(app));
   stop = (app: string): Promise<unknown> => this.call(this.kernel.stop(app));
-  kill = (pid: number): Promise<unknown> => this.call(this.kernel.kill(pid, 'killed by the operator'));
+  kill = (pid: number): Promise<unknown> => this.call(this.kernel.kill(pid));
   answer = (action: number, allow: boolean): Promise<unknown> => this.call(this.kernel.answer(action, allow));
   readFile = (mount: string, path: string): Promise<Uint8Array> => this.call(this.kernel.readFile(mount, path));
   shutdown = (reason: string): Promise<unknown> => this.call(this.kernel.shutdown(reason));
