@@ -65,10 +65,15 @@ class Guest {
     this.#random = new ChaCha20(seed);
     const url = URL.createObjectURL(new Blob([program.glue], { type: 'text/javascript' }));
     disarm();
+    const glue: Glue | undefined = await import(/* @vite-ignore */ /* webpackIgnore: true */ url).catch(() => undefined);
+    if (!glue) {
+      const reason = "its glue could not be loaded: a Content-Security-Policy must allow `script-src 'self' blob: 'wasm-unsafe-eval'`";
+      this.#say({ fault: { kind: 'start', reason }, used: this.#used() });
+      return;
+    }
+    this.#say({ running: true });
+    this.#resume();
     try {
-      const glue: Glue = await import(/* @vite-ignore */ /* webpackIgnore: true */ url);
-      this.#say({ running: true });
-      this.#resume();
       const exports = await glue.instantiate(
         async (name) => program.modules[name]!,
         program.kernel === null ? {} : { [program.kernel]: this.#kernel() },

@@ -50,7 +50,9 @@ export type FromKernel =
   /** Which tab has the kernel changed. */
   | { owner: boolean }
   /** The kernel is gone; nothing is answered any more. */
-  | { crashed: Failure };
+  | { crashed: Failure }
+  /** It was shut down, by this tab or another one. */
+  | { stopped: true };
 
 /** Between the workers of tabs, over a BroadcastChannel. */
 export type Between =

@@ -59,7 +59,8 @@ interface Seat {
 }
 
 let seat: Seat | undefined;
-let crashed = false;
+/** Crashed, or shut down by whichever tab: no kernel is booted here any more. */
+let over = false;
 
 /** Boots a kernel that no other tab can see. */
 async function alone(boot: Boot['boot']): Promise<void> {
@@ -80,10 +81,17 @@ async function shared(boot: Boot['boot']): Promise<void> {
       say(told);
       tell({ all: told });
     });
-    seat = { perform: async (call) => say(await owner.perform(call)) };
-    channel.onmessage = async ({ data }: MessageEvent<Between>) => {
+    const perform = async (call: Call, answer: (message: FromKernel) => void) => {
+      const answered = await owner.perform(call);
+      answer(answered);
+      if (call.method !== 'shutdown' || 'failed' in answered) return;
+      tell({ all: { stopped: true } });
+      say({ stopped: true });
+    };
+    seat = { perform: (call) => void perform(call, say) };
+    channel.onmessage = ({ data }: MessageEvent<Between>) => {
       if ('hello' in data) tell({ profile: owner.profile, to: data.hello });
-      else if ('ask' in data) tell({ to: data.from, told: await owner.perform(data.ask) });
+      else if ('ask' in data) void perform(data.ask, (told) => tell({ to: data.from, told }));
     };
     say(attached ? { owner: true } : { booted: { owner: true, profile: owner.profile } });
     // For those that attached to the owner before: ask it again, which is this one now.
@@ -105,6 +113,7 @@ async function shared(boot: Boot['boot']): Promise<void> {
         say(data.told);
       } else if ('all' in data) {
         if ('owner' in data.all) abandon();
+        if ('stopped' in data.all) over = true;
         if (known) say(data.all);
       }
     };
@@ -128,6 +137,7 @@ async function shared(boot: Boot['boot']): Promise<void> {
   };
 
   const hold = async (attached: boolean) => {
+    if (over) return;
     await own(attached).catch((error: unknown) => crash(failureOf(error)));
     // Held for the life of this worker.
     await new Promise<never>(() => {});
@@ -146,8 +156,8 @@ async function shared(boot: Boot['boot']): Promise<void> {
 
 /** The kernel cannot go on: said once, in words for a person. */
 function crash(failure: Failure): void {
-  if (crashed) return;
-  crashed = true;
+  if (over) return;
+  over = true;
   seat = undefined;
   say({ crashed: failure });
 }

@@ -43,7 +43,8 @@ export class Kernel {
   #profile!: Profile;
   #owner = false;
   #calls = 0;
-  #crashed: KernelError | undefined;
+  /** Why nothing is answered any more. */
+  #over: KernelError | undefined;
 
   /** The log: what the kernel did and refused, and proof of it. */
   readonly chain: Chain = new Chain((method, ...args) => this.#ask(method, ...args));
@@ -68,7 +69,7 @@ export class Kernel {
         event.preventDefault();
         const message = `the kernel's worker could not be started from ${address}: is it there, and served as JavaScript?`;
         kernel.#crash({ code: 'boot', message, more: {} });
-        failed(kernel.#crashed!);
+        failed(kernel.#over!);
       };
       worker.onmessage = ({ data }: MessageEvent<FromKernel>) => {
         if ('booted' in data) {
@@ -76,7 +77,7 @@ export class Kernel {
           kernel.#owner = data.booted.owner;
           booted(kernel);
         } else kernel.#told(data);
-        if ('crashed' in data) failed(kernel.#crashed!);
+        if ('crashed' in data) failed(kernel.#over!);
       };
       worker.postMessage({ boot: { storage, environment, name, parts } } satisfies Boot);
     });
@@ -168,11 +169,10 @@ export class Kernel {
     return this.#ask('read_file', mount, path);
   }
 
-  /** Stops what runs and closes the log; answers its last checkpoint. Nothing can be asked of the kernel afterwards. */
+  /** Stops what runs and closes the log, for all tabs; answers its last checkpoint. Nothing can be asked of the kernel afterwards. */
   async shutdown(reason = 'the page asked for it'): Promise<string> {
     const checkpoint: string = await this.#ask('shutdown', reason);
-    this.#worker.terminate();
-    this.#end(new KernelError('cancelled', 'the kernel was shut down'));
+    this.#end(STOPPED());
     return checkpoint;
   }
 
@@ -184,7 +184,7 @@ export class Kernel {
   }
 
   #ask<T>(method: Method, ...args: unknown[]): Promise<T> {
-    if (this.#crashed) return Promise.reject(this.#crashed);
+    if (this.#over) return Promise.reject(this.#over);
     return new Promise<T>((fulfilled, rejected) => {
       const call = ++this.#calls;
       this.#waiting.set(call, { fulfilled, rejected });
@@ -203,6 +203,7 @@ export class Kernel {
       this.#owner = message.owner;
       this.#emit('owner', { owner: message.owner });
     } else if ('crashed' in message) this.#crash(message.crashed);
+    else if ('stopped' in message) this.#end(STOPPED());
   }
 
   #notice(told: { notice: Notice } | { ask: Ask }): void {
@@ -212,14 +213,15 @@ export class Kernel {
   }
 
   #crash(failure: Failure): void {
-    if (this.#crashed) return;
-    this.#worker.terminate();
+    if (this.#over) return;
     this.#end(error(failure));
-    this.#emit('crashed', this.#crashed!);
+    this.#emit('crashed', this.#over!);
   }
 
   #end(reason: KernelError): void {
-    this.#crashed = reason;
+    if (this.#over) return;
+    this.#over = reason;
+    this.#worker.terminate();
     for (const { rejected } of this.#waiting.values()) rejected(reason);
     this.#waiting.clear();
   }
@@ -265,6 +267,8 @@ export class Chain {
     return this.#ask('key');
   }
 }
+
+const STOPPED = () => new KernelError('cancelled', 'the kernel was shut down');
 
 function error({ code, message, more }: Failure): KernelError {
   return new KernelError(code, message, more);

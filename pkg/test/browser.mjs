@@ -15,23 +15,21 @@ const TYPES = {
   '.json': 'application/json', '.wasm': 'application/wasm',
 };
 
-/** Serves folders and texts: `places` maps the start of a path to a folder, or a whole path to a text. Notes what was asked for. */
-export async function serve(places) {
+/** Serves what `places` say, by path: a text or bytes, or `{ folder }` for all paths that begin so. Notes what was asked for. */
+export async function serve(places, headers = {}) {
   const asked = [];
+  const folders = Object.keys(places).filter((path) => places[path].folder).sort((a, b) => b.length - a.length);
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
     asked.push(path);
-    const text = places[path];
     try {
-      let body = text;
-      let type = extname(path) || '.html';
-      if (text === undefined || text.startsWith('/')) {
-        const prefix = Object.keys(places).filter((p) => p.endsWith('/') && path.startsWith(p) && places[p].startsWith('/')).sort((a, b) => b.length - a.length)[0];
-        const file = normalize(join(places[prefix], path.slice(prefix.length) || 'index.html'));
-        body = await readFile(file);
-        type = extname(file);
+      let body = places[path];
+      if (body === undefined || body.folder) {
+        const prefix = folders.find((folder) => path.startsWith(folder));
+        body = await readFile(normalize(join(places[prefix].folder, path.slice(prefix.length))));
       }
-      response.setHeader('content-type', TYPES[type] ?? 'application/octet-stream');
+      response.setHeader('content-type', TYPES[extname(path) || '.html'] ?? 'application/octet-stream');
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
       response.end(body);
     } catch {
       response.statusCode = 404;
@@ -40,7 +38,11 @@ export async function serve(places) {
   });
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
   const { port } = server.address();
-  return { url: `http://localhost:${port}`, asked, close: () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); }) };
+  const close = () => {
+    server.closeAllConnections();
+    return new Promise((closed) => server.close(closed));
+  };
+  return { url: `http://localhost:${port}`, asked, close };
 }
 
 /** Chromium, found where distributions put it, or where CHROMIUM says. */

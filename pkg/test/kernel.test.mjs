@@ -26,9 +26,9 @@ ${more}
 before(async () => {
   server = await serve({
     '/': '<!doctype html><title>kernel</title>',
-    '/weft/': `${ROOT}pkg/dist/`,
-    '/repo-audit/': `${ROOT}examples/repo-audit/`,
-    '/guests/': GUESTS,
+    '/weft/': { folder: `${ROOT}pkg/dist/` },
+    '/repo-audit/': { folder: `${ROOT}examples/repo-audit/` },
+    '/guests/': { folder: GUESTS },
     // Beside the component of an application lies what would be its glue, if anything of it were ever run.
     '/hostile/weft.toml': APP('echo'),
     ...Object.fromEntries(['echo.js', 'echo.mjs', 'guest.js', 'index.js', 'echo.core.wasm', 'weft.js'].map((name) => [`/hostile/${name}`, 'globalThis.hostile = 1; throw 1'])),
@@ -195,6 +195,29 @@ for (const [guest, more, words] of [
     await page.context().close();
   });
 }
+
+test('a page with a strict Content-Security-Policy needs what the README says and no more', async () => {
+  const readme = await readFile(`${ROOT}pkg/README.md`, 'utf8');
+  const [scripts, workers] = [/`(script-src [^`]*)`/, /`(worker-src [^`]*)`/].map((part) => part.exec(readme)[1]);
+  const places = { '/': '<!doctype html><title>strict</title><script type="module" src="/page.js"></script>', '/weft/': { folder: `${ROOT}pkg/dist/` }, '/guests/': { folder: GUESTS } };
+  places['/page.js'] = `
+    import { Kernel } from '/weft/index.js';
+    const kernel = await Kernel.boot({ storage: 'memory' });
+    const echo = new Uint8Array(await (await fetch('/guests/echo.wasm')).arrayBuffer());
+    await kernel.install({ manifest: ${JSON.stringify(APP('echo'))}, files: { 'echo.wasm': echo } });
+    kernel.on('ended', (ended) => (globalThis.ended = ended));
+    await kernel.start('one');
+  `;
+  const strict = await serve(places, { 'content-security-policy': `default-src 'none'; connect-src 'self'; ${scripts}; ${workers}` });
+  try {
+    const { page, problems } = await open(browser, strict.url);
+    const ended = await page.waitForFunction(() => globalThis.ended, undefined, { timeout: 20_000 });
+    assert.equal((await ended.jsonValue()).ok, true);
+    assert.deepEqual(problems, []);
+  } finally {
+    await strict.close();
+  }
+});
 
 test('kill means dead, at once for the kernel and seen by the lock', async () => {
   const page = await tab();

@@ -2,7 +2,7 @@
 
 import { launch, open, ROOT, serve } from './browser.mjs';
 
-const server = await serve({ '/': '<!doctype html><title>measure</title>', '/weft/': `${ROOT}pkg/dist/`, '/repo-audit/': `${ROOT}examples/repo-audit/`, '/guests/': `${ROOT}tests/fixtures/guests/` });
+const server = await serve({ '/': '<!doctype html><title>measure</title>', '/weft/': { folder: `${ROOT}pkg/dist/` }, '/repo-audit/': { folder: `${ROOT}examples/repo-audit/` }, '/guests/': { folder: `${ROOT}tests/fixtures/guests/` } });
 const browser = await launch();
 const { page } = await open(browser, server.url);
 const line = (what, value, bar) => console.log(`${what.padEnd(58)} ${value.padStart(10)}   bar: ${bar}`);

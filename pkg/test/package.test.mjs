@@ -49,7 +49,7 @@ test('the page of the README works as it stands, and is under 20 lines', async (
   const readme = await readFile(join(unpacked, 'README.md'), 'utf8');
   const html = /```html\n([^]*?)```/.exec(readme)[1];
   assert.ok(html.trimEnd().split('\n').length < 20);
-  const server = await serve({ '/': html, '/weft-kernel/': `${unpacked}/`, '/repo-audit/': EXAMPLE });
+  const server = await serve({ '/': html, '/weft-kernel/': { folder: `${unpacked}/` }, '/repo-audit/': { folder: EXAMPLE } });
   try {
     const { page, problems } = await open(browser, server.url);
     await audit(page, (path) => page.setInputFiles('input', path));
@@ -87,7 +87,7 @@ for (const [bundler, build] of [
     const body = '<!doctype html><title>page</title><input type="file" webkitdirectory><pre></pre>';
     await writeFile(join(project, 'index.html'), `${body}<script type="module" src="./main.js"></script>`);
     await build(project);
-    const places = { '/repo-audit/': EXAMPLE, '/': `${project}/dist/` };
+    const places = { '/repo-audit/': { folder: EXAMPLE }, '/': { folder: `${project}/dist/` } };
     if (bundler === 'webpack') await writeFile(join(project, 'dist/index.html'), `${body}<script type="module" src="./main.js"></script>`);
     const server = await serve(places);
     try {

@@ -6,6 +6,7 @@
 //! operating system has in memory are done in place.
 
 use crate::spawn::panic_text;
+pub use kernel_core::path::AddressClass;
 use kernel_core::path::Name;
 use kernel_core::platform::{DeviceError, DeviceReply, DeviceRequest, Devices};
 use std::collections::BTreeMap;
@@ -14,7 +15,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 
 pub use files::MountError;
-pub use net::AddressClass;
 
 pub mod files;
 pub mod net;

@@ -33,3 +33,8 @@ pub(crate) fn words(error: &JsValue) -> String {
 pub(crate) fn host_error(error: &JsValue) -> HostError {
     words(error).into()
 }
+
+/// Waits for `promise`, whose value is known to be a `T`.
+pub(crate) async fn wait<T: JsCast>(promise: js_sys::Promise) -> Result<T, JsValue> {
+    wasm_bindgen_futures::JsFuture::from(promise).await.map(JsCast::unchecked_into)
+}

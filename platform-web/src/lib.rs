@@ -9,11 +9,13 @@ pub use host::{Host, HostError, HostOptions, StorageKind, WebPlatform};
 pub use kernel_core;
 
 pub mod devices;
+pub mod kernel;
 pub mod keys;
 pub mod sandbox;
 pub mod storage;
 
 mod clock;
+mod crash;
 mod entropy;
 mod host;
 mod js;

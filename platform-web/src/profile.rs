@@ -3,9 +3,8 @@
 use crate::js::scope;
 use kernel_core::platform::{Durability, KeyCustody, Profile, ProgramKind};
 
-/// The profile of this build in this worker. `programs` is what the sandbox can start; what keeps it from
-/// components is in `missing`.
-pub(crate) fn profile(durability: Durability) -> Profile {
+/// The profile of this build in this worker. `no_storage` says why rows that should be kept are not.
+pub(crate) fn profile(durability: Durability, no_storage: Option<String>) -> Profile {
     let mut programs = vec![ProgramKind::Native];
     let mut missing = vec![
         (
@@ -19,6 +18,7 @@ pub(crate) fn profile(durability: Durability) -> Profile {
                 .to_owned(),
         ),
     ];
+    missing.extend(no_storage.map(|why| ("storage".to_owned(), format!("{why}: the log is gone with this tab"))));
     match crate::sandbox::wasm_missing() {
         None => programs.insert(0, ProgramKind::Wasm),
         Some(why) => missing.push(("wasm".to_owned(), why.to_owned())),

@@ -11,7 +11,6 @@
 
 use crate::js::scope;
 use bytes::Bytes;
-use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Key, Page, Storage, StorageError};
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
@@ -21,9 +20,9 @@ use wasm_bindgen_futures::JsFuture;
 
 pub(crate) mod opfs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use opfs::{KernelFolder, Unreachable};
+use opfs::KernelFolder;
 
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 
@@ -33,25 +32,11 @@ const CACHE: usize = 32 << 20;
 /// About how many bytes one page of a scan holds.
 const PAGE_BYTES: usize = 4 << 20;
 
-/// Rows in a redb database.
-#[derive(Debug)]
+/// Rows in a redb database. Clones are the same; it is closed with the last of them.
+#[derive(Clone, Debug)]
 pub struct RedbStorage {
-    db: Database,
-    place: String,
-}
-
-/// What came of opening the rows of a kernel.
-#[derive(Debug)]
-pub(crate) enum Opened {
-    /// They are kept, as long as the browser keeps what belongs to the site.
-    Kept {
-        /// The rows.
-        storage: RedbStorage,
-        /// Whether the browser promised not to clear them by itself (`navigator.storage.persist`).
-        persisted: bool,
-    },
-    /// They are not: this window has no file system. In words.
-    NotHere(String),
+    db: Arc<Database>,
+    place: Arc<str>,
 }
 
 impl RedbStorage {
@@ -64,20 +49,15 @@ impl RedbStorage {
         RedbStorage::over(InMemoryBackend::new(), "memory".to_owned())
     }
 
-    /// The rows of the kernel `name` in the origin private file system; made if there are none, unless a key of
-    /// that kernel is there, which has signed a log (`signed`).
+    /// The rows in `folder`; made if there are none, unless the kernel's key is there, which has signed a log
+    /// (`signed`).
     ///
     /// # Errors
     ///
     /// [`StorageError::Held`] where another worker has them; [`StorageError::Damaged`] if what is there is no
     /// database, or if it is missing beside a key; [`StorageError::Full`] and [`StorageError::Io`] as the browser
     /// says. What is stored was not changed.
-    pub(crate) async fn open(name: &Name, signed: bool) -> Result<Opened, StorageError> {
-        let folder = match KernelFolder::open(name).await {
-            Ok(folder) => folder,
-            Err(Unreachable::NotHere(why)) => return Ok(Opened::NotHere(why)),
-            Err(Unreachable::Failed(error)) => return Err(error),
-        };
+    pub(crate) async fn open(folder: &KernelFolder, signed: bool) -> Result<RedbStorage, StorageError> {
         let place = folder.place().to_owned();
         let file = match folder.find().await? {
             Some(file) => file,
@@ -87,7 +67,7 @@ impl RedbStorage {
             }
             None => folder.make(&RedbStorage::fresh()?).await?,
         };
-        Ok(Opened::Kept { storage: RedbStorage::over(file, place)?, persisted: persist().await })
+        RedbStorage::over(file, place)
     }
 
     /// The bytes of a database without rows.
@@ -111,7 +91,20 @@ impl RedbStorage {
             Err(e) => return Err(from_redb(&place, doing, e.into())),
         }
         drop(snapshot);
-        Ok(RedbStorage { db, place })
+        Ok(RedbStorage { db: Arc::new(db), place: place.into() })
+    }
+
+    /// The last key with `from <= key < to`.
+    ///
+    /// # Errors
+    ///
+    /// As for a scan.
+    pub(crate) fn last_before(&self, from: &[u8], to: &[u8]) -> Result<Option<Key>, StorageError> {
+        let doing = "reading rows";
+        let rows = self.rows(doing)?;
+        let last = rows.range(from..to).map_err(|e| from_redb(&self.place, doing, e.into()))?.next_back();
+        let last = last.transpose().map_err(|e| from_redb(&self.place, doing, e.into()))?;
+        Ok(last.map(|(key, _)| Bytes::copy_from_slice(key.value())))
     }
 
     fn rows(&self, doing: &'static str) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StorageError> {
@@ -197,7 +190,7 @@ impl StorageBackend for Shared {
 
 /// Asks the browser not to clear what belongs to this site by itself; what it answers. Only a page may ask in some
 /// browsers: then the answer is what holds already.
-async fn persist() -> bool {
+pub(crate) async fn persist() -> bool {
     let storage = scope().navigator().storage();
     for promise in [storage.persist(), storage.persisted()].into_iter().flatten() {
         if let Ok(answer) = JsFuture::from(promise).await

@@ -1,10 +1,10 @@
 //! The suites that every host must pass, as plain functions.
 //!
 //! A clause is one public function that panics when the clause does not hold. [`suite`] has clauses about
-//! values, which know no host; `tests/clauses.rs` runs them on this machine and `tests/web.rs` in a browser
-//! tab. [`kernel`] has clauses about a whole kernel on any [`world::Host`]; `tests/kernel.rs` runs each in
-//! the simulation and natively, with handlers and with a real component, `tests/web.rs` runs the simulation
-//! in the tab. A digest that is pinned in one place is compared in all.
+//! values, which know no host; `tests/clauses.rs` runs them on this machine and `tests/web/` in a browser
+//! tab. [`kernel`] has clauses about a whole kernel on any [`world::Host`]; `tests/kernel/` runs each in
+//! the simulation and natively, with handlers and with a real component, `tests/web/` runs the simulation
+//! in the tab, and each clause on the tab's own host. A digest that is pinned in one place is compared in all.
 //!
 //! To add a clause, write it in its module and list it below; a tidy test finds one that is not listed.
 //! A clause about the kernel also needs a fault that makes it fail, planted in `tests/plants/`.
@@ -31,11 +31,18 @@ macro_rules! each_clause {
 }
 
 /// Makes one test of every clause about a kernel: `each_kernel_clause!(#[test] on_some_host);` where
-/// `on_some_host!(clause)` runs an async function over a [`world::Host`].
+/// `on_some_host!(clause)` runs an async function over a [`world::Host`]; with `async on_some_host` the tests are
+/// async functions, in which it may be awaited.
 #[macro_export]
 macro_rules! each_kernel_clause {
     (#[$test:meta] $run:ident) => {
-        $crate::kernel_tests_of! { (#[$test]) $run
+        $crate::each_kernel_clause! { @listed (#[$test]) $run }
+    };
+    (#[$test:meta] async $run:ident) => {
+        $crate::each_kernel_clause! { @listed (#[$test] async) $run }
+    };
+    (@listed $test:tt $run:ident) => {
+        $crate::kernel_tests_of! { $test $run
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
@@ -107,6 +114,12 @@ macro_rules! kernel_tests_of {
     (@one (#[$test:meta]) $run:ident $suite:ident $clause:ident) => {
         #[$test]
         fn $clause() {
+            $run!($crate::kernel::$suite::$clause);
+        }
+    };
+    (@one (#[$test:meta] async) $run:ident $suite:ident $clause:ident) => {
+        #[$test]
+        async fn $clause() {
             $run!($crate::kernel::$suite::$clause);
         }
     };

@@ -4,6 +4,7 @@
 //! Each has exactly one text per value; another spelling is an error and never repaired, so that two
 //! texts are equal exactly when they mean the same. Nothing here knows whether a thing exists.
 
+mod address;
 mod endpoint;
 mod error;
 mod name;
@@ -15,6 +16,7 @@ mod topic;
 mod verb;
 mod word;
 
+pub use address::AddressClass;
 pub use endpoint::Endpoint;
 pub use error::PathError;
 pub use name::Name;

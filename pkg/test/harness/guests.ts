@@ -61,10 +61,10 @@ class Instance implements GuestEvents {
     this.freed = true;
   }
 
-  handle(body: string): Promise<Outcome> {
+  handle(body: string, kind = 'request'): Promise<Outcome> {
     const outcome = this.#next();
     const bytes = new TextEncoder().encode(body);
-    this.worker.handle(3n, '/proc/5', '/svc/echo', 'request', 9n, 1000n, ['private', 'secret'], 'text/plain', bytes, 42n);
+    this.worker.handle(3n, '/proc/5', '/svc/echo', kind, 9n, 1000n, ['private', 'secret'], 'text/plain', bytes, 42n);
     return outcome;
   }
 }
@@ -94,7 +94,7 @@ const harness = {
     const outcome = await instance.outcome;
     return outcome.fault ? outcome : instances.push(instance) - 1;
   },
-  handle: (n: number, body: string) => instances[n]!.handle(body),
+  handle: (n: number, body: string, kind?: string) => instances[n]!.handle(body, kind),
   logs: (n: number) => instances[n]!.logs,
   acts: (n: number) => instances[n]!.acts,
   /** Hands over and does not wait. */

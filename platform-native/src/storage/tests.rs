@@ -319,3 +319,32 @@ async fn what_was_acknowledged_survives_a_kill_and_a_batch_is_whole_or_not_there
         assert!(a.iter().zip(&b).all(|((ka, va), (kb, vb))| ka == vb && kb == va));
     }
 }
+
+/// What [`WRITTEN`] holds: some commits, with rows that are changed, removed and larger than a page.
+fn commits() -> impl Iterator<Item = Batch> {
+    (0..24u32).map(|i| {
+        let key = |n: u32| Bytes::from(format!("row {:02}", n % 16));
+        let value = Bytes::from(vec![i as u8; (i as usize * 331) % 5_000]);
+        Batch { changes: vec![(key(i), Some(value)), (key(i + 5), None)] }
+    })
+}
+
+/// A database as every host writes it. The web host's tests read and write the same bytes: so a database that was
+/// written here opens there, and the other way round.
+const WRITTEN: &[u8] = include_bytes!("../../../tests/fixtures/stores/rows.redb");
+
+#[tokio::test]
+async fn a_file_is_the_same_on_every_host() {
+    let tmp = tempfile::tempdir().unwrap();
+    let storage = open(tmp.path()).unwrap();
+    for batch in commits() {
+        storage.commit(batch).await.unwrap();
+    }
+    drop(storage);
+    let written = std::fs::read(tmp.path().join(FILE)).unwrap();
+    if written != WRITTEN {
+        let kept = std::env::temp_dir().join("rows.redb");
+        std::fs::write(&kept, written).unwrap();
+        panic!("redb writes another file now; if it should, put {} in the fixture's place", kept.display());
+    }
+}

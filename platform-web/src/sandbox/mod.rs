@@ -10,8 +10,8 @@ mod native;
 mod ready;
 mod wasm;
 
-pub(crate) use wasm::missing as wasm_missing;
 pub use ready::{GuestWorld, meter_guest_module};
+pub(crate) use wasm::missing as wasm_missing;
 pub use wasm::{Guests, WasmGuest, use_guests};
 
 /// Runs components and registered handlers.

@@ -18,7 +18,7 @@ use web_sys::{
 };
 
 /// The folder of the origin that holds one folder for each kernel.
-const FOLDER: &str = "weft";
+pub(crate) const FOLDER: &str = "weft";
 
 /// The database's name in the folder of its kernel, as on other hosts.
 const FILE: &str = "weft.redb";
@@ -38,11 +38,13 @@ pub(crate) struct KernelFolder {
 }
 
 /// Why a folder could not be reached.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreachable {
     /// This browser, window or page has no private file system; in words.
+    #[error("{0}")]
     NotHere(String),
     /// It has one, and something failed.
+    #[error(transparent)]
     Failed(StorageError),
 }
 
@@ -75,13 +77,6 @@ impl KernelFolder {
     /// Where the database is, for a person.
     pub(crate) fn place(&self) -> &str {
         &self.place
-    }
-
-    /// The folder that holds what kernels keep, for comparing with what is to be mounted.
-    pub(crate) async fn of_all() -> Result<FileSystemDirectoryHandle, JsValue> {
-        let root: FileSystemDirectoryHandle =
-            JsFuture::from(scope().navigator().storage().get_directory()).await?.unchecked_into();
-        Ok(JsFuture::from(root.get_directory_handle(FOLDER)).await?.unchecked_into())
     }
 
     /// The database's file, opened, if it is there and not empty.

@@ -1,6 +1,7 @@
 //! The contract of `Storage` on redb in a worker: over the origin private file system, and in memory.
 
 use super::*;
+use kernel_core::path::Name;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{FileSystemDirectoryHandle, FileSystemRemoveOptions};
@@ -14,27 +15,31 @@ fn batch(changes: &[(&str, Option<&str>)]) -> Batch {
     Batch { changes: changes.iter().map(|(k, v)| (bytes(k), v.map(bytes))).collect() }
 }
 
-/// Removes what an earlier run left of the kernel `name`.
-async fn clear(name: &str) {
+/// Removes what an earlier run left of the kernel `name`: its rows and its keys.
+pub(crate) async fn clear(name: &Name) {
     let root: FileSystemDirectoryHandle =
         JsFuture::from(scope().navigator().storage().get_directory()).await.unwrap().unchecked_into();
     let options = FileSystemRemoveOptions::new();
     options.set_recursive(true);
     if let Ok(weft) = JsFuture::from(root.get_directory_handle("weft")).await {
         let weft: FileSystemDirectoryHandle = weft.unchecked_into();
-        let _ = JsFuture::from(weft.remove_entry_with_options(name, &options)).await;
+        let _ = JsFuture::from(weft.remove_entry_with_options(name.as_str(), &options)).await;
     }
+    let factory = scope().indexed_db().unwrap().unwrap();
+    // Later requests of the same database wait for this one.
+    factory.delete_database(&format!("weft/{name}")).unwrap();
+}
+
+async fn open_if(kernel: &str, signed: bool) -> Result<RedbStorage, StorageError> {
+    RedbStorage::open(&KernelFolder::open(&name(kernel)).await.unwrap(), signed).await
 }
 
 async fn open(kernel: &str) -> RedbStorage {
-    match RedbStorage::open(&name(kernel), false).await.unwrap() {
-        Opened::Kept { storage, .. } => storage,
-        Opened::NotHere(why) => panic!("{why}"),
-    }
+    open_if(kernel, false).await.unwrap()
 }
 
 async fn fresh(kernel: &str) -> RedbStorage {
-    clear(kernel).await;
+    clear(&name(kernel)).await;
     open(kernel).await
 }
 
@@ -93,12 +98,100 @@ async fn what_was_committed_is_there_after_a_reopen() {
 async fn the_second_opener_is_told_who_holds_it_and_gets_it_when_it_is_free() {
     let first = fresh("held").await;
     first.commit(batch(&[("a", Some("1"))])).await.unwrap();
-    let refused = RedbStorage::open(&name("held"), false).await.unwrap_err();
+    let refused = open_if("held", false).await.unwrap_err();
     assert!(matches!(&refused, StorageError::Held { .. }), "{refused:?}");
-    assert_eq!(
-        refused.to_string(),
-        "weft/held/weft.redb of this site is in use by another tab or worker of this site"
-    );
+    assert_eq!(refused.to_string(), "weft/held/weft.redb of this site is in use by another tab or worker of this site");
     drop(first);
     assert_eq!(open("held").await.get(b"a").await.unwrap().unwrap(), "1");
+}
+
+#[wasm_bindgen_test]
+async fn a_database_that_is_missing_or_emptied_beside_its_key_is_damage() {
+    drop(fresh("gone").await);
+    // There and whole: that somebody signed it is fine.
+    drop(open_if("gone", true).await.unwrap());
+    clear(&name("gone")).await;
+    for _ in 0..2 {
+        let error = open_if("gone", true).await.unwrap_err();
+        assert!(matches!(&error, StorageError::Damaged { what, .. } if what.contains("it is gone")), "{error}");
+    }
+    drop(open("gone").await);
+}
+
+/// A backend with room for so many bytes.
+#[derive(Debug)]
+struct Small(Shared, u64);
+
+impl StorageBackend for Small {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if len > self.1 { Err(io::ErrorKind::StorageFull.into()) } else { self.0.set_len(len) }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+#[wasm_bindgen_test]
+async fn without_room_a_commit_is_full_and_what_was_there_stays() {
+    let shared = Shared::default();
+    let storage = RedbStorage::over(Small(shared.clone(), 4 << 20), "here".to_owned()).unwrap();
+    let mut kept = 0;
+    let refused = loop {
+        let row = "x".repeat(300_000);
+        match storage.commit(batch(&[(&format!("{kept:03}"), Some(&row))])).await {
+            Ok(()) => kept += 1,
+            Err(e) => break e,
+        }
+    };
+    assert!(matches!(&refused, StorageError::Full { .. }), "{refused:?}");
+    assert!(kept > 2);
+    drop(storage);
+    let storage = RedbStorage::over(shared, "here".to_owned()).unwrap();
+    assert_eq!(storage.scan(b"0", b"9", 1_000).await.unwrap().rows.len(), kept);
+}
+
+/// What the fixture holds: the native host's tests make the same commits and compare with the same bytes.
+fn commits() -> impl Iterator<Item = Batch> {
+    (0..24u32).map(|i| {
+        let key = |n: u32| Bytes::from(format!("row {:02}", n % 16));
+        let value = Bytes::from(vec![i as u8; (i as usize * 331) % 5_000]);
+        Batch { changes: vec![(key(i), Some(value)), (key(i + 5), None)] }
+    })
+}
+
+const WRITTEN: &[u8] = include_bytes!("../../../tests/fixtures/stores/rows.redb");
+
+#[wasm_bindgen_test]
+async fn a_file_is_the_same_on_every_host() {
+    let storage = fresh("same").await;
+    for batch in commits() {
+        storage.commit(batch).await.unwrap();
+    }
+    let rows = storage.scan(b"row", b"rox", 100).await.unwrap().rows;
+    drop(storage);
+    // What was written here is, byte for byte, what is written on a machine.
+    let folder = KernelFolder::open(&name("same")).await.unwrap();
+    let file = folder.find().await.unwrap().unwrap();
+    let mut written = vec![0; file.len().unwrap() as usize];
+    file.read(0, &mut written).unwrap();
+    file.close_handle();
+    assert!(written == WRITTEN, "{} bytes are not the fixture's {}", written.len(), WRITTEN.len());
+    // And what was written on a machine opens here.
+    clear(&name("copied")).await;
+    let folder = KernelFolder::open(&name("copied")).await.unwrap();
+    folder.make(WRITTEN).await.unwrap().close_handle();
+    assert_eq!(open("copied").await.scan(b"row", b"rox", 100).await.unwrap().rows, rows);
 }

@@ -8,7 +8,7 @@ use kernel_core::refusal::Code;
 /// Without a right an act is refused, nothing is asked of the host, and the refusal says which right is missing
 /// and is recorded.
 pub async fn what_lacks_a_grant_is_denied_and_not_performed<H: Host>(host: H) {
-    host.put("in", "secret.txt", b"the secret");
+    host.put("in", "secret.txt", b"the secret").await;
     let world = World::boot(host, Environment::dev()).await;
     world.run(app("theft", [agent("thief").uses(&["read /fs/in/public/**"])])).await;
     for act in [
@@ -26,7 +26,7 @@ pub async fn what_lacks_a_grant_is_denied_and_not_performed<H: Host>(host: H) {
         assert!(told.starts_with("denied: ") && told.contains("holds no right"), "{act}: {told}");
     }
     assert!(world.hand.asked().is_empty(), "{:?}", world.hand.asked());
-    assert_eq!(world.host.get("in", "secret.txt").as_deref(), Some(&b"the secret"[..]));
+    assert_eq!(world.host.get("in", "secret.txt").await.as_deref(), Some(&b"the secret"[..]));
     let log = world.log().await;
     let refused = log.iter().filter(|e| matches!(&e.content, Content::Refused(r) if r.code == "denied")).count();
     assert_eq!(refused, 9);
@@ -47,8 +47,8 @@ pub async fn no_environment_gives_a_right<H: Host>(host: H) {
 
 /// A child gets what it asks for, if its parent may give that; more is an error, and there is no child.
 pub async fn a_child_gets_what_its_parent_may_give<H: Host>(host: H) {
-    host.put("in", "a/x", b"ax");
-    host.put("in", "b/x", b"bx");
+    host.put("in", "a/x", b"ax").await;
+    host.put("in", "b/x", b"bx").await;
     let world = World::boot(host, Environment::dev()).await;
     let boss = agent("boss").uses(&["spawn /agent/helper"]).grants(&["read /fs/in/a/**"]);
     world.run(app("firm", [boss, agent("helper").uses(&["read /fs/in/b/**"])])).await;

@@ -43,7 +43,7 @@ pub async fn acts_are_drawn_also_those_that_are_refused<H: Host>(host: H) {
 
 /// An account is drawn by all processes below it: together they get what one would.
 pub async fn an_account_is_drawn_by_all_below_it<H: Host>(host: H) {
-    host.put("in", "x", b"x");
+    host.put("in", "x", b"x").await;
     let mut world = World::boot(host, Environment::dev()).await;
     let reads = |name: &str| agent(name).uses(&["read /fs/in/**"]);
     let budget = Budget { acts: Some(50), ..Budget::default() };

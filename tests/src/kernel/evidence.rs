@@ -63,7 +63,7 @@ pub async fn what_an_application_failed_by_fits<H: Host>(host: H) {
 
 /// What is refused after it was permitted is recorded, whatever its class, and counted.
 pub async fn a_refusal_after_permission_is_recorded<H: Host>(host: H) {
-    host.put("in", "x", b"x");
+    host.put("in", "x", b"x").await;
     let world = World::boot(host, Environment::dev()).await;
     let own = &["register /svc/**", "read /fs/in/**", "read /tree/**", "subscribe /topic/**"];
     let cleared = agent("cleared").uses(own).cleared_for(&[]);
@@ -135,7 +135,7 @@ pub async fn what_was_cancelled_is_never_performed<H: Host>(host: H) {
     assert!(sent.is_ok() && killed.is_ok(), "{sent:?} {killed:?}");
     world.pause().await;
     assert!(world.hand.asked().is_empty(), "{:?}", world.hand.asked());
-    assert_eq!(world.host.get("out", "x"), None);
+    assert_eq!(world.host.get("out", "x").await, None);
     drop(session);
     world.finish().await;
 }

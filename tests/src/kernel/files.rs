@@ -95,7 +95,7 @@ pub async fn a_read_brings_the_labels_of_what_it_read<H: Host>(host: H) {
         let release = async {
             asked(&hand, &world, 3).await;
             // It is performed, and only its answer is held.
-            while world.host.get("out", "f").as_deref() != Some(b"clean") {
+            while world.host.get("out", "f").await.as_deref() != Some(b"clean") {
                 world.pause().await;
             }
             hand.answers(Answers::Pass);
@@ -111,7 +111,7 @@ pub async fn a_read_brings_the_labels_of_what_it_read<H: Host>(host: H) {
 
 /// A listing brings what the mount declares, and what those carried who gave the entries their names.
 pub async fn a_listing_brings_the_labels_of_names<H: Host>(host: H) {
-    host.put("in", "f", b"anything");
+    host.put("in", "f", b"anything").await;
     let world = World::boot(host, Environment::dev()).await;
     world.run(cleared(agents()).mounted("in", MountMode::Read, &["private"], &[])).await;
     assert!(world.act("editor", "list /fs/out").await.starts_with("ok "));
@@ -189,18 +189,18 @@ pub async fn a_label_is_durable_before_its_file_is_written<H: Host>(host: H) {
         for _ in 0..10 {
             world.pause().await;
         }
-        assert!(world.host.get("out", "f").is_none(), "the batch that labels it is not written");
+        assert!(world.host.get("out", "f").await.is_none(), "the batch that labels it is not written");
         hand.commits(Commits::Pass);
     };
     let (told, ()) = join(world.act("spy", "write /fs/out/f {\"replace\":true} hunter2"), later).await;
     assert!(told.starts_with("ok "), "{told}");
-    assert_eq!(world.host.get("out", "f").as_deref(), Some(&b"hunter2"[..]));
+    assert_eq!(world.host.get("out", "f").await.as_deref(), Some(&b"hunter2"[..]));
     world.finish().await;
 }
 
 /// A file whose labels cannot be read is closed.
 pub async fn a_file_whose_labels_cannot_be_read_stays_closed<H: Host>(host: H) {
-    host.put("out", "f", b"hunter2");
+    host.put("out", "f", b"hunter2").await;
     let mut world = World::boot(host, Environment::dev()).await;
     // An array of one label more than a set may hold, in CBOR.
     let mut row = vec![0x98, 65];

@@ -55,7 +55,7 @@ pub async fn a_line_of_ancestors_ends<H: Host>(host: H) {
 
 /// A session that was suspended for its refusals is not heard any more, except to end.
 pub async fn a_suspended_session_is_not_heard<H: Host>(host: H) {
-    host.put("in", "x", b"x");
+    host.put("in", "x", b"x").await;
     let world = World::boot(host, Environment::dev()).await;
     let session = world.session_with(&["read /fs/in/**"], &[]).await;
     world.run(app("mounts", [agent("a")])).await;

@@ -34,7 +34,7 @@ pub async fn more_labels_than_a_set_may_hold_are_refused<H: Host>(host: H) {
         let told = world.act("full", &format!("write {resource} {header} value")).await;
         assert!(told.starts_with("too_large: "), "{told}");
     }
-    assert!(world.host.get("out", "x").is_none() && world.hand.asked().is_empty());
+    assert!(world.host.get("out", "x").await.is_none() && world.hand.asked().is_empty());
     assert!(world.act("plain", "read /tree/x").await.starts_with("not_found: "));
 
     for verb in ["send", "call"] {

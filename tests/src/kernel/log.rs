@@ -43,7 +43,7 @@ pub async fn an_outward_act_has_an_intent_and_an_outcome<H: Host>(host: H) {
 
 /// An observing act is one event, with all that was decided upon.
 pub async fn an_observing_act_is_one_event<H: Host>(host: H) {
-    host.put("in", "x", b"x");
+    host.put("in", "x", b"x").await;
     let world = World::boot(host, Environment::dev()).await;
     world.run(writer()).await;
     assert_eq!(world.tell("writer", "repeat 3 read /fs/in/x").await, "3 ok");
@@ -106,11 +106,11 @@ pub async fn nothing_leaves_before_it_is_stored<H: Host>(host: H) {
     let (reply, ()) = join!(session.act("call", &path, format!("\nact {WRITE}")), async {
         world.pause().await;
         assert!(world.hand.asked().is_empty(), "the device was asked before the intent was stored");
-        assert_eq!(world.host.get("out", "x"), None);
+        assert_eq!(world.host.get("out", "x").await, None);
         world.hand.commits(Commits::Pass);
     });
     assert!(String::from_utf8_lossy(&reply.expect("a transcript")).ends_with("\nok {}"));
-    assert_eq!(world.host.get("out", "x").as_deref(), Some(&b"body"[..]));
+    assert_eq!(world.host.get("out", "x").await.as_deref(), Some(&b"body"[..]));
     let stored = world.stored().await;
     let [intent] = intents(&stored, "/fs/out/x")[..] else { panic!("not one intent") };
     assert_eq!(outcomes(&stored, intent), ["done"], "the session was answered before the outcome was stored");
@@ -131,7 +131,7 @@ pub async fn a_failed_commit_stops_everything<H: Host>(host: H) {
     assert_eq!(reply.expect_err("it cannot be acknowledged").code, Code::NotDurable);
     assert!(world.hand.asked().is_empty(), "{:?}", world.hand.asked());
     assert_eq!(session.act("read", "/proc/self", "").await.expect_err("it has stopped").code, Code::NotDurable);
-    assert_eq!(world.host.get("out", "x"), None);
+    assert_eq!(world.host.get("out", "x").await, None);
     world.hand.commits(Commits::Pass);
     world.finish().await;
 }
@@ -154,7 +154,7 @@ pub async fn what_was_cut_short_is_unknown<H: Host>(host: H) {
     let [intent] = intents(&log, "/fs/out/x")[..] else { panic!("not one intent") };
     assert_eq!(outcomes(&log, intent), ["unknown"]);
     assert!(world.hand.asked().is_empty());
-    assert_eq!(world.host.get("out", "x"), None);
+    assert_eq!(world.host.get("out", "x").await, None);
     world.finish().await;
 }
 
@@ -182,7 +182,7 @@ const HEADS: [&str; 2] = [
 /// In lockstep the same scenario gives the same log, byte for byte, on every host.
 pub async fn the_same_scenario_gives_the_same_log<H: Host>(host: H) {
     let kind = host.kind();
-    host.put("in", "x", b"content");
+    host.put("in", "x", b"content").await;
     let world = World::with(host, Environment::dev(), Hand::new(true)).await;
     let a = agent("a").uses(&["read /fs/in/**", "write /fs/out/**", "call /proc/*", "spawn /agent/a"]);
     let first = app("first", [a]).mounted("in", MountMode::Read, &["private"], &[]);

@@ -21,7 +21,7 @@ pub async fn a_score_over_the_threshold_is_denied_in_dev<H: Host>(host: H) {
     world.run(writer()).await;
     let told = world.act("writer", WRITE).await;
     assert!(told.starts_with("denied: "), "{told}");
-    assert_eq!(world.host.get("out", "x"), None);
+    assert_eq!(world.host.get("out", "x").await, None);
     let log = world.log().await;
     let verdict = log.iter().find_map(|e| match &e.content {
         Content::Refused(refused) => refused.verdict.as_ref(),
@@ -36,7 +36,7 @@ pub async fn a_cleared_place_takes_the_label<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     world.run(writer().mounted("out", MountMode::Write, &[], &["secret"])).await;
     assert_eq!(world.act("writer", WRITE).await, "ok {}");
-    assert_eq!(world.host.get("out", "x").as_deref(), Some(&b"body"[..]));
+    assert_eq!(world.host.get("out", "x").await.as_deref(), Some(&b"body"[..]));
     world.finish().await;
 }
 
@@ -53,13 +53,13 @@ pub async fn an_answer_is_for_one_act<H: Host>(host: H) {
             let ask = world.asked().await;
             let asked = (ask.name.as_str(), ask.verb.as_str(), ask.resource);
             assert_eq!(asked, ("writer", "write", format!("/fs/out/{file}")));
-            assert_eq!(world.host.get("out", &file), None);
+            assert_eq!(world.host.get("out", &file).await, None);
             world.kernel().answer(ask.action, allow, "the suite");
         });
         let reply = String::from_utf8_lossy(&reply.expect("a transcript")).into_owned();
         let expected = if allow { "\nok {}" } else { "denied: the suite did not allow it" };
         assert!(reply.contains(expected), "{reply}");
-        assert_eq!(world.host.get("out", &file).is_some(), allow);
+        assert_eq!(world.host.get("out", &file).await.is_some(), allow);
     }
     let log = world.log().await;
     let answers: Vec<bool> = log
@@ -87,14 +87,14 @@ pub async fn silence_is_a_no<H: Host>(host: H) {
     });
     let reply = String::from_utf8_lossy(&reply.expect("a transcript")).into_owned();
     assert!(reply.contains("denied: nobody did not allow it"), "{reply}");
-    assert_eq!(world.host.get("out", "x"), None);
+    assert_eq!(world.host.get("out", "x").await, None);
     world.finish().await;
 }
 
 /// A rule of an application takes away, and gives nothing: no verdict of a rule stands in for a right.
 pub async fn a_rule_only_tightens<H: Host>(host: H) {
-    host.put("in", "open", b"open");
-    host.put("in", "closed/x", b"closed");
+    host.put("in", "open", b"open").await;
+    host.put("in", "closed/x", b"closed").await;
     let world = World::boot(host, Environment::dev()).await;
     let ruled = app("ruled", [agent("a").uses(&["read /fs/in/**"])])
         .ruled("no-closed", "resources = ['/fs/in/closed/**']", Then::Deny)
@@ -110,7 +110,7 @@ pub async fn a_rule_only_tightens<H: Host>(host: H) {
 
 /// A rule is of its application while that runs: started again it rules again, and others it never ruled.
 pub async fn rules_go_with_their_application<H: Host>(host: H) {
-    host.put("in", "x", b"x");
+    host.put("in", "x", b"x").await;
     let mut world = World::boot(host, Environment::dev()).await;
     let reader = |name: &str, agent_name: &str| app(name, [agent(agent_name).uses(&["read /fs/in/**"])]);
     for _ in 0..2 {

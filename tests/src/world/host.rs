@@ -69,10 +69,10 @@ pub trait Host {
     fn kind(&self) -> Kind;
 
     /// Puts a file into a mount, behind the kernel's back.
-    fn put(&self, mount: &str, path: &str, body: &[u8]);
+    fn put(&self, mount: &str, path: &str, body: &[u8]) -> impl Future<Output = ()>;
 
     /// The file in a mount, if there is one.
-    fn get(&self, mount: &str, path: &str) -> Option<Bytes>;
+    fn get(&self, mount: &str, path: &str) -> impl Future<Output = Option<Bytes>>;
 }
 
 /// The simulated host: a machine of its own, whose storage and devices outlive a reboot.
@@ -117,11 +117,11 @@ impl Host for SimHost {
         self.kind
     }
 
-    fn put(&self, mount: &str, path: &str, body: &[u8]) {
+    async fn put(&self, mount: &str, path: &str, body: &[u8]) {
         self.devices.put(mount, path, body);
     }
 
-    fn get(&self, mount: &str, path: &str) -> Option<Bytes> {
+    async fn get(&self, mount: &str, path: &str) -> Option<Bytes> {
         self.devices.get(mount, path).map(Bytes::from)
     }
 }

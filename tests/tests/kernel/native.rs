@@ -45,13 +45,13 @@ impl Host for NativeHost {
         self.kind
     }
 
-    fn put(&self, mount: &str, path: &str, body: &[u8]) {
+    async fn put(&self, mount: &str, path: &str, body: &[u8]) {
         let file = self.file(mount, path);
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("folders");
         std::fs::write(file, body).expect("a file");
     }
 
-    fn get(&self, mount: &str, path: &str) -> Option<Bytes> {
+    async fn get(&self, mount: &str, path: &str) -> Option<Bytes> {
         std::fs::read(self.file(mount, path)).ok().map(Bytes::from)
     }
 }

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{
-    BlockType, CodeSection, CustomSection, EntityType, Function, FunctionSection, GlobalType, ImportSection, Instruction,
-    Module, SectionId, TypeSection, ValType,
+    BlockType, CodeSection, CustomSection, EntityType, Function, FunctionSection, GlobalType, ImportSection,
+    Instruction, Module, SectionId, TypeSection, ValType,
 };
 use wasmparser::{Operator, Parser, Payload, TypeRef};
 
@@ -139,7 +139,8 @@ impl Outline {
                 self.memory_growth.entry(mem).or_insert_with(|| unplaced(Kind::Memory(mem), most));
             }
             Operator::TableGrow { table } => {
-                let (element, most) = self.tables.get(table as usize).copied().unwrap_or((ValType::FUNCREF, MOST_ELEMENTS));
+                let (element, most) =
+                    self.tables.get(table as usize).copied().unwrap_or((ValType::FUNCREF, MOST_ELEMENTS));
                 self.table_growth.entry(table).or_insert_with(|| unplaced(Kind::Table(table, element), most));
             }
             _ => {}

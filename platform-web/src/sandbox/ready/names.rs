@@ -35,7 +35,10 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::Damaged(error) => write!(f, "it is damaged: {}", error.message()),
-            Refused::Name(name) => write!(f, "it holds the name `{name}`, and a name here has no quotes, backslashes or control characters"),
+            Refused::Name(name) => write!(
+                f,
+                "it holds the name `{name}`, and a name here has no quotes, backslashes or control characters"
+            ),
             Refused::NoGuest => f.write_str("it does not export weft:guest/guest@0.1.x"),
         }
     }
@@ -78,7 +81,9 @@ pub(super) fn world(component: &[u8]) -> Result<World, Refused> {
             Payload::ComponentInstanceSection(section) => {
                 for instance in section {
                     match instance? {
-                        ComponentInstance::Instantiate { args, .. } => args.iter().try_for_each(|arg| plain(arg.name))?,
+                        ComponentInstance::Instantiate { args, .. } => {
+                            args.iter().try_for_each(|arg| plain(arg.name))?
+                        }
                         ComponentInstance::FromExports(exports) => {
                             exports.iter().try_for_each(|export| plain(export.name.name))?;
                         }

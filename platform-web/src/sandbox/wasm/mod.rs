@@ -20,14 +20,21 @@ mod guest;
 pub use bindings::Guests;
 pub use guest::WasmGuest;
 
-/// Why components cannot run in this browser, if they cannot.
+/// Why components cannot run in this worker, if they cannot.
 pub(crate) fn missing() -> Option<&'static str> {
-    let Ok(wasm) = Reflect::get(&js_sys::global(), &JsValue::from_str("WebAssembly")) else { return Some("this browser has no WebAssembly") };
+    if GUESTS.with(|slot| slot.borrow().is_none()) {
+        return Some("nobody was named who makes workers for guests: boot the kernel by the package's own worker");
+    }
+    let Ok(wasm) = Reflect::get(&js_sys::global(), &JsValue::from_str("WebAssembly")) else {
+        return Some("this browser has no WebAssembly");
+    };
     let has = |name| Reflect::get(&wasm, &JsValue::from_str(name)).is_ok_and(|it| it.is_function());
     if has("Suspending") && has("promising") {
         None
     } else {
-        Some("this browser cannot suspend WebAssembly (JavaScript Promise Integration): use Chrome or Edge 137 or newer")
+        Some(
+            "this browser cannot suspend WebAssembly (JavaScript Promise Integration): use Chrome or Edge 137 or newer",
+        )
     }
 }
 
@@ -63,10 +70,10 @@ impl WasmSandbox {
         component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>>,
         port: Port,
     ) -> Result<WasmGuest, Fault> {
-        let guests = self.guests.as_ref().ok_or_else(|| start("no guest workers were set up in this worker"))?;
         if let Some(missing) = missing() {
             return Err(start(missing));
         }
+        let guests = self.guests.as_ref().ok_or_else(|| start("guest workers were set up after this kernel"))?;
         let name: String = hash.iter().map(|b| format!("{b:02x}")).collect();
         if !guests.known(&name).await.is_truthy() {
             let bytes = component().await.map_err(|e| start(format!("its program could not be loaded: {e}")))?;

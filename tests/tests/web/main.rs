@@ -1,8 +1,10 @@
-//! Every host-neutral clause, run in a worker of a real browser, which is where the kernel lives there: those
-//! about values, and those about a kernel, in the simulation. What is pinned is the same as on other machines.
+//! Every clause, run in a worker of a real browser, which is where the kernel lives there: those about values, and
+//! those about a kernel, in the simulation and on the tab's own host. What is pinned is the same as on other machines.
 //!
 //! Empty on other targets. `tests/ci.sh web` builds it and finds the browser.
 #![cfg(target_arch = "wasm32")]
+
+mod host;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
@@ -22,5 +24,19 @@ mod sim {
     kernel_tests::each_kernel_clause!(
         #[wasm_bindgen_test::wasm_bindgen_test]
         simulated
+    );
+}
+
+/// With handlers, which are compiled in.
+macro_rules! in_the_tab {
+    ($clause:path) => {
+        $clause(crate::host::WebHost::new().await).await
+    };
+}
+
+mod handlers {
+    kernel_tests::each_kernel_clause!(
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async in_the_tab
     );
 }

@@ -1,0 +1,344 @@
+//! The class that JavaScript drives, in the kernel's worker: [`WebKernel`].
+//!
+//! Everything that it does is an act of a session on the kernel's one road, or looks at what the kernel or its log
+//! says. Values are plain objects, as `weft` prints them with `--json`; numbers are JavaScript's. Errors are `Error`
+//! objects with a `code`: that of a refusal, or `boot`, `storage`, `mount`, `crashed`; and a sentence for a person.
+
+use crate::crash;
+use crate::{Host, HostOptions, StorageKind, WebPlatform};
+use error::{Failure, Fallible, OrThrow};
+use futures::StreamExt;
+use futures::channel::mpsc;
+use js_sys::{Function, Uint8Array};
+use kernel_core::chain::VerifierKey;
+use kernel_core::environment::Environment;
+use kernel_core::id::ActionId;
+use kernel_core::ipc::body;
+use kernel_core::kernel::{BootOptions, Kernel, Parts, Session, Told};
+use kernel_core::path::Name;
+use kernel_core::platform::Profile;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+mod application;
+mod error;
+mod log;
+mod operator;
+mod source;
+mod told;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use crate::devices::WebDevices;
+use crate::storage::RedbStorage;
+use application::Given;
+use values::{from_js, to_js};
+
+/// How many notices may wait for the page. What is over it is not shown as it happens; the log misses nothing.
+const NOTICES: usize = 4_096;
+
+/// What the session of the page's user is called in the log.
+const OPERATOR: &str = "operator";
+
+/// How to boot.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    #[serde(default)]
+    storage: Kept,
+    #[serde(default = "dev")]
+    environment: String,
+    #[serde(default = "default_name")]
+    name: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kept {
+    #[default]
+    Opfs,
+    Memory,
+}
+
+fn dev() -> String {
+    "dev".to_owned()
+}
+
+fn default_name() -> String {
+    "default".to_owned()
+}
+
+/// A kernel in this worker.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct WebKernel {
+    /// Taken by `shutdown`.
+    running: RefCell<Option<Running>>,
+    name: Name,
+    profile: Profile,
+    persisted: Option<bool>,
+    devices: WebDevices,
+}
+
+/// What there is as long as it runs. Clones are the same.
+#[derive(Clone, Debug)]
+struct Running {
+    kernel: RunningKernel,
+    rows: RedbStorage,
+    operator: Session,
+    key: VerifierKey,
+}
+
+/// The kernel, which says nothing of itself when it is printed.
+#[derive(Clone)]
+struct RunningKernel(Kernel<WebPlatform>);
+
+impl std::fmt::Debug for RunningKernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kernel")
+    }
+}
+
+#[wasm_bindgen]
+impl WebKernel {
+    /// Boots a kernel from `{storage: "opfs" | "memory", environment: "dev" | "staging" | "prod", name}`, by default
+    /// the kernel `default` in the origin private file system, in dev. `told` is called with every notice
+    /// (`{notice: {..}}`), every question (`{ask: {..}}`) and, once at most, with `{crashed: {message}}`.
+    pub async fn boot(options: JsValue, told: Function) -> Result<WebKernel, JsValue> {
+        let told_of_crash = told.clone();
+        crash::on_crash(move |message| {
+            let news = to_js(&json!({ "crashed": { "message": message } }));
+            // Whoever listens cannot save the kernel, and it must not matter what he throws.
+            let _ = told_of_crash.call1(&JsValue::NULL, &news);
+        });
+        boot(options, told).await.or_throw()
+    }
+
+    /// What this host can and cannot do, as `weft doctor` prints it, with `persisted`: whether the browser promised
+    /// not to clear what is stored by itself, `null` for a kernel in memory.
+    pub fn profile(&self) -> JsValue {
+        let mut profile = json!(self.profile);
+        profile["persisted"] = json!(self.persisted);
+        to_js(&profile)
+    }
+
+    /// What an application is and asks for, and what is wrong with it. `files` holds the bytes of its programs by
+    /// their paths in the manifest; `allow` and `mounts` are what would be given. A bad manifest is no error.
+    pub fn check(&self, manifest: &str, files: JsValue, allow: JsValue, mounts: JsValue) -> Result<JsValue, JsValue> {
+        let check = || -> Fallible<JsValue> {
+            alive()?;
+            let given = Given::parse(from_js("allow", &allow)?, from_js("mounts", &mounts)?)?;
+            Ok(to_js(&application::report(manifest, &files, &given)))
+        };
+        check().or_throw()
+    }
+
+    /// Makes a folder or files reachable as `/fs/NAME`: a `FileSystemDirectoryHandle`, `{files: [[path, File], ..]}`,
+    /// or `"opfs"` for a folder of this kernel in the origin private file system.
+    pub async fn mount(&self, name: &str, source: JsValue) -> Result<(), JsValue> {
+        let mount = async {
+            self.running()?;
+            source::mount(&self.devices, &self.name, name, source).await
+        };
+        mount.await.or_throw()
+    }
+
+    /// Installs an application with what it is given: `{allow: ["verb pattern", ..], mounts: [name, ..]}`. The mounts
+    /// have been mounted before.
+    pub async fn install(&self, manifest: &str, files: JsValue, given: JsValue) -> Result<(), JsValue> {
+        let install = async {
+            let running = self.running()?;
+            let given: application::Asked = from_js("what is given", &given)?;
+            let given = Given::parse(given.allow, given.mounts)?;
+            let bound = self.devices.mounts();
+            let (checked, plan) = application::agree(manifest, &files, &given, &bound, &self.profile)?;
+            for program in checked.programs().values() {
+                running.kernel.0.keep_component(program.bytes.clone()).await?;
+            }
+            let session = operator::of_app(&running.kernel.0, &plan).await?;
+            let payload = serde_json::to_vec(&plan)
+                .map_err(|e| Failure::new("failed", format!("the plan cannot be written: {e}")))?;
+            session.act("install", &format!("/app/{}", plan.app), body::join(&json!({}), &payload)).await?;
+            operator::leave(&session).await;
+            Ok(())
+        };
+        install.await.or_throw()
+    }
+
+    /// Starts an installed application with what it was given when it was installed. It ends when it is quiet; a
+    /// notice `ended` tells.
+    pub async fn start(&self, app: &str) -> Result<(), JsValue> {
+        let start = async {
+            let running = self.running()?;
+            let plan = operator::installed(&running.rows, app).await?;
+            let session = operator::of_app(&running.kernel.0, &plan).await?;
+            let start = body::json(&json!({ "until": "quiet" }));
+            session.act("start", &format!("/app/{}", plan.app), start).await?;
+            Ok(())
+        };
+        start.await.or_throw()
+    }
+
+    /// Stops a running application: its agents in reverse order of their start.
+    pub async fn stop(&self, app: &str) -> Result<(), JsValue> {
+        self.operate("stop", &format!("/app/{app}"), body::json(&json!({}))).await.map(drop).or_throw()
+    }
+
+    /// One act of the operator's session: `verb` on `resource`, with the body's fields in `head` and the raw bytes of
+    /// `payload`. The answer's bytes.
+    pub async fn act(
+        &self,
+        verb: &str,
+        resource: &str,
+        head: JsValue,
+        payload: Option<Uint8Array>,
+    ) -> Result<Uint8Array, JsValue> {
+        let act = async {
+            let head: Value = if head.is_undefined() { json!({}) } else { from_js("the body", &head)? };
+            let payload = payload.map(|bytes| bytes.to_vec()).unwrap_or_default();
+            let answer = self.operate(verb, resource, body::join(&head, &payload)).await?;
+            Ok(Uint8Array::from(&answer[..]))
+        };
+        act.await.or_throw()
+    }
+
+    /// Answers the question of the act `action`. A late answer is ignored.
+    pub fn answer(&self, action: f64, allow: bool) -> Result<(), JsValue> {
+        let answer = || -> Fallible<()> {
+            self.running()?.kernel.0.answer(ActionId(action as u64), allow, OPERATOR);
+            Ok(())
+        };
+        answer().or_throw()
+    }
+
+    /// Kills a process and all below it. The log names who did.
+    pub async fn kill(&self, pid: f64) -> Result<(), JsValue> {
+        let head = body::json(&json!({}));
+        self.operate("kill", &format!("/proc/{}", pid as u64), head).await.map(drop).or_throw()
+    }
+
+    /// What the kernel knows of its processes, living and gone, and what its gate has said.
+    pub fn summary(&self) -> Result<JsValue, JsValue> {
+        self.running().map(|running| to_js(&json!(running.kernel.0.summary()))).or_throw()
+    }
+
+    /// Events of the log from number `from` on, at most `limit`, as `weft chain show --json` prints them, with the
+    /// size of the log: `{events: [..], size}`. What happened a moment ago may not be stored yet.
+    pub async fn events(&self, range: JsValue) -> Result<JsValue, JsValue> {
+        let events = async {
+            let running = self.running()?;
+            let range: log::Range = from_js("the range", &range)?;
+            Ok(to_js(&log::events(&running.rows, range).await?))
+        };
+        events.await.or_throw()
+    }
+
+    /// Verifies the whole stored log: `{ok, size, root, problem?}`.
+    pub async fn verify(&self) -> Result<JsValue, JsValue> {
+        let verify = async {
+            let running = self.running()?;
+            // What was told to a person should be in what is verified.
+            running.kernel.0.checkpoint().await?;
+            Ok(to_js(&log::verify(&running.rows, &running.key).await?))
+        };
+        verify.await.or_throw()
+    }
+
+    /// Makes everything so far durable; the signed checkpoint over it, a note to keep elsewhere.
+    pub async fn checkpoint(&self) -> Result<String, JsValue> {
+        let checkpoint = async { Ok(self.running()?.kernel.0.checkpoint().await?.1) };
+        checkpoint.await.or_throw()
+    }
+
+    /// The key that signs the log, as `weft` prints it.
+    pub async fn key(&self) -> Result<String, JsValue> {
+        self.running().map(|running| running.key.to_string()).or_throw()
+    }
+
+    /// All bytes of a file in a mount, for the page's user: not an act, because it is his own file.
+    pub async fn read_file(&self, mount: &str, path: &str) -> Result<Uint8Array, JsValue> {
+        let read = async {
+            alive()?;
+            Ok(Uint8Array::from(&self.devices.read_whole(mount, path).await?[..]))
+        };
+        read.await.or_throw()
+    }
+
+    /// Stops everything in order, makes the log durable and closes the database; the signed checkpoint over all.
+    pub async fn shutdown(&self, reason: &str) -> Result<String, JsValue> {
+        let shutdown = async {
+            let Running { kernel, rows, operator, .. } = self.running()?;
+            let stopped = kernel.0.shutdown(reason).await;
+            self.running.borrow_mut().take();
+            drop((rows, operator));
+            kernel.0.close().await;
+            Ok(stopped?.1)
+        };
+        shutdown.await.or_throw()
+    }
+}
+
+impl WebKernel {
+    /// The kernel, if it runs.
+    fn running(&self) -> Fallible<Running> {
+        alive()?;
+        let stopped = || Failure::new("cancelled", "the kernel was shut down".to_owned());
+        self.running.borrow().clone().ok_or_else(stopped)
+    }
+
+    async fn operate(&self, verb: &str, resource: &str, body: bytes::Bytes) -> Fallible<bytes::Bytes> {
+        Ok(self.running()?.operator.act(verb, resource, body).await?)
+    }
+}
+
+/// Whether the kernel can still be spoken to.
+fn alive() -> Fallible<()> {
+    match crash::crashed() {
+        None => Ok(()),
+        Some(message) => Err(Failure::new(
+            "crashed",
+            format!("the kernel crashed ({message}); what was recorded is intact: boot it again by reloading the page"),
+        )),
+    }
+}
+
+async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
+    alive()?;
+    let options: Options = from_js("the options", &options)?;
+    let invalid = |what: String| Failure::new("invalid", what);
+    let name = Name::parse(&options.name).map_err(|e| invalid(format!("the kernel's name: {e}")))?;
+    let unknown = || invalid(format!("there is no environment `{}`: it is dev, staging or prod", options.environment));
+    let environment = Environment::named(&options.environment).ok_or_else(unknown)?;
+    let storage = match options.storage {
+        Kept::Opfs => StorageKind::Opfs,
+        Kept::Memory => StorageKind::Memory,
+    };
+    let Host { platform, storage, sandbox, devices, keys, persisted } =
+        Host::open(HostOptions::new(name.clone(), storage)).await?;
+    let profile = kernel_core::platform::Platform::profile(&platform).clone();
+    let (rows, kept_devices) = (storage.clone(), devices.clone());
+    let (tell, news) = mpsc::channel(NOTICES);
+    let parts = Parts { platform, storage, sandbox, devices, keys };
+    let kernel = Kernel::boot(parts, BootOptions { observer: Some(tell), ..BootOptions::new(environment) }).await?;
+    let key = kernel.key().await.map_err(|e| Failure::new("boot", format!("the signing key: {e}")))?;
+    wasm_bindgen_futures::spawn_local(pass_on(news, told));
+    let operator = operator::attach(&kernel).await?;
+    let running = Running { kernel: RunningKernel(kernel), rows, operator, key };
+    Ok(WebKernel { running: RefCell::new(Some(running)), name, profile, persisted, devices: kept_devices })
+}
+
+/// Passes on what the kernel tells until it is gone.
+async fn pass_on(mut news: mpsc::Receiver<Told>, told: Function) {
+    while let Some(one) = news.next().await {
+        if crash::is_crashed() {
+            return;
+        }
+        // What the listener throws is his affair.
+        let _ = told.call1(&JsValue::NULL, &to_js(&told::as_json(one)));
+    }
+}

@@ -1,0 +1,82 @@
+//! The sessions of the page's user: one that looks and speaks, and one for each application that he installs or
+//! starts, which holds just what he gave to it.
+
+use super::OPERATOR;
+use super::error::{Failure, Fallible};
+use crate::WebPlatform;
+use crate::storage::RedbStorage;
+use kernel_core::app::Plan;
+use kernel_core::capability::{Capabilities, Right};
+use kernel_core::ipc::body;
+use kernel_core::kernel::{Kernel, Session, rows};
+use kernel_core::path::{Name, Pattern, Verb};
+use kernel_core::platform::Storage;
+use kernel_core::process::Role;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// What the user may do by himself. What reaches out of the tab, or gives rights to others, is not among it: that is
+/// what he gives an application when it is installed.
+const OWN: &[&str] = &[
+    "read /fs/**",
+    "list /fs/**",
+    "write /fs/**",
+    "remove /fs/**",
+    "read /tree/**",
+    "write /tree/**",
+    "remove /tree/**",
+    "read /proc/**",
+    "send /proc/*",
+    "call /proc/*",
+    "stop /proc/*",
+    "kill /proc/*",
+    "monitor /proc/*",
+    "send /svc/*",
+    "call /svc/*",
+    "publish /topic/**",
+    "subscribe /topic/**",
+    "stop /app/*",
+    "remove /app/*",
+    "monitor /app/*",
+    "start /timer/*",
+    "stop /timer/*",
+];
+
+/// The session that looks and speaks.
+pub(super) async fn attach(kernel: &Kernel<WebPlatform>) -> Fallible<Session> {
+    let own = OWN.iter().map(|text| Right::parse(text).map_err(invalid)).collect::<Fallible<Vec<_>>>()?;
+    let held = Capabilities::new(own, Vec::new()).map_err(invalid)?;
+    Ok(kernel.attach(name()?, Role::User, held).await?)
+}
+
+/// A session that runs this one application, and hands on what it was given.
+pub(super) async fn of_app(kernel: &Kernel<WebPlatform>, plan: &Plan) -> Fallible<Session> {
+    let pattern = Pattern::parse(&format!("/app/{}", plan.app)).map_err(invalid)?;
+    let own = [Verb::Install, Verb::Start].map(|verb| Right { verb, pattern: pattern.clone() });
+    let given: BTreeSet<Right> = plan.agents.iter().flat_map(|agent| agent.given.iter().cloned()).collect();
+    let held = Capabilities::new(own.to_vec(), given.into_iter().collect()).map_err(invalid)?;
+    Ok(kernel.attach(name()?, Role::User, held).await?)
+}
+
+/// Ends a session that has done what it was for.
+pub(super) async fn leave(session: &Session) {
+    // One that has ended already is as good.
+    let _ = session.act("stop", "/proc/self", body::json(&json!({}))).await;
+}
+
+/// The plan of the installed application `app`.
+pub(super) async fn installed(stored: &RedbStorage, app: &str) -> Fallible<Plan> {
+    let missing = || Failure::new("not_found", format!("no application `{app}` is installed"));
+    let key = rows::key(rows::TABLE_APP, app.as_bytes());
+    let row = stored.get(&key).await?.ok_or_else(missing)?;
+    let unreadable = |e| Failure::new("failed", format!("the stored plan of `{app}` cannot be read: {e}"));
+    serde_json::from_slice(&row).map_err(unreadable)
+}
+
+fn name() -> Fallible<Name> {
+    Name::parse(OPERATOR).map_err(invalid)
+}
+
+fn invalid(error: impl std::fmt::Display) -> Failure {
+    Failure::new("invalid", error.to_string())
+}

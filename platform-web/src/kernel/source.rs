@@ -1,0 +1,58 @@
+//! What JavaScript gives to be mounted.
+
+use super::error::{Failure, Fallible};
+use crate::devices::WebDevices;
+use crate::js::{scope, wait, words};
+use js_sys::{Array, Reflect};
+use kernel_core::path::Name;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{File, FileSystemDirectoryHandle, FileSystemGetDirectoryOptions};
+
+/// The folder of the origin private file system that holds the mounts that are no folders of the user's.
+const MOUNTS: &str = "weft-mounts";
+
+/// Mounts `source` as `name`; see [`super::WebKernel::mount`].
+pub(super) async fn mount(devices: &WebDevices, kernel: &Name, name: &str, source: JsValue) -> Fallible<()> {
+    let name =
+        Name::parse(name).map_err(|e| Failure::new("invalid", format!("`{name}` is no name of a mount: {e}")))?;
+    if source.as_string().as_deref() == Some("opfs") {
+        let handle = own(kernel, &name).await.map_err(|e| {
+            let why = words(&e);
+            Failure::new(
+                "unsupported",
+                format!("the browser gives this window no files of its own ({why}); pick a folder"),
+            )
+        })?;
+        return Ok(devices.bind(&name, handle).await?);
+    }
+    let source = match source.dyn_into::<FileSystemDirectoryHandle>() {
+        Ok(handle) => return Ok(devices.bind(&name, handle).await?),
+        Err(other) => other,
+    };
+    let files = Reflect::get(&source, &"files".into()).unwrap_or(JsValue::UNDEFINED);
+    if !Array::is_array(&files) {
+        let message = format!(
+            "the source of the mount `{name}` is none: give a FileSystemDirectoryHandle, {{files: [[path, File], ..]}} or \
+             \"opfs\""
+        );
+        return Err(Failure::new("invalid", message));
+    }
+    let pair = |pair: JsValue| -> Option<(String, File)> {
+        let pair: Array = pair.dyn_into().ok()?;
+        Some((pair.get(0).as_string()?, pair.get(1).dyn_into().ok()?))
+    };
+    let bad = || Failure::new("invalid", format!("the files of the mount `{name}` are not pairs of a path and a File"));
+    let files = Array::from(&files).iter().map(|one| pair(one).ok_or_else(bad)).collect::<Fallible<_>>()?;
+    Ok(devices.bind_files(&name, files)?)
+}
+
+/// The folder of this kernel's mount `name`, made where it is missing.
+async fn own(kernel: &Name, name: &Name) -> Result<FileSystemDirectoryHandle, JsValue> {
+    let options = FileSystemGetDirectoryOptions::new();
+    options.set_create(true);
+    let mut handle: FileSystemDirectoryHandle = wait(scope().navigator().storage().get_directory()).await?;
+    for part in [MOUNTS, kernel.as_str(), name.as_str()] {
+        handle = wait(handle.get_directory_handle_with_options(part, &options)).await?;
+    }
+    Ok(handle)
+}

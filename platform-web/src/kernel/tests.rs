@@ -1,0 +1,188 @@
+//! The class as JavaScript uses it, without guests: those are tested with the package.
+
+use super::*;
+use crate::storage::tests::clear;
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+fn options(storage: &str, name: &str) -> JsValue {
+    to_js(&json!({ "storage": storage, "environment": "dev", "name": name }))
+}
+
+async fn booted(storage: &str, name: &str) -> WebKernel {
+    WebKernel::boot(options(storage, name), Function::new_no_args("")).await.unwrap()
+}
+
+fn json_of(value: &JsValue) -> Value {
+    from_js("a value", value).unwrap()
+}
+
+fn code(error: &JsValue) -> String {
+    assert!(error.is_instance_of::<js_sys::Error>());
+    Reflect::get(error, &"code".into()).unwrap().as_string().unwrap()
+}
+
+fn message(error: &JsValue) -> String {
+    error.unchecked_ref::<js_sys::Error>().message().into()
+}
+
+const MANIFEST: &str = "[app]\nname = \"a\"\nversion = \"0.1.0\"\ndescription = \"For a test\"\n\
+    [[mount]]\nname = \"repo\"\nlabels = [\"private\"]\n\
+    [[agent]]\nname = \"x\"\nprogram = { wasm = \"echo.wasm\" }\nuse = [\"read /fs/repo/**\"]\n\
+    optional = [\"connect /net/example.com:443\"]\n\
+    [[agent]]\nname = \"y\"\nprogram = { wasm = \"echo.wasm\" }\nuse = [\"connect /net/example.org:443\"]\n";
+
+fn files() -> JsValue {
+    let files = Object::new();
+    let echo = Uint8Array::from(&include_bytes!("../../../tests/fixtures/guests/echo.wasm")[..]);
+    Reflect::set(&files, &"echo.wasm".into(), &echo).unwrap();
+    files.into()
+}
+
+fn texts(texts: &[&str]) -> JsValue {
+    texts.iter().map(|text| JsValue::from_str(text)).collect::<Array>().into()
+}
+
+#[wasm_bindgen_test]
+async fn a_kernel_boots_tells_and_stops_with_a_signed_log() {
+    let told = Array::new();
+    let kept = told.clone();
+    let listener = Closure::<dyn FnMut(JsValue)>::new(move |news| {
+        kept.push(&news);
+    });
+    let listen: Function = listener.as_ref().unchecked_ref::<Function>().clone();
+    let kernel = WebKernel::boot(options("memory", "told"), listen).await.unwrap();
+    let profile = json_of(&kernel.profile());
+    assert_eq!(
+        (&profile["host"], &profile["durability"], &profile["persisted"]),
+        (&json!("web"), &json!("memory"), &Value::Null)
+    );
+    assert_eq!(profile["key_custody"], "non_extractable");
+    for missing in ["containers", "raw sockets"] {
+        assert!(profile["missing"].as_array().unwrap().iter().any(|one| one[0] == missing), "{profile}");
+    }
+    let note = kernel.checkpoint().await.unwrap();
+    let key = kernel.key().await.unwrap();
+    assert!(note.starts_with(key.split('+').next().unwrap()), "{note} by {key}");
+    let verified = json_of(&kernel.verify().await.unwrap());
+    assert_eq!(verified["ok"], true, "{verified}");
+    let events = json_of(&kernel.events(to_js(&json!({ "from": 0, "limit": 3 }))).await.unwrap());
+    assert_eq!(events["events"].as_array().unwrap().len(), 3, "{events}");
+    assert_eq!((&events["events"][0]["kind"], &events["events"][0]["seq"]), (&json!("boot"), &json!(0)));
+    assert!(events["size"].as_u64().unwrap() >= 4);
+    let last = json_of(&kernel.events(to_js(&json!({ "from": 3 }))).await.unwrap());
+    assert_eq!(last["events"][0]["seq"], 3);
+    let summary = json_of(&kernel.summary().unwrap());
+    assert_eq!(summary["processes"][0]["name"], "operator");
+    assert!(told.iter().any(|news| json_of(&news)["notice"]["kind"] == "phase"));
+    kernel.shutdown("the test is over").await.unwrap();
+    for refused in
+        [kernel.summary().map(drop), kernel.checkpoint().await.map(drop), kernel.shutdown("again").await.map(drop)]
+    {
+        assert_eq!(code(&refused.unwrap_err()), "cancelled");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_log_goes_on_after_a_shutdown_and_is_held_by_one_kernel() {
+    clear(&Name::parse("goes-on").unwrap()).await;
+    let kernel = booted("opfs", "goes-on").await;
+    assert_eq!(json_of(&kernel.profile())["durability"], "disk");
+    let held = WebKernel::boot(options("opfs", "goes-on"), Function::new_no_args("")).await.unwrap_err();
+    assert_eq!((code(&held).as_str(), Reflect::get(&held, &"kind".into()).unwrap()), ("storage", "held".into()));
+    let head = to_js(&json!({ "replace": true }));
+    kernel.act("write", "/tree/notes/one", head, Some(Uint8Array::from(&b"kept"[..]))).await.unwrap();
+    let first = kernel.shutdown("the tab is closed").await.unwrap();
+    let kernel = booted("opfs", "goes-on").await;
+    let read = kernel.act("read", "/tree/notes/one", JsValue::UNDEFINED, None).await.unwrap().to_vec();
+    assert!(read.ends_with(b"kept"), "{}", String::from_utf8_lossy(&read));
+    let second = kernel.checkpoint().await.unwrap();
+    let size = |note: &str| note.lines().nth(1).unwrap().parse::<u64>().unwrap();
+    assert!(size(&second) > size(&first));
+    assert_eq!(json_of(&kernel.verify().await.unwrap())["size"].as_u64().unwrap() >= size(&second), true);
+    kernel.shutdown("done").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_check_tells_what_is_asked_for_and_what_is_given() {
+    let kernel = booted("memory", "check").await;
+    let check = |allow: &[&str], mounts: &[&str]| {
+        json_of(&kernel.check(MANIFEST, files(), texts(allow), texts(mounts)).unwrap())
+    };
+    let report = check(&[], &[]);
+    assert_eq!((&report["app"], &report["version"], &report["problems"]), (&json!("a"), &json!("0.1.0"), &json!([])));
+    assert_eq!(report["mounts"][0]["labels"], json!(["private"]));
+    assert_eq!(report["agents"][0]["use"], json!(["read /fs/repo/**"]));
+    let given = |report: &Value| -> Vec<(String, bool, bool)> {
+        let asks = report["asks"].as_array().unwrap().iter();
+        let bool = |ask: &Value, key: &str| ask[key].as_bool().unwrap();
+        asks.map(|ask| (ask["right"].as_str().unwrap().to_owned(), bool(ask, "optional"), bool(ask, "given"))).collect()
+    };
+    let (repo, com, org) = ("read /fs/repo/**", "connect /net/example.com:443", "connect /net/example.org:443");
+    let of =
+        |all: [(&str, bool, bool); 3]| all.map(|(right, optional, given)| (right.to_owned(), optional, given)).to_vec();
+    assert_eq!(given(&report), of([(repo, false, false), (com, true, false), (org, false, false)]));
+    assert_eq!(given(&check(&[com], &["repo"])), of([(repo, false, true), (com, true, true), (org, false, false)]));
+    assert_eq!(given(&check(&[org], &["repo"])), of([(repo, false, true), (com, true, false), (org, false, true)]));
+    assert_eq!(check(&[org], &["repo", "rpeo"])["unused"].as_array().unwrap().len(), 1);
+    // What is wrong is told, not thrown.
+    let wrong = json_of(&kernel.check("[app]\nname = 7\n", files(), texts(&[]), texts(&[])).unwrap());
+    assert!(!wrong["problems"].as_array().unwrap().is_empty(), "{wrong}");
+    let absent = json_of(&kernel.check(MANIFEST, Object::new().into(), texts(&[]), texts(&[])).unwrap());
+    assert!(absent["problems"][0]["text"].as_str().unwrap().contains("no such file"), "{absent}");
+    kernel.shutdown("done").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn what_was_not_given_is_not_installed() {
+    let kernel = booted("memory", "install").await;
+    let install = |allow: &'static [&'static str], mounts: &'static [&'static str]| {
+        kernel.install(MANIFEST, files(), to_js(&json!({ "allow": allow, "mounts": mounts })))
+    };
+    let refused = install(&["connect /net/example.org:443"], &[]).await.unwrap_err();
+    assert_eq!(code(&refused), "denied");
+    assert!(message(&refused).contains("--mount repo=PATH"), "{}", message(&refused));
+    let refused = install(&["connect /net/example.org:443"], &["repo"]).await.unwrap_err();
+    assert!(message(&refused).contains("nothing is mounted there"), "{}", message(&refused));
+    assert_eq!(code(&install(&["fly /net/x"], &[]).await.unwrap_err()), "invalid");
+    assert_eq!(code(&kernel.start("a").await.unwrap_err()), "not_found");
+    assert_eq!(code(&kernel.stop("a").await.unwrap_err()), "not_found");
+    assert_eq!(
+        code(&kernel.act("connect", "/net/example.com:443", JsValue::UNDEFINED, None).await.unwrap_err()),
+        "denied"
+    );
+    kernel.shutdown("done").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn folders_and_files_are_mounted_and_read_back() {
+    let kernel = booted("memory", "mounts").await;
+    let file = web_sys::File::new_with_str_sequence(&Array::of1(&"hello".into()), "a.txt").unwrap();
+    let files = Object::new();
+    Reflect::set(&files, &"files".into(), &Array::of1(&Array::of2(&"d/a.txt".into(), &file))).unwrap();
+    kernel.mount("dropped", files.into()).await.unwrap();
+    assert_eq!(kernel.read_file("dropped", "d/a.txt").await.unwrap().to_vec(), b"hello");
+    assert_eq!(code(&kernel.read_file("dropped", "b").await.unwrap_err()), "not_found");
+    kernel.mount("out", "opfs".into()).await.unwrap();
+    for wrong in [JsValue::NULL, JsValue::from(7), Object::new().into()] {
+        assert_eq!(code(&kernel.mount("x", wrong).await.unwrap_err()), "invalid");
+    }
+    assert_eq!(code(&kernel.mount("not a name", "opfs".into()).await.unwrap_err()), "invalid");
+    kernel.shutdown("done").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn options_that_are_none_are_refused_in_words() {
+    for (wrong, named) in [
+        (json!({ "storage": "disk" }), "opfs"),
+        (json!({ "environment": "test" }), "dev, staging or prod"),
+        (json!({ "name": "../x" }), "the kernel's name"),
+        (json!({ "nmae": "x" }), "nmae"),
+    ] {
+        let refused = WebKernel::boot(to_js(&wrong), Function::new_no_args("")).await.unwrap_err();
+        assert_eq!(code(&refused), "invalid");
+        assert!(message(&refused).contains(named), "{}", message(&refused));
+    }
+}

@@ -1,0 +1,36 @@
+//! What the kernel tells, as JSON.
+
+use kernel_core::kernel::Told;
+use kernel_core::kernel::effects::{Ask, Notice};
+use serde_json::{Value, json};
+
+/// `{notice: {kind, ..}}` or `{ask: {action, name, verb, resource, detail}}`.
+pub(super) fn as_json(told: Told) -> Value {
+    match told {
+        Told::Notice(notice) => json!({ "notice": of_notice(notice) }),
+        Told::Ask(Ask { action, name, verb, resource, detail }) => {
+            // It is JSON in a text already; what is none is shown as the text.
+            let detail = serde_json::from_str(&detail).unwrap_or(Value::String(detail));
+            json!({ "ask": { "action": action, "name": name, "verb": verb, "resource": resource, "detail": detail } })
+        }
+    }
+}
+
+fn of_notice(notice: Notice) -> Value {
+    match notice {
+        Notice::Phase { name, micros } => json!({ "kind": "phase", "name": name, "micros": micros }),
+        Notice::Running { pid, name } => json!({ "kind": "running", "pid": pid, "name": name }),
+        Notice::Exited { pid, name, reason } => {
+            json!({ "kind": "exited", "pid": pid, "name": name, "exit": reason.word(), "detail": reason.detail() })
+        }
+        Notice::Verdict { action, name, what, verb, resource, reason } => json!({
+            "kind": "verdict", "action": action, "name": name, "what": what, "verb": verb, "resource": resource,
+            "reason": reason,
+        }),
+        Notice::Log { pid, name, level, text } => {
+            json!({ "kind": "log", "pid": pid, "name": name, "level": level, "text": text })
+        }
+        Notice::Ended { app, ok, reason } => json!({ "kind": "ended", "app": app, "ok": ok, "reason": reason }),
+        other => json!({ "kind": "other", "text": format!("{other:?}") }),
+    }
+}

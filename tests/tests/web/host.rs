@@ -1,0 +1,188 @@
+//! The host of a tab: rows in memory, mounts in the origin private file system.
+
+use bytes::Bytes;
+use kernel_core::ipc::Envelope;
+use kernel_core::kernel::Parts;
+use kernel_core::platform::{
+    BoxFuture, Clock, DeviceReply, DeviceRequest, Devices, Entropy, Fault, FaultKind, Guest, Handled, HostError,
+    Platform, Port, Profile, Sandbox, Spawn, StartRequest, WriteMode,
+};
+use kernel_core::time::{Instant, Now, WallTime};
+use kernel_tests::world::{Host, Kind, MOUNTS, name, programs};
+use platform_web::devices::WebDevices;
+use platform_web::keys::WebKeys;
+use platform_web::sandbox::{WebGuest, WebSandbox};
+use platform_web::storage::RedbStorage;
+use platform_web::{HostOptions, StorageKind, WebPlatform};
+use std::cell::Cell;
+use std::future::Future;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{FileSystemDirectoryHandle, FileSystemGetDirectoryOptions, FileSystemRemoveOptions, WorkerGlobalScope};
+
+/// What a handler returns that is told to trap: WebAssembly does not unwind, so a panic would be the kernel's.
+const TRAP: &str = "trap: told to";
+
+thread_local! {
+    /// How many hosts were made; each has folders of its own.
+    static MADE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Rows and the folders of the mounts.
+pub(crate) struct WebHost {
+    storage: RedbStorage,
+    keys: WebKeys,
+    devices: WebDevices,
+}
+
+impl WebHost {
+    /// Empty, with the folders that are bound.
+    pub(crate) async fn new() -> WebHost {
+        let number = MADE.with(|made| made.replace(made.get() + 1));
+        let root: FileSystemDirectoryHandle = wait(scope().navigator().storage().get_directory()).await;
+        let whole = FileSystemRemoveOptions::new();
+        whole.set_recursive(true);
+        // What an earlier run left.
+        let _ = JsFuture::from(root.remove_entry_with_options(&format!("suite-{number}"), &whole)).await;
+        let folder = make(&root, &format!("suite-{number}")).await;
+        let devices = WebDevices::default();
+        for mount in MOUNTS {
+            devices.bind(&name(mount), make(&folder, mount).await).await.expect("a folder that can be mounted");
+        }
+        let storage = RedbStorage::in_memory().expect("rows in memory");
+        WebHost { storage, keys: WebKeys::in_memory().await.expect("a key"), devices }
+    }
+}
+
+impl Host for WebHost {
+    type Platform = SuitePlatform;
+
+    async fn open(&self) -> Parts<SuitePlatform> {
+        let mut options = HostOptions::new(name("suite"), StorageKind::Memory);
+        options.natives = programs(|| TRAP.to_owned());
+        let host = platform_web::Host::open(options).await.expect("a host");
+        Parts {
+            platform: SuitePlatform(host.platform),
+            storage: self.storage.clone(),
+            sandbox: SuiteSandbox(host.sandbox),
+            devices: self.devices.clone(),
+            keys: self.keys.clone(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Handler
+    }
+
+    async fn put(&self, mount: &str, path: &str, body: &[u8]) {
+        let request = DeviceRequest::Write {
+            mount: mount.to_owned(),
+            path: path.to_owned(),
+            mode: WriteMode::Replace,
+            body: Bytes::copy_from_slice(body),
+            expect: None,
+        };
+        self.devices.perform(request).await.expect("a file that is written");
+    }
+
+    async fn get(&self, mount: &str, path: &str) -> Option<Bytes> {
+        self.devices.read_whole(mount, path).await.ok().map(Bytes::from)
+    }
+}
+
+/// The tab's platform, whose handlers end as they are told to.
+#[derive(Clone, Debug)]
+pub(crate) struct SuitePlatform(WebPlatform);
+
+impl Clock for SuitePlatform {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn wall(&self) -> WallTime {
+        self.0.wall()
+    }
+
+    fn stamp(&self) -> Now {
+        self.0.stamp()
+    }
+
+    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static {
+        self.0.sleep_until(at)
+    }
+}
+
+impl Entropy for SuitePlatform {
+    fn fill(&self, out: &mut [u8]) {
+        self.0.fill(out);
+    }
+}
+
+impl Spawn for SuitePlatform {
+    fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + 'static) {
+        self.0.spawn(name, future);
+    }
+}
+
+impl Platform for SuitePlatform {
+    type Storage = RedbStorage;
+    type Sandbox = SuiteSandbox;
+    type Devices = WebDevices;
+    type Keys = WebKeys;
+
+    fn profile(&self) -> &Profile {
+        self.0.profile()
+    }
+}
+
+/// The tab's sandbox.
+#[derive(Debug)]
+pub(crate) struct SuiteSandbox(WebSandbox);
+
+/// One of its guests; what returns [`TRAP`] has trapped.
+#[derive(Debug)]
+pub(crate) struct SuiteGuest(WebGuest);
+
+impl Sandbox for SuiteSandbox {
+    type Guest = SuiteGuest;
+
+    async fn start(
+        &self,
+        request: StartRequest,
+        component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>>,
+        port: Port,
+    ) -> Result<SuiteGuest, Fault> {
+        self.0.start(request, component, port).await.map(SuiteGuest)
+    }
+}
+
+impl Guest for SuiteGuest {
+    fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled> {
+        let handled = self.0.handle(message);
+        Box::pin(async move {
+            let mut handled = handled.await;
+            if matches!(&handled.result, Ok(Err(text)) if text == TRAP) {
+                handled.result = Err(Fault { kind: FaultKind::Trap, reason: "told to".to_owned() });
+            }
+            handled
+        })
+    }
+
+    fn inline(&self) -> bool {
+        self.0.inline()
+    }
+}
+
+fn scope() -> WorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+async fn wait<T: JsCast>(promise: js_sys::Promise) -> T {
+    JsFuture::from(promise).await.expect("the browser does it").unchecked_into()
+}
+
+async fn make(folder: &FileSystemDirectoryHandle, name: &str) -> FileSystemDirectoryHandle {
+    let options = FileSystemGetDirectoryOptions::new();
+    options.set_create(true);
+    wait(folder.get_directory_handle_with_options(name, &options)).await
+}
