@@ -50,10 +50,12 @@ export const ANSWER_MS = 30_000;
 const FEED = 600;
 const CARDS = 20;
 const PAGE = 500;
+/** What the kernel calls the person. */
+const OPERATOR = 'operator';
 const TALKS = new Set(['send', 'publish', 'call']);
 const LIVE_MS = 200;
 const IDLE_MS = 2_000;
-/** So long a refusal waits for the event that tells all of it. */
+/** So long a refusal waits for the event that tells all of it: a card does not grow once it is shown. */
 const PATIENCE_MS = 500;
 
 export class Session {
@@ -78,7 +80,8 @@ export class Session {
   verified: (Verified & { at: number; took: number }) | null = null;
   verifying = false;
   report: Report | null = null;
-  refusals = 0;
+  /** The refused acts that were shown. */
+  private told = new Set<number>();
   busy = '';
   private reportBefore: Uint8Array | null = null;
   private ids = 0;
@@ -91,6 +94,10 @@ export class Session {
 
   constructor(environment: Environment) {
     this.environment = environment;
+  }
+
+  get refusals(): number {
+    return this.told.size;
   }
 
   onChange(listener: () => void): void {
@@ -194,7 +201,7 @@ export class Session {
     this.questions = [];
     this.reportBefore = this.report?.json ?? null;
     this.report = null;
-    this.refusals = 0;
+    this.told.clear();
     this.busy = 'Installing';
     this.changed();
     try {
@@ -328,7 +335,7 @@ export class Session {
     this.stage = 'running';
     this.base = null;
     this.feed = [];
-    this.refusals = 0;
+    this.told.clear();
     this.log.entries.filter((entry) => entry.seq >= this.run!.since).forEach((entry) => this.acted(entry));
   }
 
@@ -350,6 +357,8 @@ export class Session {
         if (this.stage === 'start') void Promise.allSettled([this.refresh(), this.sync()]).then(() => this.resume());
         break;
       case 'exited':
+        // The sessions of the person come and go with what is asked of the kernel.
+        if (notice.normal && notice.name === OPERATOR) break;
         this.life(notice.normal ? '' : 'bad', notice.reason ? `ended: ${notice.reason}` : 'ended', `${notice.name} ${notice.pid}`);
         if (!notice.normal) this.announce(`${notice.name} ended: ${notice.reason}`);
         break;
@@ -368,7 +377,8 @@ export class Session {
   }
 
   /** What the agents do that others can notice: the first message on each route, and every outward act. */
-  private acted({ event, seq, pid, name, verb, resource, decision, score, app }: Entry): void {
+  private acted(entry: Entry): void {
+    const { event, seq, pid, name, verb, resource, decision, score, app } = entry;
     const { run } = this;
     if (event.kind === 'answered') this.questions = this.questions.filter((question) => question.action !== event.action);
     if (!run || this.stage !== 'running' || seq < run.since) return;
@@ -376,6 +386,12 @@ export class Session {
     if (event.kind === 'app_ended' && app === run.app) this.finish(event.content?.ok === true, String(event.content?.reason ?? ''));
     if (event.kind === 'boot') this.finish(false, 'the tab that ran it was closed before it ended');
     if (pid === null || pid < run.pidsFrom) return;
+    if (event.kind === 'refused') {
+      const { code, asked, reason } = event.content ?? {};
+      this.refused({ who: name, what: String(code), asked: String(asked), reason: String(reason), action: event.action }, entry);
+      return;
+    }
+    if (event.content?.facts?.app !== run.app) return;
     const talks = event.kind === 'route_opened' && TALKS.has(verb);
     const outward = event.kind === 'intent' && name !== run.app;
     if ((talks || outward) && decision) this.push({ kind: 'act', who: name, verb, resource, outward, decision, score: score ?? 0, text: '' });
@@ -400,23 +416,18 @@ export class Session {
       return;
     }
     this.questions = this.questions.filter((question) => question.action !== notice.action);
-    this.refusals += 1;
-    const full = this.refusals <= CARDS;
-    if (full) this.announce(`Refused: ${notice.name}, ${asked}. ${notice.reason}`);
-    void this.evidence(notice.action, full).then((entry) =>
-      this.push({ kind: 'refusal', who: notice.name, what: notice.what, asked, reason: notice.reason, action: notice.action, entry, full, text: '' }));
+    if (this.told.has(notice.action)) return;
+    if (this.told.size < CARDS) this.announce(`Refused: ${notice.name}, ${asked}. ${notice.reason}`);
+    // The log tells all of it, a moment later. An equal refusal after the first is only counted there.
+    const refused = { who: notice.name, what: notice.what, asked, reason: notice.reason, action: notice.action };
+    void this.sync().catch(() => undefined);
+    setTimeout(() => this.refused(refused, null), PATIENCE_MS);
   }
 
-  /** The event of a refusal. It is read before the refusal is shown, so that the card does not grow afterwards. */
-  private async evidence(action: number, wanted: boolean): Promise<Entry | null> {
-    const until = performance.now() + PATIENCE_MS;
-    while (wanted) {
-      await this.sync().catch(() => undefined);
-      const entry = this.log.refusal(action);
-      if (entry || performance.now() > until) return entry ?? null;
-      await new Promise((resolve) => setTimeout(resolve, 40));
-    }
-    return null;
+  private refused(refused: { who: string; what: string; asked: string; reason: string; action: number }, entry: Entry | null): void {
+    if (this.told.has(refused.action)) return;
+    this.told.add(refused.action);
+    this.push({ kind: 'refusal', ...refused, entry, full: this.told.size <= CARDS, text: '' });
   }
 
   private ask(question: Question): void {

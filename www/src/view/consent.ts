@@ -94,6 +94,7 @@ function mountRow(mount: CheckedMount, check: Check, folder: Folder, choose: (ou
       reads ? h('p', null, icons.folder(), h('bdi', null, h('b', null, plain(folder.name, 120))), h('span', { class: 'muted' }, size)) : outChoice(choose),
       h('p', { class: 'muted' }, agents ? `${agents}: ${list([...new Set(verbs)])}. ` : 'No agent uses it. ',
         reads ? 'Never written to.' : null,
+        reads && folder.partial ? ' The browser shows a page no files whose names hold characters such as < > : " | ? *; drop the folder to have all of them.' : null,
         mount.clearance.length ? [' Cleared for ', labels(mount.clearance)] : null,
         mount.labels.length ? [' What is read carries ', labels(mount.labels)] : null)));
 }

@@ -53,7 +53,7 @@ export class FeedView {
       for (const item of added) this.items.append(item.kind === 'life' ? this.life(item) : this.item(item));
       // Old ones leave at the top, a hundred at once, and only where nobody is reading them.
       if (this.sticks) while (this.items.childElementCount > feed.length + 100) this.items.firstElementChild!.remove();
-      if (this.sticks) this.toEnd();
+      if (this.sticks) this.settle();
       else this.latest.hidden = false;
     }
     this.empty.hidden = feed.length > 0;
@@ -61,7 +61,7 @@ export class FeedView {
     if (life && life.names !== life.item.names.length) {
       life.names = life.item.names.length;
       say(life.text, lives(life.item));
-      if (this.sticks) this.toEnd();
+      if (this.sticks) this.settle();
     }
   }
 
@@ -74,6 +74,13 @@ export class FeedView {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     this.sticks = scrollHeight - scrollTop - clientHeight < 24;
     if (this.sticks) this.latest.hidden = true;
+  }
+
+  /** To the end once the frame is drawn: asking for heights in between would lay everything out twice. */
+  private settling = 0;
+  private settle(): void {
+    clearTimeout(this.settling);
+    this.settling = window.setTimeout(() => this.toEnd(), 0);
   }
 
   private toEnd(): void {

@@ -5,7 +5,7 @@ import type { Process } from '../kernel';
 import type { Session } from '../session';
 import { bytes, count, plain } from '../format';
 import { confirm } from './dialog';
-import { drawThread } from './thread';
+import { drawThread, watchThreads } from './thread';
 import { icons } from './icons';
 
 interface Line {
@@ -20,6 +20,7 @@ interface Line {
 export class ProcessesView {
   readonly element: HTMLElement;
   private readonly list: List<Line>;
+  private readonly watch = watchThreads(() => this.session.changed());
   private readonly threads = new Map<string, { canvas: HTMLCanvasElement; pid: number | null }>();
 
   constructor(private readonly session: Session) {
@@ -94,6 +95,7 @@ export class ProcessesView {
     const killCell = cell('c-kill', kill);
     const element = h('tr', { role: 'row' }, name, state, messages!, acts!, refused!, memory!, cell('c-thread', canvas), killCell);
     this.threads.set(first.key, { canvas, pid: null });
+    this.watch(canvas);
     let now = first;
     const ask = () => {
       const process = now.process;

@@ -5,7 +5,7 @@ import { Failure, type Check, type Environment } from '../kernel';
 import { Cancelled, chosen, dropped, type Folder } from '../folder';
 import { sample } from '../sample';
 import type { Session } from '../session';
-import { count, plain } from '../format';
+import { count, counted, plain } from '../format';
 import { consent } from './consent';
 import { icons } from './icons';
 
@@ -19,6 +19,8 @@ const DOES: Record<string, string> = {
   courier: 'holds findings and over-reaches on purpose',
   publisher: 'posts the totals, if you let it',
 };
+
+const DROPPED = 'Drop a folder here';
 
 /** What these ask for takes two lines: room is kept for them until the manifest is read. */
 const TWO_LINES = new Set(['walker', 'publisher']);
@@ -35,6 +37,7 @@ export class StartView {
   private readonly choose: HTMLButtonElement;
   private readonly trial: HTMLButtonElement;
   private readonly problem = h('p', { class: 'form-error', role: 'alert' });
+  private readonly reading = h('p', { class: 'zone-title' }, DROPPED);
   private readonly rows = h('tbody');
   private readonly before = h('p', { class: 'before' });
   private readonly heading = h('h1', { tabindex: -1 }, 'Audit a folder with agents that you need not trust');
@@ -47,7 +50,7 @@ export class StartView {
     this.choose = h('button', { type: 'button', class: 'button is-primary', on: { click: () => take(chosen(input)) } }, icons.folder(), 'Choose a folder');
     this.trial = h('button', { type: 'button', class: 'button', on: { click: () => this.offer(sample()) } }, 'Use the sample folder');
     this.zone = h('div', { class: 'zone' },
-      h('p', { class: 'zone-title' }, 'Drop a folder here'),
+      this.reading,
       h('p', { class: 'muted' }, 'It is read in this tab. No byte of it leaves, unless you let the publisher post its totals.'),
       h('div', { class: 'zone-actions' }, this.choose, this.trial, input), this.problem);
     this.environments = ENVIRONMENTS.map(([value]) => h('input', { type: 'radio', name: 'environment', value, on: { change: () => void session.switchTo(value) } }));
@@ -133,7 +136,8 @@ export class StartView {
       event.preventDefault();
       depth = 0;
       mark(false);
-      if (takes() && event.dataTransfer) dropped(event.dataTransfer).then((folder) => this.offer(folder), (error) => this.failed(error));
+      if (takes() && event.dataTransfer) dropped(event.dataTransfer, (files) => say(this.reading, `Listing: ${counted(files, 'file')}`))
+          .then((folder) => this.offer(folder), (error) => this.failed(error)).finally(() => say(this.reading, DROPPED));
     });
   }
 

@@ -28,9 +28,19 @@ function colour(decision: Decision): string {
 }
 
 const seen = new WeakMap<HTMLCanvasElement, string>();
+const sizes = new WeakMap<Element, { width: number; height: number }>();
+
+/** Sizes are told when they change, so that drawing asks for none and nothing is laid out for it. */
+export function watchThreads(changed: () => void): (canvas: HTMLCanvasElement) => void {
+  const observer = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) sizes.set(target, { width: contentRect.width, height: contentRect.height });
+    changed();
+  });
+  return (canvas) => observer.observe(canvas);
+}
 
 export function drawThread(canvas: HTMLCanvasElement, log: Log, pid: number | null, since: number): void {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const { width, height } = sizes.get(canvas) ?? { width: 0, height: 0 };
   if (width === 0) return;
   const state = `${pid} ${log.version} ${width} ${devicePixelRatio} ${colour('permit')}`;
   if (seen.get(canvas) === state) return;
