@@ -25,44 +25,50 @@ const go = {
   report: () => open('report'),
   log: (action?: number) => {
     open('log');
-    if (action !== undefined) log.showAction(action);
+    if (action !== undefined) log().showAction(action);
   },
 };
 const start: View = new StartView(session, { report: go.report, log: () => go.log() });
-const run: View = new RunView(session, go);
-const failure: View = new FailureView(session);
-const report: View = new ReportView(session, go);
-const log = new LogView(session);
-const host: View = new HostView(session);
 const ask = new AskView(session);
 
-fill(shell.panels.get('report')!, report.element);
-fill(shell.panels.get('log')!, log.element);
-fill(shell.panels.get('host')!, host.element);
+/** Made when they are first needed, so that the page is there at once. */
+function once<V>(make: () => V): () => V {
+  let made: V | undefined;
+  return () => (made ??= make());
+}
+function placed<V extends View>(tab: TabName, view: V): V {
+  fill(shell.panels.get(tab)!, view.element);
+  return view;
+}
+const run = once((): View => new RunView(session, go));
+const failure = once((): View => new FailureView(session));
+const report = once((): View => placed('report', new ReportView(session, go)));
+const log = once(() => placed('log', new LogView(session)));
+const host = once((): View => placed('host', new HostView(session)));
+const views: Record<TabName, () => View> = { run: () => front ?? start, report, log, host };
 
 let front: View | null = null;
 
 /** Which view stands under "Run". When it is another one, the focus goes along, unless it is elsewhere on the page. */
 function settle(): void {
   const { stage } = session;
-  const next = stage === 'failed' ? failure : stage === 'running' || stage === 'ended' ? run : stage === 'booting' && front ? front : start;
+  const next = stage === 'failed' ? failure() : stage === 'running' || stage === 'ended' ? run() : stage === 'booting' && front ? front : start;
   if (next === front) return;
   const panel = shell.panels.get('run')!;
   const lost = front !== null && (document.activeElement === document.body || panel.contains(document.activeElement));
   front = next;
   fill(panel, next.element);
-  attribute(panel, 'data-view', next === run ? 'run' : next === failure ? 'failure' : 'start');
+  attribute(panel, 'data-view', next === start ? 'start' : stage === 'failed' ? 'failure' : 'run');
   if (lost) next.focus();
 }
 
 function update(tab: TabName): void {
-  const view = { run: front ?? start, report, log, host }[tab];
-  view.update();
+  views[tab]().update();
 }
 
 function open(tab: TabName): void {
   shell.show(tab);
-  ({ run: front ?? start, report, log, host })[tab].focus();
+  views[tab]().focus();
 }
 
 session.onChange(() => {

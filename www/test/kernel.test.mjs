@@ -45,10 +45,6 @@ async function open(context) {
   const page = await context.newPage();
   page.on('pageerror', (error) => context.problems.push(String(error)));
   page.on('console', (message) => { if (message.type() === 'error') context.problems.push(message.text()); });
-  await page.addInitScript(() => {
-    globalThis.long = [];
-    new PerformanceObserver((list) => globalThis.long.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask', buffered: true });
-  });
   await page.goto(address);
   await ready(page);
   return page;
@@ -105,19 +101,28 @@ test('the sample is audited as the command line audits it, and the courier is re
 });
 
 test('the page is never blocked for 50 ms', async () => {
-  // Other work on the machine makes everything longer: the best of some runs is what the page itself needs.
-  const worst = [];
-  for (let i = 0; i < 5 && !worst.some((ms) => ms <= 50); i += 1) {
-    const context = await fresh();
-    const page = await open(context);
-    await run(page);
-    await done(page);
-    await page.getByRole('tab', { name: /Report/ }).click();
-    await page.getByRole('tab', { name: 'Log' }).click();
-    worst.push(Math.max(0, ...await page.evaluate(() => globalThis.long)));
-    await context.close();
-  }
-  assert.ok(worst.some((ms) => ms <= 50), `longest tasks: ${worst} ms`);
+  const context = await fresh();
+  const protocol = await browser.newBrowserCDPSession();
+  const trace = [];
+  protocol.on('Tracing.dataCollected', ({ value }) => trace.push(...value));
+  await protocol.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { recordMode: 'recordAsMuchAsPossible', includedCategories: ['toplevel', 'devtools.timeline'] } });
+  const page = await context.newPage();
+  await page.goto(address);
+  await page.locator('.zone-actions .button:enabled').nth(1).click();
+  await page.locator('.dialog-foot .is-primary').click();
+  await page.locator('.run-state[data-state="done"]').waitFor();
+  for (const tab of ['report', 'log', 'host']) await page.locator(`#tab-${tab}`).click();
+  await page.waitForTimeout(300);
+  const complete = new Promise((resolve) => protocol.once('Tracing.tracingComplete', resolve));
+  await protocol.send('Tracing.end');
+  await complete;
+  // The processor's time: how long a task takes by the clock depends on what else this machine does.
+  const ours = new Set(trace.filter((event) => JSON.stringify(event.args ?? '').includes(`${address.slice(0, -1)}/`) && event.name === 'FunctionCall').map(({ pid }) => pid));
+  const threads = new Set(trace.filter(({ name, pid, args }) => name === 'thread_name' && args.name === 'CrRendererMain' && ours.has(pid)).map(({ pid, tid }) => `${pid} ${tid}`));
+  const tasks = trace.filter(({ name, pid, tid, tdur }) => name.endsWith('RunTask') && tdur && threads.has(`${pid} ${tid}`)).map(({ tdur }) => tdur / 1000);
+  assert.ok(tasks.length > 100, `${tasks.length} tasks were seen`);
+  assert.ok(Math.max(...tasks) <= 50, `the longest tasks: ${tasks.sort((x, y) => y - x).slice(0, 5)} ms`);
+  await context.close();
 });
 
 test('a dropped folder with hostile names is audited, and stays text', async () => {
@@ -179,16 +184,28 @@ test('a second tab sees the same kernel, and takes over when the first is closed
   await context.close();
 });
 
-test('a process is killed: it is dead, the others go on, the report says so', async () => {
+test('a process is killed and is dead; what is left can be stopped', async () => {
   const context = await fresh();
   const page = await open(context);
-  await run(page);
-  const kill = page.getByRole('button', { name: 'Kill hygiene' });
-  await kill.waitFor();
-  await kill.click();
+  // Enough to read for somebody to press a button meanwhile.
+  const large = mkdtempSync(join(tmpdir(), 'weft-large-'));
+  for (let i = 0; i < 3000; i += 1) writeFileSync(join(large, `${i}.txt`), `line ${i}\n`.repeat(1500));
+  await drop(page, large);
+  await page.getByRole('button', { name: 'Give this and run' }).click();
+  await page.getByRole('button', { name: 'Kill inventory' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Kill' }).click();
-  await page.locator('.processes tr', { hasText: 'hygiene' }).locator('.c-state', { hasText: /killed|shutdown/ }).waitFor();
+  const state = (name) => page.locator('.processes tr', { hasText: name }).locator('.c-state');
+  await state('inventory').filter({ hasText: 'killed' }).waitFor();
+  assert.equal(await state('walker').innerText(), 'running', 'the others go on');
+  assert.equal(await page.getByRole('button', { name: 'Kill inventory' }).count(), 0);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Stop' }).click();
+  await page.locator('.run-state:not([data-state="running"])').waitFor();
+  await verify(page);
+  await page.getByRole('searchbox', { name: 'Text' }).fill('ended: killed');
+  assert.match(await page.locator('.log-table tr.event').first().innerText(), /exited[\s\S]*inventory/);
   await context.close();
+  rmSync(large, { recursive: true });
 });
 
 describe('an act that scores high is asked about', () => {

@@ -3,7 +3,7 @@
 import { fill, h, say } from '../dom';
 import type { FeedItem, Session } from '../session';
 import { explanationOf } from '../kernel';
-import { clock, counted, plain } from '../format';
+import { clock, count, counted, plain } from '../format';
 import { figure, reasons, road } from './verdict';
 import { icons } from './icons';
 
@@ -112,7 +112,7 @@ export class FeedView {
       return h('li', { class: `feed-item is-act is-${item.decision}`, 'data-kind': 'acts', 'data-acts': true }, time,
         h('span', { class: 'feed-who' }, plain(item.who, 64)),
         h('span', { class: 'feed-text' }, h('span', { class: 'verb' }, plain(item.verb, 32)), ' ', h('code', null, plain(item.resource, 240))),
-        h('span', { class: 'feed-score', title: `score ${item.score}: ${item.decision}` }, h('span', { class: 'sr' }, `${item.decision}, score `), item.score.toLocaleString('en-US')));
+        h('span', { class: 'feed-score', title: `score ${item.score}: ${item.decision}` }, h('span', { class: 'sr' }, `${item.decision}, score `), count(item.score)));
     }
     const verdict = item.kind === 'warned' || item.kind === 'answer';
     return h('li', { class: `feed-item is-${item.kind} ${item.level ? `is-${item.level === 'error' || item.level === 'bad' ? 'bad' : item.level}` : ''}`, 'data-kind': verdict ? 'verdicts' : 'agents', 'data-acts': verdict },
@@ -185,7 +185,7 @@ export class RoutesView {
     let sum = 0;
     for (const row of rows) {
       sum += row.count;
-      say(this.cells.get(row.id)!, row.count.toLocaleString('en-US'));
+      say(this.cells.get(row.id)!, count(row.count));
     }
     say(this.total, rows.length ? `${counted(sum, 'message')} on ${counted(rows.length, 'route')}` : 'none yet');
   }
