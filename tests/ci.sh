@@ -21,8 +21,8 @@ declare -A ABOUT=(
     [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
     [lint]="clippy without a warning, with and without the optional features; the core's bans do ban"
     [native]="every test on this machine: unit, property, conformance, tidy, command line, documentation"
-    [wasm]="the kernel and its host-neutral suites build for wasm32-unknown-unknown"
-    [web]="the host-neutral suites run in a worker of headless Chrome"
+    [wasm]="the kernel, the web host and the suites build for wasm32-unknown-unknown"
+    [web]="the suites, and the tests of the web host, run in a worker of headless Chrome"
     [pkg]="the npm package builds, weighs what it may, and works in headless Chrome: by itself, packed, in Vite, in webpack"
     [docs]="the documentation builds without a warning"
     [long]="libFuzzer on every target for some minutes, then every bench beside its bar; an hour in all"
@@ -217,7 +217,9 @@ step_wasm() {
     need_wasm
     wasm_cargo build --locked -p kernel-core
     wasm_cargo build --locked -p kernel-core --features sim
+    wasm_cargo build --locked -p platform-web
     wasm_cargo test --locked -p kernel-tests --test web --no-run
+    wasm_cargo test --locked -p platform-web --lib --no-run
 }
 
 step_web() {
@@ -227,6 +229,7 @@ step_web() {
     need_browser
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
     wasm_cargo test --locked -p kernel-tests --test web
+    wasm_cargo test --locked -p platform-web --lib
 }
 
 step_pkg() {

@@ -17,7 +17,7 @@ version = "1.0.0"
 description = "One agent"
 
 [[agent]]
-name = "one"
+name = "solo"
 program = { wasm = "${guest}.wasm" }
 instance = "kept"
 ${more}
@@ -185,7 +185,7 @@ for (const [guest, more, words] of [
       await kernel.install(await one(manifest, guest));
       const begun = performance.now();
       await kernel.start('one');
-      const exited = await until('notice', ({ kind, name }) => kind === 'exited' && name === 'one');
+      const exited = await until('notice', ({ kind, name }) => kind === 'exited' && name === 'solo');
       const took = performance.now() - begun;
       return { exited, took, ok: (await kernel.chain.verify()).ok, processes: await kernel.processes() };
     }, [APP(guest, more), guest]);
@@ -225,8 +225,8 @@ test('kill means dead, at once for the kernel and seen by the lock', async () =>
     await boot({ storage: 'memory' });
     await kernel.install(await one(manifest, 'looper'));
     void kernel.start('one').catch(() => {});
-    await until('notice', ({ kind, name }) => kind === 'running' && name === 'one');
-    const { pid } = (await kernel.processes()).find(({ name, state }) => name === 'one' && state !== 'exited');
+    await until('notice', ({ kind, name }) => kind === 'running' && name === 'solo');
+    const { pid } = (await kernel.processes()).find(({ name, state }) => name === 'solo' && state !== 'exited');
     await kernel.kill(pid);
     const state = (await kernel.processes()).find((row) => row.pid === pid).state;
     await kernel.shutdown();

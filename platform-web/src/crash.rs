@@ -20,7 +20,11 @@ type Tell = Box<dyn Fn(&str)>;
 pub(crate) fn on_crash(tell: impl Fn(&str) + 'static) {
     TELL.replace(Some(Box::new(tell)));
     if !INSTALLED.replace(true) {
-        std::panic::set_hook(Box::new(note));
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            note(info);
+            before(info);
+        }));
     }
 }
 
@@ -32,6 +36,12 @@ pub(crate) fn crashed() -> Option<String> {
 /// Whether there was a panic.
 pub(crate) fn is_crashed() -> bool {
     CRASHED.with_borrow(Option::is_some)
+}
+
+/// Forgets a panic that a test made, so that the next test has a kernel.
+#[cfg(test)]
+pub(crate) fn forget() {
+    CRASHED.take();
 }
 
 fn note(info: &PanicHookInfo<'_>) {

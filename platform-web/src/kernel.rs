@@ -5,6 +5,7 @@
 //! objects with a `code`: that of a refusal, or `boot`, `storage`, `mount`, `crashed`; and a sentence for a person.
 
 use crate::crash;
+use crate::spawn::WebSpawn;
 use crate::{Host, HostOptions, StorageKind, WebPlatform};
 use error::{Failure, Fallible, OrThrow};
 use futures::StreamExt;
@@ -16,7 +17,7 @@ use kernel_core::id::ActionId;
 use kernel_core::ipc::body;
 use kernel_core::kernel::{BootOptions, Kernel, Parts, Session, Told};
 use kernel_core::path::Name;
-use kernel_core::platform::Profile;
+use kernel_core::platform::{Profile, Spawn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -163,8 +164,12 @@ impl WebKernel {
             let session = operator::of_app(&running.kernel.0, &plan).await?;
             let payload = serde_json::to_vec(&plan)
                 .map_err(|e| Failure::new("failed", format!("the plan cannot be written: {e}")))?;
-            session.act("install", &format!("/app/{}", plan.app), body::join(&json!({}), &payload)).await?;
+            let installed =
+                session.act("install", &format!("/app/{}", plan.app), body::join(&json!({}), &payload)).await;
             operator::leave(&session).await;
+            installed?;
+            // The plan is read back from what is stored, so it is stored when this returns.
+            running.kernel.0.checkpoint().await?;
             Ok(())
         };
         install.await.or_throw()
@@ -178,8 +183,16 @@ impl WebKernel {
             let plan = operator::installed(&running.rows, app).await?;
             let session = operator::of_app(&running.kernel.0, &plan).await?;
             let start = body::json(&json!({ "until": "quiet" }));
-            session.act("start", &format!("/app/{}", plan.app), start).await?;
-            Ok(())
+            match session.act("start", &format!("/app/{}", plan.app), start).await {
+                Ok(_) => {
+                    WebSpawn.spawn("application", operator::stay(session, plan.app));
+                    Ok(())
+                }
+                Err(refusal) => {
+                    operator::leave(&session).await;
+                    Err(refusal.into())
+                }
+            }
         };
         start.await.or_throw()
     }
@@ -326,7 +339,7 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
     let parts = Parts { platform, storage, sandbox, devices, keys };
     let kernel = Kernel::boot(parts, BootOptions { observer: Some(tell), ..BootOptions::new(environment) }).await?;
     let key = kernel.key().await.map_err(|e| Failure::new("boot", format!("the signing key: {e}")))?;
-    wasm_bindgen_futures::spawn_local(pass_on(news, told));
+    WebSpawn.spawn("told", pass_on(news, told));
     let operator = operator::attach(&kernel).await?;
     let running = Running { kernel: RunningKernel(kernel), rows, operator, key };
     Ok(WebKernel { running: RefCell::new(Some(running)), name, profile, persisted, devices: kept_devices })
@@ -335,9 +348,6 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
 /// Passes on what the kernel tells until it is gone.
 async fn pass_on(mut news: mpsc::Receiver<Told>, told: Function) {
     while let Some(one) = news.next().await {
-        if crash::is_crashed() {
-            return;
-        }
         // What the listener throws is his affair.
         let _ = told.call1(&JsValue::NULL, &to_js(&told::as_json(one)));
     }

@@ -12,8 +12,12 @@ use kernel_core::kernel::{Kernel, Session, rows};
 use kernel_core::path::{Name, Pattern, Verb};
 use kernel_core::platform::Storage;
 use kernel_core::process::Role;
+use kernel_core::refusal::Code;
 use serde_json::json;
 use std::collections::BTreeSet;
+
+/// One day, in milliseconds: the longest that a receive may wait.
+const DAY: u64 = 86_400_000;
 
 /// What the user may do by himself. What reaches out of the tab, or gives rights to others, is not among it: that is
 /// what he gives an application when it is installed.
@@ -52,10 +56,25 @@ pub(super) async fn attach(kernel: &Kernel<WebPlatform>) -> Fallible<Session> {
 /// A session that runs this one application, and hands on what it was given.
 pub(super) async fn of_app(kernel: &Kernel<WebPlatform>, plan: &Plan) -> Fallible<Session> {
     let pattern = Pattern::parse(&format!("/app/{}", plan.app)).map_err(invalid)?;
-    let own = [Verb::Install, Verb::Start].map(|verb| Right { verb, pattern: pattern.clone() });
+    let own = [Verb::Install, Verb::Start, Verb::Monitor].map(|verb| Right { verb, pattern: pattern.clone() });
     let given: BTreeSet<Right> = plan.agents.iter().flat_map(|agent| agent.given.iter().cloned()).collect();
     let held = Capabilities::new(own.to_vec(), given.into_iter().collect()).map_err(invalid)?;
     Ok(kernel.attach(name()?, Role::User, held).await?)
+}
+
+/// Keeps `session`, whose child the running application `app` is, until that has ended.
+pub(super) async fn stay(session: Session, app: Name) {
+    if session.act("monitor", &format!("/app/{app}"), body::json(&json!({}))).await.is_ok() {
+        loop {
+            let receive = body::json(&json!({ "deadline_ms": DAY }));
+            match session.act("read", "/proc/self/inbox", receive).await {
+                Err(refusal) if refusal.code == Code::TimedOut => {}
+                // It has ended, or the kernel stops.
+                _ => break,
+            }
+        }
+    }
+    leave(&session).await;
 }
 
 /// Ends a session that has done what it was for.

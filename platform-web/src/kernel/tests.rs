@@ -186,3 +186,64 @@ async fn options_that_are_none_are_refused_in_words() {
         assert!(message(&refused).contains(named), "{}", message(&refused));
     }
 }
+
+/// Panics inside of a call from JavaScript, which catches the trap as the browser's event loop would.
+fn panic_in_a_call() {
+    let panics = Closure::<dyn FnMut()>::new(|| panic!("told to"));
+    let call = Function::new_with_args("panics", "try { panics() } catch (trap) { return String(trap) }");
+    let caught = call.call1(&JsValue::NULL, panics.as_ref()).unwrap();
+    assert!(caught.as_string().unwrap().contains("unreachable"));
+    // Its borrow was never given back.
+    panics.forget();
+}
+
+#[wasm_bindgen_test]
+async fn after_a_panic_nothing_of_the_kernel_runs_and_every_call_says_so() {
+    let told = Array::new();
+    let kept = told.clone();
+    let listener = Closure::<dyn FnMut(JsValue)>::new(move |news| {
+        kept.push(&news);
+    });
+    let listen: Function = listener.as_ref().unchecked_ref::<Function>().clone();
+    let kernel = WebKernel::boot(options("memory", "crash"), listen).await.unwrap();
+    let ticked = std::rc::Rc::new(std::cell::Cell::new(0));
+    let ticks = ticked.clone();
+    WebSpawn.spawn("ticks", async move {
+        loop {
+            crate::clock::pause(1).await;
+            ticks.set(ticks.get() + 1);
+        }
+    });
+    crate::clock::pause(20).await;
+    assert!(ticked.get() > 0);
+    panic_in_a_call();
+    let news = json_of(&told.get(told.length() - 1));
+    let message = news["crashed"]["message"].as_str().unwrap();
+    assert!(message.starts_with("told to (") && message.contains("tests.rs"), "{message}");
+    let nothing = || JsValue::UNDEFINED;
+    for refused in [
+        kernel.summary().map(drop),
+        kernel.answer(1.0, true),
+        kernel.check(MANIFEST, files(), texts(&[]), texts(&[])).map(drop),
+        kernel.act("read", "/tree/x", nothing(), None).await.map(drop),
+        kernel.checkpoint().await.map(drop),
+        kernel.verify().await.map(drop),
+        kernel.events(to_js(&json!({}))).await.map(drop),
+        kernel.read_file("m", "x").await.map(drop),
+        kernel.mount("m", nothing()).await,
+        kernel.install(MANIFEST, files(), to_js(&json!({}))).await,
+        kernel.start("a").await,
+        kernel.stop("a").await,
+        kernel.kill(1.0).await,
+        kernel.shutdown("now").await.map(drop),
+        WebKernel::boot(options("memory", "crash"), Function::new_no_args("")).await.map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!(code(&error), "crashed");
+        assert!(super::tests::message(&error).contains("told to"));
+    }
+    let before = ticked.get();
+    crate::clock::pause(20).await;
+    assert_eq!(ticked.get(), before, "a task went on");
+    crash::forget();
+}

@@ -111,6 +111,10 @@ impl Request {
         };
         let framing = request.read_headers(head.headers, named)?;
         let rest = &bytes[length..];
+        let has_body = !matches!(framing, Framing::Length(0));
+        if has_body && matches!(method, "GET" | "HEAD") {
+            return Err(DeviceError::Unsupported(format!("a browser sends no body with {method}")));
+        }
         match framing {
             Framing::Length(body) if body > MAX_BODY => Err(too_large()),
             Framing::Length(body) if rest.len() < body => Ok(Parsed::Partial),
@@ -286,6 +290,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nCookie: a=b\r\n\r\n", "`cookie`"),
             ("GET / HTTP/1.1\r\nSec-Fetch-Mode: x\r\n\r\n", "`sec-fetch-mode`"),
             ("GET / HTTP/1.1\r\nConnection: upgrade\r\n\r\n", "upgrade"),
+            ("GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", "no body with GET"),
             ("POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "and a transfer-encoding"),
             ("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "two content-lengths"),
             ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "not `chunked`"),
