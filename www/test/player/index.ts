@@ -160,7 +160,7 @@ export class Kernel {
 
   async processes() { return (await this.summary()).processes; }
 
-  async kill(pid: number, reason: string) {
+  async kill(pid: number, reason = 'by process 1') {
     this.killed.set(pid, reason);
     const process = this.record.processes.find((one) => one.pid === pid);
     this.notice('exited', { pid, name: process.name, exit: 'killed', detail: reason });
