@@ -193,10 +193,8 @@ export class Host {
     };
   }
 
-  /** Also makes it durable: `start` reads what is stored, and in dev an act may be answered before it is. */
-  async install(app: AppFiles, allow: string[], mounts: Record<string, MountSource>): Promise<void> {
-    await this.call(this.kernel.install(app, { allow, mounts }));
-    await this.call(this.kernel.chain.checkpoint());
+  install(app: AppFiles, allow: string[], mounts: Record<string, MountSource>): Promise<void> {
+    return this.call(this.kernel.install(app, { allow, mounts }));
   }
 
   mount = (name: string, source: MountSource): Promise<void> => this.call(this.kernel.mount(name, source));
