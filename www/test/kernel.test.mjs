@@ -166,6 +166,27 @@ test('a reload goes on with the log and still has the report; so does a page wit
   await context.close();
 });
 
+test('a tab that is closed in the middle of a run loses nothing that was recorded', async () => {
+  const context = await fresh();
+  const page = await open(context);
+  const large = mkdtempSync(join(tmpdir(), 'weft-large-'));
+  for (let i = 0; i < 2000; i += 1) writeFileSync(join(large, `${i}.txt`), `line ${i}\n`.repeat(1500));
+  await drop(page, large);
+  await page.getByRole('button', { name: 'Give this and run' }).click();
+  await page.locator('.processes tr', { hasText: 'walker' }).locator('.c-acts', { hasText: /\d{3}/ }).waitFor();
+  const before = await events(page);
+  await page.reload();
+  await ready(page);
+  await page.getByText('the last run was cut short').waitFor();
+  assert.ok(await events(page) >= before);
+  await verify(page);
+  await page.getByRole('tab', { name: 'Run' }).click();
+  await run(page);
+  await done(page);
+  await context.close();
+  rmSync(large, { recursive: true });
+});
+
 test('a second tab sees the same kernel, and takes over when the first is closed', async () => {
   const context = await fresh();
   const first = await open(context);
@@ -175,6 +196,12 @@ test('a second tab sees the same kernel, and takes over when the first is closed
   await done(first);
   await second.locator('.run-state[data-state="done"]').waitFor();
   await verify(second);
+  await second.getByRole('tab', { name: 'Run' }).click();
+  await second.getByRole('button', { name: 'Another folder' }).click();
+  await second.getByText('Another tab runs the kernel').waitFor();
+  await run(second);
+  await done(second);
+  await second.getByRole('button', { name: 'Report', exact: true }).waitFor();
   const before = await events(second);
   await first.close();
   await second.locator('.toast', { hasText: 'goes on in this one' }).waitFor();

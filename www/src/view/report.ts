@@ -33,7 +33,7 @@ export class ReportView {
     const files = h('div', { class: 'report-files' },
       report.markdown ? h('button', { type: 'button', class: 'button', on: { click: () => save('report.md', report.markdown!, 'text/markdown') } }, icons.down(), 'report.md') : null,
       report.json ? h('button', { type: 'button', class: 'button', on: { click: () => save('report.json', report.json!, 'application/json') } }, icons.down(), 'report.json') : null);
-    const head = h('div', { class: 'report-head' }, h('h1', { tabindex: -1 }, 'Repository audit'), files);
+    const head = h('div', { class: 'report-head' }, h('h1', { tabindex: -1 }, 'Repository audit'), this.session.run ? null : h('span', { class: 'muted report-of' }, 'of an earlier run'), files);
     if (!report.contents) {
       const text = report.markdown ? new TextDecoder().decode(report.markdown) : '';
       fill(this.element, head, h('p', { class: 'muted' }, 'report.json is not in a form that this page knows. This is report.md as it stands.'),

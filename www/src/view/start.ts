@@ -39,6 +39,7 @@ export class StartView {
   private readonly problem = h('p', { class: 'form-error', role: 'alert' });
   private readonly reading = h('p', { class: 'zone-title' }, DROPPED);
   private readonly rows = h('tbody');
+  private readonly notes = h('div', { class: 'start-notes' });
   private readonly before = h('p', { class: 'before' });
   private readonly heading = h('h1', { tabindex: -1 }, 'Audit a folder with agents that you need not trust');
   private readonly environments: HTMLInputElement[];
@@ -59,7 +60,7 @@ export class StartView {
         this.heading,
         h('p', { class: 'lead' }, 'Seven WebAssembly agents run in a small operating-system kernel, here in this tab. Each may do what its manifest asks and you give. ',
           'Every act takes one road, every refusal says why, and the log of it can be verified.'),
-        this.zone, this.before),
+        this.zone, this.before, this.notes),
       h('div', { class: 'start-side' },
         h('section', { class: 'panel', 'aria-labelledby': 'agents-title' },
           h('div', { class: 'panel-head' }, h('h2', { id: 'agents-title' }, 'Who will run'), h('span', { class: 'muted' }, 'repo-audit')),
@@ -90,18 +91,36 @@ export class StartView {
     }
     if (session.check && session.check !== this.check) this.agents((this.check = session.check));
     this.earlier();
+    this.note();
   }
 
   private state = '';
   private earlier(): void {
     const { log, logReady, report } = this.session;
-    const before = logReady ? log.entries.findLast((entry) => entry.event.kind === 'app_ended') : null;
-    const state = logReady ? `${log.size} ${before?.seq} ${!!report}` : '';
+    const last = (kind: string, verb = '') => log.entries.findLast((entry) => entry.event.kind === kind && (!verb || (entry.verb === verb && entry.resource.startsWith('/app/'))));
+    const [begun, ended] = logReady ? [last('intent', 'start'), last('app_ended')] : [];
+    const cut = !!begun && (!ended || ended.seq < begun.seq);
+    const state = logReady ? `${log.size} ${ended?.seq} ${cut} ${!!report}` : '';
     if (state === this.state) return;
     this.state = state;
     if (!logReady) return say(this.before, '');
-    fill(this.before, `The log of this browser holds ${count(log.size)} events`, before ? ', with an earlier run' : '', ': ', this.links.log,
-      before && report ? [', or ', this.links.report] : null, '.');
+    fill(this.before, `The log of this browser holds ${count(log.size)} events`, cut ? '; the last run was cut short when its tab was closed' : ended ? ', with an earlier run' : '', ': ', this.links.log,
+      report ? [', or ', this.links.report] : null, '.');
+  }
+
+  private noted = '';
+  /** What somebody should know before he begins. */
+  private note(): void {
+    const { profile, owner } = this.session;
+    const lacks = (profile?.missing ?? []).filter(([what]) => what === 'wasm' || what === 'storage');
+    const notes = [
+      ...lacks.map(([what, why]) => [what === 'wasm' ? 'This browser cannot run the agents' : 'Nothing is kept here', plain(why, 400)]),
+      ...(owner?.owner === false ? [['Another tab runs the kernel', 'This one sees and steers the same, and takes it over when the other is closed.']] : []),
+    ];
+    const state = JSON.stringify(notes);
+    if (state === this.noted) return;
+    this.noted = state;
+    fill(this.notes, notes.map(([what, why]) => h('p', { class: 'note is-warn' }, h('b', null, what!), h('span', null, why!))));
   }
 
   private offer(folder: Folder): void {
