@@ -193,7 +193,11 @@ export class Host {
     };
   }
 
-  install(app: AppFiles, allow: string[], mounts: Record<string, MountSource>): Promise<void> {
+  async install(app: AppFiles, allow: string[], mounts: Record<string, MountSource>): Promise<void> {
+    // The one thing that needs the browser's private storage here and not in the kernel's worker, which does without.
+    if (Object.values(mounts).includes('opfs')) await navigator.storage.getDirectory().catch(() => {
+      throw new Failure('storage', 'This browser gives the page no private storage, so there is no place for what the application writes: leave the private window, or give it a folder of yours.');
+    });
     return this.call(this.kernel.install(app, { allow, mounts }));
   }
 

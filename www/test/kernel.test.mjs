@@ -235,6 +235,18 @@ test('a process is killed and is dead; what is left can be stopped', async () =>
   rmSync(large, { recursive: true });
 });
 
+test('without private storage it is said what to do, and nothing was begun', async () => {
+  const context = await fresh();
+  await context.addInitScript(() => { StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('no', 'SecurityError')); });
+  const page = await open(context);
+  await run(page);
+  await page.locator('.run-state[data-state="failed"]').waitFor();
+  await page.locator('.feed-item.is-end', { hasText: 'no private storage' }).waitFor();
+  await page.getByRole('button', { name: 'Another folder' }).click();
+  await ready(page);
+  await context.close();
+});
+
 describe('an act that scores high is asked about', () => {
   for (const [answer, allow] of [['Allow once', true], ['Refuse', false]]) {
     test(answer, async () => {
