@@ -100,7 +100,7 @@ debian_rustc_here() {
         compgen -G '/usr/bin/wasm-ld*' >/dev/null
 }
 
-# Decides where the compiler for wasm32 comes from and defines `wasm_cargo`, which is cargo for it. The
+# Decides where the compiler for wasm32 comes from and defines `wasm_cargo`, which is cargo for it, and `wasm_clippy`. The
 # second way is Debian's compiler, which is another version than rustup's, with std built from source.
 need_wasm() {
     local from=${WEFT_WASM:-}
@@ -123,12 +123,24 @@ ci: or on Debian: apt-get install rustc-web rust-web-src libstd-rust-web-dev lld
     # Another compiler must not share a directory with the native build.
     if [[ $from == rustup ]]; then
         wasm_cargo() { run env CARGO_TARGET_DIR="$TARGET/wasm" cargo "$@" --target wasm32-unknown-unknown; }
+        wasm_clippy() {
+            need_component clippy cargo clippy --version
+            run env CARGO_TARGET_DIR="$TARGET/wasm" cargo clippy --target wasm32-unknown-unknown "$@" -- -D warnings
+        }
     else
         WASM_LD=$(compgen -G '/usr/bin/wasm-ld*' | sort -V | tail -n 1)
         wasm_cargo() {
             run env CARGO_TARGET_DIR="$TARGET/wasm-debian" RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc \
                 RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$WASM_LD" \
                 cargo "$@" --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort
+        }
+        # The linter of the same compiler; rustup's is another version.
+        wasm_clippy() {
+            [[ -x /usr/bin/clippy-driver ]] || apt rust-web-clippy ||
+                missing "clippy for $(/usr/bin/rustc --version)" "apt-get install rust-web-clippy"
+            run env CARGO="$(rustup which cargo 2>/dev/null || command -v cargo)" CARGO_TARGET_DIR="$TARGET/wasm-debian" \
+                RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo-clippy clippy --target wasm32-unknown-unknown \
+                -Zbuild-std=std,panic_abort "$@" -- -D warnings
         }
     fi
 }
@@ -218,6 +230,7 @@ step_wasm() {
     wasm_cargo build --locked -p kernel-core
     wasm_cargo build --locked -p kernel-core --features sim
     wasm_cargo build --locked -p platform-web
+    wasm_clippy --locked -p platform-web --all-targets --no-deps
     wasm_cargo test --locked -p kernel-tests --test web --no-run
     wasm_cargo test --locked -p platform-web --lib --no-run
 }

@@ -8,7 +8,7 @@ import type { FromGuest, GuestUsage, Program, ToGuest } from './guest-protocol.j
 import type { FromTranspiler, Made, Make, Setup } from './transpiler-protocol.js';
 
 /** Where the package's parts lie, and its WebAssembly, compiled. */
-export interface Parts {
+export interface GuestParts {
   guestWorker: string;
   transpiler: string;
   bindgen: string;
@@ -34,7 +34,7 @@ export interface GuestEvents {
 
 /** Makes components ready and starts workers for them. */
 export class Guests {
-  readonly #parts: Parts;
+  readonly #parts: GuestParts;
   readonly #keep: boolean;
   readonly #programs = new Map<string, Promise<Program>>();
   readonly #ending = new Set<Promise<void>>();
@@ -44,7 +44,7 @@ export class Guests {
   #alive = 0;
 
   /** `keep`: whether what was made ready is kept in the browser's cache. */
-  constructor(parts: Parts, keep: boolean) {
+  constructor(parts: GuestParts, keep: boolean) {
     this.#parts = parts;
     this.#keep = keep;
   }
@@ -53,7 +53,9 @@ export class Guests {
   async known(hash: string): Promise<boolean> {
     if (!this.#programs.has(hash) && this.#keep) {
       const made = await recall(hash);
-      if (made && !this.#programs.has(hash)) this.#programs.set(hash, compile(made));
+      // What was kept and does not compile is damaged, and made ready again.
+      const program = made && (await compile(made).catch(() => undefined));
+      if (program && !this.#programs.has(hash)) this.#programs.set(hash, Promise.resolve(program));
     }
     return this.#programs.has(hash);
   }
@@ -199,7 +201,7 @@ class Transpiler {
   #asked: { made: (made: Made) => void; refused: (error: Error) => void } | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ transpiler, bindgen, kernel }: Parts, gone: () => void) {
+  constructor({ transpiler, bindgen, kernel }: GuestParts, gone: () => void) {
     this.#gone = gone;
     this.#worker = new Worker(transpiler, { type: 'module', name: 'weft-transpiler' });
     this.#worker.onerror = (event) => {

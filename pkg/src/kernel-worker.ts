@@ -13,6 +13,9 @@ const HELLO_MS = 250;
 
 const GONE: Failure = { code: 'cancelled', message: 'the tab that had the kernel was closed before it answered; ask again', more: {} };
 
+/** How WebAssembly begins. */
+const WASM = [0x00, 0x61, 0x73, 0x6d];
+
 const say = (message: FromKernel) => postMessage(message);
 
 /** A kernel of this worker. */
@@ -39,9 +42,20 @@ class Owner {
     return new Owner(await weft.WebKernel.boot(options, tell), guests);
   }
 
+  /** Makes components ready while a person still reads what they ask for. What does not work out is told when one is started. */
+  async #foresee(files: unknown): Promise<void> {
+    for (const file of Object.values(files ?? {})) {
+      if (!(file instanceof Uint8Array) || !WASM.every((byte, i) => file[i] === byte)) continue;
+      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file as BufferSource));
+      const hash = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+      if (!(await this.#guests.known(hash))) void this.#guests.make(hash, file.slice()).catch(() => {});
+    }
+  }
+
   async perform({ call, method, args }: Call): Promise<FromKernel> {
     try {
       if (!METHODS.includes(method)) throw new TypeError(`the kernel has no method ${method}`);
+      if (method === 'check' || method === 'install') void this.#foresee(args[1]);
       const perform = this.#kernel[method] as (...args: unknown[]) => unknown;
       const ok = await perform.apply(this.#kernel, args);
       // Shut down means that nothing of a guest runs any more, and that this was seen.

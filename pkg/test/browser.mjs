@@ -22,6 +22,7 @@ export async function serve(places, headers = {}) {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
     asked.push(path);
+    if (path === '/favicon.ico') return response.writeHead(204).end();
     try {
       let body = places[path];
       if (body === undefined || body.folder) {
@@ -65,7 +66,7 @@ export async function open(browser, url) {
   const page = await context.newPage();
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && !message.text().includes('favicon') && problems.push(message.text()));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
   await page.goto(url);
   return { page, context, problems };
 }

@@ -222,6 +222,19 @@ test('a component is transpiled once: kept by hash in the cache, not asked for a
   assert.equal(await worker.evaluate(() => harness.known('0'.repeat(64))), false);
   assert.equal(await said(await start(hash), 'from the cache'), 'from the cache');
   assert.ok(!server.asked.some((path) => path.includes('transpiler')), server.asked.join(' '));
+  // What was damaged in the cache, at its start or in the middle of a module, is made anew.
+  for (const damage of [(bytes) => bytes.slice(0, 40), (bytes) => bytes.fill(0, bytes.length - 9_000)]) {
+    await worker.evaluate(async (damage) => {
+      const cache = await caches.open('weft-glue');
+      const [kept] = await cache.keys();
+      const bytes = new Uint8Array(await (await cache.match(kept)).arrayBuffer());
+      await cache.put(kept, new Response((0, eval)(damage)(bytes)));
+      harness.open(true);
+    }, String(damage));
+    assert.equal(await worker.evaluate((hash) => harness.known(hash), hash), false);
+    assert.equal(await said(await start(await make('echo')), 'anew'), 'anew');
+    await worker.evaluate(() => new Promise((later) => setTimeout(later, 300)));
+  }
 });
 
 test('what it takes', async () => {

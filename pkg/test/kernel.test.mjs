@@ -29,6 +29,9 @@ before(async () => {
     '/weft/': { folder: `${ROOT}pkg/dist/` },
     '/repo-audit/': { folder: `${ROOT}examples/repo-audit/` },
     '/guests/': { folder: GUESTS },
+    // The package in a browser that cannot suspend WebAssembly.
+    '/older/': { folder: `${ROOT}pkg/dist/` },
+    '/older/kernel-worker.js': `delete WebAssembly.Suspending;\n${await readFile(`${ROOT}pkg/dist/kernel-worker.js`, 'utf8')}`,
     // Beside the component of an application lies what would be its glue, if anything of it were ever run.
     '/hostile/weft.toml': APP('echo'),
     ...Object.fromEntries(['echo.js', 'echo.mjs', 'guest.js', 'index.js', 'echo.core.wasm', 'weft.js'].map((name) => [`/hostile/${name}`, 'globalThis.hostile = 1; throw 1'])),
@@ -169,7 +172,8 @@ test('no JavaScript that lies beside a component is fetched or run', async () =>
   assert.deepEqual(outcome.names, ['echo.wasm']);
   assert.equal(outcome.ended.ok, true, JSON.stringify(outcome.ended));
   assert.equal(outcome.hostile, undefined);
-  for (const worker of page.workers()) assert.equal(await worker.evaluate(() => globalThis.hostile), undefined);
+  // Workers of guests that are gone by now cannot be asked.
+  for (const worker of page.workers()) assert.equal(await worker.evaluate(() => globalThis.hostile).catch(() => undefined), undefined);
   assert.deepEqual(server.asked.filter((path) => path.startsWith('/hostile/')), ['/hostile/weft.toml', '/hostile/echo.wasm']);
   await page.context().close();
 });
@@ -196,6 +200,26 @@ for (const [guest, more, words] of [
   });
 }
 
+test('a kernel that crashes says so once, in words, and the next one goes on from what was stored', async () => {
+  const page = await tab();
+  await page.evaluate(() => boot({ storage: 'opfs' }));
+  const size = await page.evaluate(async () => (await kernel.chain.verify()).size);
+  const worker = page.workers().find((one) => one.url().includes('kernel-worker'));
+  const told = page.evaluate(async () => ({ crashed: (await until('crashed')).message, after: await failure(kernel.summary()) }));
+  // What a panic ends in.
+  await worker.evaluate(() => void setTimeout(() => { throw new WebAssembly.RuntimeError('unreachable'); }));
+  const { crashed, after } = await told;
+  assert.match(crashed, /^the kernel has crashed; what it had recorded is intact/);
+  assert.deepEqual([after.code, after.typed], ['crashed', true]);
+  const again = await page.evaluate(async () => {
+    await boot({ storage: 'opfs' });
+    return kernel.chain.verify();
+  });
+  assert.equal(again.ok, true);
+  assert.ok(again.size > size);
+  await page.context().close();
+});
+
 test('a page with a strict Content-Security-Policy needs what the README says and no more', async () => {
   const readme = await readFile(`${ROOT}pkg/README.md`, 'utf8');
   const [scripts, workers] = [/`(script-src [^`]*)`/, /`(worker-src [^`]*)`/].map((part) => part.exec(readme)[1]);
@@ -217,6 +241,20 @@ test('a page with a strict Content-Security-Policy needs what the README says an
   } finally {
     await strict.close();
   }
+});
+
+test('a browser that cannot suspend WebAssembly says so, and refuses components with the reason', async () => {
+  const page = await tab();
+  const { profile, refused, ok } = await page.evaluate(async (manifest) => ({
+    profile: await boot({ storage: 'memory', assets: '/older/' }),
+    refused: await failure(one(manifest, 'echo').then((app) => kernel.install(app))),
+    ok: (await kernel.chain.verify()).ok,
+  }), APP('echo'));
+  assert.deepEqual(profile.programs, ['native']);
+  assert.match(profile.missing.find(([what]) => what === 'wasm')[1], /cannot suspend WebAssembly/);
+  assert.equal(refused.code, 'unsupported', JSON.stringify(refused));
+  assert.equal(ok, true);
+  await page.context().close();
 });
 
 test('kill means dead, at once for the kernel and seen by the lock', async () => {

@@ -23,6 +23,36 @@ const boots = await page.evaluate(async () => {
 line('boot, first', ms(boots[0]), '400 ms cold');
 line('boot, median of the others', ms(boots.slice(1).sort((a, b) => a - b)[3]), '150 ms warm');
 
+const acts = await page.evaluate(async () => {
+  const { Kernel } = await import('/weft/index.js');
+  const kernel = await Kernel.boot({ storage: 'opfs', name: 'acts' });
+  const app = (steps) => `
+    [app]
+    name = "acts"
+    version = "1.0.0"
+    description = "Acts"
+    [[agent]]
+    name = "actor"
+    program = { wasm = "script.wasm" }
+    instance = "kept"
+    use = ["publish /topic/acts.*"]
+    args = "${steps}"`;
+  const files = { 'script.wasm': new Uint8Array(await (await fetch('/guests/script.wasm')).arrayBuffer()) };
+  const took = [];
+  for (const steps of ['log warm', 'log nothing', 'repeat 2000 publish /topic/acts.t']) {
+    await kernel.install({ manifest: app(steps), files });
+    const ended = new Promise((end) => kernel.on('ended', end));
+    const begun = performance.now();
+    await kernel.start('acts');
+    await ended;
+    took.push(performance.now() - begun);
+  }
+  await kernel.shutdown();
+  return { start: took[1], act: (took[2] - took[1]) / 2000 };
+});
+line('an application of one component, from start to end', ms(acts.start), '-');
+line('an act of a component, there and back', ms(acts.act), '1 ms');
+
 for (const name of ['transpiled anew', 'from the cache']) {
   const { install, run, files } = await page.evaluate(async (name) => {
     const { Kernel } = await import('/weft/index.js');

@@ -72,6 +72,7 @@ input.onchange = async () => {
   await kernel.install('/repo-audit/', { mounts: { repo: { files }, out: 'opfs' } });
   await kernel.start('repo-audit');
 };
+input.disabled = false;
 `;
 
 for (const [bundler, build] of [
@@ -84,7 +85,7 @@ for (const [bundler, build] of [
     await cp(unpacked, join(project, 'node_modules/weft-kernel'), { recursive: true });
     await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'page', private: true, type: 'module', dependencies: { 'weft-kernel': '*' } }));
     await writeFile(join(project, 'main.js'), MAIN);
-    const body = '<!doctype html><title>page</title><input type="file" webkitdirectory><pre></pre>';
+    const body = '<!doctype html><title>page</title><input type="file" webkitdirectory disabled><pre></pre>';
     await writeFile(join(project, 'index.html'), `${body}<script type="module" src="./main.js"></script>`);
     await build(project);
     const places = { '/repo-audit/': { folder: EXAMPLE }, '/': { folder: `${project}/dist/` } };
@@ -92,7 +93,7 @@ for (const [bundler, build] of [
     const server = await serve(places);
     try {
       const { page, problems } = await open(browser, `${server.url}/index.html`);
-      await audit(page, (path) => page.setInputFiles('input', path));
+      await audit(page, (path) => page.setInputFiles('input', path)).catch((error) => assert.fail(`${error}; in the page: ${problems}`));
       assert.deepEqual(problems, []);
     } finally {
       await server.close();
@@ -104,6 +105,7 @@ for (const [bundler, build] of [
 async function audit(page, give) {
   const path = join(work, 'repo');
   await folder(path);
+  await page.waitForSelector('input:enabled');
   await give(path);
   await page.waitForFunction(() => document.querySelector('pre').textContent !== '', undefined, { timeout: 60_000 });
   const report = await page.textContent('pre');

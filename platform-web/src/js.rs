@@ -38,3 +38,12 @@ pub(crate) fn host_error(error: &JsValue) -> HostError {
 pub(crate) async fn wait<T: JsCast>(promise: js_sys::Promise) -> Result<T, JsValue> {
     wasm_bindgen_futures::JsFuture::from(promise).await.map(JsCast::unchecked_into)
 }
+
+/// `promise`, for which nobody has to wait: one that fails unheard would be reported as an error of the worker.
+pub(crate) fn heard(promise: js_sys::Promise) -> js_sys::Promise {
+    let theirs = promise.clone();
+    wasm_bindgen_futures::spawn_local(async move {
+        let _ = wait::<JsValue>(theirs).await;
+    });
+    promise
+}

@@ -59,13 +59,16 @@ impl RedbStorage {
     /// says. What is stored was not changed.
     pub(crate) async fn open(folder: &KernelFolder, signed: bool) -> Result<RedbStorage, StorageError> {
         let place = folder.place().to_owned();
-        let file = match folder.find().await? {
-            Some(file) => file,
-            None if signed => {
+        let file = match folder.find(!signed).await? {
+            Some((file, true)) => file,
+            Some((file, false)) if !signed => {
+                file.make(&RedbStorage::fresh()?).map_err(|e| io_error(&place, "making the database", e))?;
+                file
+            }
+            _ => {
                 let what = "it is gone, and the key of this kernel has signed what was in it".to_owned();
                 return Err(StorageError::Damaged { place, what });
             }
-            None => folder.make(&RedbStorage::fresh()?).await?,
         };
         RedbStorage::over(file, place)
     }
@@ -166,7 +169,10 @@ impl StorageBackend for Shared {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let start = offset as usize;
         self.with(|bytes| match bytes.get(start..start + out.len()) {
-            Some(there) => Ok(out.copy_from_slice(there)),
+            Some(there) => {
+                out.copy_from_slice(there);
+                Ok(())
+            }
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         })?
     }
@@ -182,7 +188,10 @@ impl StorageBackend for Shared {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let start = offset as usize;
         self.with(|bytes| match bytes.get_mut(start..start + data.len()) {
-            Some(there) => Ok(there.copy_from_slice(data)),
+            Some(there) => {
+                there.copy_from_slice(data);
+                Ok(())
+            }
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         })?
     }

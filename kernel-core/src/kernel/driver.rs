@@ -408,7 +408,7 @@ fn device_refusal(error: DeviceError) -> (Code, String) {
         DeviceError::Conflict(_) => Code::Conflict,
         DeviceError::Full(_) => Code::Full,
         DeviceError::Unsupported(_) => Code::Unsupported,
-        DeviceError::Io { .. } => Code::Failed,
+        DeviceError::Refused(_) | DeviceError::Io { .. } => Code::Failed,
     };
     (code, error.to_string())
 }

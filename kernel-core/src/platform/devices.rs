@@ -104,9 +104,13 @@ pub enum DeviceError {
     /// It exists and is not what the request needs ("is a directory", "is a fifo", "leads out of the mount").
     #[error("{0}")]
     Unfit(String),
-    /// The operating system or the grant forbids it ("permission denied", "resolves to 127.0.0.1, a loopback address").
+    /// The grant does not reach it ("resolves to 127.0.0.1, a loopback address"): a refusal of the gate, of which only
+    /// the host can know.
     #[error("{0}")]
     Forbidden(String),
+    /// The host itself does not let it be done ("permission denied", "a read-only file system"). No word of the gate.
+    #[error("{0}")]
+    Refused(String),
     /// The `expect` of a write does not hold.
     #[error("{0} was changed meanwhile")]
     Conflict(String),

@@ -344,9 +344,9 @@ impl Mount {
             K::StorageFull => DeviceError::Full(format!("no space is left on the device that holds {shown}")),
             K::QuotaExceeded => DeviceError::Full(format!("the disk quota is used up where {shown} lies")),
             K::FileTooLarge => DeviceError::Full(format!("{shown} would be larger than its file system allows")),
-            K::ReadOnlyFilesystem => DeviceError::Forbidden(format!("{shown} lies on a read-only file system")),
+            K::ReadOnlyFilesystem => DeviceError::Refused(format!("{shown} lies on a read-only file system")),
             K::PermissionDenied => match error.raw_os_error() {
-                Some(_) => DeviceError::Forbidden(format!("{shown}: permission denied by the operating system")),
+                Some(_) => DeviceError::Refused(format!("{shown}: permission denied by the operating system")),
                 // cap-std's own: the path would have left the folder.
                 None => self.unfit(path, "leads out of the mount"),
             },

@@ -136,8 +136,12 @@ fn an_output_folder_that_becomes_read_only_half_way_is_told() {
     let child = home.start(&["run", "play", "--mount", "out=out", "--data-dir", "data", "--env", "prod"]);
     until(|| files(&home).len() > 20);
     disk.remount("ro");
-    // Whoever goes on after a hundred of them is stopped.
-    Done::of_child(child).exits(1).says(&["lies on a read-only file system", "was suspended: 100 refusals"]);
+    // Only that writer's own errors: it is not stopped for them.
+    Done::of_child(child).exits(0).says(&[
+        "Permitted, and could not be done (",
+        "failed: ",
+        "lies on a read-only file system",
+    ]);
     verifies(&home);
 }
 

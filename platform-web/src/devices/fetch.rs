@@ -69,7 +69,7 @@ struct Answers {
     /// Bytes that were serialised and not read.
     ready: Bytes,
     /// The exchange under way.
-    exchange: Option<Exchange>,
+    exchange: Option<Rc<Exchange>>,
     /// Whether nothing comes any more.
     ended: bool,
 }
@@ -155,7 +155,8 @@ impl Stream {
                 }
             }
         };
-        answers.exchange = Some(Exchange::begin(request, &self.origin.named, &self.origin.base)?);
+        let exchange = Exchange::begin(request, &self.origin.named, &self.origin.base)?;
+        answers.exchange = Some(Rc::new(exchange));
         Ok(())
     }
 
@@ -173,19 +174,19 @@ impl Stream {
                 }
             }
             self.begin()?;
-            // Taken out while it is waited for, and lost with the wait: nobody can say then what was read of it.
-            let Some(mut exchange) = self.answers.borrow_mut().exchange.take() else {
+            let Some(exchange) = self.answers.borrow().exchange.clone() else {
                 return std::future::pending().await;
             };
             let part = exchange.next().await;
             let mut answers = self.answers.borrow_mut();
             match part {
-                Ok(Some(bytes)) => {
-                    answers.ready = bytes;
-                    answers.exchange = Some(exchange);
+                Ok(Some(bytes)) => answers.ready = bytes,
+                Ok(None) => {
+                    answers.exchange = None;
+                    answers.ended = !exchange.keeps_alive();
                 }
-                Ok(None) => answers.ended = !exchange.keeps_alive(),
                 Err(e) => {
+                    answers.exchange = None;
                     answers.ended = true;
                     return Err(e);
                 }

@@ -68,7 +68,7 @@ impl Files {
 
     /// Why nothing here is written or removed.
     pub(super) fn read_only(&self, path: &str) -> DeviceError {
-        DeviceError::Forbidden(format!(
+        DeviceError::Refused(format!(
             "{} cannot be changed: the mount `{}` is a list of files that was dropped on the page, and a browser lets \
              nobody write to those; pick the folder instead, or mount another one to write to",
             self.place.shown(path),
@@ -80,15 +80,13 @@ impl Files {
     fn find(&self, path: &str) -> Result<Option<&Node>, DeviceError> {
         self.place.decode(path)?;
         let mut found: Option<&Node> = None;
-        let mut walked = 0;
-        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        for (walked, segment) in path.split('/').filter(|segment| !segment.is_empty()).enumerate() {
             let folder = match found {
                 None => &self.root,
                 Some(Node::Folder(folder)) => folder,
                 Some(Node::File(_)) => return Err(self.place.in_the_way(path, walked)),
             };
             found = Some(folder.get(segment).ok_or_else(|| self.place.missing(path))?);
-            walked += 1;
         }
         Ok(found)
     }

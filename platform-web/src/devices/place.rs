@@ -60,7 +60,7 @@ impl Place {
             "NotFoundError" => DeviceError::NotFound(shown),
             "QuotaExceededError" => DeviceError::Full(format!("the browser gives no more space for {shown}")),
             "NotAllowedError" | "SecurityError" => {
-                DeviceError::Forbidden(format!("{shown}: the browser was not given leave; pick the folder again"))
+                DeviceError::Refused(format!("{shown}: the browser was not given leave; pick the folder again"))
             }
             "TypeMismatchError" => self.unfit(path, "is a folder where a file is needed, or a file where a folder is"),
             "InvalidModificationError" => self.unfit(path, "is a folder that is not empty"),

@@ -298,7 +298,7 @@ async fn what_was_dropped_is_not_changed() {
         remove(&devices, "d/f").await,
     ] {
         let refused = result.unwrap_err();
-        assert!(matches!(&refused, DeviceError::Forbidden(why) if why.contains("dropped")), "{refused:?}");
+        assert!(matches!(&refused, DeviceError::Refused(why) if why.contains("dropped")), "{refused:?}");
     }
     assert_eq!(content(&devices, "d/f").await, "x");
 }

@@ -39,9 +39,12 @@ impl Default for Range {
 pub(super) async fn events(rows: &RedbStorage, range: Range) -> Fallible<Value> {
     let size = size(rows).await?;
     let until = range.from.saturating_add(range.limit.min(MOST)).min(size);
-    let mut found = Vec::new();
+    let mut found: Vec<Value> = Vec::new();
+    if range.from >= until {
+        return Ok(json!({ "events": found, "size": size }));
+    }
     let mut from = first_row(rows, range.from).await?;
-    'rows: while range.from < until {
+    'rows: loop {
         let page = rows.scan(&from, &table_range(TABLE_EVENTS).1, PAGE).await?;
         for (key, row) in &page.rows {
             for entry in entries(row) {

@@ -1,20 +1,19 @@
 //! A database in the origin private file system: a file that redb reads and writes through a sync access
 //! handle, which only a dedicated worker gets and of which there is one for a file.
 //!
-//! A database is made whole in memory and written by a stream that exchanges the file when it is closed, so
-//! that a crash at the first start leaves an empty file, which is nobody's, and never half a database.
+//! A database is made whole in memory and then written, its first sector last: a crash at the first start leaves a
+//! file that begins with zeros, which is nobody's and is made anew, and never half a database.
 
-use crate::js::{host_error, name_of, scope, words};
+use crate::js::{host_error, name_of, scope, wait, words};
 use kernel_core::path::Name;
 use kernel_core::platform::StorageError;
 use redb::StorageBackend;
 use send_wrapper::SendWrapper;
 use std::io;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::JsValue;
 use web_sys::{
     FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions, FileSystemGetFileOptions,
-    FileSystemReadWriteOptions, FileSystemSyncAccessHandle, FileSystemWritableFileStream,
+    FileSystemReadWriteOptions, FileSystemSyncAccessHandle,
 };
 
 /// The folder of the origin that holds one folder for each kernel.
@@ -22,6 +21,9 @@ pub(crate) const FOLDER: &str = "weft";
 
 /// The database's name in the folder of its kernel, as on other hosts.
 const FILE: &str = "weft.redb";
+
+/// What a disk writes whole or not at all, bytes.
+pub(super) const SECTOR: usize = 512;
 
 /// How often a file that another worker holds is asked for again: the browser lets go of a closed tab's files a
 /// little after it lets go of its locks.
@@ -57,8 +59,8 @@ impl KernelFolder {
             let why = "the page is not served by https or from localhost, so the browser gives it no storage";
             return Err(Unreachable::NotHere(why.to_owned()));
         }
-        let root = match JsFuture::from(storage.get_directory()).await {
-            Ok(root) => root.unchecked_into::<FileSystemDirectoryHandle>(),
+        let root: FileSystemDirectoryHandle = match wait(storage.get_directory()).await {
+            Ok(root) => root,
             Err(e) => {
                 return Err(Unreachable::NotHere(format!("the browser gives this window no storage ({})", words(&e))));
             }
@@ -68,8 +70,7 @@ impl KernelFolder {
         options.set_create(true);
         let mut handle = root;
         for part in [FOLDER, name.as_str()] {
-            let next = JsFuture::from(handle.get_directory_handle_with_options(part, &options)).await;
-            handle = next.map_err(failed)?.unchecked_into();
+            handle = wait(handle.get_directory_handle_with_options(part, &options)).await.map_err(failed)?;
         }
         Ok(KernelFolder { handle, place })
     }
@@ -79,47 +80,26 @@ impl KernelFolder {
         &self.place
     }
 
-    /// The database's file, opened, if it is there and not empty.
-    pub(crate) async fn find(&self) -> Result<Option<OpfsFile>, StorageError> {
+    /// The database's file, opened, and whether a database is in it; `None` if it is not there and not to be made.
+    pub(crate) async fn find(&self, make: bool) -> Result<Option<(OpfsFile, bool)>, StorageError> {
         let doing = "opening the database";
-        let handle = match JsFuture::from(self.handle.get_file_handle(FILE)).await {
-            Ok(handle) => handle.unchecked_into::<FileSystemFileHandle>(),
+        let options = FileSystemGetFileOptions::new();
+        options.set_create(make);
+        let handle: FileSystemFileHandle = match wait(self.handle.get_file_handle_with_options(FILE, &options)).await {
+            Ok(handle) => handle,
             Err(e) if name_of(&e) == "NotFoundError" => return Ok(None),
             Err(e) => return Err(js_error(&self.place, doing, &e)),
         };
         let file = self.hold(&handle).await?;
-        match file.len() {
-            Ok(0) => {
-                file.close_handle();
-                Ok(None)
-            }
-            Ok(_) => Ok(Some(file)),
-            Err(source) => Err(StorageError::Io { doing, source: Box::new(source) }),
-        }
-    }
-
-    /// Puts `whole` in the place of the database, all of it or nothing, and opens it.
-    pub(crate) async fn make(&self, whole: &[u8]) -> Result<OpfsFile, StorageError> {
-        let failed = |e: JsValue| js_error(&self.place, "making the database", &e);
-        let options = FileSystemGetFileOptions::new();
-        options.set_create(true);
-        let handle: FileSystemFileHandle = JsFuture::from(self.handle.get_file_handle_with_options(FILE, &options))
-            .await
-            .map_err(failed)?
-            .unchecked_into();
-        let stream: FileSystemWritableFileStream =
-            JsFuture::from(handle.create_writable()).await.map_err(failed)?.unchecked_into();
-        let written = stream.write_with_u8_array(whole).map_err(failed)?;
-        JsFuture::from(written).await.map_err(failed)?;
-        JsFuture::from(stream.close()).await.map_err(failed)?;
-        self.hold(&handle).await
+        let is_made = file.is_made().map_err(|source| StorageError::Io { doing, source: Box::new(source) })?;
+        Ok(Some((file, is_made)))
     }
 
     /// The one handle of `file`, or who has it.
     async fn hold(&self, file: &FileSystemFileHandle) -> Result<OpfsFile, StorageError> {
         for again in (0..TRIES).rev() {
-            match JsFuture::from(file.create_sync_access_handle()).await {
-                Ok(handle) => return Ok(OpfsFile { handle: SendWrapper::new(handle.unchecked_into()) }),
+            match wait(file.create_sync_access_handle()).await {
+                Ok(handle) => return Ok(OpfsFile { handle: SendWrapper::new(handle) }),
                 Err(e) if name_of(&e) != "NoModificationAllowedError" => {
                     return Err(js_error(&self.place, "opening the database", &e));
                 }
@@ -131,7 +111,7 @@ impl KernelFolder {
     }
 }
 
-/// An open file. It is closed by redb, and otherwise with the worker.
+/// An open file, closed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct OpfsFile {
     /// redb asks for `Send` and `Sync`. The wrapper panics where another thread than its own touches what is in
@@ -140,8 +120,29 @@ pub(crate) struct OpfsFile {
 }
 
 impl OpfsFile {
-    /// Lets go of the file without a database over it.
-    pub(crate) fn close_handle(&self) {
+    /// Whether a database was made here, whole or damaged since: what was cut short has an empty first sector.
+    fn is_made(&self) -> io::Result<bool> {
+        let mut sector = [0; SECTOR];
+        let there = usize::try_from(self.len()?).unwrap_or(SECTOR).min(SECTOR);
+        self.read(0, &mut sector[..there])?;
+        Ok(sector.iter().any(|byte| *byte != 0))
+    }
+
+    /// Makes the file `whole`, the database's magic number last.
+    pub(crate) fn make(&self, whole: &[u8]) -> io::Result<()> {
+        self.set_len(0)?;
+        self.set_len(whole.len() as u64)?;
+        let (sector, rest) = whole.split_at(SECTOR.min(whole.len()));
+        self.write(sector.len() as u64, rest)?;
+        self.sync_data()?;
+        self.write(0, sector)?;
+        self.sync_data()
+    }
+}
+
+impl Drop for OpfsFile {
+    fn drop(&mut self) {
+        // One that was closed already stays closed.
         self.handle.close();
     }
 }

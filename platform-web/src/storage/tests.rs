@@ -1,5 +1,6 @@
 //! The contract of `Storage` on redb in a worker: over the origin private file system, and in memory.
 
+use super::opfs::SECTOR;
 use super::*;
 use kernel_core::path::Name;
 use wasm_bindgen::JsCast;
@@ -118,6 +119,39 @@ async fn a_database_that_is_missing_or_emptied_beside_its_key_is_damage() {
     drop(open("gone").await);
 }
 
+#[wasm_bindgen_test]
+async fn a_database_whose_making_was_cut_short_is_made_anew() {
+    clear(&name("cut")).await;
+    let whole = RedbStorage::fresh().unwrap();
+    for length in [0, 1, SECTOR, whole.len() / 2, whole.len()] {
+        let folder = KernelFolder::open(&name("cut")).await.unwrap();
+        let (file, _) = folder.find(true).await.unwrap().unwrap();
+        // All but what is written last, and of that as much as there was time for.
+        file.set_len(0).unwrap();
+        file.set_len(length as u64).unwrap();
+        file.write(SECTOR as u64, &whole[SECTOR..length.max(SECTOR)]).unwrap();
+        drop(file);
+        let storage = open("cut").await;
+        storage.commit(batch(&[("a", Some("1"))])).await.unwrap();
+        drop(storage);
+        assert_eq!(open("cut").await.get(b"a").await.unwrap().unwrap(), "1");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_file_that_is_no_database_is_damaged_and_left_alone() {
+    clear(&name("text")).await;
+    let text = b"this is not a database, it is a text of some length";
+    let folder = KernelFolder::open(&name("text")).await.unwrap();
+    folder.find(true).await.unwrap().unwrap().0.make(text).unwrap();
+    let refused = open_if("text", false).await.unwrap_err();
+    assert!(matches!(refused, StorageError::Damaged { .. }), "{refused:?}");
+    let (file, _) = folder.find(false).await.unwrap().unwrap();
+    let mut found = [0; 11];
+    file.read(0, &mut found).unwrap();
+    assert_eq!(found, text[..11]);
+}
+
 /// A backend with room for so many bytes.
 #[derive(Debug)]
 struct Small(Shared, u64);
@@ -198,7 +232,7 @@ async fn what_was_written_on_a_machine_opens_here() {
     clear(&name("copied")).await;
     let folder = KernelFolder::open(&name("copied")).await.unwrap();
     let machine = include_bytes!("../../../tests/fixtures/stores/machine.redb");
-    folder.make(machine).await.unwrap().close_handle();
+    folder.find(true).await.unwrap().unwrap().0.make(machine).unwrap();
     let storage = open("copied").await;
     assert_eq!(storage.scan(b"row", b"rox", 100).await.unwrap().rows, left());
     storage.commit(batch(&[("row 99", Some("more"))])).await.unwrap();
@@ -216,7 +250,7 @@ async fn print_the_fixture_of_a_tab() {
         storage.commit(batch).await.unwrap();
     }
     drop(storage);
-    let file = KernelFolder::open(&name("fixture")).await.unwrap().find().await.unwrap().unwrap();
+    let (file, _) = KernelFolder::open(&name("fixture")).await.unwrap().find(false).await.unwrap().unwrap();
     let mut written = vec![0; file.len().unwrap() as usize];
     file.read(0, &mut written).unwrap();
     for piece in written.chunks(4_096) {

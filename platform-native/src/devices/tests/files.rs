@@ -437,11 +437,11 @@ async fn a_full_and_a_read_only_file_system_are_told() {
     for mode in [WriteMode::Replace, WriteMode::Append, WriteMode::At(0)] {
         for path in ["small/f0", "small/new"] {
             let refused = bench.write(path, mode, "x").await.unwrap_err();
-            assert!(matches!(refused, DeviceError::Forbidden(_)), "{refused:?}");
+            assert!(matches!(refused, DeviceError::Refused(_)), "{refused:?}");
             assert!(refused.to_string().ends_with("lies on a read-only file system"), "{refused}");
         }
     }
-    assert!(matches!(bench.remove("small/f0").await, Err(DeviceError::Forbidden(_))));
+    assert!(matches!(bench.remove("small/f0").await, Err(DeviceError::Refused(_))));
     assert_eq!(bench.read("small/f0", 0, 3).await.unwrap().0, "xxx");
 }
 

@@ -2,10 +2,11 @@
 
 use super::request::Request;
 use super::response::{Framing, head};
-use crate::js::{scope, wait, words};
+use crate::js::{heard, scope, wait, words};
 use bytes::Bytes;
 use js_sys::{Array, Promise, Reflect, Uint8Array};
 use kernel_core::platform::DeviceError;
+use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     AbortController, Headers, ReadableStreamDefaultReader, ReferrerPolicy, RequestCache, RequestCredentials,
@@ -15,19 +16,20 @@ use web_sys::{
 /// One exchange. Dropping it aborts what is under way.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    state: State,
+    // Borrowed to look and to change, never while a promise is waited for.
+    state: RefCell<State>,
     method: String,
     url: String,
     keep_alive: bool,
     abort: AbortController,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     /// The request is on its way.
     Sent(Promise),
-    /// The head was read; the body comes.
-    Body(ReadableStreamDefaultReader, Framing),
+    /// The head was read; the body comes. What is being read is kept, so that a wait that is given up loses nothing.
+    Body { reader: ReadableStreamDefaultReader, framing: Framing, reading: Promise },
     /// All was read.
     Over,
 }
@@ -64,8 +66,9 @@ impl Exchange {
         if !request.body.is_empty() {
             init.set_body(&Uint8Array::from(&request.body[..]));
         }
-        let sent = scope().fetch_with_str_and_init(&url, &init);
-        Ok(Exchange { state: State::Sent(sent), method: request.method, url, keep_alive: request.keep_alive, abort })
+        let sent = heard(scope().fetch_with_str_and_init(&url, &init));
+        let state = RefCell::new(State::Sent(sent));
+        Ok(Exchange { state, method: request.method, url, keep_alive: request.keep_alive, abort })
     }
 
     /// Whether another request may follow.
@@ -78,43 +81,35 @@ impl Exchange {
     /// # Errors
     ///
     /// Why there is no response, or no more of it.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, DeviceError> {
+    pub(super) async fn next(&self) -> Result<Option<Bytes>, DeviceError> {
         loop {
-            match &self.state {
+            let state = self.state.borrow().clone();
+            match state {
                 State::Over => return Ok(None),
                 State::Sent(sent) => {
-                    let response: Response = wait(sent.clone()).await.map_err(|e| self.no_answer(&e))?;
+                    let response: Response = wait(sent).await.map_err(|e| self.no_answer(&e))?;
                     return self.begin_body(&response).map(Some);
                 }
-                State::Body(reader, framing) => {
-                    let framing = *framing;
-                    match self.part(reader).await? {
-                        // An empty chunk would be the end of the body.
-                        Some(part) if part.is_empty() => {}
-                        Some(part) => return Ok(Some(framing.part(&part).into())),
-                        None => {
-                            self.state = State::Over;
-                            return Ok(Some(framing.end().into()).filter(|end: &Bytes| !end.is_empty()));
-                        }
+                State::Body { reader, framing, reading } => {
+                    let read: JsValue = wait(reading).await.map_err(|e| self.broken(&e))?;
+                    let part = Reflect::get(&read, &"value".into()).map_err(|e| self.broken(&e))?;
+                    let Ok(part) = part.dyn_into::<Uint8Array>() else {
+                        self.state.replace(State::Over);
+                        return Ok(Some(framing.end().into()).filter(|end: &Bytes| !end.is_empty()));
+                    };
+                    let reading = heard(reader.read());
+                    self.state.replace(State::Body { reader, framing, reading });
+                    // An empty chunk would be the end of the body.
+                    if part.length() > 0 {
+                        return Ok(Some(framing.part(&part.to_vec()).into()));
                     }
                 }
             }
         }
     }
 
-    /// The next part of the body; `None` at its end.
-    async fn part(&self, reader: &ReadableStreamDefaultReader) -> Result<Option<Vec<u8>>, DeviceError> {
-        let broken = |e: JsValue| DeviceError::Io {
-            doing: format!("reading the answer of {}", self.url),
-            source: words(&e).into(),
-        };
-        let part: JsValue = wait(reader.read()).await.map_err(broken)?;
-        let value = Reflect::get(&part, &"value".into()).map_err(broken)?;
-        Ok(value.dyn_into::<Uint8Array>().ok().map(|bytes| bytes.to_vec()))
-    }
-
     /// The head of the response as bytes; what follows is its body.
-    fn begin_body(&mut self, response: &Response) -> Result<Bytes, DeviceError> {
+    fn begin_body(&self, response: &Response) -> Result<Bytes, DeviceError> {
         if response.type_() == ResponseType::Opaqueredirect {
             return Err(DeviceError::Forbidden(format!(
                 "{} answers with a redirect, which is not followed, because it may lead out of the grant; a tab is not \
@@ -125,15 +120,23 @@ impl Exchange {
         let (status, reason) = (response.status(), response.status_text());
         let framing = Framing::of(&self.method, status, self.keep_alive);
         let text = head(status, &reason, &headers_of(response), framing, self.keep_alive);
-        self.state = match response.body() {
-            Some(body) if framing != Framing::Nothing => State::Body(body.get_reader().unchecked_into(), framing),
-            _ => State::Over,
-        };
-        match &self.state {
-            // A body that there is none of has an end all the same.
-            State::Over => Ok([&*text, framing.end()].concat().into()),
-            _ => Ok(text.into()),
+        match response.body() {
+            Some(body) if framing != Framing::Nothing => {
+                let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+                let reading = heard(reader.read());
+                self.state.replace(State::Body { reader, framing, reading });
+                Ok(text.into())
+            }
+            // A body that is not there has an end all the same.
+            _ => {
+                self.state.replace(State::Over);
+                Ok([&*text, framing.end()].concat().into())
+            }
         }
+    }
+
+    fn broken(&self, error: &JsValue) -> DeviceError {
+        DeviceError::Io { doing: format!("reading the answer of {}", self.url), source: words(error).into() }
     }
 
     /// A browser does not tell a page why a fetch failed, so that it learns nothing about other sites.
@@ -155,7 +158,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !matches!(self.state, State::Over) {
+        if !matches!(*self.state.borrow(), State::Over) {
             self.abort.abort();
         }
     }

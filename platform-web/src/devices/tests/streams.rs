@@ -57,6 +57,34 @@ async fn a_request_is_answered_and_the_stream_ends() {
 }
 
 #[wasm_bindgen_test]
+async fn a_read_that_was_given_up_loses_nothing() {
+    let (host, port) = server();
+    let mut answers = Vec::new();
+    for impatient in [false, true] {
+        let devices = WebDevices::default();
+        connect(&devices, &host, port, true).unwrap();
+        send(&devices, "GET /no-such-page HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut all = Vec::new();
+        loop {
+            let given_up = impatient.then(|| futures::FutureExt::now_or_never(receive(&devices, 16))).flatten();
+            let part = match given_up {
+                Some(part) => part.unwrap(),
+                None => receive(&devices, 16).await.unwrap(),
+            };
+            if part.is_empty() {
+                break;
+            }
+            all.extend_from_slice(&part);
+        }
+        let text = String::from_utf8(all).unwrap();
+        // The server's clock is in its head.
+        answers.push(text.split("\r\n").filter(|line| !line.starts_with("date:")).collect::<Vec<_>>().join("\r\n"));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert!(answers[0].starts_with("HTTP/1.1 404 "), "{}", answers[0]);
+}
+
+#[wasm_bindgen_test]
 async fn one_stream_carries_one_request_after_the_other() {
     let (host, port) = server();
     let devices = WebDevices::default();
