@@ -258,6 +258,7 @@ const PLANTS: &[(&str, &str, usize, &str)] = &[
     ),
     ("the_page_imports_the_package", "www/a.ts", 1, "import { f } from '../pkg/src/inner.js';\n"),
     ("the_page_imports_the_package", "www/a.ts", 1, "import { f } from 'weft-kernel/inner';\n"),
+    ("the_page_imports_the_package", "www/src/a.mjs", 1, "import { readFile } from 'node:fs/promises';\n"),
     (
         "the_page_imports_the_package",
         "www/a.html",

@@ -1,0 +1,95 @@
+/**
+ * A folder of the person's, by drop or by choice, as something that can be mounted.
+ *
+ * A dropped folder is its files, all of them: a folder that the browser hands out as a handle hides files whose names
+ * it does not trust (with `<`, `:` or `|` in them), and an audit that misses some in silence is none. A handle is what
+ * a chosen folder is, and what a dropped one is that has more files than can be listed; then the consent says so.
+ * Nothing is read here but names and sizes.
+ */
+
+import type { MountSource } from './kernel';
+
+export interface Folder {
+  name: string;
+  source: MountSource;
+  /** Whether the browser may leave out files whose names it does not trust. */
+  partial: boolean;
+  /** null where only the handle knows. */
+  files: number | null;
+  bytes: number | null;
+}
+
+/** A folder of more files is taken as a handle. */
+const MOST_FILES = 50_000;
+
+/** A person closed the chooser. */
+export class Cancelled extends Error {}
+
+export async function dropped(data: DataTransfer, progress: (files: number) => void): Promise<Folder> {
+  const items = [...data.items].filter((item) => item.kind === 'file');
+  // Both have to be asked for before the first await: the list is emptied when the event is over.
+  const handles = items.map((item) => item.getAsFileSystemHandle?.() ?? null);
+  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? null);
+  const loose = [...data.files];
+  const folders = entries.filter((entry) => entry?.isDirectory);
+  if (items.length === 1 && folders[0]) {
+    const files: [string, File][] = [];
+    if (await walk(folders[0] as FileSystemDirectoryEntry, '', files, progress)) return ofFiles(folders[0].name, files);
+  }
+  if (items.length === 1 && handles[0]) {
+    const handle = await handles[0].catch(() => null);
+    if (handle?.kind === 'directory') return ofHandle(handle as FileSystemDirectoryHandle);
+  }
+  if (loose.length > 0 && folders.length === 0) {
+    return ofFiles(loose.length === 1 ? loose[0]!.name : `${loose.length} files`, loose.map((file) => [file.name, file]));
+  }
+  throw new Error(items.length > 1 ? 'Drop one folder at a time.' : 'That was not a folder. Drop a folder, or choose one.');
+}
+
+export async function chosen(input: HTMLInputElement): Promise<Folder> {
+  if ('showDirectoryPicker' in window) {
+    try {
+      return ofHandle(await window.showDirectoryPicker({ id: 'weft-repo', mode: 'read' }));
+    } catch (error) {
+      if ((error as DOMException).name === 'AbortError') throw new Cancelled();
+      // A frame or a policy may forbid it where the input is allowed.
+    }
+  }
+  return new Promise((resolve, reject) => {
+    input.value = '';
+    input.onchange = () => {
+      const files = [...(input.files ?? [])];
+      if (files.length === 0) return reject(new Cancelled());
+      const name = files[0]!.webkitRelativePath.split('/')[0] || 'folder';
+      resolve(ofFiles(name, files.map((file) => [file.webkitRelativePath.split('/').slice(1).join('/') || file.name, file])));
+    };
+    input.oncancel = () => reject(new Cancelled());
+    input.click();
+  });
+}
+
+export function ofFiles(name: string, files: [string, File][]): Folder {
+  return { name, source: { files }, partial: false, files: files.length, bytes: files.reduce((sum, [, file]) => sum + file.size, 0) };
+}
+
+function ofHandle(handle: FileSystemDirectoryHandle): Folder {
+  return { name: handle.name, source: handle, partial: true, files: null, bytes: null };
+}
+
+/** Every file below `folder`; false if they are too many. What cannot be opened is left out, as a chooser leaves it out. */
+async function walk(folder: FileSystemDirectoryEntry, path: string, into: [string, File][], progress: (files: number) => void): Promise<boolean> {
+  const reader = folder.createReader();
+  const below = (entry: FileSystemEntry) => (path ? `${path}/${entry.name}` : entry.name);
+  for (;;) {
+    const page = await new Promise<FileSystemEntry[]>((resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (page.length === 0) return true;
+    const files = await Promise.all(page.filter((entry) => entry.isFile).map((entry) => new Promise<[string, File] | null>((resolve) =>
+      (entry as FileSystemFileEntry).file((file) => resolve([below(entry), file]), () => resolve(null)))));
+    into.push(...files.filter((file) => file !== null));
+    progress(into.length);
+    if (into.length > MOST_FILES) return false;
+    for (const entry of page) {
+      if (entry.isDirectory && !(await walk(entry as FileSystemDirectoryEntry, below(entry), into, progress))) return false;
+    }
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The log of the kernel as the page has read it so far: entries that can be filtered, who they are about, and the
+ * routes that messages take. Mirrors what `weft chain show` says of each event.
+ *
+ * An event that only names an act (an outcome, a count, an answer) is about the act that it follows.
+ */
+
+import type { Decision, Event } from './kernel';
+import { bytes, count, counted, duration } from './format';
+
+/** So many events are kept here; of a longer log the earliest are dropped from the list, never from the log. */
+export const KEPT = 50_000;
+
+export interface Entry {
+  event: Event;
+  seq: number;
+  pid: number | null;
+  name: string;
+  verb: string;
+  resource: string;
+  /** null where nothing was decided. */
+  decision: Decision | null;
+  score: number | null;
+  /** One line that says what happened. */
+  what: string;
+  /** The application that ended or was consented to. */
+  app: string;
+}
+
+export interface Route {
+  id: number;
+  seq: number;
+  pid: number;
+  name: string;
+  verb: string;
+  resource: string;
+  count: number;
+  told: number;
+}
+
+interface Act { pid: number; name: string; verb: string; resource: string }
+
+export class Log {
+  entries: Entry[] = [];
+  routes: Route[] = [];
+  /** How many events the kernel has; `next` is how many of them were read. */
+  size = 0;
+  next = 0;
+  dropped = 0;
+  /** Grows with every change, so that views know whether to look. */
+  version = 0;
+  /** Every verb and process that was met. */
+  readonly verbs = new Set<string>();
+  readonly names = new Map<number, string>();
+  private readonly acts = new Map<number, Act>();
+  private readonly byRoute = new Map<number, Route>();
+  private readonly refusals = new Map<number, Entry>();
+
+  /** Leaves out the first `n` events of a long log. */
+  skip(n: number): void {
+    if (n <= 0 || this.next > 0) return;
+    this.next = this.dropped = n;
+  }
+
+  add(events: readonly Event[]): Entry[] {
+    const added = events.filter((event) => event.seq >= this.next).map((event) => this.entry(event));
+    if (added.length === 0) return added;
+    this.entries.push(...added);
+    this.next = added.at(-1)!.seq + 1;
+    this.size = Math.max(this.size, this.next);
+    const over = this.entries.length - KEPT;
+    if (over > 0) {
+      this.entries.splice(0, over);
+      this.dropped += over;
+    }
+    this.version += 1;
+    return added;
+  }
+
+  /** The event that tells of a refusal, if it was read already. */
+  refusal(action: number): Entry | undefined {
+    return this.refusals.get(action);
+  }
+
+  private entry(event: Event): Entry {
+    const content = event.content ?? {};
+    const act = this.actOf(event, content);
+    const verdict = content.verdict ?? null;
+    const entry: Entry = {
+      event,
+      seq: event.seq,
+      pid: act?.pid ?? null,
+      name: act?.name ?? '',
+      verb: act?.verb ?? '',
+      resource: act?.resource ?? '',
+      decision: verdict ? verdict.decision : event.kind === 'refused' || event.kind === 'folded' ? 'deny' : null,
+      score: verdict ? verdict.score : null,
+      what: '',
+      app: typeof content.app === 'string' ? content.app : '',
+    };
+    if (event.kind === 'refused' && content.code === 'pending') entry.decision = 'escalate';
+    entry.what = what(event, content, act);
+    if (act && act.pid && act.name) this.names.set(act.pid, act.name);
+    if (act?.verb) this.verbs.add(act.verb);
+    if (event.kind === 'refused') this.refusals.set(event.action, entry);
+    this.follow(event, content, act);
+    return entry;
+  }
+
+  private actOf(event: Event, content: any): Act | null {
+    switch (event.kind) {
+      case 'intent':
+      case 'observed':
+      case 'route_opened':
+      case 'escalated':
+        return this.keep(event, decided(content.facts));
+      case 'refused': {
+        if (content.facts) return this.keep(event, decided(content.facts));
+        const [verb = '', ...rest] = String(content.asked ?? '').split(' ');
+        const pid = Number(content.pid) || 0;
+        return this.keep(event, { pid, name: this.names.get(pid) ?? '', verb, resource: rest.join(' ') });
+      }
+      case 'outcome':
+      case 'route_counted':
+      case 'folded':
+      case 'answered':
+        return this.acts.get(event.action) ?? null;
+      case 'exited':
+      case 'attached':
+        return { pid: Number(content.pid) || 0, name: String(content.name ?? ''), verb: '', resource: '' };
+      case 'suspended': {
+        const pid = Number(content.pid) || 0;
+        return { pid, name: this.names.get(pid) ?? '', verb: '', resource: '' };
+      }
+      default:
+        return null;
+    }
+  }
+
+  private keep(event: Event, act: Act): Act {
+    if (event.kind === 'observed') return act;
+    this.acts.set(event.action, act);
+    // Acts that ended are not forgotten one by one: a bound is enough.
+    if (this.acts.size > 65_536) this.acts.delete(this.acts.keys().next().value!);
+    return act;
+  }
+
+  private follow(event: Event, content: any, act: Act | null): void {
+    if (event.kind === 'route_opened' && act) {
+      const route: Route = { id: event.action, seq: event.seq, count: 1, told: 0, ...act };
+      this.byRoute.set(event.action, route);
+      this.routes.push(route);
+    } else if (event.kind === 'route_counted') {
+      const route = this.byRoute.get(event.action);
+      if (!route) return;
+      // The act that opened the route is counted with those after it.
+      route.told += Number(content.more) || 0;
+      route.count = Math.max(1, route.told);
+    }
+  }
+}
+
+function decided(facts: any): Act {
+  return {
+    pid: Number(facts?.pid) || 0,
+    name: String(facts?.name ?? ''),
+    verb: String(facts?.verb ?? ''),
+    resource: String(facts?.resource ?? ''),
+  };
+}
+
+const KINDS: Record<string, string> = {
+  intent: 'intends to',
+  observed: 'observed',
+  route_opened: 'opened the route',
+  escalated: 'asked for',
+};
+
+function what(event: Event, content: any, act: Act | null): string {
+  const ofAct = act?.verb ? `${act.verb} ${act.resource}` : `act ${event.action}`;
+  const after = (text: string) => (text ? `: ${text}` : '');
+  if (event.unreadable) return `cannot be read: ${event.unreadable}`;
+  switch (event.kind) {
+    case 'boot':
+      return `weft ${content.version} on ${content.host}, ${content.environment}${content.repair ? `; ${content.repair}` : ''}${
+        content.unsigned ? `; ${counted(content.unsigned, 'event')} before it had no signature` : ''}`;
+    case 'phase':
+      return `${content.name} took ${duration(Number(content.micros) / 1000)}`;
+    case 'intent':
+    case 'observed':
+    case 'route_opened':
+    case 'escalated':
+      return `${KINDS[event.kind]} ${ofAct}`;
+    case 'outcome':
+      return `${ofAct}: ${content.result}${content.bytes ? `, ${bytes(Number(content.bytes))}` : ''}${
+        content.note ? ` (${content.note})` : ''}${after(content.reason)}`;
+    case 'refused':
+      return `${content.asked}: ${content.code}${after(content.reason)}`;
+    case 'folded':
+      return `${ofAct}: refused ${times(content.more)} more`;
+    case 'route_counted':
+      return content.closed && !content.more ? `closed the route ${ofAct}` : `${ofAct}: ${times(content.more)}${content.closed ? ', closed' : ''}`;
+    case 'exited':
+      return `ended: ${content.reason}${after(content.detail)}; ${counted(content.messages, 'message')}, ${counted(
+        content.acts, 'act')}, ${count(content.refused)} refused${content.lost ? `, ${count(content.lost)} lost` : ''}`;
+    case 'answered':
+      return `${ofAct}: ${content.allow ? 'allowed' : 'not allowed'} by ${content.by}`;
+    case 'consent':
+      return `${content.app} ${content.version} was given ${joined(content.given)}; mounts ${joined(content.mounts)}`;
+    case 'shutdown':
+      return `the kernel stops${after(content.reason)}`;
+    case 'attached':
+      return `a session of role ${content.role} was opened`;
+    case 'app_ended':
+      return `${content.app} ${content.ok ? 'ended well' : 'failed'}${after(content.reason)}`;
+    case 'dead_letter':
+      return `from ${content.sender} to ${content.target}: ${content.reason}, ${bytes(Number(content.bytes) || 0)}`;
+    case 'suspended':
+      return `was suspended${after(content.reason)}`;
+    case 'unfit':
+      return `an event of kind ${content.kind} is not here: ${content.reason}`;
+    default:
+      return event.kind;
+  }
+}
+
+const times = (n: unknown): string => (Number(n) === 1 ? 'once' : `${count(Number(n) || 0)} times`);
+const joined = (items: unknown): string => (Array.isArray(items) && items.length ? items.join(', ') : 'nothing');
+
+export interface Filter { pid: number | null; verb: string; decision: string; text: string }
+
+export function matches(entry: Entry, filter: Filter): boolean {
+  if (filter.pid !== null && entry.pid !== filter.pid) return false;
+  if (filter.verb && entry.verb !== filter.verb) return false;
+  if (filter.decision && entry.decision !== filter.decision) return false;
+  if (filter.text && !`${entry.event.kind} ${entry.name} ${entry.what}`.toLowerCase().includes(filter.text)) return false;
+  return true;
+}

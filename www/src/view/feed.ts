@@ -1,0 +1,192 @@
+/** What happens, as it happens: lives, lines that agents logged, warnings, refusals with all that led to them. */
+
+import { fill, h, say } from '../dom';
+import type { FeedItem, Session } from '../session';
+import { explanationOf } from '../kernel';
+import { clock, count, counted, plain } from '../format';
+import { figure, reasons, road } from './verdict';
+import { icons } from './icons';
+
+const SHOWN = [
+  ['all', 'All'],
+  ['acts', 'Acts'],
+  ['verdicts', 'Refusals'],
+  ['agents', 'Agents'],
+] as const;
+
+export class FeedView {
+  readonly element: HTMLElement;
+  private readonly items = h('ol', { class: 'feed-items' });
+  private readonly scroller: HTMLElement;
+  private readonly empty = h('p', { class: 'muted feed-empty' }, 'Nothing has happened yet.');
+  private readonly latest: HTMLButtonElement;
+  private first = 0;
+  private last = 0;
+  private sticks = true;
+
+  constructor(private readonly session: Session, private readonly open: { report(): void; log(action: number): void }) {
+    const choices = SHOWN.map(([value, text]) => {
+      const input = h('input', { type: 'radio', name: 'feed-filter', value, checked: value === 'all', on: { change: () => this.show(value) } });
+      return h('label', null, input, h('span', null, text));
+    });
+    this.scroller = h('div', { class: 'feed-scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'feed-title', on: { scroll: () => this.scrolled() } }, this.empty, this.items);
+    this.latest = h('button', { type: 'button', class: 'feed-latest', hidden: true, on: { click: () => this.toEnd() } }, icons.down(), 'Latest');
+    this.element = h('section', { class: 'panel feed' },
+      h('div', { class: 'panel-head' }, h('h2', { id: 'feed-title' }, 'Activity'),
+        h('fieldset', { class: 'segments' }, h('legend', { class: 'sr' }, 'Show'), choices)),
+      h('div', { class: 'feed-body' }, this.scroller, this.latest));
+  }
+
+  update(): void {
+    const { feed } = this.session;
+    const from = feed[0]?.id ?? 0;
+    const to = feed.at(-1)?.id ?? 0;
+    if (from !== this.first && (feed.length === 0 || from > this.last || this.first === 0 || from < this.first)) {
+      this.items.replaceChildren();
+      this.last = 0;
+      this.sticks = true;
+    }
+    this.first = from;
+    if (to > this.last) {
+      const added = feed.filter((item) => item.id > this.last);
+      this.last = to;
+      for (const item of added) this.items.append(item.kind === 'life' ? this.life(item) : this.item(item));
+      // Old ones leave at the top, a hundred at once, and only where nobody is reading them.
+      if (this.sticks) while (this.items.childElementCount > feed.length + 100) this.items.firstElementChild!.remove();
+      if (this.sticks) this.settle();
+      else this.latest.hidden = false;
+    }
+    this.empty.hidden = feed.length > 0;
+    const life = this.lives;
+    if (life && life.names !== life.item.names.length) {
+      life.names = life.item.names.length;
+      say(life.text, lives(life.item));
+      if (this.sticks) this.settle();
+    }
+  }
+
+  private show(filter: (typeof SHOWN)[number][0]): void {
+    this.items.dataset.show = filter;
+    this.toEnd();
+  }
+
+  private scrolled(): void {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    this.sticks = scrollHeight - scrollTop - clientHeight < 24;
+    if (this.sticks) this.latest.hidden = true;
+  }
+
+  /** To the end once the frame is drawn: asking for heights in between would lay everything out twice. */
+  private settling = 0;
+  private settle(): void {
+    clearTimeout(this.settling);
+    this.settling = window.setTimeout(() => this.toEnd(), 0);
+  }
+
+  private toEnd(): void {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.sticks = true;
+    this.latest.hidden = true;
+  }
+
+  /** The line of lives that may still grow. */
+  private lives: { item: Life; text: HTMLElement; names: number } | null = null;
+
+  private life(item: Life): HTMLElement {
+    const text = h('span', { class: 'feed-text' }, lives(item));
+    this.lives = { item, text, names: item.names.length };
+    return h('li', { class: `feed-item is-life ${item.level ? 'is-bad' : ''}`, 'data-kind': 'agents' }, stamp(item),
+      h('span', { class: 'feed-who' }, item.what.split(':')[0]!), text);
+  }
+
+  private item(item: Exclude<FeedItem, Life>): HTMLElement {
+    const time = stamp(item);
+    if (item.kind === 'refusal') return item.full ? this.refusal(item, time) : h('li', { class: 'feed-item is-refusal', 'data-kind': 'verdicts' }, time,
+      h('span', { class: 'feed-who' }, plain(item.who, 64)), h('span', { class: 'feed-text' }, h('b', null, `${plain(item.what, 32)} `), plain(item.asked, 200)));
+    if (item.kind === 'end') {
+      return h('li', { class: `feed-item is-end ${item.ok ? 'is-ok' : 'is-failed'}`, 'data-kind': 'all' }, time,
+        h('span', { class: 'feed-text' }, item.ok ? icons.check() : icons.close(), h('b', null, plain(item.text, 600)),
+          item.ok && this.session.report ? h('button', { type: 'button', class: 'button', on: { click: () => this.open.report() } }, icons.file(), 'Read the report') : null));
+    }
+    if (item.kind === 'act') {
+      return h('li', { class: `feed-item is-act is-${item.decision}`, 'data-kind': 'acts', 'data-acts': true }, time,
+        h('span', { class: 'feed-who' }, plain(item.who, 64)),
+        h('span', { class: 'feed-text' }, h('span', { class: 'verb' }, plain(item.verb, 32)), ' ', h('code', null, plain(item.resource, 240))),
+        h('span', { class: 'feed-score', title: `score ${item.score}: ${item.decision}` }, h('span', { class: 'sr' }, `${item.decision}, score `), count(item.score)));
+    }
+    const verdict = item.kind === 'warned' || item.kind === 'answer';
+    return h('li', { class: `feed-item is-${item.kind} ${item.level ? `is-${item.level === 'error' || item.level === 'bad' ? 'bad' : item.level}` : ''}`, 'data-kind': verdict ? 'verdicts' : 'agents', 'data-acts': verdict },
+      time, h('span', { class: 'feed-who' }, plain(item.who, 64)),
+      h('span', { class: 'feed-text' }, item.kind === 'warned' ? [icons.warn(), h('span', { class: 'sr' }, 'Warning: ')] : null, plain(item.text, 700)));
+  }
+
+  private refusal(item: Extract<FeedItem, { kind: 'refusal' }>, time: HTMLElement): HTMLElement {
+    const explanation = item.entry ? explanationOf(item.entry.event) : null;
+    const [verb = '', ...resource] = item.asked.split(' ');
+    const log = item.entry
+      ? h('button', { type: 'button', class: 'link', on: { click: () => this.open.log(item.action) } }, `event ${item.entry.seq}`) : null;
+    return h('li', { class: 'feed-item is-refusal is-card', 'data-kind': 'verdicts', 'data-acts': true, id: `refusal-${item.action}` },
+      h('article', { class: 'refusal', 'aria-label': `Refused: ${plain(item.who, 64)}, ${plain(item.asked, 200)}` },
+        h('header', null,
+          h('span', { class: 'stamp' }, icons.close(), item.what === 'denied' ? 'refused' : plain(item.what, 32).replace('_', ' ')),
+          time),
+        h('p', { class: 'refusal-what' }, h('b', null, plain(item.who, 64)), ` ${plain(verb, 32)} `, h('code', null, plain(resource.join(' '), 300))),
+        road(explanation, item.what),
+        reasons(explanation, item.reason),
+        explanation ? figure(explanation, item.action, log ? [h('dt', null, ''), h('dd', null, log)] : null) : null));
+  }
+}
+
+type Life = Extract<FeedItem, { kind: 'life' }>;
+
+const lives = ({ what, names }: Life): string => `${plain(names.join(', '), 1200)}${what.includes(': ') ? ` (${plain(what.slice(what.indexOf(': ') + 2), 400)})` : ''}`;
+
+const stamp = ({ at }: FeedItem): HTMLElement => h('time', { class: 'feed-time', datetime: new Date(at).toISOString() }, clock(at));
+
+/** Who talks to whom, and how often: one row for each route that the log tells of. */
+export class RoutesView {
+  readonly element: HTMLElement;
+  private readonly body = h('tbody');
+  private readonly total = h('span', { class: 'muted' });
+  private shown = '';
+  private cells = new Map<number, HTMLElement>();
+
+  constructor(private readonly session: Session) {
+    this.element = h('section', { class: 'panel routes' },
+      h('div', { class: 'panel-head' }, h('h2', { id: 'routes-title' }, 'Messages'), this.total),
+      h('div', { class: 'routes-scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'routes-title' },
+        h('table', { class: 'grid' },
+          h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'from'), h('th', { scope: 'col' }, 'to'), h('th', { scope: 'col', class: 'num' }, 'times'))),
+          this.body)));
+  }
+
+  update(): void {
+    const { run, log } = this.session;
+    const routes = run ? log.routes.filter((route) => route.seq >= run.since && route.pid >= run.pidsFrom && route.verb !== 'start' && route.verb !== 'stop') : [];
+    const merged = new Map<string, { id: number; name: string; verb: string; resource: string; count: number }>();
+    for (const route of routes) {
+      const key = `${route.pid} ${route.verb} ${route.resource}`;
+      const at = merged.get(key);
+      if (at) at.count += route.count;
+      else merged.set(key, { ...route });
+    }
+    const rows = [...merged.values()];
+    const shape = rows.map((row) => row.id).join();
+    if (shape !== this.shown) {
+      this.shown = shape;
+      this.cells.clear();
+      fill(this.body, rows.map((row) => {
+        const times = h('td', { class: 'num' });
+        this.cells.set(row.id, times);
+        return h('tr', null, h('th', { scope: 'row' }, plain(row.name, 64)),
+          h('td', { class: 'c-to' }, h('span', { class: 'verb' }, plain(row.verb, 32)), ' ', h('code', null, plain(row.resource, 120))), times);
+      }));
+    }
+    let sum = 0;
+    for (const row of rows) {
+      sum += row.count;
+      say(this.cells.get(row.id)!, count(row.count));
+    }
+    say(this.total, rows.length ? `${counted(sum, 'message')} on ${counted(rows.length, 'route')}` : 'none yet');
+  }
+}

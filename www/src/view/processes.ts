@@ -1,0 +1,138 @@
+/** The process tree with what each process used, and the thread of its acts through the log. */
+
+import { attribute, h, List, say, toggle, type Row } from '../dom';
+import type { Process } from '../kernel';
+import type { Session } from '../session';
+import { bytes, count, plain } from '../format';
+import { confirm } from './dialog';
+import { drawThread, watchThreads } from './thread';
+import { icons } from './icons';
+
+interface Line {
+  key: string;
+  name: string;
+  depth: number;
+  last: boolean;
+  process: Process | null;
+  most: number;
+}
+
+export class ProcessesView {
+  readonly element: HTMLElement;
+  private readonly list: List<Line>;
+  private readonly watch = watchThreads(() => this.session.changed());
+  private readonly threads = new Map<string, { canvas: HTMLCanvasElement; pid: number | null }>();
+
+  constructor(private readonly session: Session) {
+    const head = (text: string, name: string, hint = '') => h('th', { scope: 'col', role: 'columnheader', class: name, title: hint || null }, text);
+    const body = h('tbody', { role: 'rowgroup' });
+    this.element = h('section', { class: 'panel processes', 'aria-labelledby': 'processes-title' },
+      h('div', { class: 'panel-head' }, h('h2', { id: 'processes-title' }, 'Processes')),
+      h('table', { class: 'grid', role: 'table', 'aria-labelledby': 'processes-title' },
+        h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
+          head('process', 'c-name'), head('state', 'c-state'), head('messages', 'c-messages num', 'Envelopes handed to it'),
+          head('acts', 'c-acts num', 'Acts that passed the gate'), head('refused', 'c-refused num', 'Acts that were refused'),
+          head('memory', 'c-memory num', 'The highest memory of an instance'),
+          head('acts in the log', 'c-thread', 'Each bar is a stretch of the log; taller is more acts'),
+          h('th', { scope: 'col', role: 'columnheader', class: 'c-kill' }, h('span', { class: 'sr' }, 'kill')))),
+        body));
+    this.list = new List(body, (line) => line.key, (line) => this.row(line));
+  }
+
+  update(): void {
+    const lines = this.lines();
+    this.list.show(lines);
+    const { run, log } = this.session;
+    for (const { canvas, pid } of this.threads.values()) drawThread(canvas, log, pid, run?.since ?? 0);
+  }
+
+  /** The operator, the application and its agents. Agents have their row before they run, so that nothing moves. */
+  private lines(): Line[] {
+    const { run, summary } = this.session;
+    if (!run) return [];
+    const all = summary?.processes ?? [];
+    const mine = all.filter((process) => process.app === run.app && process.pid >= run.pidsFrom);
+    const most = Math.max(1, ...mine.map((process) => process.memory));
+    const root = mine.find((process) => process.name === run.app) ?? null;
+    const sessions = all.filter((process) => process.app === null && process.role === 'user');
+    const operator = sessions.find((process) => process.pid === root?.parent) ?? sessions.findLast((process) => process.state !== 'exited') ?? null;
+    const lines: Line[] = [
+      { key: 'operator', name: operator?.name ?? 'operator', depth: 0, last: true, process: operator, most },
+      { key: 'app', name: run.app, depth: 1, last: true, process: root, most },
+    ];
+    const listed = new Set<number>(root ? [root.pid] : []);
+    const add = (key: string, name: string, depth: number, process: Process | null) => {
+      if (process) listed.add(process.pid);
+      lines.push({ key, name, depth, last: false, process, most });
+      if (!process) return;
+      for (const child of mine.filter((one) => one.parent === process.pid && !listed.has(one.pid))) {
+        add(`pid-${child.pid}`, child.name, depth + 1, child);
+      }
+    };
+    for (const name of run.agents) add(`agent-${name}`, name, 2, mine.find((one) => one.name === name && one !== root) ?? null);
+    for (const process of mine) if (!listed.has(process.pid)) add(`pid-${process.pid}`, process.name, 2, process);
+    lines.forEach((line, i) => {
+      const rest = lines.slice(i + 1);
+      const next = rest.findIndex((other) => other.depth <= line.depth);
+      line.last = next < 0 || rest[next]!.depth < line.depth;
+    });
+    return lines;
+  }
+
+  private row(first: Line): Row<Line> {
+    const cell = (name: string, ...children: (Node | string)[]) => h('td', { role: 'cell', class: name }, children);
+    const [messages, acts, refused, memory] = ['messages', 'acts', 'refused', 'memory'].map((name) => h('td', { role: 'cell', class: `c-${name} num`, 'data-unit': name === 'memory' ? '' : name }));
+    const pid = h('span', { class: 'pid' });
+    const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
+    const word = h('span');
+    const state = cell('c-state', dot, word);
+    const name = h('th', { scope: 'row', role: 'rowheader', class: 'c-name' });
+    const canvas = h('canvas', { class: 'thread', 'aria-hidden': 'true' });
+    const bar = h('span', { class: 'meter', 'aria-hidden': 'true' });
+    const figure = h('span');
+    memory!.append(bar, figure);
+    const kill = h('button', { type: 'button', class: 'icon-button', on: { click: () => ask() } }, icons.close());
+    const killCell = cell('c-kill', kill);
+    const element = h('tr', { role: 'row' }, name, state, messages!, acts!, refused!, memory!, cell('c-thread', canvas), killCell);
+    this.threads.set(first.key, { canvas, pid: null });
+    this.watch(canvas);
+    let now = first;
+    const ask = () => {
+      const process = now.process;
+      if (!process) return;
+      const what = now.key === 'app' ? 'It ends with all of its agents, and the run with it.'
+        : 'It ends now, with all that it started, and is not asked. The others go on; the report says whose word is missing.';
+      confirm(`Kill ${plain(now.name, 64)}?`, `Process ${process.pid}. ${what}`, 'Kill', () => void this.session.kill(process.pid, now.name));
+    };
+    const named = { name: '', depth: -1, last: false };
+    return { element, update: (line) => {
+      now = line;
+      const { process } = line;
+      if (named.name !== line.name || named.depth !== line.depth || named.last !== line.last) {
+        Object.assign(named, { name: line.name, depth: line.depth, last: line.last });
+        const branch = line.depth ? h('span', { class: `branch ${line.last ? 'is-last' : ''}`, 'aria-hidden': 'true' }) : '';
+        name.replaceChildren(branch, h('span', { class: 'name' }, plain(line.name, 64)), ' ', pid, h('span', { class: 'sr' }, `, level ${line.depth + 1}`));
+        name.style.setProperty('--depth', String(line.depth));
+        kill.setAttribute('aria-label', `Kill ${plain(line.name, 64)}`);
+        kill.title = `Kill ${plain(line.name, 64)}`;
+      }
+      this.threads.get(first.key)!.pid = process?.pid ?? null;
+      const life = process ? (process.state === 'exited' ? process.exit || 'ended' : process.state) : 'not started';
+      attribute(element, 'data-state', process ? (process.state !== 'exited' ? 'lives' : FINE.has(process.exit) ? 'ended' : 'failed') : 'waits');
+      say(word, life);
+      attribute(state, 'title', process?.detail ? plain(process.detail, 300) : null);
+      say(pid, process ? String(process.pid) : '\u00a0');
+      say(messages!, process ? count(process.messages) : '');
+      say(acts!, process ? count(process.acts) : '');
+      say(refused!, process ? count(process.refused) : '');
+      toggle(refused!, 'is-bad', (process?.refused ?? 0) > 0);
+      const memoryUsed = process?.memory ?? 0;
+      say(figure, memoryUsed ? bytes(memoryUsed) : '');
+      bar.style.setProperty('--share', `${(memoryUsed / line.most) * 100}%`);
+      const mortal = !!process && process.state !== 'exited' && line.key !== 'operator';
+      kill.hidden = !mortal;
+    } };
+  }
+}
+
+const FINE = new Set(['normal', 'shutdown', '']);

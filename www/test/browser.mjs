@@ -1,0 +1,44 @@
+// A headless Chromium for the tests, and the ways through the page that many of them walk.
+
+import { readFileSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+
+const options = JSON.parse(readFileSync(new URL('../../tests/webdriver.json', import.meta.url)))['goog:chromeOptions'];
+
+export const launch = () => chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: options.args.filter((arg) => arg !== '--headless'),
+});
+
+/** Opens the page over the player; `control` is what `window.player` starts with. */
+export async function openPlayer(browser, address, { control = {}, serviceWorkers = 'block', ...context } = {}) {
+  const opened = await browser.newContext({ viewport: { width: 1280, height: 800 }, serviceWorkers, ...context });
+  const page = await opened.newPage();
+  page.problems = [];
+  page.on('pageerror', (error) => page.problems.push(String(error)));
+  page.on('console', (message) => { if (['error', 'warning'].includes(message.type()) && !message.text().includes('blocked by Playwright')) page.problems.push(message.text()); });
+  await page.addInitScript((given) => {
+    globalThis.player = { recording: 'dev', pace: 900, bootFails: null, verifyFails: null, ok: true, live: null, ...given };
+    globalThis.shifts = [];
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.shifts.push({ value: entry.value, at: entry.sources?.map(({ node, previousRect: a, currentRect: b }) => `${node?.nodeName}.${node?.className ?? ''} ${(node?.textContent ?? '').slice(0, 40)} ${a.x},${a.y} ${a.width}x${a.height} -> ${b.x},${b.y} ${b.width}x${b.height}`) });
+    }).observe({ type: 'layout-shift', buffered: true });
+  }, control);
+  await page.goto(address);
+  return page;
+}
+
+export const ready = (page) => page.getByRole('button', { name: 'Use the sample folder' }).and(page.locator(':enabled')).waitFor();
+
+export async function begin(page) {
+  await ready(page);
+  await page.getByRole('button', { name: 'Use the sample folder' }).click();
+  await page.getByRole('dialog').waitFor();
+}
+
+export async function run(page) {
+  await begin(page);
+  await page.getByRole('button', { name: 'Give this and run' }).click();
+}
+
+export const done = (page) => page.locator('.run-state[data-state="done"]').waitFor({ timeout: 20_000 });

@@ -1,0 +1,262 @@
+/**
+ * For the development of the page alone: plays a recorded run of the native kernel through the package's interface.
+ *
+ * It decides nothing: events, counts and texts are those of the recording, at a pace that can be looked at. It is no
+ * kernel and never part of the page that is shipped; `build.mjs` puts it in the package's place only in test/dist.
+ * `window.player` is how tests choose the recording and break things.
+ */
+
+type Listener = (told: any) => void;
+
+interface Recording {
+  environment: string;
+  processes: any[];
+  verdicts: Record<string, number>;
+  checkpoint: { root: string; size: number; note: string };
+  events: any[];
+  check: any;
+  report: Record<string, string>;
+}
+
+interface Control {
+  recording: string;
+  /** Milliseconds for the whole run. */
+  pace: number;
+  bootFails: { code: string; message: string } | null;
+  verifyFails: string | null;
+  ok: boolean;
+  live: Kernel | null;
+}
+
+const control: Control = ((globalThis as any).player ??= { recording: 'dev', pace: 1500, bootFails: null, verifyFails: null, ok: true, live: null });
+
+const fail = (code: string, message: string) => Object.assign(new Error(message), { code });
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function load(name: string): Promise<Recording> {
+  const response = await fetch(new URL(`./record/${name}.json.gz`, import.meta.url));
+  const unzipped = response.body!.pipeThrough(new DecompressionStream('gzip'));
+  return new Response(unzipped).json();
+}
+
+export const App = {
+  async fetch(url: URL) {
+    const manifest = await (await fetch(new URL('weft.toml', url))).text();
+    return { manifest, files: {} };
+  },
+};
+
+export class Kernel {
+  private listeners = new Map<string, Listener[]>();
+  private played: any[] = [];
+  private started = false;
+  private before = 0;
+  private killed = new Map<number, string>();
+  private questions = new Map<number, (allow: boolean) => void>();
+  private written = false;
+  private rest: any[] = [];
+  private gone = false;
+
+  private constructor(private readonly record: Recording, private readonly environment: string) {
+    control.live = this;
+  }
+
+  static async boot({ environment = 'dev' }: { storage: string; environment?: string }): Promise<Kernel> {
+    if (control.bootFails) throw fail(control.bootFails.code, control.bootFails.message);
+    const record = await load(control.recording);
+    const kernel = new Kernel(record, environment);
+    const first = record.events.findIndex((event) => event.kind === 'consent') - 3;
+    kernel.played = record.events.slice(0, first);
+    kernel.rest = record.events.slice(first);
+    return kernel;
+  }
+
+  profile() {
+    return {
+      host: 'web', programs: ['wasm'], net: true, mounts: true, durability: 'disk', atomic_commits: true, parallelism: 8, key_custody: 'non_extractable', persisted: true,
+      missing: [
+        ['containers', 'a tab has no container runtime: run the program as a wasm component, or reach it by /net'],
+        ['raw sockets', 'a tab has no TCP: /net is fetch, so the other side has to allow this page (CORS)'],
+        ['links of folders', 'a folder that is handed to a tab shows files and folders only'],
+      ],
+    };
+  }
+
+  async check(app: { manifest: string }, given: { allow?: string[]; mounts?: string[] } = {}) {
+    const { app: about, agents, asks } = this.record.check;
+    const rights = (name: string, key: string) => {
+      const block = app.manifest.split('[[agent]]').find((part) => part.includes(`\nname = "${name}"\n`)) ?? '';
+      const list = new RegExp(`\\n${key} = \\[([^\\]]*)\\]`).exec(block)?.[1] ?? '';
+      return [...list.matchAll(/"([^"]+)"/g)].map((match) => match[1]!);
+    };
+    for (const right of given.allow ?? []) {
+      if (!/^[a-z]+ \/[a-z]+\/[^\s]+$/.test(right) || /\/net\/[^*:]+$/.test(right)) throw fail('invalid', `\`${right}\` is not a right: an endpoint is written as host:port`);
+    }
+    const covers = (ask: any) => {
+      const mount = /\/fs\/([^/]+)/.exec(ask.right)?.[1];
+      if (mount) return (given.mounts ?? []).includes(mount);
+      return (given.allow ?? []).some((right) => right.startsWith(ask.right.replace('**', '')));
+    };
+    const merged = new Map<string, any>();
+    for (const ask of asks) {
+      const at = merged.get(ask.right);
+      if (at) at.agents.push(ask.agent);
+      else merged.set(ask.right, { right: ask.right, agents: [ask.agent], optional: ask.optional, given: covers(ask) });
+    }
+    return {
+      app: about.name, version: about.version, description: about.description,
+      agents: agents.map((agent: any) => ({ name: agent.name, role: agent.role, use: rights(agent.name, 'use'), grant: [], optional: rights(agent.name, 'optional') })),
+      mounts: [{ name: 'repo', mode: 'read', labels: [], clearance: [] }, { name: 'out', mode: 'write', labels: [], clearance: ['secret'] }],
+      asks: [...merged.values()],
+      problems: [],
+    };
+  }
+
+  async install() { await wait(60); }
+
+  async start() {
+    this.started = true;
+    this.written = false;
+    if (this.rest.length === 0) this.again();
+    void this.play();
+  }
+
+  async stop() {
+    this.rest = [];
+    this.tell('ended', { app: 'repo-audit', ok: true, reason: 'stopped' });
+  }
+
+  owner = true;
+  async mount() {}
+
+  on(event: string, listener: Listener) {
+    this.listeners.set(event, [...(this.listeners.get(event) ?? []), listener]);
+    
+  }
+
+  async summary() {
+    const of = (pid: number) => this.played.filter((event) => (event.content?.facts?.pid ?? event.content?.pid) === pid && event.seq >= this.before);
+    const acts = this.acts();
+    const processes = this.record.processes.filter((process) => process.pid === 1 || this.runs(process)).map((process) => {
+      const share = Math.min(1, of(process.pid).length / Math.max(1, this.record.events.filter((event) => (event.content?.facts?.pid ?? event.content?.pid) === process.pid).length));
+      const over = this.played.some((event) => event.kind === 'exited' && event.content.pid === process.pid && event.seq >= this.before);
+      const killed = this.killed.get(process.pid);
+      return {
+        ...process,
+        state: process.pid === 1 ? 'running' : killed || over ? 'exited' : 'running',
+        exit: killed ? 'killed' : over ? process.exit : '',
+        detail: killed ?? '',
+        messages: Math.round(process.messages * share),
+        acts: acts.get(process.pid) ?? 0,
+        refused: of(process.pid).filter((event) => event.kind === 'refused').length,
+        memory: process.memory,
+      };
+    });
+    const count = (decision: string) => this.played.filter((event) => event.content?.verdict?.decision === decision && event.kind !== 'intent').length;
+    const permitted = [...acts.values()].reduce((sum, n) => sum + n, 0);
+    const denied = this.played.filter((event) => event.kind === 'refused').length;
+    return { processes, verdicts: { permitted, warned: count('warn'), escalated: this.played.filter((event) => event.kind === 'escalated').length, denied, refused: denied, exhausted: 0, dead_letters: 0 }, environment: this.environment };
+  }
+
+  async processes() { return (await this.summary()).processes; }
+
+  async kill(pid: number, reason = 'by process 1') {
+    this.killed.set(pid, reason);
+    const process = this.record.processes.find((one) => one.pid === pid);
+    this.notice('exited', { pid, name: process.name, exit: 'killed', detail: reason });
+  }
+
+  async answer(action: number, allow: boolean) { this.questions.get(action)?.(allow); }
+  async act(): Promise<Uint8Array> { throw fail('unsupported', 'the player acts for nobody'); }
+
+  async readFile(_mount: string, path: string) {
+    if (!this.written) throw fail('not_found', `${path} does not exist`);
+    return new TextEncoder().encode(this.record.report[path]!);
+  }
+
+  async shutdown() { this.gone = true; this.rest = []; }
+
+  readonly chain = {
+    head: async () => ({ size: this.played.length, root: this.record.checkpoint.root }),
+    events: async ({ from = 0, limit = 500 }: { from?: number; limit?: number } = {}) => ({ events: this.played.filter((event) => event.seq >= from).slice(0, limit), size: this.played.length }),
+    verify: async () => {
+      await wait(120);
+      return control.verifyFails ? { ok: false, size: this.played.length, root: '', problem: control.verifyFails } : { ok: true, size: this.played.length, root: this.record.checkpoint.root };
+    },
+    checkpoint: async () => this.record.checkpoint.note,
+    key: async () => '',
+  };
+
+  crash(message: string) { this.rest = []; this.tell('crashed', { message }); }
+  own(owner: boolean) { this.owner = owner; this.tell('owner', { owner }); }
+  flood(n: number) {
+    for (let i = 0; i < n; i += 1) this.notice('verdict', { action: 90_000 + i, name: 'courier', what: 'denied', verb: 'connect', resource: `/net/h${i}.example.com:443`, reason: 'no right' });
+  }
+
+  private tell(event: string, told: any) { for (const listener of this.listeners.get(event) ?? []) listener(told); }
+  private notice(name: string, body: any) { this.tell('notice', { kind: name, ...body }); }
+
+  private acts(): Map<number, number> {
+    const acts = new Map<number, number>();
+    const routes = new Map<number, number>();
+    for (const { seq, kind, action, content } of this.played) {
+      if (seq < this.before) continue;
+      const pid = content?.facts?.pid;
+      if (kind === 'intent' || kind === 'observed') acts.set(pid, (acts.get(pid) ?? 0) + 1);
+      if (kind === 'route_opened') routes.set(action, pid);
+      if (kind === 'route_counted' && routes.has(action)) acts.set(routes.get(action)!, (acts.get(routes.get(action)!) ?? 0) + content.more);
+    }
+    return acts;
+  }
+
+  private runs(process: any): boolean {
+    return this.started && (process.pid === 2 || this.played.some((event) => event.kind === 'outcome' && event.content.note === String(process.pid) && event.seq >= this.before));
+  }
+
+  /** The same run once more, further down the log. */
+  private again() {
+    const first = this.record.events.findIndex((event) => event.kind === 'consent') - 3;
+    this.before = this.played.length;
+    this.rest = this.record.events.slice(first);
+    this.killed.clear();
+  }
+
+  private async play() {
+    const pause = control.pace / Math.max(1, this.rest.length);
+    const names = new Map(this.record.processes.map((process) => [String(process.pid), process.name]));
+    while (this.rest.length > 0 && !this.gone) {
+      await wait(pause);
+      const next = this.rest.shift();
+      if (!next) break;
+      const event = { ...next, seq: this.played.length, time: new Date().toISOString() };
+      if (event.kind === 'shutdown') continue;
+      const { content, kind, action } = event;
+      this.played.push(event);
+      const facts = content?.facts;
+      if (kind === 'outcome' && names.has(content.note) && content.note !== '1') this.notice('running', { pid: Number(content.note), name: names.get(content.note) });
+      if (kind === 'refused') this.notice('verdict', { action, name: facts?.name ?? '', what: content.code, verb: facts?.verb ?? '', resource: facts?.resource ?? '', reason: content.reason });
+      if (kind === 'refused' && facts) this.notice('log', { pid: facts.pid, name: facts.name, level: 'warn', text: `connecting to ${facts.resource}: ${content.code}: ${content.reason}` });
+      if (kind === 'exited' && event.seq > 0) this.notice('exited', { pid: content.pid, name: content.name, exit: content.reason, detail: content.detail });
+      if (kind === 'outcome' && this.played.some((one) => one.action === action && one.content?.facts?.resource === '/fs/out/report.md')) {
+        this.written = true;
+        this.notice('log', { pid: 3, name: 'reporter', level: 'info', text: 'wrote /fs/out/report.md and /fs/out/report.json' });
+      }
+      if (kind === 'escalated') await this.ask(event);
+      if (kind === 'app_ended') this.tell('ended', { app: content.app, ok: control.ok && content.ok, reason: control.ok ? content.reason : 'agent walker trapped: unreachable' });
+    }
+  }
+
+  private async ask({ action, content: { facts, verdict } }: any) {
+    const { base, novelty, labels } = facts.contributions;
+    const none = { risk: 0, fairness: 0, privacy: 0, novelty: 0, security: 0 };
+    const detail = {
+      decision: verdict.decision, reasons: verdict.reasons, process: facts.pid, agent: facts.name, app: facts.app, verb: facts.verb, resource: facts.resource, grant: facts.grant,
+      missing_grant: null, labels: facts.labels, clearance: facts.clearance, blocked: facts.blocked, effect: facts.effect,
+      contributions: [{ source: 'base', effect: base }, { source: 'novelty', effect: { ...none, novelty } }, ...labels.map((label: string) => ({ source: `label ${label}`, effect: { ...none, privacy: 9000 } }))],
+      score: verdict.score, threshold: verdict.threshold, warn_at: Math.ceil(verdict.threshold * 0.6), environment: facts.environment.name,
+    };
+    this.notice('verdict', { action, name: facts.name, what: 'escalated', verb: facts.verb, resource: facts.resource, reason: verdict.reasons[0].text });
+    this.tell('ask', { action, name: facts.name, verb: facts.verb, resource: facts.resource, detail });
+    await new Promise<boolean>((resolve) => this.questions.set(action, resolve));
+  }
+}
