@@ -72,7 +72,8 @@ fn no_grant(facts: &Facts) -> Reason {
         None => format!("{who} holds no right `{verb} {resource}`"),
     };
     let text = match facts.app {
-        Some(_) => format!("{held}; give it with --allow \"{verb} {resource}\""),
+        // Whether anything could give it stands in its manifest, which is no part of the facts.
+        Some(_) => held,
         None => format!("{held}; its role does not include it"),
     };
     deny(ReasonCode::NoGrant, text)
