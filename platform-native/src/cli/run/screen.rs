@@ -5,11 +5,12 @@
 
 use super::drive::Ending;
 use super::question::{self, Answer, Questions};
-use crate::cli::terminal::Terminal;
-use crate::cli::text::{count, counted, duration, plain_within};
+use crate::cli::terminal::{Terminal, indent};
+use crate::cli::text::{count, counted, duration, fitted, plain_within};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Summary;
 use kernel_core::kernel::effects::{Ask, Notice};
+use kernel_core::kernel::road::ANSWER_DEADLINE;
 use kernel_core::platform::LogLevel;
 use kernel_core::process::Lifecycle;
 use std::io::Write;
@@ -118,7 +119,8 @@ impl Screen {
             return;
         }
         self.clear();
-        let _ = writeln!(self.to, "{line}");
+        let lines = fitted(line, self.terminal.err_columns, indent(line) + 2).join("\n");
+        let _ = writeln!(self.to, "{lines}");
     }
 
     /// Takes the line of progress away.
@@ -186,8 +188,11 @@ impl Screen {
             }
         } else {
             let text = format!(
-                "{} wants to {} {}: nobody can be asked here, so it will be refused",
-                ask.name, ask.verb, ask.resource
+                "{} wants to {} {}: nobody can be asked here; it waits at most {} s for an answer and is then refused",
+                ask.name,
+                ask.verb,
+                ask.resource,
+                ANSWER_DEADLINE.as_secs()
             );
             self.warning(&text);
         }
@@ -228,7 +233,10 @@ impl Screen {
     fn show_question(&mut self) {
         self.clear();
         if let Some(ask) = self.questions.shown() {
-            let text = question::lines(ask, self.terminal.err).join("\n");
+            let mut lines = question::lines(ask, self.terminal.err);
+            let prompt = lines.pop().unwrap_or_default();
+            let fit = |line: &String| fitted(line, self.terminal.err_columns, indent(line) + 2);
+            let text = [lines.iter().flat_map(fit).collect(), vec![prompt]].concat().join("\n");
             let _ = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
         }
     }
