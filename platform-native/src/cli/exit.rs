@@ -185,8 +185,8 @@ impl From<ChainError> for Failure {
         let help = match error {
             // Whose log it has to be is read from the directory, unless somebody says it.
             ChainError::KeyUntrusted { .. } | ChainError::Unsigned { .. } | ChainError::WrongOrigin { .. } => format!(
-                "{} If nobody gave a key, {LOG_KEY} in the data directory may have been replaced: put back the one that \
-                 signed this log.",
+                "{} If nobody gave a key, {LOG_KEY} in the data directory may have been replaced: put back the one \
+                 that signed this log.",
                 error.advice()
             ),
             _ => error.advice().to_owned(),

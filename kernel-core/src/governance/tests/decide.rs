@@ -211,8 +211,9 @@ fn an_explanation_says_who_what_and_why() {
     let told = explain(&facts, &verdict(&facts));
     let expected = serde_json::json!({
         "decision": "deny",
-        "sentence": "agent courier holds no right `connect /net/127.0.0.1:9`; the effect of this act scores 10295, most of it privacy 9000 (it carries the label \
-            secret); dev lets at most 9000 pass, so it is refused there",
+        "sentence": "agent courier holds no right `connect /net/127.0.0.1:9`; the effect of this \
+            act scores 10295, most of it privacy 9000 (it carries the label secret); dev lets at most 9000 pass, so it is \
+            refused there",
         "reasons": [
             { "code": "no_grant", "weight": "deny", "text": "agent courier holds no right `connect /net/127.0.0.1:9`" },
             { "code": "over_threshold", "weight": "deny", "text": "the effect of this act scores 10295, most of it \

@@ -39,8 +39,8 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "On a terminal, what the application needs and was not given by --allow is asked for, once, before \
-                        anything runs, and so is each act that the gate wants an answer for. Elsewhere nobody is asked.\n\n\
-                        Exit codes: 0 done; 1 the application failed, was interrupted or timed out, or the result could \
+                        anything runs, and so is each act that the gate wants an answer for. Elsewhere nobody is \
+                        asked.\n\nExit codes: 0 done; 1 the application failed, was interrupted or timed out, or the result could \
                         not be written to standard output; 2 usage; 3 a right that it needs was not given, or --strict \
                         and something was refused; 4 the log does not verify or could not be written; 5 unsupported \
                         here."

@@ -236,7 +236,9 @@ impl Screen {
             let mut lines = question::lines(ask, self.terminal.err);
             let prompt = lines.pop().unwrap_or_default();
             let fit = |line: &String| fitted(line, self.terminal.err_columns, indent(line) + 2);
-            let text = [lines.iter().flat_map(fit).collect(), vec![prompt]].concat().join("\n");
+            let mut fitted: Vec<String> = lines.iter().flat_map(fit).collect();
+            fitted.push(prompt);
+            let text = fitted.join("\n");
             let _ = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
         }
     }
