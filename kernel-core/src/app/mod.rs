@@ -31,6 +31,6 @@ pub use manifest::{
 };
 pub use parse::{parse, parse_bytes};
 pub use plan::{AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan};
-pub use problem::{MAX_PROBLEMS, Problem};
+pub use problem::{MAX_PROBLEMS, Problem, closest};
 pub use source::{MAX_DEPTH, MAX_MANIFEST, Source};
 pub use units::{parse_duration, parse_size};

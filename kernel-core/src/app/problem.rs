@@ -137,7 +137,7 @@ fn escaped(text: &str, most: usize) -> String {
 }
 
 /// The candidate that `word` was most likely meant to be, if any is close.
-pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Distances cost the product of both lengths, and no name that we know is longer than this.
     if word.len() > 128 {
         return None;

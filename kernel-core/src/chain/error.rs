@@ -16,7 +16,7 @@ pub enum Witness {
 #[non_exhaustive]
 pub enum ChainError {
     /// Events are missing from the middle.
-    #[error("events {seq} to {} are missing", found.saturating_sub(1))]
+    #[error("{} missing", span(*seq, found.saturating_sub(1)))]
     Gap {
         /// The first that is missing.
         seq: u64,
@@ -60,7 +60,7 @@ pub enum ChainError {
         seq: u64,
     },
     /// A checkpoint that was kept elsewhere covers other events.
-    #[error("events {since} to {} are not those that the checkpoint over {size} events covers", size.saturating_sub(1))]
+    #[error("{} not what the checkpoint over {size} events covers", span(*since, size.saturating_sub(1)))]
     Rewritten {
         /// Where the first difference can be at the earliest: checkpoints up to here agree.
         since: u64,
@@ -186,6 +186,11 @@ impl ChainError {
             _ => "Keep the data directory as evidence and restore a copy that verifies.",
         }
     }
+}
+
+/// "events 3 to 5 are", "event 3 is".
+fn span(first: u64, last: u64) -> String {
+    if first < last { format!("events {first} to {last} are") } else { format!("event {first} is") }
 }
 
 pub(super) fn tampered(seq: u64, what: &str) -> ChainError {

@@ -73,7 +73,8 @@ fn no_grant(facts: &Facts) -> Reason {
         None => format!("{who} holds no right `{verb} {resource}`"),
     };
     let text = match facts.app {
-        Some(_) => format!("{held}; give it with --allow \"{verb} {resource}\""),
+        // Whether anything could give it stands in its manifest, which is no part of the facts.
+        Some(_) => held,
         None => format!("{held}; it was opened without it"),
     };
     deny(ReasonCode::NoGrant, text)

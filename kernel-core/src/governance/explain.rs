@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 /// - `decision`, `sentence` (the binding reasons in words), `reasons` (each `code`, `weight`, `text`, perhaps `rule`);
 /// - `process`, `name`, `agent`, `app`, `verb`, `resource`: who did what; `name` is the process's own, `agent` the
 ///   catalog's;
-/// - `grant`: the right that permits it, or null; `missing_grant`: null, or `right` and `flag`, the command-line
-///   argument that gives it;
+/// - `grant`: the right that permits it, or null; `missing_grant`: null, or `right`;
 /// - `labels`, `clearance`, `blocked`: what it carries, what the target may receive, what may not reach it;
 /// - `effect` by dimension, `contributions` (each `source` and `effect`), `score`, `threshold`, `warn_at`;
 /// - `environment`, `charter`: where and under which version of the rules; `accounts`: what limits still leave;
@@ -20,7 +19,7 @@ pub fn explain(facts: &Facts, verdict: &Verdict) -> Value {
     let granted = facts.grant.as_ref().filter(|grant| grant.permits(facts.verb, &facts.resource));
     let missing = match granted {
         Some(_) => Value::Null,
-        None => json!({ "right": right, "flag": format!("--allow \"{right}\"") }),
+        None => json!({ "right": right }),
     };
     let sentence = match verdict.decision {
         Decision::Permit => granted.map_or(String::new(), |grant| format!("the right `{grant}` permits it")),

@@ -2,7 +2,7 @@
 
 use super::application;
 use super::exit::{Exit, Failure};
-use super::terminal::{Terminal, print, print_json};
+use super::terminal::{Terminal, print_fitted, print_json};
 use super::text::{bytes, counted, plain};
 use kernel_core::app::{Ask, Checked, Consent, Need, Program, asks, needs, resolve};
 use kernel_core::codec::hex;
@@ -15,8 +15,10 @@ use std::path::PathBuf;
 pub(crate) enum Command {
     /// Check an application without running it
     ///
-    /// Reads its manifest and its programs and lists every problem with its place. Also says what the
-    /// application asks for, with the flags that give it. Exit code 0 if nothing is wrong, else 2.
+    /// Reads its manifest and its programs and lists what is wrong with its place: first how the manifest is
+    /// written, and when that is in order what it means and what its programs are. Also says what the
+    /// application asks for, with the flags that give it. Nothing is run. Exit code 0 if nothing is wrong,
+    /// else 2.
     Check {
         /// The folder of the application, or its weft.toml
         #[arg(value_name = "APP")]
@@ -43,7 +45,7 @@ impl Command {
         if *json {
             print_json(&document(&checked, &lacking))?;
         } else {
-            print(&lines(&checked, &lacking, terminal))?;
+            print_fitted(&lines(&checked, &lacking, terminal), terminal)?;
         }
         Ok(Exit::Done)
     }
@@ -54,7 +56,11 @@ fn with_flags(checked: &Checked) -> Vec<(Ask, String)> {
     let missing = resolve(checked.manifest(), &Consent::default()).err().unwrap_or_default();
     let flag = |ask: &Ask| {
         let known = missing.iter().find(|one| one.right == ask.right).map(|one| one.flag.clone());
-        known.unwrap_or_else(|| format!("--allow \"{}\"", ask.right))
+        known.unwrap_or_else(|| match ask.right.to_string() {
+            // Nobody connects to a pattern, and what is optional can be given in parts.
+            any if ask.optional && any == "connect /net/**" => "--allow \"connect /net/HOST:PORT\"".to_owned(),
+            right => format!("--allow \"{right}\""),
+        })
     };
     asks(checked.manifest()).into_iter().map(|ask| (ask.clone(), flag(&ask))).collect()
 }
@@ -94,7 +100,7 @@ fn lines(checked: &Checked, lacking: &[Need], terminal: Terminal) -> Vec<String>
     let (manifest, palette) = (checked.manifest(), terminal.out);
     let size: u64 = checked.programs().values().map(|program| program.info.size).sum();
     let mut lines = vec![format!(
-        "{} {}: nothing is wrong; {}, {} ({})",
+        "{} {}: nothing is wrong; nothing was run; {}, {} ({})",
         palette.bold(manifest.app.name.as_str()),
         manifest.app.version.value,
         counted(manifest.agents.len() as u64, "agent"),
@@ -150,7 +156,7 @@ mod tests {
     fn what_it_asks_for_is_told_with_the_flags_that_give_it() {
         let asks = with_flags(&checked());
         let flags: Vec<(&str, bool)> = asks.iter().map(|(ask, flag)| (flag.as_str(), ask.optional)).collect();
-        assert_eq!(flags, [("--mount repo=PATH", false), ("--allow \"connect /net/**\"", true)]);
+        assert_eq!(flags, [("--mount repo=PATH", false), ("--allow \"connect /net/HOST:PORT\"", true)]);
     }
 
     #[test]
@@ -162,7 +168,7 @@ mod tests {
         assert_eq!(document["app"]["name"], "a");
         assert_eq!(document["unsupported"][0]["feature"], "restart");
         let text = lines(&checked, &lacking, Terminal::default()).join("\n");
-        assert!(text.contains("nothing is wrong; 1 agent, 1 program"), "{text}");
+        assert!(text.contains("nothing is wrong; nothing was run; 1 agent, 1 program"), "{text}");
         assert!(text.contains("restarts by a supervisor are not supported by this kernel"), "{text}");
     }
 }

@@ -4,7 +4,7 @@ use super::VERSION;
 use super::exit::{Exit, Failure};
 use super::place::{DATABASE, Places, held_by_a_kernel};
 use super::stored::{Stored, head};
-use super::terminal::{Terminal, print, print_json};
+use super::terminal::{Terminal, print_fitted, print_json};
 use super::text::{self, bytes, counted};
 use crate::sandbox::{WasmOptions, WasmSandbox};
 use kernel_core::platform::{Durability, KeyCustody, Profile};
@@ -37,7 +37,7 @@ impl Doctor {
         if self.json {
             print_json(&document(&profile, &sandbox, &directories, places.base()))?;
         } else {
-            print(&lines(&profile, &sandbox, &directories, places.base(), terminal))?;
+            print_fitted(&lines(&profile, &sandbox, &directories, places.base(), terminal), terminal)?;
         }
         Ok(if sandbox.is_ok() { Exit::Done } else { Exit::Unsupported })
     }

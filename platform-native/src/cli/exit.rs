@@ -7,7 +7,7 @@ use super::text::counted;
 use crate::data_dir::no_room;
 use crate::devices::MountError;
 use crate::kernel_core;
-use crate::keys::KeyError;
+use crate::keys::{KeyError, LOG_KEY};
 use kernel_core::app::{PlanError, Problem};
 use kernel_core::chain::ChainError;
 use kernel_core::kernel::BootError;
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Everything was done.
     Done = 0,
-    /// The application failed, was stopped, or ran out of time.
+    /// The application failed, was stopped, or ran out of time; or standard output could not be written.
     Failed = 1,
     /// The command line, the manifest or a folder that it names is wrong. Nothing was started.
     Usage = 2,
@@ -186,8 +186,17 @@ pub(crate) fn of_key(error: HostError) -> Failure {
 
 impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Failure {
+        let help = match error {
+            // Whose log it has to be is read from the directory, unless somebody says it.
+            ChainError::KeyUntrusted { .. } | ChainError::Unsigned { .. } | ChainError::WrongOrigin { .. } => format!(
+                "{} If nobody gave a key, {LOG_KEY} in the data directory may have been replaced: put back the one \
+                 that signed this log.",
+                error.advice()
+            ),
+            _ => error.advice().to_owned(),
+        };
         Failure::new(Exit::Integrity, error.code(), format!("the log does not verify: {error}"))
-            .help(error.advice())
+            .help(help)
             .with("seq", error.seq())
     }
 }

@@ -37,8 +37,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// An operating-system kernel for AI agents
 ///
-/// Exit codes: 0 done, 1 the application failed, 2 usage, 3 denied, 4 integrity or durability failure,
-/// 5 unsupported here.
+/// Exit codes: 0 done, 1 the application failed or the result could not be written, 2 usage, 3 denied,
+/// 4 integrity or durability failure, 5 unsupported here.
 #[derive(Debug, Parser)]
 #[command(name = "weft", version, max_term_width = 100)]
 struct Arguments {
@@ -86,9 +86,9 @@ pub fn main() -> ExitCode {
             if arguments.command.json()
                 && let Err(unwritten) = print_json(&failure.document())
             {
-                tell_failure(&unwritten, terminal.err);
+                tell_failure(&unwritten, terminal);
             }
-            tell_failure(&failure, terminal.err);
+            tell_failure(&failure, terminal);
             failure.exit.into()
         }
     }

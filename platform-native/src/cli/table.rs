@@ -29,6 +29,18 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Leaves out columns, the first of these first, until a line takes no more than `columns`.
+    pub(crate) fn fit(&mut self, columns: Option<usize>, droppable: &[&str]) {
+        let Some(columns) = columns else { return };
+        for name in droppable {
+            let widest = self.lines().iter().map(|line| line.chars().count()).max().unwrap_or(0);
+            let index = self.columns.iter().position(|(known, _)| known == name);
+            let Some(index) = index.filter(|_| widest > columns) else { continue };
+            self.columns.remove(index);
+            self.rows.iter_mut().for_each(|row| drop(row.remove(index)));
+        }
+    }
+
     /// The heading and the rows, each a line. Widths are counted in characters, which is right for
     /// what the kernel names; a cell that holds wider ones only moves what follows in its line.
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -57,6 +69,17 @@ mod tests {
         table.row(["7".to_owned(), "walker".to_owned(), "normal".to_owned()]);
         table.row(["12".to_owned(), "größe".to_owned()]);
         assert_eq!(table.lines(), ["PID  NAME    EXIT", "  7  walker  normal", " 12  größe"]);
+    }
+
+    #[test]
+    fn columns_are_left_out_until_it_fits() {
+        let mut table = Table::new(&[("A", Align::Left), ("BB", Align::Left), ("C", Align::Right)]);
+        table.row(["aaa".to_owned(), "bbb".to_owned(), "1".to_owned()]);
+        table.fit(None, &["BB"]);
+        table.fit(Some(11), &["BB", "A"]);
+        assert_eq!(table.lines()[1], "aaa  bbb  1");
+        table.fit(Some(10), &["BB", "A"]);
+        assert_eq!(table.lines(), ["A    C", "aaa  1"]);
     }
 
     #[test]

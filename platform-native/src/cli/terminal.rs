@@ -6,8 +6,12 @@
 //! "dumb".
 
 use super::exit::{Exit, Failure};
-use super::text::{plain, plain_json};
+use super::text::{fitted, plain, plain_json};
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+
+/// The fewest columns that text is fitted into.
+const NARROWEST: usize = 40;
 
 /// What the standard streams are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -20,6 +24,10 @@ pub(crate) struct Terminal {
     pub(crate) out: Palette,
     /// Colours of standard error.
     pub(crate) err: Palette,
+    /// How wide standard output is, where it is a terminal that says so.
+    pub(crate) out_columns: Option<usize>,
+    /// How wide standard error is.
+    pub(crate) err_columns: Option<usize>,
 }
 
 impl Terminal {
@@ -34,8 +42,16 @@ impl Terminal {
             draws: stderr && !dumb,
             out: Palette(stdout && colours),
             err: Palette(stderr && colours),
+            out_columns: columns(io::stdout()),
+            err_columns: columns(io::stderr()),
         }
     }
+}
+
+/// How wide a terminal is; narrower than [`NARROWEST`] nothing can be laid out.
+fn columns(stream: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then(|| usize::from(size.ws_col).max(NARROWEST))
 }
 
 /// Colours, or none.
@@ -116,7 +132,7 @@ impl<W: Write> Output<W> {
                 self.gone = true;
                 Ok(())
             }
-            Err(e) => Err(Failure::new(Exit::Integrity, "output", format!("standard output cannot be written: {e}"))),
+            Err(e) => Err(Failure::new(Exit::Failed, "output", format!("standard output cannot be written: {e}"))),
             Ok(()) => Ok(()),
         }
     }
@@ -127,6 +143,17 @@ pub(crate) fn print(lines: &[String]) -> Result<(), Failure> {
     let mut output = Output::stdout();
     lines.iter().try_for_each(|line| output.line(line))?;
     output.finish()
+}
+
+/// Writes lines to standard output at once, fitted to a terminal.
+pub(crate) fn print_fitted(lines: &[String], terminal: Terminal) -> Result<(), Failure> {
+    let fit = |line: &String| fitted(line, terminal.out_columns, indent(line) + 2);
+    print(&lines.iter().flat_map(fit).collect::<Vec<_>>())
+}
+
+/// How many blanks a line begins with.
+pub(crate) fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
 }
 
 /// Writes one document to standard output.
@@ -140,13 +167,15 @@ pub(crate) fn tell(line: &str) {
 }
 
 /// Tells of a failure: what, where, what to do.
-pub(crate) fn tell_failure(failure: &Failure, palette: Palette) {
-    failure.listing.iter().flat_map(|problem| problem.lines()).for_each(|line| tell(&plain(line)));
+pub(crate) fn tell_failure(failure: &Failure, terminal: Terminal) {
+    let palette = terminal.err;
+    let tell = |line: &str, hang| fitted(line, terminal.err_columns, hang).iter().for_each(|line| tell(line));
+    failure.listing.iter().flat_map(|problem| problem.lines()).for_each(|line| tell(&plain(line), 4));
     let mut lines = failure.message.lines().map(plain);
-    tell(&format!("{} {}", palette.bad("weft:"), lines.next().unwrap_or_default()));
-    lines.for_each(|line| tell(&line));
+    tell(&format!("{} {}", palette.bad("weft:"), lines.next().unwrap_or_default()), 6);
+    lines.for_each(|line| tell(&line, 6));
     if let Some(help) = &failure.help {
-        tell(&format!("    {} {}", palette.bold("help:"), plain(help)));
+        tell(&format!("    {} {}", palette.bold("help:"), plain(help)), 10);
     }
 }
 
@@ -174,7 +203,7 @@ mod tests {
         output.line("y").unwrap();
         output.finish().unwrap();
         let mut output = Output { to: Full(io::ErrorKind::StorageFull), gone: false };
-        assert_eq!(output.line("x").unwrap_err().exit, Exit::Integrity);
+        assert_eq!(output.line("x").unwrap_err().exit, Exit::Failed);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Numbers, times and foreign texts as a person reads them.
 
+use kernel_core::app::closest;
+use kernel_core::path::Verb;
 use kernel_core::time::WallTime;
 use std::path::Path;
 use std::time::Duration;
@@ -47,6 +49,67 @@ pub(crate) fn plain_within(text: &str, most: usize) -> String {
     let head: String = text.chars().take(most - end).collect();
     let tail: String = text.chars().skip(all - end).collect();
     format!("{head}...{tail}")
+}
+
+/// `line` in lines that fit into `columns`, broken between words; those after the first are indented by
+/// `hang`. A word that is too long stays whole, so that it can be copied. Without columns the line stays.
+pub(crate) fn fitted(line: &str, columns: Option<usize>, hang: usize) -> Vec<String> {
+    let Some(columns) = columns.filter(|columns| width(line) > *columns) else { return vec![line.to_owned()] };
+    let hang = hang.min(columns / 2);
+    let (mut lines, mut current, mut used, mut any) = (Vec::new(), String::new(), 0, false);
+    for (i, word) in line.split(' ').enumerate() {
+        let wide = width(word);
+        if any && used + 1 + wide > columns {
+            lines.push(std::mem::replace(&mut current, " ".repeat(hang)).trim_end().to_owned());
+            (used, any) = (hang, false);
+        } else if i > 0 && (any || lines.is_empty()) {
+            current.push(' ');
+            used += 1;
+        }
+        current.push_str(word);
+        used += wide;
+        any |= wide > 0;
+    }
+    lines.push(current.trim_end().to_owned());
+    lines
+}
+
+/// The columns that a text takes, without its colours: characters, which is right for what the kernel names.
+fn width(text: &str) -> usize {
+    let mut in_code = false;
+    let counts = |c: &char| match (in_code, *c) {
+        (false, '\u{1b}') => {
+            in_code = true;
+            false
+        }
+        (true, c) => {
+            in_code = c != 'm';
+            false
+        }
+        (false, _) => true,
+    };
+    text.chars().filter(counts).count()
+}
+
+/// `text` as one word of a shell's command line, in double quotes where that is enough.
+pub(crate) fn quoted(text: &str) -> String {
+    if text.contains(['"', '$', '`', '\\', '!']) { single(text) } else { format!("\"{text}\"") }
+}
+
+/// A path as one word of a shell's command line, without quotes where it needs none.
+pub(crate) fn shell(path: &Path) -> String {
+    let text = plain(&path.to_string_lossy());
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { single(&text) }
+}
+
+fn single(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// The verb that `word` was most likely meant to be, where it is none.
+pub(crate) fn closest_verb(word: &str) -> Option<&'static str> {
+    if Verb::parse(word).is_ok() { None } else { closest(word, Verb::ALL.iter().map(|verb| verb.as_str())) }
 }
 
 /// A path for a document: what is not UTF-8 in it is replaced.
@@ -133,6 +196,32 @@ mod tests {
         assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), hostile);
         assert_eq!(plain_within("abcdefgh", 6), "abcd...gh");
         assert_eq!(plain_within("äbc", 3), "äbc");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words_and_colours_take_no_place() {
+        let fit = |line: &str, columns| fitted(line, Some(columns), 4);
+        assert_eq!(fit("  one two three", 15), ["  one two three"]);
+        assert_eq!(fit("  one two three", 14), ["  one two", "    three"]);
+        assert_eq!(fit("  \u{1b}[31mone\u{1b}[0m two three", 15).len(), 1);
+        assert_eq!(fit("a word-that-is-far-too-long b", 10), ["a", "    word-that-is-far-too-long", "    b"]);
+        assert_eq!(fit("one    two", 8), ["one", "    two"]);
+        assert_eq!(fitted("one two", None, 4), ["one two"]);
+    }
+
+    #[test]
+    fn what_is_printed_to_be_typed_is_one_word_for_a_shell() {
+        let shell = |path: &str| shell(Path::new(path));
+        assert_eq!(shell("/home/me/größe"), "/home/me/größe");
+        assert_eq!(shell("/my data/it's"), "'/my data/it'\\''s'");
+        assert_eq!(quoted("read /fs/a"), "\"read /fs/a\"");
+        assert_eq!(quoted("read /fs/$a"), "'read /fs/$a'");
+    }
+
+    #[test]
+    fn a_verb_that_is_nearly_one_is_found() {
+        let words = ["conect", "lst", "raed", "xyzzy", "", "read"];
+        assert_eq!(words.map(closest_verb), [Some("connect"), Some("list"), Some("read"), None, None, None]);
     }
 
     #[test]

@@ -99,6 +99,15 @@ fn what_is_shown_can_be_narrowed() {
     assert!(connects.iter().all(|event| event["kind"] == "refused"));
     assert_eq!(events(&["--verb", "connect", "--limit", "1"]), connects[1..]);
     assert_eq!(events(&["--limit", "0"]).len(), 0);
+    home.weft(&["chain", "show", "--pid", "99"]).exits(0).tells(&["nothing in the log of", "is of process 99"]);
+    home.weft(&["chain", "show", "--verb", "spawn", "--pid", "3"]).exits(0).tells(&["is an act `spawn` of process 3"]);
+    for (flag, value, said) in [
+        ("--verb", "conect", "\"conect\" is not a verb; did you mean `connect`?"),
+        ("--pid", "actor", "a process is given by its number"),
+        ("--pid", "-1", "unexpected argument"),
+    ] {
+        home.weft(&["chain", "show", flag, value]).exits(2).tells(&[said]);
+    }
     let writes: Vec<String> = events(&["--pid", "3", "--verb", "write"])
         .iter()
         .map(|event| event["kind"].as_str().unwrap().to_owned())
@@ -160,8 +169,20 @@ fn a_tail_that_was_cut_together_with_the_head_is_found_against_a_checkpoint() {
     let note = home.weft(&["chain", "checkpoint"]).exits(0).out;
     std::fs::write(home.path("kept"), &note).unwrap();
     home.weft(&["chain", "verify", "--against", "kept"]).exits(0).says(&["are the first of this log"]);
-    home.weft(&["run", "play"]).exits(0);
+    let printed = home.weft(&["run", "play"]).exits(0).out;
     home.weft(&["chain", "verify", "--against", "kept"]).exits(0);
+    // What a run prints can be copied as it stands, and what copying adds is taken away.
+    let note: String = printed
+        .lines()
+        .skip_while(|line| !line.starts_with("weft/"))
+        .take(5)
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    for copied in [note.clone(), note.replace('\n', "\r\n"), note.lines().map(|line| format!("    {line}\n")).collect()]
+    {
+        std::fs::write(home.path("copied"), copied).unwrap();
+        home.weft(&["chain", "verify", "--against", "copied"]).exits(0).says(&["are the first of this log"]);
+    }
 
     copy(&before, &home.data());
     home.weft(&["chain", "verify"]).exits(0);

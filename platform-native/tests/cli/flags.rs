@@ -19,6 +19,7 @@ fn each_flag_says_what_it_should_be() {
         ("--allow", "", "a verb, one space and a pattern"),
         ("--allow", "connect", "a verb, one space and a pattern"),
         ("--allow", "fly /fs/x", "\"fly\" is not a verb"),
+        ("--allow", "lst /fs/x", "\"lst\" is not a verb; did you mean `list`?"),
         ("--allow", "connect example.com:443", "is not a path"),
         ("--allow", "connect /net/example.com", "is written /net/HOST:PORT"),
         ("--allow", "connect /net/EXAMPLE.com:443", "in lower case"),

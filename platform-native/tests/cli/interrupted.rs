@@ -41,6 +41,24 @@ fn a_run_that_takes_too_long_is_stopped_in_order() {
 }
 
 #[test]
+fn a_log_that_is_taken_away_meanwhile_is_exit_4() {
+    for replaced in [false, true] {
+        let home = waiting();
+        let child = home.start(&["run", "play"]);
+        until_it_runs(&home);
+        std::fs::rename(home.data(), home.path("elsewhere")).unwrap();
+        if replaced {
+            std::fs::create_dir(home.data()).unwrap();
+            std::fs::write(home.data().join("weft.redb"), "").unwrap();
+        }
+        signal(&child, "INT");
+        let what = if replaced { "weft.redb was replaced while" } else { "weft.redb was removed while" };
+        let done = end(child).exits(4).says(&["the log is gone", what]);
+        assert!(!done.out.contains("Checkpoint over") && !done.out.contains("make room"), "{done:#?}");
+    }
+}
+
+#[test]
 fn a_signal_stops_a_run_in_order() {
     for name in ["INT", "TERM", "HUP"] {
         let home = waiting();

@@ -48,6 +48,23 @@ fn what_is_no_folder_is_told_and_nothing_is_made() {
 }
 
 #[test]
+fn a_folder_that_nobody_could_write_to_is_told_before_anything_runs() {
+    let out = "[[mount]]\nname = \"out\"\nmode = \"write\"\n";
+    let home = Home::new(&format!("{out}{}", agent("writer", &[], "use = [\"write /fs/out/**\"]")));
+    let run = |folder: &str| home.weft_as_nobody(&["run", "play", "--mount", &format!("out={folder}")]);
+    run("my out")
+        .exits(2)
+        .tells(&["the folder my out for mount `out` does not exist", "make it first: mkdir -p 'my out'"]);
+    mode(&home.path("out"), 0o555);
+    run("out")
+        .exits(2)
+        .tells(&["the folder out for mount `out` cannot be written to: Permission denied", "help: name"]);
+    assert!(!home.path(".local").exists(), "nothing was made");
+    mode(&home.path("out"), 0o755);
+    run("out").exits(0);
+}
+
+#[test]
 fn a_folder_that_may_not_be_read_or_reached_is_told() {
     let home = reader();
     for folder in ["closed/in", "passable"] {

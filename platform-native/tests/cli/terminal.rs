@@ -70,4 +70,12 @@ fn an_escalation_is_asked_then_and_there() {
     let (seen, code) = at_terminal(&home, run, &["n\n"], false);
     assert!(seen.contains("not allowed by operator"), "{seen}");
     assert_eq!(code, 3, "{seen}");
+    // Ctrl-D: nobody typed an answer.
+    let (seen, code) = at_terminal(&home, run, &["\u{4}"], false);
+    assert!(seen.contains("nobody answered, so it was refused") && !seen.contains("not allowed by"), "{seen}");
+    assert_eq!(code, 3, "{seen}");
+    // Ctrl-C: the question is withdrawn with the run.
+    let (seen, code) = at_terminal(&home, run, &["\u{3}"], false);
+    assert!(seen.contains("not answered: the run was interrupted"), "{seen}");
+    assert_eq!(code, 1, "{seen}");
 }

@@ -1,7 +1,8 @@
 //! The agent that posts the totals, if the operator gave it where to.
 //!
-//! Its manifest asks for an optional right to connect. It looks up what it holds; without a right that
-//! names one host and port it says so and is done. Its clearance is empty, so nothing labelled reaches it.
+//! Its manifest asks for an optional right to connect. It looks up what it holds: it posts to the first right that
+//! names one host and port, and says so where there are others. A pattern tells it of no place to post to. Its
+//! clearance is empty, so nothing labelled reaches it.
 
 use guest::ipc::{self, Mail};
 use guest::message::{HELLO, Published, REPORTER, TOTALS};
@@ -68,10 +69,20 @@ impl Publisher {
                 };
             }
         };
-        let Some(endpoint) = identity.rights.iter().find_map(|right| endpoint(right)) else {
-            log::info("no right to connect was given, so nothing is posted");
-            return Published::default();
+        let connecting: Vec<&String> = identity.rights.iter().filter(|right| right.starts_with("connect ")).collect();
+        let endpoints: Vec<String> = connecting.iter().filter_map(|right| endpoint(right)).collect();
+        let Some(endpoint) = endpoints.first().cloned() else {
+            let Some(pattern) = connecting.first() else {
+                log::info("no right to connect was given, so nothing is posted");
+                return Published::default();
+            };
+            let problem = format!("`{pattern}` names no place to post to; it takes `connect /net/HOST:PORT`");
+            log::warn(&problem);
+            return Published { problem: Some(problem), ..Published::default() };
         };
+        if connecting.len() > 1 {
+            log::warn(&format!("it may connect to {}, and posts to {endpoint} alone", listed(&connecting)));
+        }
         let summary = json!({ "application": "repo-audit", "version": 1, "totals": self.totals }).to_string();
         let (status, problem) = match post(&endpoint, &summary) {
             Ok(Some(status)) => {
@@ -83,6 +94,12 @@ impl Publisher {
         };
         Published { endpoint: Some(endpoint), status, problem }
     }
+}
+
+/// Rights to connect as a sentence lists them.
+fn listed(rights: &[&String]) -> String {
+    let places = rights.iter().map(|right| right.trim_start_matches("connect /net/"));
+    places.collect::<Vec<_>>().join(" and ")
 }
 
 /// `host:port` of a right to connect to exactly that; a pattern names no host to connect to.

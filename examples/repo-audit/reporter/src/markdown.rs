@@ -44,10 +44,10 @@ fn summary(out: &mut String, gathered: &Gathered) {
     if let Some(walked) = &gathered.walked {
         line!(
             out,
-            "| Scanned | {} files, {}, in {} folders |",
-            count(walked.files),
+            "| Scanned | {}, {}, in {} |",
+            counted(walked.files, "file"),
             size(walked.bytes),
-            count(walked.folders)
+            counted(walked.folders, "folder")
         );
     }
     line!(out, "| Secrets | {} |", number(found("secrets")));
@@ -56,20 +56,29 @@ fn summary(out: &mut String, gathered: &Gathered) {
     line!(out, "| Lines of text | {} |", count(found("inventory")));
     line!(
         out,
-        "| Dependencies | {} in {} manifests |",
+        "| Dependencies | {} in {} |",
         count(dependencies as u64),
-        count(gathered.survey.manifests.len() as u64)
+        counted(gathered.survey.manifests.len() as u64, "manifest")
     );
     let refused = gathered.tried.iter().filter(|tried| tried.refusal.is_some()).count();
     line!(out, "| Refused acts of agents | {} |", number(refused as u64));
     if let Some(walked) = &gathered.walked {
         let notes = [
-            (walked.unreadable, "could not be read"),
-            (walked.partly_scanned, "are longer than the limit and were scanned up to it"),
-            (walked.skipped_folders, "folders were left out, as the manifest says"),
+            (walked.unreadable, ("could not be read", "could not be read")),
+            (
+                walked.partly_scanned,
+                (
+                    "is longer than the limit and was scanned up to it",
+                    "are longer than the limit and were scanned up to it",
+                ),
+            ),
+            (
+                walked.skipped_folders,
+                ("folder was left out, as the manifest says", "folders were left out, as the manifest says"),
+            ),
         ];
-        for (n, what) in notes.iter().filter(|(n, _)| *n > 0) {
-            line!(out, "| Note | {} {what} |", count(*n));
+        for (n, (one, many)) in notes.iter().filter(|(n, _)| *n > 0) {
+            line!(out, "| Note | {} {} |", count(*n), if *n == 1 { one } else { many });
         }
     }
     line!(out);
@@ -129,8 +138,9 @@ fn refusal(out: &mut String, tried: &Tried) {
     let detail = &refusal.detail;
     line!(
         out,
-        "The courier was given {} findings and tried to take them out. The kernel refused.\n",
-        count(tried.findings)
+        "The courier was given {} and tried to take {} out. The kernel refused.\n",
+        counted(tried.findings, "finding"),
+        if tried.findings == 1 { "it" } else { "them" }
     );
     line!(out, "| | |");
     line!(out, "|---|---|");
@@ -138,9 +148,9 @@ fn refusal(out: &mut String, tried: &Tried) {
     line!(out, "| Who | courier{process} |");
     line!(out, "| Verb and resource | {} {} |", text(&tried.verb), code(&tried.resource));
     line!(out, "| Answer | {}: {} |", text(&refusal.code), text(&refusal.reason));
-    let missing = detail.pointer("/missing_grant/flag").and_then(Value::as_str);
-    if let Some(flag) = missing {
-        line!(out, "| Missing grant | {} |", code(flag));
+    let missing = detail.pointer("/missing_grant/right").and_then(Value::as_str);
+    if let Some(right) = missing {
+        line!(out, "| Missing grant | {} |", code(right));
     }
     if !tried.labels.is_empty() {
         line!(out, "| Labels it carried | {} |", text(&tried.labels.join(", ")));
@@ -289,6 +299,11 @@ fn count(n: u64) -> String {
         out.push(c);
     }
     out
+}
+
+/// A count of things: "1 file", "2 files".
+fn counted(n: u64, one: &str) -> String {
+    format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// Bytes with one decimal, in integers.

@@ -89,6 +89,7 @@ fn rows_removed_from_the_middle() {
     store.0.remove(&event_key(300));
     assert_eq!(err(&store), ChainError::Gap { seq: 300, found: 600 });
     assert_eq!(err(&store).to_string(), "events 300 to 599 are missing");
+    assert_eq!(ChainError::Gap { seq: 20, found: 21 }.to_string(), "event 20 is missing");
     store.0.remove(&event_key(0));
     assert_eq!(err(&store), ChainError::Gap { seq: 0, found: 600 });
 }

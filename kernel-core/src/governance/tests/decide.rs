@@ -42,11 +42,7 @@ fn what_lacks_a_grant_is_denied_in_every_environment() {
         facts.grant = None;
         let verdict = verdict(&facts);
         assert_eq!(verdict.decision, Decision::Deny);
-        assert_eq!(
-            verdict.sentence(),
-            "agent courier holds no right `connect /net/127.0.0.1:9`; give it with \
-             --allow \"connect /net/127.0.0.1:9\""
-        );
+        assert_eq!(verdict.sentence(), "agent courier holds no right `connect /net/127.0.0.1:9`");
     }
 }
 
@@ -217,12 +213,11 @@ fn an_explanation_says_who_what_and_why() {
     let told = explain(&facts, &verdict(&facts));
     let expected = serde_json::json!({
         "decision": "deny",
-        "sentence": "agent courier holds no right `connect /net/127.0.0.1:9`; give it with --allow \"connect \
-            /net/127.0.0.1:9\"; the effect of this act scores 10295, most of it privacy 9000 (it carries the label \
-            secret); dev lets at most 9000 pass, so it is refused there",
+        "sentence": "agent courier holds no right `connect /net/127.0.0.1:9`; the effect of this \
+            act scores 10295, most of it privacy 9000 (it carries the label secret); dev lets at most 9000 pass, so it is \
+            refused there",
         "reasons": [
-            { "code": "no_grant", "weight": "deny", "text": "agent courier holds no right `connect /net/127.0.0.1:9`; \
-                give it with --allow \"connect /net/127.0.0.1:9\"" },
+            { "code": "no_grant", "weight": "deny", "text": "agent courier holds no right `connect /net/127.0.0.1:9`" },
             { "code": "over_threshold", "weight": "deny", "text": "the effect of this act scores 10295, most of it \
                 privacy 9000 (it carries the label secret); dev lets at most 9000 pass, so it is refused there" },
         ],
@@ -233,10 +228,7 @@ fn an_explanation_says_who_what_and_why() {
         "verb": "connect",
         "resource": "/net/127.0.0.1:9",
         "grant": null,
-        "missing_grant": {
-            "right": "connect /net/127.0.0.1:9",
-            "flag": "--allow \"connect /net/127.0.0.1:9\"",
-        },
+        "missing_grant": { "right": "connect /net/127.0.0.1:9" },
         "labels": ["secret"],
         "clearance": [],
         "blocked": [],

@@ -93,7 +93,8 @@ impl State {
         let Some(mut survey) = survey else {
             let mut refusal = verdict::refusal(&facts, &verdict);
             refusal.code = Code::Denied;
-            refusal.reason = cut(format!("{by} did not allow it: {}", refusal.reason), REASON_BYTES);
+            let answer = if by == NOBODY { "nobody answered".to_owned() } else { format!("{by} did not allow it") };
+            refusal.reason = cut(format!("{answer}: {}", refusal.reason), REASON_BYTES);
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
             self.weigh(open.pid, now, fx);
             return Ok(());

@@ -1,6 +1,7 @@
 //! One event as a line for a person: who, and what.
 
 use crate::cli::events::Entry;
+use crate::cli::run::NOBODY;
 use crate::cli::text::{count, counted, duration, plain_within};
 use kernel_core::governance::Decision;
 use kernel_core::kernel::event::{Content, Decided};
@@ -122,13 +123,13 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
             | Content::Escalated(decided) => verdict(decided),
             Content::Unfit(unfit) => format!("an event of kind {} is not here: {}", unfit.kind, unfit.reason),
             Content::Outcome(outcome) => {
-                let bytes = if outcome.bytes > 0 { format!(", {} bytes", count(outcome.bytes)) } else { String::new() };
                 let note = if outcome.note.is_empty() { String::new() } else { format!(" ({})", outcome.note) };
                 let reason = if outcome.reason.is_empty() { String::new() } else { format!(": {}", outcome.reason) };
-                format!("{}: {}{bytes}{note}{reason}", of_act(), outcome.result)
+                format!("{}: {}{note}{reason}", of_act(), outcome.result)
             }
             Content::Refused(refused) => format!("{}: {}: {}", refused.asked, refused.code, refused.reason),
             Content::Folded(folded) => format!("{}: refused {} more", of_act(), times(folded.more)),
+            Content::RouteCounted(route) if route.more == 0 => format!("{}: closed", of_act()),
             Content::RouteCounted(route) => {
                 format!("{}: {} more{}", of_act(), times(route.more), if route.closed { ", closed" } else { "" })
             }
@@ -137,6 +138,9 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
                 let lost = if exited.lost > 0 { format!(", {} lost", count(exited.lost)) } else { String::new() };
                 let (messages, acts) = (counted(exited.messages, "message"), counted(exited.acts, "act"));
                 format!("{}{detail}; {messages}, {acts}, {} refused{lost}", exited.reason, count(exited.refused))
+            }
+            Content::Answered(answered) if !answered.allow && answered.by == NOBODY => {
+                format!("{}: nobody answered", of_act())
             }
             Content::Answered(answered) => {
                 format!("{}: {}allowed by {}", of_act(), if answered.allow { "" } else { "not " }, answered.by)
@@ -187,7 +191,7 @@ fn listed(all: &[String]) -> String {
 mod tests {
     use super::*;
     use kernel_core::id::ActionId;
-    use kernel_core::kernel::event::{Counted, Outcome, Refused, Text};
+    use kernel_core::kernel::event::{Answered, Counted, Outcome, Refused, Text};
     use kernel_core::time::WallTime;
 
     fn entry(content: Content) -> Entry {
@@ -222,7 +226,16 @@ mod tests {
     fn an_outcome_without_its_intent_names_the_number() {
         let outcome = Outcome { result: "done".to_owned(), reason: String::new(), bytes: 1_500, note: "x".to_owned() };
         let outcome = entry(Content::Outcome(outcome));
-        assert_eq!(what(&outcome, Acts::default().of(&outcome).as_ref()), "act 9: done, 1,500 bytes (x)");
+        assert_eq!(what(&outcome, Acts::default().of(&outcome).as_ref()), "act 9: done (x)");
+    }
+
+    #[test]
+    fn nothing_is_said_of_what_was_nothing() {
+        let closed = entry(Content::RouteCounted(Counted { more: 0, closed: true }));
+        assert_eq!(what(&closed, None), "act 9: closed");
+        let answered = |by: &str| entry(Content::Answered(Answered { allow: false, by: by.to_owned() }));
+        assert_eq!(what(&answered("nobody"), None), "act 9: nobody answered");
+        assert_eq!(what(&answered("operator"), None), "act 9: not allowed by operator");
     }
 
     #[test]

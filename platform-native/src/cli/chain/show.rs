@@ -5,9 +5,10 @@ use super::line::{Act, Acts, SHOWN, what, who};
 use crate::cli::VERSION;
 use crate::cli::events::{self, Entry};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::terminal::{Output, Palette, Terminal, tell_failure};
-use crate::cli::text::{path, plain_json, plain_within, time};
+use crate::cli::terminal::{Output, Terminal, tell, tell_failure};
+use crate::cli::text::{closest_verb, fitted, path, plain_json, plain_within, shell, time};
 use kernel_core::kernel::event::Content;
+use kernel_core::path::Verb;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -18,11 +19,11 @@ pub(crate) struct Show {
     #[command(flatten)]
     which: Which,
     /// Only what this process did or what happened to it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_pid)]
     pid: Option<u64>,
     /// Only acts of this verb, such as `write` or `connect`
-    #[arg(long, value_name = "VERB")]
-    verb: Option<String>,
+    #[arg(long, value_name = "VERB", value_parser = parse_verb)]
+    verb: Option<Verb>,
     /// Only the last N of them
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -31,12 +32,23 @@ pub(crate) struct Show {
     pub(super) json: bool,
 }
 
+fn parse_pid(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "a process is given by its number, as in the column PID of a run's report".to_owned())
+}
+
+fn parse_verb(text: &str) -> Result<Verb, String> {
+    Verb::parse(text).map_err(|e| match closest_verb(text) {
+        Some(close) => format!("{e}; did you mean `{close}`?"),
+        None => e.to_string(),
+    })
+}
+
 impl Show {
     pub(super) async fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
         let stored = self.which.open().await?;
         let problem = stored.verify(None).await.err();
         if let Some(problem) = &problem {
-            tell_failure(problem, terminal.err);
+            tell_failure(problem, terminal);
         }
         let mut printer = Printer::new(self);
         if self.json {
@@ -53,6 +65,9 @@ impl Show {
             head.pop();
             printer.begin(&format!("{head},\"events\":["))?;
         }
+        if let (false, Some(columns)) = (self.json, terminal.out_columns) {
+            printer.output.line(&terminal.out.bold(&heading(columns)))?;
+        }
         let mut acts = Acts::default();
         let mut failed = None;
         events::each(
@@ -66,7 +81,7 @@ impl Show {
                         if !self.wants(act.as_ref()) {
                             return ControlFlow::Continue(());
                         }
-                        if self.json { as_json(&entry) } else { as_text(&entry, act.as_ref(), terminal.out) }
+                        if self.json { as_json(&entry) } else { as_text(&entry, act.as_ref(), terminal) }
                     }
                     Err((seq, reason)) if self.json => json!({ "row": seq, "unreadable": reason }).to_string(),
                     Err((seq, reason)) => {
@@ -87,24 +102,53 @@ impl Show {
         if let Some(failure) = failed {
             return Err(failure);
         }
+        let found = printer.found;
         printer.finish()?;
+        if !found && let Some(filter) = self.filter() {
+            let log = shell(&stored.path);
+            tell(&format!("weft: nothing in the log of {log} is {filter}"));
+        }
         Ok(problem.map_or(Exit::Done, |problem| problem.exit))
+    }
+
+    /// What is looked for, in words.
+    fn filter(&self) -> Option<String> {
+        match (self.pid, self.verb) {
+            (None, None) => None,
+            (Some(pid), None) => Some(format!("of process {pid}")),
+            (None, Some(verb)) => Some(format!("an act `{verb}`")),
+            (Some(pid), Some(verb)) => Some(format!("an act `{verb}` of process {pid}")),
+        }
     }
 
     fn wants(&self, act: Option<&Act>) -> bool {
         self.pid.is_none_or(|pid| act.is_some_and(|act| act.pid == pid))
-            && self.verb.as_ref().is_none_or(|verb| act.is_some_and(|act| act.verb == *verb))
+            && self.verb.as_ref().is_none_or(|verb| act.is_some_and(|act| act.verb == verb.as_str()))
     }
 }
 
-fn as_text(entry: &Entry, act: Option<&Act>, palette: Palette) -> String {
+/// Where a terminal is narrower than this, an event gets no column for its date and what it says goes on below.
+const WIDE: usize = 110;
+
+fn heading(columns: usize) -> String {
+    let time = if columns < WIDE { format!("{:<12}", "TIME") } else { format!("{:<24}", "TIME") };
+    format!("{:>8}  {time}  {:<13}  {:<20}  WHAT", "EVENT", "KIND", "WHO")
+}
+
+fn as_text(entry: &Entry, act: Option<&Act>, terminal: Terminal) -> String {
+    let palette = terminal.out;
     let kind = format!("{:<13}", entry.kind_name());
     let kind = match &entry.content {
         Ok(Content::Refused(_) | Content::DeadLetter(_) | Content::Suspended(_)) | Err(_) => palette.bad(&kind),
         _ => palette.bold(&kind),
     };
-    let time = palette.dim(&time(entry.wall));
-    format!("{:>8}  {time}  {kind}  {:<20}  {}", entry.seq, who(act), what(entry, act))
+    let mut time = time(entry.wall);
+    if terminal.out_columns.is_some_and(|columns| columns < WIDE) {
+        // RFC 3339: the date takes eleven characters, the zone one.
+        time = time.get(11..23).unwrap_or_default().to_owned();
+    }
+    let line = format!("{:>8}  {}  {kind}  {:<20}  {}", entry.seq, palette.dim(&time), who(act), what(entry, act));
+    fitted(&line, terminal.out_columns, 10).join("\n")
 }
 
 fn as_json(entry: &Entry) -> String {
@@ -130,11 +174,14 @@ struct Printer {
     limit: Option<usize>,
     last: VecDeque<String>,
     any: bool,
+    /// Whether there was anything to print.
+    found: bool,
 }
 
 impl Printer {
     fn new(show: &Show) -> Printer {
-        Printer { output: Output::stdout(), json: show.json, limit: show.limit, last: VecDeque::new(), any: false }
+        let (json, limit) = (show.json, show.limit);
+        Printer { output: Output::stdout(), json, limit, last: VecDeque::new(), any: false, found: false }
     }
 
     fn begin(&mut self, head: &str) -> Result<(), Failure> {
@@ -142,6 +189,7 @@ impl Printer {
     }
 
     fn line(&mut self, line: String) -> Result<(), Failure> {
+        self.found = true;
         match self.limit {
             None => self.print(&line),
             Some(limit) => {

@@ -3,7 +3,7 @@
 use super::Which;
 use crate::cli::VERSION;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::terminal::{Terminal, print, print_json};
+use crate::cli::terminal::{Terminal, indent, print_fitted, print_json};
 use crate::cli::text::{self, count, counted};
 use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Opened, VerifierKey};
 use serde_json::json;
@@ -86,7 +86,7 @@ impl Verify {
                           kept elsewhere (--against FILE).";
             lines.push(palette.dim(advice));
         }
-        print(&lines)?;
+        print_fitted(&lines, terminal)?;
         Ok(Exit::Done)
     }
 }
@@ -118,7 +118,7 @@ fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Fai
         Failure::usage(format!("{shown} is not a checkpoint: {why}"))
             .help("give a file that `weft chain checkpoint` wrote")
     };
-    let note = String::from_utf8(text).map_err(|_| not_one("it is not text"))?;
+    let note = as_signed(&String::from_utf8(text).map_err(|_| not_one("it is not text"))?);
     let claimed = Checkpoint::open_unverified(&note).map_err(|e| not_one(&e.to_string()))?;
     if claimed.origin != key.name {
         let error = kernel_core::chain::ChainError::WrongOrigin {
@@ -138,6 +138,19 @@ fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Fai
     })
 }
 
+/// A note without what copying may have added: line ends of another system, and one indentation of all lines.
+/// Neither can stand in a note, so nothing that was signed is taken away.
+fn as_signed(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let lines = || text.lines().filter(|line| !line.trim().is_empty());
+    let indented = lines().map(indent).min().unwrap_or(0);
+    let mut note: String = text.lines().map(|line| line.get(indented..).unwrap_or("").to_owned() + "\n").collect();
+    if !text.ends_with('\n') {
+        note.pop();
+    }
+    note
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +159,16 @@ mod tests {
     fn coverage_says_what_is_not_signed() {
         assert_eq!(coverage(7, 7), "all of them");
         assert_eq!(coverage(1_000, 1_002), "the first 1,000; 2 came after the last signature");
+    }
+
+    #[test]
+    fn what_copying_adds_is_no_part_of_a_note() {
+        let note = "weft/a\n7\nAAAA\n\n\u{2014} weft/a BBBB\n";
+        let indented: String = note.lines().map(|line| format!("  {line}\n")).collect();
+        for copied in [note.to_owned(), note.replace('\n', "\r\n"), indented.clone(), indented.replace("  \n", "\n")] {
+            assert_eq!(as_signed(&copied), note, "{copied:?}");
+        }
+        assert_eq!(as_signed(" a\n  b"), "a\n b", "only what all lines have");
     }
 
     #[test]

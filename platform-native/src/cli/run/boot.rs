@@ -3,18 +3,19 @@
 use super::host::{RunPlatform, SharedRows};
 use super::screen::Screen;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::place::keep_apart;
+use crate::cli::place::{DATABASE, keep_apart};
 use crate::cli::stored;
-use crate::cli::text::counted;
+use crate::cli::text::{counted, shell};
 use crate::{Host, HostOptions};
 use futures::channel::mpsc;
-use kernel_core::app::{Plan, ProgramPlan};
+use kernel_core::app::{MountMode, Plan, ProgramPlan};
 use kernel_core::chain::VerifierKey;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::{BootError, BootOptions, Kernel, Parts, Told};
 use kernel_core::path::Name;
 use kernel_core::platform::{Clock, Platform, Profile, ProgramKind};
 use kernel_core::time::WallTime;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -35,6 +36,36 @@ pub(super) struct Booted {
     pub(super) started: WallTime,
     /// Absolute and without links.
     pub(super) data_dir: PathBuf,
+    /// What has to be there still when the run is over.
+    pub(super) database: Database,
+}
+
+/// A database, by what the file system says it is: its name alone can come to mean another one.
+#[derive(Debug)]
+pub(super) struct Database {
+    path: PathBuf,
+    is: Option<(u64, u64)>,
+}
+
+impl Database {
+    fn at(path: PathBuf) -> Database {
+        let is = Database::now(&path);
+        Database { path, is }
+    }
+
+    fn now(path: &Path) -> Option<(u64, u64)> {
+        path.symlink_metadata().ok().map(|meta| (meta.dev(), meta.ino()))
+    }
+
+    /// Why what was written to it cannot be found there any more.
+    pub(super) fn lost(&self) -> Option<String> {
+        let (path, now) = (self.path.display(), Database::now(&self.path));
+        match now {
+            now if now == self.is => None,
+            None => Some(format!("{path} was removed while the application ran, and the log of this run with it")),
+            Some(_) => Some(format!("{path} was replaced while the application ran, and the log of this run is gone")),
+        }
+    }
 }
 
 /// Opens the host in `data_dir` with `mounts`, and boots a kernel on it that can run `plan`.
@@ -50,6 +81,7 @@ pub(super) async fn boot(
     screen: &mut Screen,
 ) -> Result<Booted, Failure> {
     keep_apart(data_dir, mounts.iter().map(|(name, path)| (name, path.as_path())))?;
+    can_be_written(plan, mounts)?;
     let at = Instant::now();
     let mut options = HostOptions::new(data_dir);
     options.mounts = mounts.to_vec();
@@ -78,7 +110,43 @@ pub(super) async fn boot(
         screen.notice(&phase);
     }
     screen.step("kernel", at.elapsed(), &format!("{} in its log verified", counted(from, "event")));
-    Ok(Booted { kernel, told, rows, key, from, started, data_dir: host.data_dir.clone() })
+    Ok(Booted {
+        kernel,
+        told,
+        rows,
+        key,
+        from,
+        started,
+        database: Database::at(host.data_dir.join(DATABASE)),
+        data_dir: host.data_dir.clone(),
+    })
+}
+
+/// Refuses a folder for writing that is not there or that this user may not write to: whoever needs it would find
+/// out when all else is done. What else may be wrong with a folder is told by the host.
+fn can_be_written(plan: &Plan, mounts: &[(Name, PathBuf)]) -> Result<(), Failure> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    for (name, folder) in mounts {
+        if !plan.mounts.iter().any(|mount| mount.name == *name && mount.mode == MountMode::Write) {
+            continue;
+        }
+        let refused = |what: &str, help: String| {
+            let message = format!("the folder {} for mount `{name}` {what}", folder.display());
+            Err(Failure::new(Exit::Usage, "mount", message).help(help))
+        };
+        if folder.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+            return refused("does not exist", format!("make it first: mkdir -p {}", shell(folder)));
+        }
+        if !folder.is_dir() {
+            continue;
+        }
+        if let Err(e) = accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
+            let e = std::io::Error::from(e);
+            let help = format!("name a folder that you may write to: --mount {name}=PATH");
+            return refused(&format!("cannot be written to: {e}"), help);
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a plan with programs of a kind that this host does not run.

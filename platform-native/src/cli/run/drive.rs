@@ -30,6 +30,9 @@ const DAY: u64 = 86_400_000;
 /// What the session is called in the log.
 const OPERATOR: &str = "operator";
 
+/// Who answers where nobody does, as the log says it.
+pub(in crate::cli) const NOBODY: &str = "nobody";
+
 /// Why a run is over.
 #[derive(Clone, Debug)]
 pub(super) enum Ending {
@@ -103,7 +106,7 @@ pub(super) async fn drive(
                 None => {
                     typed = None;
                     for action in screen.hung_up() {
-                        kernel.answer(action, false, OPERATOR);
+                        kernel.answer(action, false, NOBODY);
                     }
                 }
             },

@@ -1,5 +1,6 @@
 //! `weft run`: an application from its folder to its end, and what came of it.
 
+mod advice;
 mod boot;
 mod draw;
 mod drive;
@@ -17,10 +18,12 @@ use super::on_runtime;
 use super::place::Places;
 use super::stored;
 use super::terminal::{Terminal, print, print_json};
-use super::text::{bytes, counted, time};
+use super::text::{bytes, closest_verb, counted, time};
+use advice::Advice;
 use boot::{Booted, boot};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 pub(super) use draw::forget_typed;
+pub(super) use drive::NOBODY;
 use drive::drive;
 use futures::StreamExt;
 use interrupt::Interrupt;
@@ -37,9 +40,12 @@ use std::time::Duration;
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 done; 1 the application failed, was interrupted or timed out; 2 usage; 3 a right \
-                        that it needs was not given, or --strict and something was refused; 4 the log does not verify \
-                        or could not be written; 5 unsupported here."
+    after_help = "On a terminal, what the application needs and was not given by --allow is asked for, once, before \
+                        anything runs, and so is each act that the gate wants an answer for. Elsewhere nobody is \
+                        asked.\n\nExit codes: 0 done; 1 the application failed, was interrupted or timed out, or the result could \
+                        not be written to standard output; 2 usage; 3 a right that it needs was not given, or --strict \
+                        and something was refused; 4 the log does not verify or could not be written; 5 unsupported \
+                        here."
 )]
 pub(crate) struct Run {
     /// The folder of the application: it holds a weft.toml
@@ -69,7 +75,10 @@ pub(crate) struct Run {
 }
 
 fn parse_right(text: &str) -> Result<Right, String> {
-    Right::parse(text).map_err(|e| e.to_string())
+    Right::parse(text).map_err(|e| match text.split_once(' ').and_then(|(verb, _)| closest_verb(verb)) {
+        Some(close) => format!("{e}; did you mean `{close}`?"),
+        None => e.to_string(),
+    })
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -144,7 +153,7 @@ impl Run {
                 return Err(Failure::new(Exit::Failed, "interrupted", message));
             }
         };
-        let Booted { kernel, mut told, rows, key, from, started, data_dir } = booted;
+        let Booted { kernel, mut told, rows, key, from, started, data_dir, database } = booted;
         let ending = drive(&kernel, checked, plan, &mut told, &mut screen, &mut interrupt, self.timeout).await;
         screen.stopping(&ending);
         let stopped = kernel.shutdown(&ending.reason()).await;
@@ -157,16 +166,18 @@ impl Run {
         let elapsed = screen.elapsed();
         let summary = kernel.summary();
         drop(kernel);
-        let record = record::read(&rows, from, &plan.app, &summary.verdicts).await;
+        let record = record::read(&rows, from, Advice { manifest: checked.manifest(), plan }, &summary.verdicts).await;
         let size = stored::head(&rows).await.ok().flatten().map_or(from, |head| head.size);
         rows.close().await;
 
-        let not_durable = match (&stopped, &record) {
-            (Err(refusal), _) => Some(refusal.reason.clone()),
-            (_, Err(error)) => Some(said(error)),
+        let lost = database.lost();
+        let not_durable = match (&lost, &stopped, &record) {
+            (Some(lost), ..) => Some(lost.clone()),
+            (_, Err(refusal), _) => Some(refusal.reason.clone()),
+            (_, _, Err(error)) => Some(said(error)),
             _ => None,
         };
-        let signed = stopped.ok().map(|(checkpoint, note)| Signed { checkpoint, note, key });
+        let signed = stopped.ok().filter(|_| lost.is_none()).map(|(checkpoint, note)| Signed { checkpoint, note, key });
         let record = record.unwrap_or_default();
         let (outcome, reason) = report::outcome(&ending, &record, not_durable.as_deref());
         let exit = report::exit(outcome, &ending, self.strict, record.gate);
@@ -183,6 +194,7 @@ impl Run {
             boot: screen.into_steps(),
             summary,
             record,
+            lost: lost.is_some(),
             events: size.saturating_sub(from),
             signed,
             data_dir: &data_dir,
@@ -191,7 +203,7 @@ impl Run {
         if self.json {
             print_json(&report.document())?
         } else {
-            print(&report::lines(&report, terminal.out))?
+            print(&report::lines(&report, terminal))?
         }
         Ok(exit)
     }

@@ -1,8 +1,9 @@
 //! What the log says of one run: read back after the last flush, so that a report tells what is evidence
 //! and nothing else.
 
+use super::advice::Advice;
 use crate::cli::events::{self, Entry};
-use kernel_core::governance::{Decision, explain};
+use kernel_core::governance::{Decision, Facts, Verdict, explain};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Tally;
 use kernel_core::kernel::event::{Content, Decided, Outcome, Refused};
@@ -10,7 +11,7 @@ use kernel_core::path::Name;
 use kernel_core::platform::{Storage, StorageError};
 use kernel_core::refusal::Code;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -120,8 +121,10 @@ pub(super) struct Answer {
     pub(super) asked: String,
     /// Whether it was allowed.
     pub(super) allow: bool,
-    /// By whom; "nobody" when the deadline passed.
+    /// By whom; "nobody" when nobody did.
     pub(super) by: String,
+    /// Whether the act ended while it waited, so that nobody could answer any more.
+    pub(super) cancelled: bool,
 }
 
 /// A process that the kernel suspended.
@@ -146,15 +149,20 @@ const DONE: &str = "done";
 /// What an outcome says of which nobody knows what it was.
 const UNKNOWN: &str = "unknown";
 
-/// Reads what the log says of the run of `app` that begins with event `from`. `said` is what the gate
-/// counted: what it never said is not looked for.
-pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name, said: &Tally) -> Result<Record, StorageError> {
-    let mut reader = Reader::default();
+/// Reads what the log says of the run of what is planned that begins with event `from`. `said` is what the
+/// gate counted: what it never said is not looked for.
+pub(super) async fn read<S: Storage>(
+    storage: &S,
+    from: u64,
+    advice: Advice<'_>,
+    said: &Tally,
+) -> Result<Record, StorageError> {
+    let mut reader = Reader { advice: Some(advice), ..Reader::default() };
     let all = said.warned > 0 || said.escalated > 0;
     let wanted = |kind: u8| all || !PERMITTED.contains(&kind);
     events::each(storage, from, wanted, |entry| {
         if let Ok(entry) = entry {
-            reader.take(&entry, app);
+            reader.take(&entry, &advice.plan.app);
         }
         ControlFlow::Continue(())
     })
@@ -164,7 +172,7 @@ pub(super) async fn read<S: Storage>(storage: &S, from: u64, app: &Name, said: &
         name_failures(storage, from, &mut record.failures).await?;
     }
     if !reader.late.is_empty() {
-        name_late(storage, from, reader.late, &mut record.refusals).await?;
+        name_late(storage, from, advice, reader.late, &mut record.refusals).await?;
     }
     Ok(record)
 }
@@ -195,6 +203,7 @@ async fn name_failures<S: Storage>(storage: &S, from: u64, failures: &mut [Faile
 async fn name_late<S: Storage>(
     storage: &S,
     from: u64,
+    advice: Advice<'_>,
     mut late: BTreeMap<ActionId, usize>,
     refusals: &mut [Refusal],
 ) -> Result<(), StorageError> {
@@ -206,7 +215,7 @@ async fn name_late<S: Storage>(
             refusal.pid = decided.facts.pid.0;
             refusal.agent = decided.facts.name.to_string();
             refusal.asked = asked(&decided);
-            refusal.detail = explain(&decided.facts, &decided.verdict);
+            refusal.detail = explained(&decided.facts, &decided.verdict, Some(advice));
         }
         if late.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
@@ -214,8 +223,9 @@ async fn name_late<S: Storage>(
 }
 
 #[derive(Default)]
-struct Reader {
+struct Reader<'a> {
     record: Record,
+    advice: Option<Advice<'a>>,
     /// Where the refusals are listed of which only the outcome was read.
     late: BTreeMap<ActionId, usize>,
     /// Where each kind of warning is listed.
@@ -230,7 +240,7 @@ struct Place {
     by_gate: bool,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn take(&mut self, entry: &Entry, app: &Name) {
         let Ok(content) = &entry.content else { return };
         match content {
@@ -261,6 +271,7 @@ impl Reader {
                 asked: String::new(),
                 allow: answered.allow,
                 by: answered.by.clone(),
+                cancelled: false,
             }),
             Content::Outcome(outcome) if is_gate(&outcome.result) => self.refused_late(entry, outcome),
             Content::Outcome(outcome) if outcome.result == UNKNOWN => self.record.unknown += 1,
@@ -284,6 +295,9 @@ impl Reader {
         let facts = refused.facts.as_ref();
         let agent = facts.map(|facts| facts.name.to_string()).unwrap_or_default();
         self.named(entry.action, &agent, || refused.asked.clone());
+        if let Some(answer) = self.record.answers.last_mut().filter(|answer| answer.action == entry.action) {
+            answer.cancelled = !answer.allow && refused.code != Code::Denied.as_str();
+        }
         let by_gate = is_gate(&refused.code);
         self.record.gate += u64::from(by_gate);
         let listed = (self.record.refusals.len() < LISTED).then_some(self.record.refusals.len());
@@ -301,7 +315,9 @@ impl Reader {
             code: refused.code.clone(),
             reason: refused.reason.clone(),
             count: 1,
-            detail: facts.zip(refused.verdict.as_ref()).map_or(Value::Null, |(facts, verdict)| explain(facts, verdict)),
+            detail: facts
+                .zip(refused.verdict.as_ref())
+                .map_or(Value::Null, |(facts, verdict)| explained(facts, verdict, self.advice)),
         });
     }
 
@@ -363,6 +379,16 @@ impl Reader {
     }
 }
 
+/// All that was decided upon, and which flag gives what was missing: null where none does.
+fn explained(facts: &Facts, verdict: &Verdict, advice: Option<Advice<'_>>) -> Value {
+    let mut detail = explain(facts, verdict);
+    if let Some(missing) = detail["missing_grant"].as_object_mut() {
+        let flag = advice.and_then(|advice| advice.flag(facts.name.as_str(), facts.verb, &facts.resource));
+        missing.insert("flag".to_owned(), json!(flag));
+    }
+    detail
+}
+
 fn asked(decided: &Decided) -> String {
     format!("{} {}", decided.facts.verb, decided.facts.resource)
 }
@@ -378,7 +404,7 @@ mod tests {
     use kernel_core::kernel::event::{Answered, AppEnded, Counted};
     use kernel_core::time::WallTime;
 
-    fn reader() -> Reader {
+    fn reader() -> Reader<'static> {
         Reader::default()
     }
 
@@ -458,6 +484,10 @@ mod tests {
         reader.take(&entry(1, 5, Content::Answered(answered)), &app);
         reader.take(&entry(2, 5, refused(Code::Denied)), &app);
         assert_eq!(reader.record.answers[0].asked, "connect /net/x:1");
+        assert!(!reader.record.answers[0].cancelled);
+        reader.take(&entry(1, 6, Content::Answered(Answered { allow: false, by: "nobody".to_owned() })), &app);
+        reader.take(&entry(2, 6, refused(Code::Cancelled)), &app);
+        assert!(reader.record.answers[1].cancelled);
         let ended = |app: &str| Content::AppEnded(AppEnded { app: app.to_owned(), ok: false, reason: "x".to_owned() });
         reader.take(&entry(3, 0, ended("b")), &app);
         assert_eq!(reader.record.ended, None);

@@ -62,6 +62,8 @@ pub(super) struct Report<'a> {
     pub(super) boot: Vec<(String, Duration)>,
     pub(super) summary: Summary,
     pub(super) record: Record,
+    /// Whether the log is not where it was any more.
+    pub(super) lost: bool,
     /// How many events the run added.
     pub(super) events: u64,
     pub(super) signed: Option<Signed>,

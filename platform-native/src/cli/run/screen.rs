@@ -7,11 +7,12 @@
 use super::draw::{Pen, forget_typed};
 use super::drive::Ending;
 use super::question::{self, Answer, Questions};
-use crate::cli::terminal::Terminal;
-use crate::cli::text::{count, counted, duration, plain_within};
+use crate::cli::terminal::{Terminal, indent};
+use crate::cli::text::{count, counted, duration, fitted, plain_within};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Summary;
 use kernel_core::kernel::effects::{Ask, Notice};
+use kernel_core::kernel::road::ANSWER_DEADLINE;
 use kernel_core::platform::LogLevel;
 use kernel_core::process::Lifecycle;
 use std::time::{Duration, Instant};
@@ -126,7 +127,8 @@ impl Screen {
             return;
         }
         self.clear();
-        self.pen.text(format!("{line}\n"));
+        let lines = fitted(line, self.terminal.err_columns, indent(line) + 2).join("\n");
+        self.pen.text(format!("{lines}\n"));
     }
 
     /// Takes the line of progress away.
@@ -193,8 +195,11 @@ impl Screen {
             }
         } else {
             let text = format!(
-                "{} wants to {} {}: nobody can be asked here, so it will be refused",
-                ask.name, ask.verb, ask.resource
+                "{} wants to {} {}: nobody can be asked here; it waits at most {} s for an answer and is then refused",
+                ask.name,
+                ask.verb,
+                ask.resource,
+                ANSWER_DEADLINE.as_secs()
             );
             self.warning(&text);
         }
@@ -241,7 +246,9 @@ impl Screen {
         if let Some(ask) = self.questions.shown() {
             let mut lines = question::lines(ask, self.terminal.err);
             let prompt = lines.pop().unwrap_or_default();
-            self.pen.question(lines.iter().map(|line| format!("{line}\n")).collect(), prompt);
+            let fit = |line: &String| fitted(line, self.terminal.err_columns, indent(line) + 2);
+            let text: String = lines.iter().flat_map(fit).map(|line| format!("{line}\n")).collect();
+            self.pen.question(text, prompt);
         }
     }
 

@@ -74,6 +74,23 @@ fn the_totals_are_posted_where_it_is_allowed_and_dev_warns() {
 }
 
 #[test]
+fn a_pattern_names_no_place_to_post_to_and_of_several_the_first_is_used() {
+    let (home, _) = leaking();
+    let done = audit(&home, &["--allow", "connect /net/**"]).exits(0);
+    done.tells(&["publisher", "`connect /net/**` names no place to post to"]);
+    let published = &report(&home)["publisher"];
+    assert_eq!((&published["endpoint"], &published["status"]), (&Value::Null, &Value::Null));
+    assert!(published["problem"].as_str().unwrap().contains("it takes `connect /net/HOST:PORT`"), "{published}");
+
+    let (address, requests) = server();
+    let right = format!("connect /net/{address}");
+    let both = audit(&home, &["--allow", "connect /net/example.com:1", "--allow", &right]).exits(0);
+    both.tells(&[&format!("it may connect to {address} and example.com:1, and posts to {address} alone")]);
+    requests.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert_eq!(report(&home)["publisher"]["endpoint"], json!(address));
+}
+
+#[test]
 fn a_server_that_is_not_there_is_a_line_in_the_report() {
     let (home, _) = leaking();
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -103,11 +120,11 @@ fn the_refusal_of_the_courier_is_told_in_full_everywhere() {
     let (home, _) = leaking();
     let run = ["run", APP, "--mount", "repo=repo", "--mount", "out=out", "--data-dir", "data"];
     let target = "/net/exfil.example.com:443";
-    let flag = format!("--allow \"connect {target}\"");
     home.weft(&run).exits(0).says(&[
         "Refused (1)",
         &format!("connect {target} denied"),
-        &flag,
+        &format!("connect {target}; its manifest does not ask for it, so no flag gives it"),
+        "why       the effect of this act scores",
         "labels    secret",
         "risk 3000",
         "privacy 9000",
@@ -119,7 +136,7 @@ fn the_refusal_of_the_courier_is_told_in_full_everywhere() {
     for part in [
         "| Who | courier (process ",
         &format!("connect `{target}`"),
-        &flag,
+        &format!("| Missing grant | `connect {target}` |"),
         "| Labels it carried | secret |",
         "risk 3000",
         "privacy 9000",
@@ -138,7 +155,8 @@ fn the_refusal_of_the_courier_is_told_in_full_everywhere() {
             (&detail["agent"], &detail["verb"], &detail["resource"]),
             (&json!("courier"), &json!("connect"), &json!(target))
         );
-        assert_eq!(detail["missing_grant"], json!({ "right": format!("connect {target}"), "flag": flag }));
+        assert_eq!(detail["missing_grant"]["right"], json!(format!("connect {target}")));
+        assert_eq!(detail["missing_grant"]["flag"], Value::Null, "no flag gives it");
         assert_eq!(
             (&detail["labels"], &detail["threshold"], &detail["environment"]),
             (&json!(["secret"]), &json!(9000), &json!("dev"))

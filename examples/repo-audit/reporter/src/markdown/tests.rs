@@ -32,7 +32,7 @@ fn gathered() -> Gathered {
             reason: "no right".to_owned(),
             action: 12,
             detail: json!({
-                "process": 5, "missing_grant": { "flag": "--allow \"connect /net/exfil.example.com:443\"" },
+                "process": 5, "missing_grant": { "right": "connect /net/exfil.example.com:443" },
                 "effect": { "risk": 3000, "privacy": 9250 }, "score": 11000, "threshold": 9000, "environment": "dev",
             }),
         }),
@@ -50,9 +50,10 @@ fn it_tells_what_a_person_wants_to_know() {
         "| Things to tidy | none |",
         "| `src/a.rs`:7 | github-token | `let t = \"ghp_…[40 characters]` |",
         "| Who | courier (process 5) |",
-        "| Missing grant | `--allow \"connect /net/exfil.example.com:443\"` |",
+        "| Missing grant | `connect /net/exfil.example.com:443` |",
         "| Labels it carried | secret |",
         "| Score and threshold | 11000, threshold 9000 in dev |",
+        "The courier was given 1 finding and tried to take it out.",
         "posted nothing",
     ] {
         assert!(report.contains(wanted), "{wanted}\n{report}");

@@ -116,7 +116,10 @@ impl Eye {
         }
         let size = self.size.max(self.seen);
         if size > large {
-            self.report("large-file", None, format!("{size} bytes"));
+            // In the unit of the report's other sizes.
+            let tenths = size / 100_000;
+            let told = if tenths > 0 { format!("{}.{} MB", tenths / 10, tenths % 10) } else { format!("{size} bytes") };
+            self.report("large-file", None, told);
         }
     }
 

@@ -1,11 +1,12 @@
 //! The report for a person.
 
 use super::{Outcome, Report, Signed};
+use crate::cli::run::NOBODY;
 use crate::cli::run::question::effect;
-use crate::cli::run::record::{Failed, Refusal, Warning};
+use crate::cli::run::record::{Answer, Failed, Refusal, Warning};
 use crate::cli::table::{Align, Table};
-use crate::cli::terminal::Palette;
-use crate::cli::text::{bytes, count, counted, duration, plain, plain_within};
+use crate::cli::terminal::{Palette, Terminal, indent};
+use crate::cli::text::{bytes, count, counted, duration, fitted, plain, plain_within, shell};
 use kernel_core::kernel::ProcessRow;
 use serde_json::Value;
 
@@ -15,30 +16,46 @@ const SHOWN: usize = 20;
 /// How many processes are printed.
 const PROCESSES: usize = 100;
 
-/// Who answered when the deadline passed.
-const NOBODY: &str = "nobody";
+/// What is left out of the table of processes where it does not fit, the first first.
+const DROPPABLE: [&str; 3] = ["ROLE", "CPU ms", "MEMORY"];
+
+/// Where the texts of a refusal begin.
+const TEXT: usize = 14;
 
 /// The most characters of one foreign text.
 const WIDTH: usize = 400;
 
-/// All of it, line by line.
-pub(in crate::cli::run) fn lines(report: &Report<'_>, palette: Palette) -> Vec<String> {
-    let mut lines = vec![headline(report, palette), String::new()];
-    lines.extend(processes(report, palette));
+/// All of it, line by line, fitted to a terminal.
+pub(in crate::cli::run) fn lines(report: &Report<'_>, terminal: Terminal) -> Vec<String> {
+    let (palette, columns) = (terminal.out, terminal.out_columns);
+    let fit = |lines: Vec<String>| -> Vec<String> {
+        lines.iter().flat_map(|line| fitted(line, columns, indent(line) + 2)).collect()
+    };
+    let mut lines = fit(vec![headline(report, palette)]);
     lines.push(String::new());
-    lines.push(verdicts(report));
-    lines.extend(refusals(report, palette));
-    lines.extend(failures(report, palette));
-    lines.extend(warnings(report, palette));
-    lines.extend(answers(report, palette));
-    lines.extend(absent(report));
+    lines.extend(processes(report, palette, columns));
+    lines.extend(fit(troubled(report, palette)));
+    lines.push(String::new());
+    lines.extend(fit(vec![verdicts(report)]));
+    lines.extend(refusals(report, palette, columns));
+    lines.extend(fit(failures(report, palette)));
+    lines.extend(fit(warnings(report, palette)));
+    lines.extend(fit(answers(report, palette)));
+    lines.extend(fit(absent(report)));
     lines.push(String::new());
     lines.extend(report.signed.iter().flat_map(|signed| checkpoint(signed, report, palette)));
-    lines.push(format!("{} {}", palette.bold("Data"), report.data_dir.display()));
-    if report.outcome == Outcome::NotDurable {
-        lines.push(
-            "What was acknowledged before is intact: make room there, then look with `weft chain verify`.".to_owned(),
-        );
+    lines.push(format!("{} {}", palette.bold("Data"), plain(&report.data_dir.to_string_lossy())));
+    lines.extend(fit(notes(report, palette)));
+    lines
+}
+
+/// What else somebody should know.
+fn notes(report: &Report<'_>, palette: Palette) -> Vec<String> {
+    let mut lines = Vec::new();
+    if report.outcome == Outcome::NotDurable && !report.lost {
+        let directory = shell(report.data_dir);
+        lines.push("What was acknowledged before is intact: make room there, then look with".to_owned());
+        lines.push(format!("    weft chain verify --data-dir {directory}"));
     }
     if !report.record.repair.is_empty() {
         lines.push(palette.warn(&format!("The log was repaired at the start: {}", plain(&report.record.repair))));
@@ -57,6 +74,7 @@ fn headline(report: &Report<'_>, palette: Palette) -> String {
         Outcome::Refused => palette.bad("refused"),
         Outcome::TimedOut => palette.bad("timed out"),
         Outcome::Interrupted => palette.bad("interrupted"),
+        Outcome::NotDurable if report.lost => palette.bad("the log is gone"),
         Outcome::NotDurable => palette.bad("the log could not be written"),
     };
     let reason =
@@ -66,18 +84,18 @@ fn headline(report: &Report<'_>, palette: Palette) -> String {
     format!("{name} {} in {environment}: {how} after {}{reason}", plan.version, duration(report.elapsed))
 }
 
-fn processes(report: &Report<'_>, palette: Palette) -> Vec<String> {
+fn processes(report: &Report<'_>, palette: Palette, columns: Option<usize>) -> Vec<String> {
     use Align::{Left, Right};
     let mut table = Table::new(&[
         ("PID", Right),
         ("NAME", Left),
         ("ROLE", Left),
         ("EXIT", Left),
-        ("MESSAGES", Right),
+        ("MSGS", Right),
         ("ACTS", Right),
         ("REFUSED", Right),
         ("CPU ms", Right),
-        ("PEAK MEMORY", Right),
+        ("MEMORY", Right),
     ]);
     let measured = |n: u64, text: String| if n == 0 { "-".to_owned() } else { text };
     for ProcessRow { pid, name, role, exit, used, state, .. } in report.summary.processes.iter().take(PROCESSES) {
@@ -94,6 +112,7 @@ fn processes(report: &Report<'_>, palette: Palette) -> Vec<String> {
             measured(used.memory, bytes(used.memory)),
         ]);
     }
+    table.fit(columns, &DROPPABLE);
     let mut lines = table.lines();
     if let Some(heading) = lines.first_mut() {
         *heading = palette.bold(heading);
@@ -102,6 +121,12 @@ fn processes(report: &Report<'_>, palette: Palette) -> Vec<String> {
     if beyond > 0 {
         lines.push(palette.dim(&format!("and {} more; --json has all", count(beyond))));
     }
+    lines
+}
+
+/// Processes that did not end in order, and why.
+fn troubled(report: &Report<'_>, palette: Palette) -> Vec<String> {
+    let mut lines = Vec::new();
     for row in report.troubled().take(PROCESSES) {
         let text = plain_within(&format!("{} ({}) {}: {}", row.name, row.pid, row.exit, row.detail), WIDTH);
         lines.push(palette.bad(&text));
@@ -115,19 +140,24 @@ fn processes(report: &Report<'_>, palette: Palette) -> Vec<String> {
 
 fn verdicts(report: &Report<'_>) -> String {
     let said = &report.summary.verdicts;
+    // The gate's denials are among the refusals; the others are of what was not there, full or malformed.
     let counts = [
-        (said.permitted, "permitted"),
-        (said.warned, "warned of"),
+        (said.warned, "permitted with a warning"),
         (said.escalated, "asked about"),
-        (said.denied, "denied"),
-        (said.refused, "refused in all"),
+        (said.denied, "denied by the gate"),
+        (said.refused.saturating_sub(said.denied), "refused for another reason"),
         (said.exhausted, "over a budget"),
     ];
-    let counts: Vec<String> = counts.iter().map(|(n, word)| format!("{} {word}", count(*n))).collect();
-    format!("Acts: {}. Undelivered messages: {}.", counts.join(", "), count(said.dead_letters))
+    let mut parts = vec![format!("{} permitted", count(said.permitted))];
+    parts.extend(counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", count(*n))));
+    let undelivered = match said.dead_letters {
+        0 => String::new(),
+        n => format!(" {} could not be delivered.", counted(n, "message")),
+    };
+    format!("Acts: {}.{undelivered}", parts.join(", "))
 }
 
-fn refusals(report: &Report<'_>, palette: Palette) -> Vec<String> {
+fn refusals(report: &Report<'_>, palette: Palette, columns: Option<usize>) -> Vec<String> {
     let record = &report.record;
     let all = record.refusals.iter().map(|r| r.count).sum::<u64>() + record.more_refusals;
     if all == 0 {
@@ -135,31 +165,47 @@ fn refusals(report: &Report<'_>, palette: Palette) -> Vec<String> {
     }
     let mut lines = vec![String::new(), palette.bold(&format!("Refused ({})", count(all)))];
     for refusal in record.refusals.iter().take(SHOWN) {
-        lines.extend(refused(refusal, report.name(refusal.pid), palette));
+        lines.extend(refused(refusal, report.name(refusal.pid), palette, columns));
     }
     lines.extend(not_shown(record.refusals.len(), record.more_refusals, palette));
     lines
 }
 
-fn refused(refusal: &Refusal, who: &str, palette: Palette) -> Vec<String> {
+fn refused(refusal: &Refusal, who: &str, palette: Palette, columns: Option<usize>) -> Vec<String> {
     let times = if refusal.count > 1 { format!(", {} times", count(refusal.count)) } else { String::new() };
     let asked = plain_within(&refusal.asked, WIDTH);
-    let mut lines =
-        vec![format!("  {} ({}) {} {}{times}", who, refusal.pid, palette.bad(&asked), palette.dim(&refusal.code))];
-    let mut row = |name: &str, text: String| lines.push(format!("    {}  {text}", palette.dim(&format!("{name:<8}"))));
-    row("why", plain_within(&refusal.reason, WIDTH));
+    let first = format!("  {} ({}) {} {}{times}", who, refusal.pid, palette.bad(&asked), palette.dim(&refusal.code));
+    let mut lines = fitted(&first, columns, 4);
+    let mut row = |name: &str, text: &str| {
+        let line = format!("    {}  {text}", palette.dim(&format!("{name:<8}")));
+        lines.extend(fitted(&line, columns, TEXT));
+    };
+    reasons(refusal).iter().for_each(|reason| row("why", &plain_within(reason, WIDTH)));
     let detail = &refusal.detail;
     if let Some(right) = detail["missing_grant"]["right"].as_str() {
-        row("missing", plain_within(right, WIDTH));
+        let advice = match detail["missing_grant"]["flag"].as_str() {
+            Some(flag) => format!("give it with {flag}"),
+            None => "its manifest does not ask for it, so no flag gives it".to_owned(),
+        };
+        row("missing", &plain_within(&format!("{right}; {advice}"), WIDTH));
     }
     if detail.is_object() {
-        row("labels", labels(&detail["labels"]));
+        row("labels", &labels(&detail["labels"]));
         let within =
             format!("score {} of at most {} in {}", detail["score"], detail["threshold"], word(&detail["environment"]));
-        row("effect", format!("{}; {within}", effect(&detail["effect"])));
+        row("effect", &format!("{}; {within}", effect(&detail["effect"])));
     }
-    row("event", format!("{} in the log, act {}", refusal.seq, refusal.action));
+    row("event", &format!("{} in the log, act {}", refusal.seq, refusal.action));
     lines
+}
+
+/// Every reason that was enough for a refusal: taking away the first alone changes nothing.
+fn reasons(refusal: &Refusal) -> Vec<String> {
+    let detail = &refusal.detail;
+    let all = detail["reasons"].as_array().into_iter().flatten();
+    let binding = all.filter(|reason| reason["weight"] == detail["decision"]);
+    let texts = binding.filter_map(|reason| reason["text"].as_str()).filter(|text| !refusal.reason.contains(text));
+    std::iter::once(refusal.reason.as_str()).chain(texts).map(str::to_owned).collect()
 }
 
 /// What was permitted and could not be done. An agent may have gone on without a word of it.
@@ -231,16 +277,23 @@ fn answers(report: &Report<'_>, palette: Palette) -> Vec<String> {
     }
     let mut lines = vec![String::new(), palette.bold("Asked")];
     for answer in report.record.answers.iter().take(SHOWN) {
-        let said = match (answer.allow, answer.by.as_str()) {
-            (true, by) => palette.warn(&format!("allowed by {}", plain(by))),
-            (false, NOBODY) => palette.bad("nobody answered in time, so it was refused"),
-            (false, by) => palette.bad(&format!("not allowed by {}", plain(by))),
-        };
         let (agent, asked) = (plain(&answer.agent), plain_within(&answer.asked, WIDTH));
-        lines.push(format!("  {agent} {asked}: {said}"));
+        lines.push(format!("  {agent} {asked}: {}", answered(answer, report.outcome, palette)));
     }
     lines.extend(not_shown(report.record.answers.len(), 0, palette));
     lines
+}
+
+fn answered(answer: &Answer, outcome: Outcome, palette: Palette) -> String {
+    let by = plain(&answer.by);
+    match (answer.allow, answer.cancelled, outcome) {
+        (true, ..) => palette.warn(&format!("allowed by {by}")),
+        (false, true, Outcome::Interrupted) => palette.bad("not answered: the run was interrupted"),
+        (false, true, Outcome::TimedOut) => palette.bad("not answered: the time of the run was over (--timeout)"),
+        (false, true, _) => palette.bad("not answered: what asked had ended"),
+        (false, false, _) if answer.by == NOBODY => palette.bad("nobody answered, so it was refused"),
+        (false, false, _) => palette.bad(&format!("not allowed by {by}")),
+    }
 }
 
 /// Optional rights of which nothing was given.
@@ -258,15 +311,17 @@ fn absent(report: &Report<'_>) -> Vec<String> {
     lines
 }
 
+/// The note begins and ends a paragraph and nothing is added to its lines, so that it can be copied into a file.
 fn checkpoint(signed: &Signed, report: &Report<'_>, palette: Palette) -> Vec<String> {
     let size = counted(signed.checkpoint.size, "event");
     let added = count(report.events);
     let mut lines = vec![format!("{} over {size}, {added} of them from this run", palette.bold("Checkpoint"))];
-    lines.extend(signed.note.lines().map(|line| if line.is_empty() { String::new() } else { format!("  {line}") }));
+    lines.push(String::new());
+    lines.extend(signed.note.lines().map(str::to_owned));
+    lines.push(String::new());
     lines.push(format!("{} {}", palette.bold("Key"), signed.key));
-    let directory = report.data_dir.display();
-    lines.push(palette.dim(&format!(
-        "Keep a checkpoint elsewhere, and nobody can cut or rewrite the log unnoticed: weft chain checkpoint --data-dir {directory} > FILE"
-    )));
+    lines.push(palette.dim("Keep a checkpoint elsewhere, and nobody can cut or rewrite the log unnoticed:"));
+    let directory = shell(report.data_dir);
+    lines.push(palette.dim(&format!("    weft chain checkpoint --data-dir {directory} > FILE")));
     lines
 }
