@@ -37,7 +37,7 @@ fn a_run_goes_on_when_one_is_refused_and_tells_who_what_and_why() {
         "Refused (2)",
         "connect /net/203.0.113.7:443 denied, 2 times",
         "agent courier holds no right",
-        "--allow \"connect /net/203.0.113.7:443\"",
+        "no flag gives it",
         "labels    secret",
         "privacy 9000",
         "of at most 9000 in dev",
