@@ -1,4 +1,4 @@
-//! How long a decision takes with 10, 100 and 1,000 rules. Bars: 1, 2 and 5 microseconds.
+//! How long a decision takes with 10, 100 and 1,000 rules, each beside its bar and its floor.
 //!
 //! `spread` are rules as operators write them: over several verbs, kinds and folders, some by label or effect. `crowded`
 //! is the worst that one folder can be given: every rule is about the act's verb and mount, and differs from the others
@@ -8,7 +8,13 @@
 
 #![allow(missing_docs)] // criterion's macros make public items without any.
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+mod bars;
+mod cpu;
+
+use bars::{Bar, SAMPLES, beside};
+use cpu::CpuTime;
+use cpu_time::ProcessTime;
+use criterion::{Criterion, criterion_group, criterion_main};
 use kernel_core::environment::Environment;
 use kernel_core::governance::{Charter, Decision, Effect, Facts, Rule, decide, derive, novelty};
 use kernel_core::id::Pid;
@@ -16,6 +22,7 @@ use kernel_core::label::Labels;
 use kernel_core::path::{Name, Verb};
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn charter(count: usize, when: impl Fn(usize) -> String) -> Charter {
     let rules = (0..count).map(|i| {
@@ -46,6 +53,7 @@ fn facts() -> Facts {
         version: Facts::VERSION,
         pid: Pid(7),
         name: Name::parse("walker").expect("a name"),
+        agent: Name::parse("walker").expect("a name"),
         app: Some(Name::parse("repo-audit").expect("a name")),
         verb: Verb::Read,
         grant: Some("read /fs/repo/**".parse().expect("a right")),
@@ -59,15 +67,34 @@ fn facts() -> Facts {
         charter: 1,
         accounts: Vec::new(),
         body_len: 2,
-        commitment: None,
         audit: Default::default(),
     }
 }
 
-fn decisions(c: &mut Criterion) {
+/// The CPU time of `n` times `work`.
+fn times<T>(n: u64, work: impl Fn() -> T) -> Duration {
+    let begun = ProcessTime::now();
+    for _ in 0..n {
+        black_box(work());
+    }
+    begun.elapsed()
+}
+
+/// What no decision can do without: the grant held against the act, and the score of its effect.
+fn least(facts: &Facts) -> (bool, u16) {
+    let granted = facts.grant.as_ref().is_some_and(|right| right.permits(facts.verb, &facts.resource));
+    (granted, facts.effect.score())
+}
+
+fn decided(c: &mut Criterion<CpuTime>, what: &str, bar: Bar, charter: &Charter, facts: &Facts) {
+    let mut floor = |n| times(n, || least(black_box(facts)));
+    let floor = ("the grant and the score", &mut floor as &mut dyn FnMut(u64) -> Duration);
+    beside(c, what, bar, floor, |n| times(n, || decide(black_box(charter), black_box(facts))));
+}
+
+fn decisions(c: &mut Criterion<CpuTime>) {
     let facts = facts();
-    let mut group = c.benchmark_group("decide");
-    for count in [10, 100, 1_000] {
+    for (count, most) in [(10, 1.0), (100, 2.0), (1_000, 5.0)] {
         let shapes = [
             ("spread", charter(count, spread)),
             ("crowded", charter(count, |i| format!("verbs = ['read'], resources = ['/fs/repo/src/dir-{i}/**']"))),
@@ -76,16 +103,20 @@ fn decisions(c: &mut Criterion) {
         ];
         for (shape, charter) in shapes {
             assert_eq!(decide(&charter, &facts).decision, Decision::Permit);
-            group.bench_with_input(BenchmarkId::new(shape, count), &charter, |b, charter| {
-                b.iter(|| decide(black_box(charter), black_box(&facts)));
-            });
+            decided(c, &format!("decide, {count} rules, {shape}"), Bar::Micros(most), &charter, &facts);
         }
     }
     let refused = Facts { grant: None, ..facts.clone() };
-    let charter = charter(10, spread);
-    group.bench_function("refused/10", |b| b.iter(|| decide(black_box(&charter), black_box(&refused))));
-    group.finish();
+    decided(c, "decide, 10 rules, refused", Bar::None, &charter(10, spread), &refused);
 }
 
-criterion_group!(benches, decisions);
-criterion_main!(benches);
+fn config() -> Criterion<CpuTime> {
+    Criterion::default()
+        .with_measurement(CpuTime)
+        .sample_size(SAMPLES)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+}
+
+criterion_group! { name = decides; config = config(); targets = decisions }
+criterion_main!(decides);

@@ -38,6 +38,15 @@ pub enum CborError {
     Shape(String),
 }
 
+/// Bytes as text: two hexadecimal digits each, in lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
 /// The deterministic encoding of `value`.
 ///
 /// Fails if `value` encodes itself in a form that is not deterministic (a string-keyed map without

@@ -10,9 +10,10 @@ use std::sync::Arc;
 /// The most labels that one set may hold.
 pub const MAX_LABELS: usize = 64;
 
-/// A join would hold more than [`MAX_LABELS`]; there is no such set, and whoever joins refuses.
+/// A join would hold more than [`MAX_LABELS`]; there is no such set, and whoever joins refuses. Its text does not say
+/// how many: who is refused may know of its own labels only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} labels would come together; at most {MAX_LABELS} may")]
+#[error("more labels would come together than the {MAX_LABELS} that a set may hold")]
 pub struct TooManyLabels(pub usize);
 
 /// A sorted set of label names, without duplicates.

@@ -131,12 +131,17 @@ pub struct Refusal {
     pub code: Code,
     /// One sentence for a person: what, where, and what to do. At most [`REASON_BYTES`].
     pub reason: String,
-    /// The act in the log; 0 if it never reached the log (it did not parse).
+    /// The act in the log, also of one that did not parse; 0 if it never came to the gate, because its process or
+    /// the kernel had stopped.
     pub action: ActionId,
     /// What to quote when the answer to an escalation comes.
     pub ticket: Option<u64>,
-    /// The JSON explanation that `weft chain show` prints for this act; `{}` where there is none.
+    /// The explanation as JSON, made of the facts and the verdict that the log holds of this act; `{}` where there
+    /// is none.
     pub detail: String,
+    /// What only the log is told: it is taken away before the caller gets the refusal.
+    #[serde(skip)]
+    pub(crate) aside: Option<String>,
 }
 
 impl Refusal {
@@ -148,6 +153,22 @@ impl Refusal {
             action: ActionId(0),
             ticket: None,
             detail: "{}".to_owned(),
+            aside: None,
+        }
+    }
+
+    /// The same, of which the log is told more than the caller may know.
+    #[must_use]
+    pub(crate) fn aside(mut self, aside: impl Into<String>) -> Refusal {
+        self.aside = Some(aside.into());
+        self
+    }
+
+    /// The reason as the log and the operator are told it.
+    pub(crate) fn for_the_log(&self) -> String {
+        match &self.aside {
+            Some(aside) => cut(format!("{} ({aside})", self.reason), REASON_BYTES),
+            None => self.reason.clone(),
         }
     }
 

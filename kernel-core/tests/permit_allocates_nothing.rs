@@ -85,6 +85,7 @@ fn permit_allocates_nothing() {
         version: Facts::VERSION,
         pid: Pid(7),
         name: Name::parse("walker").expect("a name"),
+        agent: Name::parse("walker").expect("a name"),
         app: Some(Name::parse("repo-audit").expect("a name")),
         verb: kernel_core::path::Verb::Read,
         grant: Some("read /fs/repo/**".parse().expect("a right")),
@@ -98,7 +99,6 @@ fn permit_allocates_nothing() {
         charter: 1,
         accounts: Vec::new(),
         body_len: 2,
-        commitment: None,
         audit: Default::default(),
     };
     let mut verdict = None;

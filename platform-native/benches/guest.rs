@@ -1,11 +1,17 @@
 //! What a component costs: to instantiate, to call, and to let it act, each beside the same done with
 //! wasmtime alone (no limits, no meter, no epoch). CPU time of the whole process.
-//!
-//! Bars (one machine, two cores): warm instantiate 30 us, call 2 us, act that is answered at once 3 us.
 #![allow(missing_docs, unreachable_pub)]
 
+#[path = "../../kernel-core/benches/bars/mod.rs"]
+mod bars;
+#[path = "../../kernel-core/benches/cpu/mod.rs"]
+mod cpu;
+
+use bars::{Bar, SAMPLES, beside};
 use bytes::Bytes;
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use cpu::CpuTime;
+use cpu_time::ProcessTime;
+use criterion::{Criterion, criterion_group, criterion_main};
 use platform_native::kernel_core::id::{MessageId, Pid};
 use platform_native::kernel_core::ipc::{Envelope, EnvelopeKind};
 use platform_native::kernel_core::label::Labels;
@@ -15,11 +21,11 @@ use platform_native::kernel_core::platform::{
 };
 use platform_native::kernel_core::time::Instant;
 use platform_native::sandbox::{NativeGuest, NativeSandbox, WasmOptions, WasmSandbox};
-use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use wasmtime::Engine;
 
 const ECHO: &[u8] = include_bytes!("../../tests/fixtures/guests/echo.wasm");
 
@@ -62,11 +68,6 @@ async fn start(sandbox: &NativeSandbox, hash: [u8; 32]) -> NativeGuest {
         StartRequest { pid: Pid(7), program: Program::Wasm { hash }, limits: Limits::default(), seed: [0; 32] };
     let component = || -> futures::future::BoxFuture<'static, _> { Box::pin(async { Ok(Bytes::from_static(ECHO)) }) };
     sandbox.start(request, component, Port::new(Arc::new(Answering), Pid(7))).await.expect("the guest starts")
-}
-
-fn cpu() -> Duration {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 mod floor {
@@ -134,14 +135,25 @@ mod floor {
 /// CPU time of `n` calls of one instance.
 async fn calls(sandbox: &NativeSandbox, hash: [u8; 32], body: &Bytes, n: u64) -> Duration {
     let mut guest = start(sandbox, hash).await;
-    let begun = cpu();
+    let begun = ProcessTime::now();
     for _ in 0..n {
         guest.handle(envelope(body)).await.result.expect("no fault").expect("a reply");
     }
-    cpu() - begun
+    begun.elapsed()
 }
 
-fn guests(c: &mut Criterion) {
+/// The same with wasmtime alone.
+async fn floor_calls(engine: &Engine, pre: &floor::AgentPre<floor::Answering>, body: &Bytes, n: u64) -> Duration {
+    let (mut store, agent) = floor::start(engine, pre).await;
+    let begun = ProcessTime::now();
+    for _ in 0..n {
+        let message = floor::envelope(body);
+        agent.weft_guest_guest().call_handle(&mut store, &message).await.expect("no trap").expect("a reply");
+    }
+    begun.elapsed()
+}
+
+fn guests(c: &mut Criterion<CpuTime>) {
     let runtime: Runtime = platform_native::runtime().expect("a runtime");
     let sandbox =
         NativeSandbox::new(WasmSandbox::new(WasmOptions::default(), runtime.handle().clone()), Programs::new());
@@ -149,65 +161,54 @@ fn guests(c: &mut Criterion) {
     runtime.block_on(start(&sandbox, hash));
     let (engine, pre) = floor::prepare();
 
-    let mut group = c.benchmark_group("guest");
-    group.sample_size(30).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-
-    group.bench_function(BenchmarkId::new("instantiate (bar 30 us)", "weft"), |b| {
-        b.iter_custom(|n| {
-            runtime.block_on(async {
-                let begun = cpu();
-                for _ in 0..n {
-                    drop(start(&sandbox, hash).await);
-                }
-                cpu() - begun
-            })
-        });
-    });
-    group.bench_function(BenchmarkId::new("instantiate (bar 30 us)", "floor"), |b| {
-        b.iter_custom(|n| {
-            runtime.block_on(async {
-                let begun = cpu();
-                for _ in 0..n {
-                    drop(floor::start(&engine, &pre).await);
-                }
-                cpu() - begun
-            })
-        });
+    let mut floor = |n: u64| {
+        runtime.block_on(async {
+            let begun = ProcessTime::now();
+            for _ in 0..n {
+                drop(floor::start(&engine, &pre).await);
+            }
+            begun.elapsed()
+        })
+    };
+    let floor = ("wasmtime alone", &mut floor as &mut dyn FnMut(u64) -> Duration);
+    beside(c, "instantiate a guest, warm", Bar::Micros(30.0), floor, |n| {
+        runtime.block_on(async {
+            let begun = ProcessTime::now();
+            for _ in 0..n {
+                drop(start(&sandbox, hash).await);
+            }
+            begun.elapsed()
+        })
     });
 
-    for (what, body) in [
-        ("call (bar 2 us)", "hello"),
-        ("call that acts (bar 3 us)", "act call /svc/echo\n{}"),
-        ("call with 64 KiB", &*format!("\n{}", "x".repeat(64 << 10))),
+    for (what, bar, body) in [
+        ("call a guest", Bar::Micros(2.0), "hello"),
+        ("call a guest that acts and is answered at once", Bar::Micros(3.0), "act call /svc/echo\n{}"),
+        ("call a guest with 64 KiB", Bar::None, &*format!("\n{}", "x".repeat(64 << 10))),
     ] {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        group.bench_function(BenchmarkId::new(what, "weft"), |b| {
-            b.iter_custom(|n| runtime.block_on(calls(&sandbox, hash, &body, n)));
-        });
-        group.bench_function(BenchmarkId::new(what, "floor"), |b| {
-            b.iter_custom(|n| {
-                runtime.block_on(async {
-                    let (mut store, agent) = floor::start(&engine, &pre).await;
-                    let begun = cpu();
-                    for _ in 0..n {
-                        let message = floor::envelope(&body);
-                        let guest = agent.weft_guest_guest();
-                        guest.call_handle(&mut store, &message).await.expect("no trap").expect("a reply");
-                    }
-                    cpu() - begun
-                })
-            });
-        });
+        let mut floor = |n: u64| runtime.block_on(floor_calls(&engine, &pre, &body, n));
+        let floor = ("wasmtime alone", &mut floor as &mut dyn FnMut(u64) -> Duration);
+        beside(c, what, bar, floor, |n| runtime.block_on(calls(&sandbox, hash, &body, n)));
     }
 
     // On one thread, so that suspending and resuming is measured and not the waking of another thread.
     let one = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let body = Bytes::from_static(b"act call /svc/later\n{}");
-    group.bench_function(BenchmarkId::new("call that acts and is suspended", "weft"), |b| {
-        b.iter_custom(|n| one.block_on(calls(&sandbox, hash, &body, n)));
+    let mut floor = |n: u64| one.block_on(floor_calls(&engine, &pre, &body, n));
+    let floor = ("wasmtime alone, answered at once", &mut floor as &mut dyn FnMut(u64) -> Duration);
+    beside(c, "call a guest that acts and is suspended", Bar::None, floor, |n| {
+        one.block_on(calls(&sandbox, hash, &body, n))
     });
-    group.finish();
 }
 
-criterion_group!(benches, guests);
-criterion_main!(benches);
+fn config() -> Criterion<CpuTime> {
+    Criterion::default()
+        .with_measurement(CpuTime)
+        .sample_size(SAMPLES)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! { name = components; config = config(); targets = guests }
+criterion_main!(components);

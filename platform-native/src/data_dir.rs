@@ -6,16 +6,22 @@
 //! the file holds the holder's pid, so that whoever comes second can be told.
 
 use kernel_core::platform::StorageError;
+use rustix::fs::{Access, OFlags};
+use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// The file that is locked.
+const LOCK: &str = "lock";
+
 /// A held data directory. Let go of when dropped.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    writable: bool,
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -32,26 +38,53 @@ impl DataDir {
             _ => refused(path, "be made", e),
         })?;
         let path = path.canonicalize().map_err(|e| refused(path, "be found", e))?;
-        trusted(&path)?;
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join("lock"))
-            .map_err(|e| refused(&path, "be written to", e))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StorageError::Held { place: path.display().to_string(), holder: holder(&mut lock) });
-            }
-            Err(TryLockError::Error(e)) => return Err(refused(&path, "be locked", e)),
-        }
+        trusted(&path, false)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut lock = regular(&mut options, &path.join(LOCK)).map_err(|e| refused(&path, "be written to", e))?;
+        take(&path, &mut lock)?;
         // Of one length, so that it is written over the last one: truncating costs milliseconds.
         let pid = format!("{:<11}\n", std::process::id());
         lock.write_all(pid.as_bytes()).map_err(|e| refused(&path, "be written to", e))?;
-        Ok(DataDir { path, _lock: lock })
+        Ok(DataDir { path, writable: true, _lock: Some(lock) })
+    }
+
+    /// Takes `path`, in which a kernel has been, to be read: nothing in it is made or written, and no kernel
+    /// opens it meanwhile. Root may read what belongs to others, which is how evidence is looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`DataDir::open`].
+    pub fn open_to_read(path: &Path) -> Result<DataDir, StorageError> {
+        let path = path.canonicalize().map_err(|e| refused(path, "be found", e))?;
+        let mine = trusted(&path, true)?;
+        let writable = mine && rustix::fs::access(&path, Access::WRITE_OK).is_ok();
+        let lock = match regular(OpenOptions::new().read(true), &path.join(LOCK)) {
+            Ok(mut lock) => {
+                take(&path, &mut lock)?;
+                Some(lock)
+            }
+            // A copy that was made without it: no kernel has been in that.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => return Err(refused(&path, "be held", e)),
+        };
+        Ok(DataDir { path, writable, _lock: lock })
+    }
+
+    /// Whether files in it may be written by whoever holds it.
+    pub fn writable(&self) -> bool {
+        self.writable
+    }
+
+    /// Whether `folder` lies in it or it lies in `folder`, by what the file system says they are and not by
+    /// how they are called: a folder can be mounted in several places.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be looked at.
+    pub fn overlaps(&self, folder: &Path) -> io::Result<bool> {
+        let folder = folder.canonicalize()?;
+        Ok(is_within(&self.path, &folder)? || is_within(&folder, &self.path)?)
     }
 
     /// Where it is, absolute and without links.
@@ -60,20 +93,58 @@ impl DataDir {
     }
 }
 
-/// Whether only the owner may write to the directory, and the owner is who runs this.
-fn trusted(path: &Path) -> Result<(), StorageError> {
+/// Opens a file of the data directory, and nothing else that may stand in its place: no link, which could
+/// lead out of the directory, and no pipe or device, which could be waited for.
+pub(crate) fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+    let file = options.mode(0o600).custom_flags(flags.cast_signed()).open(path).map_err(|e| {
+        if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) { not_a_file(path, "a symbolic link") } else { e }
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file(path, "something else")) }
+}
+
+fn not_a_file(path: &Path, found: &str) -> io::Error {
+    let name = path.file_name().unwrap_or_default().display();
+    io::Error::new(io::ErrorKind::InvalidInput, format!("`{name}` in it is {found} and not a file"))
+}
+
+fn take(path: &Path, lock: &mut File) -> Result<(), StorageError> {
+    match lock.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(StorageError::Held { place: path.display().to_string(), holder: holder(lock) })
+        }
+        Err(TryLockError::Error(e)) => Err(refused(path, "be locked", e)),
+    }
+}
+
+/// Refuses a directory that others than its owner may write to, or that is not of who runs this: root may only
+/// read what belongs to others. Answers whether it is of who runs this.
+fn trusted(path: &Path, to_read: bool) -> Result<bool, StorageError> {
     let meta = std::fs::metadata(path).map_err(|e| refused(path, "be looked at", e))?;
     let me = rustix::process::geteuid().as_raw();
     let why = if !meta.is_dir() {
         "is not a directory".to_owned()
     } else if meta.mode() & 0o022 != 0 {
         format!("may be written to by others (mode {:03o}); run `chmod 700` on it", meta.mode() & 0o777)
-    } else if meta.uid() != me && me != 0 {
+    } else if meta.uid() != me && !(to_read && me == 0) {
         format!("belongs to user {}, not to user {me}, who runs this", meta.uid())
     } else {
-        return Ok(());
+        return Ok(meta.uid() == me);
     };
     Err(unfit(path, &why))
+}
+
+/// Whether `outer` is `inner` or one of the directories above it.
+fn is_within(inner: &Path, outer: &Path) -> io::Result<bool> {
+    let outer = std::fs::metadata(outer)?;
+    for above in inner.ancestors() {
+        let above = std::fs::metadata(above)?;
+        if (above.dev(), above.ino()) == (outer.dev(), outer.ino()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn unfit(path: &Path, why: &str) -> StorageError {
@@ -166,6 +237,52 @@ mod tests {
         other.kill().unwrap();
         other.wait().unwrap();
         DataDir::open(tmp.path()).unwrap();
+    }
+
+    #[test]
+    fn nothing_that_stands_in_the_place_of_a_file_is_followed_or_waited_for() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (data, victim) = (tmp.path().join("data"), tmp.path().join("victim"));
+        std::fs::create_dir(&data).unwrap();
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::write(&victim, "as it was").unwrap();
+        std::os::unix::fs::symlink(&victim, data.join(LOCK)).unwrap();
+        for opened in [DataDir::open(&data), DataDir::open_to_read(&data)] {
+            let StorageError::Io { source, .. } = opened.unwrap_err() else { panic!("not refused") };
+            assert!(source.to_string().contains("`lock` in it is a symbolic link"), "{source}");
+        }
+        assert_eq!(std::fs::read(&victim).unwrap(), b"as it was");
+        std::fs::remove_file(data.join(LOCK)).unwrap();
+        std::fs::create_dir(data.join(LOCK)).unwrap();
+        assert!(DataDir::open(&data).is_err() && DataDir::open_to_read(&data).is_err());
+    }
+
+    #[test]
+    fn a_reader_changes_nothing_and_keeps_kernels_out() {
+        let tmp = tempfile::tempdir().unwrap();
+        drop(DataDir::open(tmp.path()).unwrap());
+        let lock = tmp.path().join(LOCK);
+        std::fs::write(&lock, "1          \n").unwrap();
+        let reader = DataDir::open_to_read(tmp.path()).unwrap();
+        assert!(reader.writable());
+        assert_eq!(std::fs::read(&lock).unwrap(), b"1          \n");
+        assert!(matches!(DataDir::open(tmp.path()), Err(StorageError::Held { .. })));
+        drop(reader);
+        std::fs::remove_file(&lock).unwrap();
+        DataDir::open_to_read(tmp.path()).unwrap();
+        assert!(!lock.exists());
+    }
+
+    #[test]
+    fn what_lies_in_each_other_is_found_by_what_it_is() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(&tmp.path().join("repo/data")).unwrap();
+        for (folder, expected) in [("repo", true), ("repo/data", true), ("repo/data/in", true), ("other", false)] {
+            let folder = tmp.path().join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            assert_eq!(dir.overlaps(&folder).unwrap(), expected, "{}", folder.display());
+        }
+        assert!(dir.overlaps(&tmp.path().join("none")).is_err());
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub struct NativeDevices {
     roots: Arc<files::Roots>,
     streams: Arc<streams::Streams>,
     at_once: Arc<Semaphore>,
+    lookups: Arc<Semaphore>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -43,7 +44,8 @@ impl NativeDevices {
         NativeDevices {
             mounts: Arc::default(),
             roots: Arc::default(),
-            streams: Arc::default(),
+            streams: Arc::new(streams::Streams::new(streams::most())),
+            lookups: Arc::new(Semaphore::new(net::LOOKUPS)),
             at_once: Arc::new(Semaphore::new(FILES_AT_ONCE)),
             runtime,
         }
@@ -130,9 +132,10 @@ impl Devices for NativeDevices {
             }
             DeviceRequest::Remove { mount, path } => self.on_mount(mount, move |m| m.remove(&path)).await,
             DeviceRequest::Connect { stream, host, port, private } => {
-                let connection = net::connect(&self.runtime, &host, port, private).await?;
+                let room = self.streams.room()?;
+                let connection = net::connect(&self.runtime, self.lookups.clone(), &host, port, private).await?;
                 let address = connection.address.to_string();
-                self.streams.insert(stream, connection.socket)?;
+                self.streams.insert(stream, connection.socket, room)?;
                 Ok(DeviceReply::Done { address: Some(address) })
             }
             DeviceRequest::StreamRead { stream, len } => self.streams.read(stream, len).await,

@@ -79,6 +79,16 @@ pub enum HostError {
     /// A folder to mount.
     #[error(transparent)]
     Mount(#[from] MountError),
+    /// A mounted folder and the data directory lie within each other: agents could then read the key that signs the log.
+    #[error("the folder of mount `{name}`, {}, and the data directory {} lie in each other", folder.display(), data_dir.display())]
+    Overlap {
+        /// The mount.
+        name: Name,
+        /// Its folder.
+        folder: PathBuf,
+        /// The data directory.
+        data_dir: PathBuf,
+    },
     /// There is no tokio runtime.
     #[error("a host is opened inside a tokio runtime, with its timer and its network")]
     NoRuntime,
@@ -120,6 +130,12 @@ impl Host {
             devices.bind(name, folder)?;
         }
         let data_dir = Arc::new(DataDir::open(&options.data_dir)?);
+        for (name, folder) in devices.mounts() {
+            let looked = data_dir.overlaps(&folder);
+            if looked.map_err(|e| StorageError::Io { doing: "looking at a mount", source: Box::new(e) })? {
+                return Err(HostError::Overlap { name, folder, data_dir: data_dir.path().to_owned() });
+            }
+        }
         let storage = RedbStorage::open(&data_dir, options.check, runtime.clone())?;
         let wasm = WasmOptions { cache: Some(data_dir.path().join("cache")), instances: options.instances };
         Ok(Host {
@@ -215,6 +231,17 @@ mod tests {
         options.mounts.push((Name::parse("m").unwrap(), tmp.path().join("nowhere")));
         assert!(matches!(Host::open(options).await, Err(HostError::Mount(MountError::Missing { .. }))));
         assert!(!tmp.path().join("data").exists());
+    }
+
+    #[tokio::test]
+    async fn a_data_directory_in_a_mount_is_refused_however_it_is_called() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::create_dir(tmp.path().join("repo")).unwrap();
+        let mut options = HostOptions::new(tmp.path().join("new/../repo/data"));
+        options.mounts.push((Name::parse("m").unwrap(), tmp.path().join("repo")));
+        let refused = Host::open(options).await.unwrap_err();
+        assert!(matches!(refused, HostError::Overlap { .. }), "{refused}");
+        assert!(!tmp.path().join("repo/data/log.key").exists());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use crate::data_dir::{DataDir, sync_folder};
 use ed25519_dalek::{Signer, SigningKey};
+use kernel_core::codec::hex;
 use kernel_core::platform::{HostError, KeyPurpose, Keys};
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -139,10 +140,6 @@ fn make(dir: &Path, path: &Path) -> Result<SigningKey, KeyError> {
     let removed = std::fs::remove_file(&fresh);
     made.and(removed).and_then(|()| sync_folder(dir)).map_err(failed)?;
     Ok(SigningKey::from_bytes(&seed))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

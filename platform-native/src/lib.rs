@@ -19,6 +19,7 @@ mod clock;
 mod data_dir;
 mod entropy;
 mod host;
+mod memory;
 mod pace;
 mod profile;
 mod spawn;

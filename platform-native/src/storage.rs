@@ -10,7 +10,7 @@
 //! cut short for one that is damaged, and a crash or a full disk at the first start must not cost the
 //! directory. One that is missing although the key beside it has signed a log is damage, not a beginning.
 
-use crate::data_dir::{DataDir, no_room, sync_folder};
+use crate::data_dir::{DataDir, no_room, regular, sync_folder};
 use crate::keys::LOG_KEY;
 use crate::pace::Pace;
 use crate::spawn::panic_text;
@@ -21,7 +21,6 @@ use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -124,8 +123,8 @@ impl RedbStorage {
     ) -> Result<RedbStorage, StorageError> {
         let place = dir.path().join(FILE).display().to_string();
         let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(at.ends_with(FRESH)).truncate(false).mode(0o600);
-        let file = options.open(at).map_err(|e| io_error(&place, "opening the database", e))?;
+        options.read(true).write(true).create(at.ends_with(FRESH)).truncate(false);
+        let file = regular(&mut options, at).map_err(|e| io_error(&place, "opening the database", e))?;
         let pace = Pace::of(&file);
         let backend = guarded(&place, || {
             FileBackend::new(file).map_err(|e| from_redb(&place, "opening the database", e.into()))

@@ -64,7 +64,7 @@ async fn a_session_spawns_a_handler_and_calls_it() {
 
     let (checkpoint, note) = kernel.shutdown("done").await.expect("a checkpoint");
     drop(kernel);
-    // Boot, four phases and the session; the spawn with its outcome; the handler's `register`; one route and
+    // Boot, three phases and the session; the spawn with its outcome; the handler's `register`; one route and
     // its count instead of a thousand calls; the refusal; then the end.
     assert!(checkpoint.size < 40, "{} events for a thousand calls", checkpoint.size);
 

@@ -7,7 +7,7 @@
 //! in the tab, and each clause on the tab's own host. A digest that is pinned in one place is compared in all.
 //!
 //! To add a clause, write it in its module and list it below; a tidy test finds one that is not listed.
-//! A clause about the kernel also needs a fault that makes it fail, planted in `tests/plants/`.
+//! It also needs a fault that makes it fail, planted in `tests/plants/`.
 
 pub mod kernel;
 pub mod suite;
@@ -45,11 +45,15 @@ macro_rules! each_kernel_clause {
         $crate::kernel_tests_of! { $test $run
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
+                a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
-                it_runs_once_at_a_time;
+                it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told;
             authority: what_lacks_a_grant_is_denied_and_not_performed, no_environment_gives_a_right,
                 a_child_gets_what_its_parent_may_give, to_use_is_not_to_give, applications_do_not_reach_each_other,
-                an_application_gets_what_its_starter_may_give, a_process_needs_no_right_on_itself;
+                an_application_gets_what_its_starter_may_give, a_process_needs_no_right_on_itself,
+                a_number_to_come_leads_nowhere, a_rule_holds_an_agent_by_any_name, another_name_makes_nothing_new,
+                what_a_child_gets_unsaid_is_ruled_too, a_declared_service_is_its_applications,
+                no_application_has_dots_in_its_name;
             budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
                 messages_are_drawn, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
@@ -57,10 +61,11 @@ macro_rules! each_kernel_clause {
                 a_refusal_after_permission_is_recorded, a_question_that_nobody_answered_is_recorded,
                 what_was_over_a_budget_is_recorded, what_was_cancelled_is_never_performed, an_answer_is_for_one_act,
                 a_kernel_that_has_stopped_answers, a_component_is_kept_as_its_hash_says,
-                a_boot_tells_what_was_not_signed;
+                a_boot_tells_what_was_not_signed, a_dead_letter_names_its_act,
+                a_refusal_for_another_reason_is_another, what_cannot_be_read_is_a_refusal;
             floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
-                a_read_that_was_given_up_loses_nothing;
+                a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals;
             files: only_a_replacement_that_succeeded_sets_labels,
                 writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,
                 a_listing_brings_the_labels_of_names, comparing_a_file_brings_its_labels,
@@ -69,22 +74,32 @@ macro_rules! each_kernel_clause {
                 what_is_not_at_hand_is_asked_for_again;
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
                 an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
-                a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_began_with,
-                a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels;
+                a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_carries,
+                a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels,
+                what_lies_above_a_ceiling_is_not_delivered, an_instance_of_one_message_leaves_its_process_clean;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,
-                the_same_scenario_gives_the_same_log;
+                what_could_not_be_done_opens_no_route, what_was_given_up_ends_as_its_device_says,
+                what_no_device_answered_is_unknown, a_panic_stops_everything, the_same_scenario_gives_the_same_log;
             messages: messages_arrive_once_and_in_order, a_full_mailbox_is_full, a_receive_selects,
                 a_topic_reaches_its_subscribers, a_service_has_one_owner, a_call_is_answered, a_call_times_out,
                 a_circle_of_waits_is_refused, the_end_of_a_callee_is_an_answer;
             processes: kill_takes_the_subtree, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives;
             timers: a_timer_fires_when_it_is_due;
-            tree: compare_and_set_is_exact, the_tree_outlives_the_kernel;
+            traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
+                a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,
+                the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
+                an_end_carries_the_labels_of_whoever_caused_it, a_name_that_is_taken_brings_what_its_holder_carries,
+                a_circle_brings_what_those_in_it_carry,
+                a_stream_brings_what_it_was_written_under;
+            tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, a_version_does_not_wrap;
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,
-                a_mount_for_reading_is_not_written, what_is_missing_is_named;
+                a_mount_for_reading_is_not_written, what_is_missing_is_named, a_yes_is_too_late_for_the_suspended,
+                an_answer_is_for_what_is_so_by_then, an_escalated_act_keeps_its_own_deadline,
+                a_rule_that_cannot_be_evaluated_is_not_loaded;
         }
     };
 }

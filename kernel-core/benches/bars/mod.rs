@@ -25,6 +25,7 @@ pub(crate) enum Bar {
 
 /// Measures `work` with criterion and `floor` in turns with it; each takes a number of iterations and says how
 /// long they took.
+#[allow(clippy::disallowed_macros)] // A bench prints.
 pub(crate) fn beside(
     c: &mut Criterion<CpuTime>,
     what: &str,

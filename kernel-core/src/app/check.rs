@@ -8,6 +8,8 @@ use super::manifest::{Agent, Manifest, MountMode, Program};
 use super::order::{cycles, start_order};
 use super::problem::{Problem, Problems, quoted, suggestion};
 use crate::capability::Right;
+use crate::codec::hex;
+use crate::governance::Rule;
 use crate::path::{Kind, Name, Verb};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -24,6 +26,9 @@ pub struct Surroundings<'a> {
     pub natives: Option<&'a BTreeSet<Name>>,
     /// Whether the verb table has a row for a verb on a kind.
     pub exists: &'a dyn Fn(Verb, Kind) -> bool,
+    /// What a rule asks for that no act it speaks about would tell, each in one sentence. Such a rule could not be
+    /// evaluated and would refuse all those acts.
+    pub unkept: &'a dyn Fn(&Rule) -> Vec<String>,
     /// The bytes of a program by its path in the manifest, or one sentence that says why not. Called
     /// at most once for each path.
     pub load: &'a mut dyn FnMut(&str) -> Result<Bytes, String>,
@@ -68,10 +73,6 @@ impl Checked {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Checks an application. On error it answers every problem, in the order of the manifest.
 pub fn check(manifest: &Arc<Manifest>, around: &mut Surroundings<'_>) -> Result<Checked, Vec<Problem>> {
     let mut problems = Problems::new(&manifest.source);
@@ -83,6 +84,12 @@ pub fn check(manifest: &Arc<Manifest>, around: &mut Surroundings<'_>) -> Result<
             for right in rights {
                 self::right(manifest, agent, &key, right, around.exists, &mut problems);
             }
+        }
+    }
+    for rule in &manifest.rules {
+        let key = format!("rule.{}.when.arguments", rule.id);
+        for unkept in (around.unkept)(rule) {
+            problems.add(rule.at, &key, unkept);
         }
     }
     let programs = programs(manifest, around, &mut problems);

@@ -9,6 +9,7 @@ use crate::capability::Right;
 use crate::governance::{Effect, Rule};
 use crate::label::Labels;
 use crate::path::Name;
+use crate::process::{InstanceKind, Role};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,7 +34,7 @@ pub struct Manifest {
     /// Each `[[rule]]`: what this application refuses itself. It speaks about no other and only tightens.
     pub rules: Vec<Placed<Rule>>,
     /// `[budget]`.
-    pub budget: Budget,
+    pub budget: Placed<Budget>,
     /// The text that all this was read from.
     pub source: Arc<Source>,
 }
@@ -84,7 +85,7 @@ pub struct Agent {
     /// What it runs.
     pub program: Placed<Program>,
     /// As written; [`Manifest::instance_of`] knows the default.
-    pub instance: Option<Instance>,
+    pub instance: Option<InstanceKind>,
     /// Default in memory.
     pub inbox: Placed<Inbox>,
     /// The rights that it cannot do without.
@@ -107,19 +108,6 @@ pub struct Agent {
     pub depends_on: Vec<Placed<Name>>,
 }
 
-/// What a process is for: its limits and spawn rights are data, no role has code of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Role {
-    Root,
-    Supervisor,
-    Service,
-    Worker,
-    User,
-    Custom,
-}
-
 /// What an agent or a tool runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
@@ -127,16 +115,6 @@ pub enum Program {
     Wasm(String),
     /// A handler that the host registered under this name. Never from an application directory.
     Native(Name),
-}
-
-/// How long one instance of a program lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Instance {
-    /// As long as the process; its labels only grow.
-    Kept,
-    /// For one message; what it carried goes with it.
-    PerMessage,
 }
 
 /// Where an inbox is kept.
@@ -201,7 +179,7 @@ pub struct Tool {
     /// The ceiling of what may reach it.
     pub clearance: Option<Labels>,
     /// Default a fresh instance for each call.
-    pub instance: Instance,
+    pub instance: InstanceKind,
 }
 
 /// `[[service]]`: a name under which an agent answers.
@@ -212,7 +190,7 @@ pub struct Service {
     /// The agent or container that answers.
     pub owner: Placed<Name>,
     /// What it can be asked for, for a person and for callers; the kernel does not look into requests.
-    pub methods: Vec<String>,
+    pub methods: Vec<Placed<String>>,
     /// How its health is probed, as written.
     pub health: Option<Placed<Value>>,
     /// Whether the application runs without it.
@@ -262,8 +240,8 @@ impl Manifest {
 
     /// How long instances of `agent` live: as it says; else for one message if it owns a service, so
     /// that one caller's labels do not stick to the next; else kept.
-    pub fn instance_of(&self, agent: &Agent) -> Instance {
+    pub fn instance_of(&self, agent: &Agent) -> InstanceKind {
         let serves = || self.services.iter().any(|service| service.owner.value == agent.name.value);
-        agent.instance.unwrap_or_else(|| if serves() { Instance::PerMessage } else { Instance::Kept })
+        agent.instance.unwrap_or_else(|| if serves() { InstanceKind::PerMessage } else { InstanceKind::Kept })
     }
 }

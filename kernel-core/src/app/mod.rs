@@ -23,12 +23,11 @@ mod tests;
 
 pub use asks::{Ask, asks, own_rights};
 pub use check::{Checked, Component, MAX_PROGRAMS, Surroundings, check};
-pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, inspect};
+pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, Weight, inspect, weigh};
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{
-    Agent, AgentLimits, App, Budget, Container, Inbox, Instance, Manifest, Mount, MountMode, Program, Restart, Role,
-    Service, Tool,
+    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Restart, Service, Tool,
 };
 pub use parse::{parse, parse_bytes};
 pub use plan::{AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan};

@@ -8,6 +8,7 @@ use super::problem::{Problem, Problems, told};
 use super::source::Source;
 use crate::governance::{Charter, Dimension, Effect, Rule, Then, When};
 use crate::path::Name;
+use crate::process::{InstanceKind, Role};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ const CONTAINER: &[&str] =
 const RULE: &[&str] = &["id", "text", "when", "then"];
 const BUDGET: &[&str] = &["acts", "messages", "tool_calls", "tokens", "wall", "memory"];
 
-const INSTANCES: &[(&str, Instance)] = &[("kept", Instance::Kept), ("per_message", Instance::PerMessage)];
+const INSTANCES: &[(&str, InstanceKind)] = &[("kept", InstanceKind::Kept), ("per_message", InstanceKind::PerMessage)];
 const MODES: &[(&str, MountMode)] = &[("read", MountMode::Read), ("write", MountMode::Write)];
 const INBOXES: &[(&str, Inbox)] = &[("memory", Inbox::Memory), ("durable", Inbox::Durable)];
 const ROLES: &[(&str, Role)] = &[
@@ -90,7 +91,8 @@ fn sections(top: &Fields, source: &Arc<Source>, problems: &mut Problems) -> Opti
     let services = each("service", SERVICE, problems).iter().filter_map(|entry| service(entry, problems)).collect();
     let containers = each("container", CONTAINER, problems).iter().filter_map(|e| container(e, problems)).collect();
     let rules = each("rule", RULE, problems).iter().filter_map(|entry| rule(app.as_ref(), entry, problems)).collect();
-    let budget = top.find("budget").map(|field| budget(field, problems)).unwrap_or_default();
+    let budget = top.find("budget").map(|field| Placed { at: field.at, value: budget(field, problems) });
+    let budget = budget.unwrap_or(Placed { value: Budget::default(), at: 0 });
     if top.find("agent").is_none() {
         let help = "add at least one: [[agent]] with a name and program = { wasm = \"..\" }";
         problems.add_with_help(0, "agent", "the application has no agents", help);
@@ -211,7 +213,7 @@ fn tool(fields: &Fields, problems: &mut Problems) -> Option<Tool> {
     let effect = fields.find("effect").and_then(|field| effect(field, problems));
     let output_labels = fields.find("output_labels").map(|field| field.labels(problems)).unwrap_or_default();
     let clearance = fields.find("clearance").map(|field| field.labels(problems));
-    let instance = choice(fields, "instance", INSTANCES, problems).unwrap_or(Instance::PerMessage);
+    let instance = choice(fields, "instance", INSTANCES, problems).unwrap_or(InstanceKind::PerMessage);
     Some(Tool { name: name?, program: program?, schemas, effect, output_labels, clearance, instance })
 }
 
@@ -233,7 +235,7 @@ fn service(fields: &Fields, problems: &mut Problems) -> Option<Service> {
     let owner = fields.need("owner", "\"the agent that answers\"", problems).and_then(|field| field.name(problems));
     let mut methods = Vec::new();
     for item in fields.find("methods").map(|field| field.items(problems)).unwrap_or_default() {
-        methods.extend(item.text(problems).map(str::to_owned));
+        methods.extend(item.text(problems).map(|text| item.placed(text.to_owned())));
     }
     let health = fields.find("health").and_then(|field| Some(field.placed(field.json(problems)?)));
     let optional = flag(fields, "optional", problems);

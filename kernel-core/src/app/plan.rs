@@ -9,6 +9,7 @@ use crate::capability::{Capabilities, Right};
 use crate::governance::Rule;
 use crate::label::Labels;
 use crate::path::{Name, Pattern};
+use crate::process::{InstanceKind, Role};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -33,6 +34,12 @@ pub enum Feature {
     Rule,
     /// `health` of a service.
     Health,
+    /// `methods` of a service.
+    Methods,
+    /// `budget.tool_calls`.
+    ToolCalls,
+    /// `budget.tokens`.
+    Tokens,
 }
 
 impl Feature {
@@ -46,6 +53,9 @@ impl Feature {
             Feature::Container => "containers",
             Feature::Rule => "rules of applications",
             Feature::Health => "health probes",
+            Feature::Methods => "methods of services",
+            Feature::ToolCalls => "budgets of tool calls",
+            Feature::Tokens => "budgets of tokens",
         }
     }
 }
@@ -129,7 +139,7 @@ pub struct AgentPlan {
     /// What it runs.
     pub program: ProgramPlan,
     /// How long its instances live.
-    pub instance: Instance,
+    pub instance: InstanceKind,
     /// Where its inbox is kept.
     pub inbox: Inbox,
     /// What it may do and hand on. `/proc/self` is not bound yet.
@@ -222,6 +232,18 @@ pub fn needs(manifest: &Manifest) -> Vec<Need> {
         if let Some(health) = &service.health {
             need(Feature::Health, health.at, format!("service.{}.health", service.name.value));
         }
+        if let Some(first) = service.methods.first() {
+            need(Feature::Methods, first.at, format!("service.{}.methods", service.name.value));
+        }
+    }
+    let budgets = [
+        (Feature::ToolCalls, &manifest.budget.tool_calls, "budget.tool_calls"),
+        (Feature::Tokens, &manifest.budget.tokens, "budget.tokens"),
+    ];
+    for (feature, limit, key) in budgets {
+        if limit.is_some() {
+            need(feature, manifest.budget.at, key.to_owned());
+        }
     }
     needs.sort_by_key(|(at, _)| *at);
     needs.into_iter().map(|(_, need)| need).collect()
@@ -244,7 +266,7 @@ pub fn plan(checked: &Checked, consent: &Consent, has: &[Feature]) -> Result<Pla
     let services = owned.map(|service| ServicePlan {
         name: service.name.value.clone(),
         owner: service.owner.value.clone(),
-        methods: service.methods.clone(),
+        methods: service.methods.iter().map(|method| method.value.clone()).collect(),
         optional: service.optional,
     });
     let bound = manifest.mounts.iter().filter(|mount| consent.binds(mount.name.as_str()));
@@ -267,7 +289,7 @@ pub fn plan(checked: &Checked, consent: &Consent, has: &[Feature]) -> Result<Pla
         topics: topics(&app.name),
         tree: tree(&app.name),
         rules: manifest.rules.iter().map(|rule| rule.value.clone()).collect(),
-        budget: manifest.budget,
+        budget: manifest.budget.value,
         consent: consent.clone(),
     })
 }

@@ -54,13 +54,10 @@ optional = ["connect /net/**", "read /proc/self"]
 [[service]]
 name = "report"
 owner = "reporter"
-methods = ["summary"]
 
 [budget]
 acts = 1_000_000
 messages = 50_000
-tool_calls = 0
-tokens = 0
 wall = "10m"
 memory = "256MiB"
 "#;
@@ -114,5 +111,8 @@ fn component() -> Bytes {
 fn checked(text: &str) -> Result<Checked, Vec<Problem>> {
     let component = component();
     let mut load = |_: &str| Ok(component.clone());
-    check(&manifest(text), &mut Surroundings { natives: None, exists: &exists, load: &mut load })
+    check(
+        &manifest(text),
+        &mut Surroundings { natives: None, exists: &exists, unkept: &|_| Vec::new(), load: &mut load },
+    )
 }

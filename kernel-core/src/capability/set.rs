@@ -56,6 +56,11 @@ impl Capabilities {
         of_verb(&self.use_, verb).find(|right| right.pattern.matches(resource))
     }
 
+    /// Whether `right` itself is one of those to use. Allocates nothing.
+    pub fn holds(&self, right: &Right) -> bool {
+        self.use_.binary_search(right).is_ok()
+    }
+
     /// The first right to grant that gives `right`: by this one it could be handed on.
     pub fn granting(&self, right: &Right) -> Option<&Right> {
         of_verb(&self.grant, right.verb).find(|held| held.gives(right))

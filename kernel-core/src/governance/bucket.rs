@@ -90,7 +90,7 @@ impl Bucket {
         if let Some(entries) = facts.app.as_ref().and_then(|app| self.by_app.get(app.as_str())) {
             visit(entries);
         }
-        if let Some(entries) = self.by_agent.get(facts.name.as_str()) {
+        if let Some(entries) = self.by_agent.get(facts.agent.as_str()) {
             visit(entries);
         }
     }

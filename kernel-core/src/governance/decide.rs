@@ -60,7 +60,8 @@ fn unknown_facts(facts: &Facts) -> Reason {
 /// The agent, application or session as a sentence names it.
 fn who(facts: &Facts) -> String {
     match facts.app {
-        Some(_) => format!("agent {}", facts.name),
+        Some(_) if facts.name != facts.agent => format!("agent {} (as {})", facts.agent, facts.name),
+        Some(_) => format!("agent {}", facts.agent),
         None => format!("process {} ({})", facts.pid, facts.name),
     }
 }
@@ -73,7 +74,7 @@ fn no_grant(facts: &Facts) -> Reason {
     };
     let text = match facts.app {
         Some(_) => format!("{held}; give it with --allow \"{verb} {resource}\""),
-        None => format!("{held}; its role does not include it"),
+        None => format!("{held}; it was opened without it"),
     };
     deny(ReasonCode::NoGrant, text)
 }

@@ -22,7 +22,7 @@ pub fn novelty(uses: u64) -> u16 {
     FIRST_USE.checked_shr(uses.saturating_add(1).ilog2()).unwrap_or(0)
 }
 
-/// What one label adds to an act that carries it to where it is not cleared.
+/// What one label adds to an act that takes it to where labels are not kept and it is not cleared.
 pub fn label_effect(label: &str) -> Effect {
     match label {
         "untrusted" => Effect::only(Dimension::Security, UNTRUSTED_SECURITY),
@@ -82,7 +82,7 @@ pub struct Contributions {
     /// The novelty, 0..=1,000.
     #[n(1)]
     pub novelty: u16,
-    /// The labels that were not cleared, where the act is outward; none where it is not.
+    /// The labels that were not cleared, where labels weigh on the act; none where they do not.
     #[n(2)]
     #[cbor(skip_if = "Labels::is_empty")]
     pub labels: Labels,
@@ -125,18 +125,17 @@ pub struct Derived {
 
 /// Derives the effect of an act.
 ///
-/// `base` is the verb table's row, `novelty` what [`novelty`] gave, `outward` whether the row's class is outward:
-/// only then do labels weigh. `clearance` is what the target may receive. `declared` is the join of all that
+/// `base` is the verb table's row, `novelty` what [`novelty`] gave, `weighs` whether that row says that labels weigh. `clearance` is what the target may receive. `declared` is the join of all that
 /// others said about the act. Allocates only where some labels are cleared and some are not.
 pub fn derive(
     base: Effect,
     novelty: u16,
-    outward: bool,
+    weighs: bool,
     labels: &Labels,
     clearance: &Labels,
     declared: Option<Effect>,
 ) -> Derived {
-    let labels = match outward {
+    let labels = match weighs {
         true if clearance.is_empty() => labels.clone(),
         true => labels.minus(clearance),
         false => Labels::NONE,

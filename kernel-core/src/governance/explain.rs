@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 /// Everything that led to `verdict`, in documented fields:
 ///
 /// - `decision`, `sentence` (the binding reasons in words), `reasons` (each `code`, `weight`, `text`, perhaps `rule`);
-/// - `process`, `agent`, `app`, `verb`, `resource`: who did what;
+/// - `process`, `name`, `agent`, `app`, `verb`, `resource`: who did what; `name` is the process's own, `agent` the
+///   catalog's;
 /// - `grant`: the right that permits it, or null; `missing_grant`: null, or `right` and `flag`, the command-line
 ///   argument that gives it;
 /// - `labels`, `clearance`, `blocked`: what it carries, what the target may receive, what may not reach it;
@@ -30,7 +31,8 @@ pub fn explain(facts: &Facts, verdict: &Verdict) -> Value {
         "sentence": sentence,
         "reasons": verdict.reasons,
         "process": facts.pid,
-        "agent": facts.name,
+        "name": facts.name,
+        "agent": facts.agent,
         "app": facts.app,
         "verb": facts.verb,
         "resource": facts.resource,

@@ -28,7 +28,7 @@ pub struct Facts {
     /// The process that acts.
     #[n(1)]
     pub pid: Pid,
-    /// Its agent's name, or that of the session it stands for.
+    /// Its own name, which whoever spawned it chose.
     #[n(2)]
     pub name: Name,
     /// The application that it belongs to; none for the kernel and for sessions.
@@ -74,18 +74,20 @@ pub struct Facts {
     /// Length of the body with its payload, bytes.
     #[n(15)]
     pub body_len: u64,
-    /// SHA-256 of a salt and the body, where the body is kept apart; the salt is kept with it.
-    #[cbor(n(16), with = "minicbor::bytes")]
-    pub commitment: Option<[u8; 32]>,
+    // Number 16 was never written.
     /// Every field of the body that its schema marks for audit: null where the body does not give it. A field that
     /// is not here was not kept.
     #[cbor(n(17), with = "crate::codec::json_map", skip_if = "BTreeMap::is_empty")]
     pub audit: BTreeMap<String, Value>,
+    /// The agent that it is, as the catalog names it: what rules and novelty go by. For whatever is no agent (a
+    /// session, an application's own process, the kernel) its own name.
+    #[n(18)]
+    pub agent: Name,
 }
 
 impl Facts {
     /// The form that this kernel writes.
-    pub const VERSION: u8 = 1;
+    pub const VERSION: u8 = 2;
 }
 
 /// The audited part of a body: for each of `fields` its value in `body`, null where it is not given. What is larger

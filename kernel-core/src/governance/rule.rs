@@ -60,7 +60,7 @@ pub struct When {
     /// The resource is in one of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<Pattern>,
-    /// The agent's name is one of these.
+    /// The agent's name in the catalog is one of these; its processes cannot get out by other names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<NameMatch>,
     /// The process belongs to one of these applications.
@@ -85,7 +85,7 @@ pub struct When {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Test {
-    /// Whether the body gives it at all.
+    /// Whether the body gives it at all. What a spawn leaves out the manifest gives.
     Given(bool),
     /// It is this.
     Equals(Value),
@@ -121,7 +121,7 @@ impl When {
     /// Every condition but verb and resource, which the charter's index has matched already. One condition that fails
     /// decides, even beside one that cannot be evaluated. Allocates nothing.
     pub(super) fn holds(&self, facts: &Facts, score: u16) -> Outcome<'_> {
-        let fits = (self.agents.is_empty() || self.agents.iter().any(|agent| agent.matches(&facts.name)))
+        let fits = (self.agents.is_empty() || self.agents.iter().any(|agent| agent.matches(&facts.agent)))
             && (self.apps.is_empty() || facts.app.as_ref().is_some_and(|app| self.apps.contains(app)))
             && (self.labels.is_empty() || self.labels.iter().any(|label| facts.labels.contains(label)))
             && self.effect.iter().all(|(&dimension, &least)| facts.effect.get(dimension) >= least)

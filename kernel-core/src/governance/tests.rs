@@ -25,6 +25,7 @@ pub(super) fn facts(verb: Verb, resource: &str) -> Facts {
         version: Facts::VERSION,
         pid: Pid(7),
         name: Name::parse("courier").unwrap(),
+        agent: Name::parse("courier").unwrap(),
         app: Some(Name::parse("repo-audit").unwrap()),
         verb,
         grant: Some(format!("{verb} {resource}").parse().unwrap()),
@@ -38,7 +39,6 @@ pub(super) fn facts(verb: Verb, resource: &str) -> Facts {
         charter: 0,
         accounts: Vec::new(),
         body_len: 0,
-        commitment: None,
         audit: Default::default(),
     }
 }

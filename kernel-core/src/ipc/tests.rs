@@ -60,17 +60,23 @@ fn a_receive_selects_by_correlation_and_leaves_requests_to_handle() {
 
 #[test]
 fn a_topic_has_each_listener_once_and_forgets_whoever_is_gone() {
-    let mut topics = Topics::default();
+    let (mut topics, none) = (Topics::default(), Labels::NONE);
     let topic = Topic::parse("app.news").expect("a topic");
-    assert!(topics.subscribe(Pid(3), &topic));
-    assert!(topics.subscribe(Pid(1), &topic));
-    assert!(topics.subscribe(Pid(3), &topic));
-    assert_eq!(topics.receivers(&topic), [Pid(1), Pid(3)]);
+    assert!(topics.subscribe(Pid(3), &topic, &none));
+    assert!(topics.subscribe(Pid(1), &topic, &none));
+    assert!(topics.subscribe(Pid(3), &topic, &none));
+    assert_eq!(topics.receivers(&topic), [(Pid(1), Labels::NONE), (Pid(3), Labels::NONE)]);
     topics.forget(Pid(1));
-    assert_eq!(topics.receivers(&topic), [Pid(3)]);
+    let secret = Labels::parse(["secret"]).expect("labels");
+    assert!(topics.subscribe(Pid(1), &topic, &secret) && topics.subscribe(Pid(3), &topic, &secret));
+    assert_eq!(topics.receivers(&topic), [(Pid(1), secret), (Pid(3), Labels::NONE)]);
+    assert!(topics.subscribe(Pid(1), &topic, &none));
+    assert_eq!(topics.receivers(&topic), [(Pid(1), Labels::NONE), (Pid(3), Labels::NONE)]);
+    topics.forget(Pid(1));
+    assert_eq!(topics.receivers(&topic), [(Pid(3), Labels::NONE)]);
     let many = |n: usize| Topic::parse(&format!("app.t{n}")).expect("a topic");
-    assert!((0..SUBSCRIPTIONS - 1).all(|n| topics.subscribe(Pid(3), &many(n))));
-    assert!(!topics.subscribe(Pid(3), &many(SUBSCRIPTIONS)));
+    assert!((0..SUBSCRIPTIONS - 1).all(|n| topics.subscribe(Pid(3), &many(n), &none)));
+    assert!(!topics.subscribe(Pid(3), &many(SUBSCRIPTIONS), &none));
 }
 
 #[test]

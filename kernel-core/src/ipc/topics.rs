@@ -1,6 +1,7 @@
 //! Who listens to which topic.
 
 use crate::id::Pid;
+use crate::label::Labels;
 use crate::path::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +11,21 @@ pub const SUBSCRIPTIONS: usize = 256;
 /// Subscriptions, by topic and by process.
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
-    listeners: BTreeMap<Topic, BTreeSet<Pid>>,
+    listeners: BTreeMap<Topic, BTreeMap<Pid, Labels>>,
     by_process: BTreeMap<Pid, BTreeSet<Topic>>,
 }
 
 impl Topics {
-    /// Adds a subscription; twice the same is once. `false` if the process has too many.
-    pub fn subscribe(&mut self, pid: Pid, topic: &Topic) -> bool {
+    /// Adds a subscription of a process that carries `labels`; twice the same is once, and carries the fewer labels,
+    /// since it would be there without the others as well. `false` if the process has too many.
+    pub fn subscribe(&mut self, pid: Pid, topic: &Topic, labels: &Labels) -> bool {
         let own = self.by_process.entry(pid).or_default();
         if own.len() >= SUBSCRIPTIONS && !own.contains(topic) {
             return false;
         }
         own.insert(topic.clone());
-        self.listeners.entry(topic.clone()).or_default().insert(pid);
+        let listeners = self.listeners.entry(topic.clone()).or_default();
+        asked(listeners, pid, labels);
         true
     }
 
@@ -38,8 +41,18 @@ impl Topics {
         }
     }
 
-    /// The subscribers of a topic in the order of their pids.
-    pub fn receivers(&self, topic: &Topic) -> Vec<Pid> {
-        self.listeners.get(topic).map(|pids| pids.iter().copied().collect()).unwrap_or_default()
+    /// The subscribers of a topic in the order of their pids, each with what it carried when it subscribed.
+    pub fn receivers(&self, topic: &Topic) -> Vec<(Pid, Labels)> {
+        let listeners = self.listeners.get(topic).into_iter().flatten();
+        listeners.map(|(pid, labels)| (*pid, labels.clone())).collect()
+    }
+}
+
+/// Notes that `pid` wants to be told of something, carrying `labels`. Whoever had asked before is told in any case, so
+/// what it carried then or now is enough, whichever is less.
+pub(crate) fn asked(who: &mut BTreeMap<Pid, Labels>, pid: Pid, labels: &Labels) {
+    let held = who.entry(pid).or_insert_with(|| labels.clone());
+    if labels.is_subset(held) {
+        *held = labels.clone();
     }
 }

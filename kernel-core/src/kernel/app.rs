@@ -39,8 +39,12 @@ pub(crate) struct App {
     pub(crate) running: BTreeSet<Name>,
     /// The `start` that waits until all agents run.
     pub(crate) starting: Option<ActionId>,
+    /// The services that it declares: nobody else answers for them while it runs.
+    pub(crate) services: BTreeSet<Name>,
     pub(crate) until: Until,
     pub(crate) ends_with: Option<Name>,
+    /// The services that it cannot do without and that were not registered yet, with their owners.
+    pub(crate) unregistered: BTreeMap<Name, Name>,
     /// How many of its processes have something to do.
     pub(crate) busy: u64,
     /// What went wrong so far: agent and reason. See [`App::fail`].
@@ -49,7 +53,7 @@ pub(crate) struct App {
     pub(crate) failed_more: u64,
     /// What is labelled so.
     pub(crate) labels: Labels,
-    pub(crate) monitors: BTreeSet<Pid>,
+    pub(crate) monitors: BTreeMap<Pid, Labels>,
     pub(crate) ending: bool,
 }
 
@@ -69,6 +73,18 @@ impl App {
             self.failed.push(what);
         } else {
             self.failed_more += 1;
+        }
+    }
+
+    /// The same, by the doing of what carries `labels`.
+    pub(crate) fn fail_by(&mut self, what: String, labels: &Labels) {
+        match self.labels.join(labels) {
+            Ok(joined) => {
+                self.labels = joined;
+                self.fail(what);
+            }
+            // What cannot be labelled cannot be told.
+            Err(e) => self.fail(format!("an agent, of which nothing can be told: {e}")),
         }
     }
 
@@ -150,17 +166,13 @@ impl State {
         // What an agent spawned by itself is that agent's affair.
         let own = app.spawned.get(agent) == Some(&process.pid);
         if own && !reason.is_normal() && !app.ending {
-            match app.labels.join(&process.labels) {
-                Ok(joined) => {
-                    app.labels = joined;
-                    app.fail(format!("{agent} {reason}"));
-                }
-                // What cannot be labelled cannot be told.
-                Err(e) => app.fail(format!("an agent, of which nothing can be told: {e}")),
-            }
+            app.fail_by(format!("{agent} {reason}"), &process.labels);
         }
         let needed = app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_));
         if own && (needed || app.ends_with.as_ref() == Some(agent)) {
+            // That it ends is this agent's doing.
+            let root = app.root;
+            self.mark(root, &process.labels);
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
         } else {
             self.end_if_quiet(name, now, fx);
@@ -173,6 +185,31 @@ impl State {
         if app.until == Until::Quiet && app.starting.is_none() && app.busy == 0 && !app.ending {
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
         }
+    }
+
+    /// The running application that declares `service`.
+    pub(crate) fn declares(&self, service: &Name) -> Option<&Name> {
+        self.apps.iter().find(|(_, app)| app.services.contains(service)).map(|(name, _)| name)
+    }
+
+    /// `pid` answers for `service` from now on.
+    pub(crate) fn has_registered(&mut self, pid: Pid, service: &Name) {
+        let app = self.processes.get(&pid).and_then(|process| process.app.as_ref());
+        if let Some(app) = app.and_then(|name| self.apps.get_mut(name)) {
+            app.unregistered.remove(service);
+        }
+    }
+
+    /// What an application could not do without and never had, in words: each service that is not optional and
+    /// whose owner had its turn and did not register it.
+    fn never_registered(&self, name: &Name) -> Vec<String> {
+        let Some(app) = self.apps.get(name).filter(|app| app.starting.is_none()) else { return Vec::new() };
+        let had_its_turn = |owner: &Name| match app.spawned.get(owner).and_then(|pid| self.processes.get(pid)) {
+            Some(process) => process.used.messages > u64::from(process.handling.is_some()),
+            None => true,
+        };
+        let missed = app.unregistered.iter().filter(|(_, owner)| had_its_turn(owner));
+        missed.map(|(service, owner)| format!("{owner} never registered the service `{service}`")).collect()
     }
 
     /// The application whose process `pid` is, while it is not ending.
@@ -192,8 +229,12 @@ impl State {
         fx: &mut Effects,
     ) -> Vec<Pid> {
         let mut dead = Vec::new();
+        let never = self.never_registered(name);
         let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return dead };
         app.ending = true;
+        if problem.is_none() && app.failed.is_empty() {
+            never.into_iter().for_each(|service| app.fail(service));
+        }
         if let Some(problem) = problem {
             app.fail(problem);
         }
@@ -201,7 +242,10 @@ impl State {
         let starting = app.starting.take();
         let in_reverse: Vec<Pid> =
             app.agents.iter().rev().filter_map(|(agent, _)| app.spawned.get(agent).copied()).collect();
+        let (labels, unsayable) =
+            self.processes.get(&root).map(|p| (p.labels.clone(), p.rare.unsayable)).unwrap_or_default();
         for pid in in_reverse {
+            self.mark(pid, &labels);
             dead.extend(self.exit(pid, ExitReason::Shutdown, now, fx));
         }
         dead.extend(self.exit(root, reason, now, fx));
@@ -215,20 +259,27 @@ impl State {
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
         fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
+        let labels = app.labels.join(&labels).ok().filter(|_| !unsayable);
         if let Some(action) = starting {
             let starter = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);
             // Whoever is quicker than the start of the others has done what it was started for.
             let started = match ok {
                 true => Ok(body::json(&Started { pid: root })),
-                false => Err(self.taint(starter, &app.labels).err().unwrap_or_else(|| {
-                    Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"))
-                })),
+                false => {
+                    let failed =
+                        Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"));
+                    Err(match &labels {
+                        Some(labels) => self.tell_of(starter, labels, failed),
+                        None => Refusal::new(Code::TooLarge, format!("nothing can be told of the end of `{name}`")),
+                    })
+                }
             };
             self.close(action, started, now, fx);
         }
         let told = if ok { ExitReason::Normal } else { ExitReason::Error(reason) };
-        for monitor in app.monitors {
-            self.tell_exit(monitor, Resource::App(name.clone()), &told, &app.labels, now, fx);
+        for (monitor, asked) in app.monitors {
+            let labels = labels.as_ref().and_then(|labels| labels.join(&asked).ok());
+            self.tell_exit(monitor, Resource::App(name.clone()), &told, labels, now, fx);
         }
         dead
     }

@@ -74,7 +74,7 @@ impl State {
         };
         let pid = self.create(new, now);
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.life = Lifecycle::Running;
+            process.enter(Lifecycle::Running);
         }
         self.count_busy(pid);
         let attached = Attached {

@@ -7,7 +7,7 @@ use super::event::{Event, append};
 use super::input::Input;
 use super::rows::TABLE_OPEN;
 use crate::chain::{Checkpoint, Log, VerifierKey};
-use crate::id::CallId;
+use crate::id::{ActionId, CallId};
 use crate::platform::{Batch, Key, KeyPurpose, Keys, Platform, Storage};
 use crate::refusal::Refusal;
 use crate::time::Instant;
@@ -119,6 +119,19 @@ impl Pending {
 
     pub(super) fn after(&mut self, after: After) {
         self.after.push(after);
+    }
+
+    /// Takes out what waits to be performed for `action`, unless a batch is being written that it waits for.
+    pub(super) fn withdraw(&mut self, action: ActionId) -> Option<Perform> {
+        let waits = |after: &After| matches!(after, After::Perform(perform) if perform.action == action);
+        let place = self.after.iter().position(waits)?;
+        match self.after.remove(place) {
+            After::Perform(perform) => Some(perform),
+            other => {
+                self.after.insert(place, other);
+                None
+            }
+        }
     }
 
     /// A row that storage does not have yet.

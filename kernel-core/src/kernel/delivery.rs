@@ -6,13 +6,15 @@ use super::open::{Closed, OpenKind};
 use super::state::{Abandoned, Need, State};
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
+use crate::label::Labels;
 use crate::platform::{DeviceReply, FaultKind, Handled};
 use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 
 impl State {
-    /// Puts an envelope into a mailbox, or hands it over at once. Never waits.
+    /// Puts an envelope into a mailbox, or hands it over at once. Never waits. `action` is the act that it comes
+    /// from, 0 for none; `request` the call that waits for its reply.
     ///
     /// # Errors
     /// `not_found`, `denied` for labels above the receiver's ceiling, `too_large` for more labels than it could
@@ -21,6 +23,7 @@ impl State {
         &mut self,
         pid: Pid,
         envelope: Envelope,
+        action: ActionId,
         request: Option<ActionId>,
         now: Now,
         fx: &mut Effects,
@@ -33,7 +36,7 @@ impl State {
         {
             let reason =
                 format!("{} may not receive what is labelled {}", process.name, envelope.labels.minus(ceiling));
-            return Err(self.dead_letter(pid, &envelope, Code::Denied, reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, Code::Denied, reason, now, fx));
         }
         let handed_over = match process.instance {
             InstanceKind::Kept => &process.labels,
@@ -41,15 +44,15 @@ impl State {
         };
         if let Err(e) = handed_over.join(&envelope.labels) {
             let reason = format!("{} may not receive it: {e}", process.name);
-            return Err(self.dead_letter(pid, &envelope, Code::TooLarge, reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx));
         }
         let receives = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
             Some(OpenKind::Inbox { correlation }) => selects(*correlation, &envelope),
             _ => false,
         };
-        if let Some(action) = process.rare.acts.iter().find(receives).copied() {
-            let framed = self.receive(pid, &envelope, now, fx)?;
-            self.close(action, Ok(framed), now, fx);
+        if let Some(receive) = process.rare.acts.iter().find(receives).copied() {
+            let framed = self.receive(action, pid, &envelope, now, fx)?;
+            self.close(receive, Ok(framed), now, fx);
             return Ok(());
         }
         let Some(process) = self.processes.get(&pid) else { return Ok(()) };
@@ -57,10 +60,10 @@ impl State {
         if let Err(full) = process.mailbox.room_for(envelope.body.len()) {
             let reason =
                 format!("the mailbox of {} is full: {} messages, {} bytes", process.name, full.messages, full.bytes);
-            return Err(self.dead_letter(pid, &envelope, Code::Full, reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, Code::Full, reason, now, fx));
         }
         if let Err(refusal) = self.room_for(&envelope) {
-            return Err(self.dead_letter(pid, &envelope, refusal.code, refusal.reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, refusal.code, refusal.reason, now, fx));
         }
         self.enqueue(pid, envelope);
         if let Some(action) = request {
@@ -68,6 +71,31 @@ impl State {
         }
         self.next_message(pid, now, fx);
         Ok(())
+    }
+
+    /// The same for what reaches `pid` only because it asked for that, when it carried `asked`: with those labels too.
+    ///
+    /// # Errors
+    /// As above; `too_large` where no set can hold both.
+    #[allow(clippy::too_many_arguments)] // Those of `deliver`, and what was asked for.
+    pub(crate) fn deliver_as(
+        &mut self,
+        pid: Pid,
+        mut envelope: Envelope,
+        asked: &Labels,
+        action: ActionId,
+        request: Option<ActionId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match envelope.labels.join(asked) {
+            Ok(labels) => envelope.labels = labels,
+            Err(e) => {
+                let reason = format!("what /proc/{pid} asked for cannot be labelled: {e}");
+                return Err(self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx));
+            }
+        }
+        self.deliver(pid, envelope, action, request, now, fx)
     }
 
     /// Whether all mailboxes together have room for one more.
@@ -109,8 +137,10 @@ impl State {
                 // There was room for its labels when it came, and by now there is none.
                 Err(e) => {
                     let reason = format!("{} may not receive it: {e}", process.name);
-                    let refusal = self.dead_letter(pid, &envelope, Code::TooLarge, reason, now, fx);
-                    if let Some(action) = self.requests.remove(&envelope.id) {
+                    let request = self.requests.remove(&envelope.id);
+                    let action = request.unwrap_or(ActionId(0));
+                    let refusal = self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx);
+                    if let Some(action) = request {
                         self.close(action, Err(refusal), now, fx);
                     }
                     continue;
@@ -118,11 +148,7 @@ impl State {
             }
             process.used.messages += 1;
             process.seen = now.at;
-            process.handling = Some(Handling {
-                message: envelope.id,
-                request: self.requests.remove(&envelope.id),
-                start: envelope.kind == EnvelopeKind::Start,
-            });
+            process.handling = Some(Handling { message: envelope.id, request: self.requests.remove(&envelope.id) });
             let fresh = fresh.then(|| Box::new(self.start_request(pid)));
             fx.wakes.push(Wake::Deliver { pid, envelope, fresh });
         }
@@ -191,8 +217,8 @@ impl State {
             return self.disown(action, result, now, fx);
         };
         let pid = open.pid;
-        let connecting = match open.kind {
-            OpenKind::Connecting { stream } => Some(stream),
+        let connecting = match &open.kind {
+            OpenKind::Connecting { stream, labels } => Some((*stream, labels.clone())),
             _ => None,
         };
         let mut note = String::new();
@@ -206,7 +232,7 @@ impl State {
                     note = address.clone();
                 }
                 Ok(match connecting {
-                    Some(stream) => self.connected(pid, stream),
+                    Some((stream, labels)) => self.connected(pid, stream, labels),
                     None => super::verb::device_reply(reply),
                 })
             }
@@ -224,6 +250,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<(), Need> {
+        self.settle(action, result, now, fx);
         match self.abandoned.remove(&action) {
             Some(Abandoned::Connect(stream)) => self.close_stream(stream, fx),
             Some(Abandoned::Read(stream)) => {
@@ -237,9 +264,12 @@ impl State {
     }
 
     /// A message that could not be delivered: counted, and recorded once for each sender and reason until
-    /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log.
+    /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log. `action` is the
+    /// act that it comes from, 0 where that is not known any more, or was none.
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn dead_letter(
         &mut self,
+        action: ActionId,
         receiver: Pid,
         envelope: &Envelope,
         code: Code,
@@ -252,14 +282,14 @@ impl State {
         if !self.has_room_to_fold(receiver, &fold) {
             fold = format!("dead letter: {code}");
         }
-        if !self.folds(receiver, &fold, ActionId(self.counters.action)) {
+        if !self.folds(receiver, &fold, action) {
             let letter = DeadLetter {
                 sender: envelope.sender.to_string(),
                 target: envelope.target.to_string(),
                 reason: reason.clone(),
                 bytes: envelope.body.len() as u64,
             };
-            self.record(ActionId(self.counters.action), Content::DeadLetter(letter), now, fx);
+            self.record(action, Content::DeadLetter(letter), now, fx);
         }
         Refusal::new(code, reason)
     }

@@ -40,8 +40,8 @@ use std::task::{Context, Poll, Waker};
 const DRAIN: usize = 256;
 /// What is told of a host that panicked.
 const HOST_FAILED: &str = "the host failed while it did this";
-/// How often step may ask for rows for one input.
-const ROUNDS: u8 = 4;
+/// What is told where a step panicked.
+const STEP_FAILED: &str = "the kernel failed in the middle of a step";
 
 type Outcome = Result<Bytes, Refusal>;
 type GuestOf<P> = <<P as Platform>::Sandbox as Sandbox>::Guest;
@@ -81,8 +81,8 @@ impl<P: Platform> Inner<P> {
         }
     }
 
-    /// The lock. A panic while it was held left the state as the last whole step made it, except for a
-    /// panic inside step itself, which is a bug that fail-stop is no worse for.
+    /// The lock. A panic while it was held left the state as the last whole step made it: one inside step itself
+    /// goes no further, and nothing but the end follows it.
     pub(super) fn lock(&self) -> MutexGuard<'_, Core<P>> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,6 +119,12 @@ impl<P: Platform> Inner<P> {
 
     /// Does what a step left to do.
     fn finish(&self, todo: Todo<GuestOf<P>>) {
+        if todo.close {
+            self.close();
+        }
+        if todo.broken {
+            self.refuse_all(STEP_FAILED);
+        }
         drop(todo.dropped);
         if todo.commit {
             self.commit_signal.wake();
@@ -173,6 +179,11 @@ impl<P: Platform> Inner<P> {
         if catch_unwind(stop).is_err() {
             self.close();
         }
+        self.refuse_all(reason);
+    }
+
+    /// Whoever still waits for an answer gets this one.
+    fn refuse_all(&self, reason: &str) {
         let mut todo = Todo::default();
         {
             let mut core = self.lock();

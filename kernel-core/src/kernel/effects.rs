@@ -18,6 +18,8 @@ pub struct Effects {
     pub rows: Vec<(Key, Option<Bytes>)>,
     /// To be performed outside.
     pub acts: Vec<Perform>,
+    /// Acts of which what is not performed yet must not be any more; answered by `Input::Done` like the others.
+    pub withdrawn: Vec<ActionId>,
     /// Replies to callers.
     pub replies: Vec<Reply>,
     /// Envelopes for guests, instances to drop, people to ask.

@@ -8,6 +8,7 @@ mod fit;
 
 pub(crate) use fit::{append, bounded, bounded_verdict};
 
+use crate::codec::hex;
 use crate::governance::{Facts, Verdict};
 use crate::id::ActionId;
 use crate::time::WallTime;
@@ -427,13 +428,4 @@ impl Content {
             _ => 0,
         }
     }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
 }

@@ -16,8 +16,20 @@ use std::time::Duration;
 impl State {
     /// Ends `pid` and its whole subtree; returns who is gone, children first.
     pub(crate) fn exit(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) -> Vec<Pid> {
+        // An end is work of its application: whoever is told of it may have been the last that had something to do,
+        // and the application is not quiet before all of the end is over and what went wrong is noted.
+        let app = self.processes.get(&pid).and_then(|p| p.app.clone());
+        if let Some(app) = app.as_ref().and_then(|name| self.apps.get_mut(name)) {
+            app.busy += 1;
+        }
         let mut dead = Vec::new();
         self.end_tree(pid, reason, now, fx, &mut dead);
+        if let Some(name) = app
+            && let Some(app) = self.apps.get_mut(&name)
+        {
+            app.busy = app.busy.saturating_sub(1);
+            self.end_if_quiet(&name, now, fx);
+        }
         dead
     }
 
@@ -33,12 +45,15 @@ impl State {
         if process.life == Lifecycle::Exited {
             return;
         }
-        process.life = Lifecycle::Exited;
+        process.enter(Lifecycle::Exited);
         let below = match &reason {
             ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
             _ => ExitReason::Shutdown,
         };
+        // Their end is its doing.
+        let labels = process.labels.clone();
         for child in std::mem::take(&mut process.children).into_iter().rev() {
+            self.mark(child, &labels);
             self.end_tree(child, below.clone(), now, fx, dead);
         }
         self.end_one(pid, reason, now, fx);
@@ -55,13 +70,13 @@ impl State {
         self.close_routes(&mut process, now, fx);
         self.topics.forget(pid);
         self.forget_monitor(pid, &process.rare.monitored);
-        for name in &process.rare.services {
+        for name in process.rare.services.keys() {
             self.services.remove(name);
         }
         for deadline in process.rare.timers.values().map(|t| t.deadline).chain(process.rare.wall) {
             self.undue(deadline);
         }
-        for stream in &process.rare.streams {
+        for stream in process.rare.streams.keys() {
             self.streams.remove(stream);
             self.tails.remove(stream);
             self.close_stream(*stream, fx);
@@ -75,7 +90,12 @@ impl State {
         callers.extend(process.handling.as_ref().and_then(|h| h.request));
         let gone = Refusal::new(Code::Failed, format!("{} ended ({}) before it replied", process.name, reason.word()));
         for action in callers {
-            self.close(action, Err(gone.clone()), now, fx);
+            let caller = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);
+            let told = match process.rare.unsayable {
+                true => Refusal::new(Code::TooLarge, "nothing can be told of the end of what was called"),
+                false => self.tell_of(caller, &process.labels, gone.clone()),
+            };
+            self.close(action, Err(told), now, fx);
         }
         self.cancel_acts(std::mem::take(&mut process.rare.acts), now, fx);
         if let Some(parent) = self.processes.get_mut(&process.parent) {
@@ -100,8 +120,9 @@ impl State {
         };
         self.record(ActionId(0), Content::Exited(exited), now, fx);
         fx.wakes.push(Wake::Notice(Notice::Exited { pid, name: process.name.to_string(), reason: reason.clone() }));
-        for monitor in &process.rare.monitors {
-            self.tell_exit(*monitor, Resource::Proc(pid), &reason, &process.labels, now, fx);
+        for (monitor, asked) in &process.rare.monitors {
+            let labels = process.labels.join(asked).ok().filter(|_| !process.rare.unsayable);
+            self.tell_exit(*monitor, Resource::Proc(pid), &reason, labels, now, fx);
         }
         self.history.push(Ended {
             pid,
@@ -130,14 +151,15 @@ impl State {
         fx.acts.push(Perform { action: ActionId(0), durable: false, what });
     }
 
-    /// An envelope of kind `exit` for whoever monitors, labelled as what ended was: how it ended, and the
-    /// text that goes with it, are its own.
+    /// An envelope of kind `exit` for whoever monitors, labelled as what ended was, and as the monitor was when it
+    /// asked: how it ended, and the text that goes with it, are its own. What cannot be labelled, for want of room
+    /// in a set, is not told.
     pub(crate) fn tell_exit(
         &mut self,
         monitor: Pid,
         of: Resource,
         reason: &ExitReason,
-        labels: &Labels,
+        labels: Option<Labels>,
         now: Now,
         fx: &mut Effects,
     ) {
@@ -150,6 +172,7 @@ impl State {
         self.forget_monitored(monitor, &of);
         self.counters.message += 1;
         let told = Told { reason: reason.word(), detail: reason.detail(), ok: reason.is_normal() };
+        let unsayable = labels.is_none();
         let envelope = Envelope {
             id: MessageId(self.counters.message),
             sender: of,
@@ -157,12 +180,17 @@ impl State {
             kind: EnvelopeKind::Exit,
             correlation: None,
             deadline: None,
-            labels: labels.clone(),
+            labels: labels.unwrap_or_default(),
             content_type: "application/json".into(),
             body: body::json(&told),
         };
+        if unsayable {
+            let reason = format!("the end of {} carries more labels than a set may hold", envelope.sender);
+            self.dead_letter(ActionId(0), monitor, &envelope, Code::TooLarge, reason, now, fx);
+            return;
+        }
         // Whoever is gone or full has its dead letter; nobody else can be told.
-        let _ = self.deliver(monitor, envelope, None, now, fx);
+        let _ = self.deliver(monitor, envelope, ActionId(0), None, now, fx);
         self.weigh(monitor, now, fx);
     }
 

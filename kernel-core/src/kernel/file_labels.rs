@@ -5,6 +5,9 @@
 //! as much a message as a content is. Both only ever join while anything is under way on a file: a request
 //! that failed, or that nobody waits for any more, may have been performed all the same. They are set anew
 //! only when a whole file was replaced, that is certain, and no other request on it is under way.
+//!
+//! A file is known by the name of its mount and its path there. What is reached by another mount of the same
+//! folder, or was written by others than this kernel over this data directory, has only what the mount declares.
 
 use super::effects::Effects;
 use super::rows;

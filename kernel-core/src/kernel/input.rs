@@ -42,6 +42,17 @@ pub enum Input {
         /// What.
         request: Request,
     },
+    /// A process acted, and the rows that its act needs cannot be had: it is refused.
+    Unread {
+        /// Who.
+        pid: Pid,
+        /// The reply slot.
+        call: CallId,
+        /// What.
+        request: Request,
+        /// Why not, for a person.
+        reason: String,
+    },
     /// An instance that step asked for exists, or does not.
     Started {
         /// The spawn.

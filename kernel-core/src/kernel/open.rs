@@ -7,7 +7,9 @@ use super::rows;
 use super::state::{Abandoned, Due, State};
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
+use crate::label::Labels;
 use crate::path::{Resource, Verb};
+use crate::platform::DeviceReply;
 use crate::process::ExitReason;
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
@@ -51,6 +53,8 @@ pub(crate) enum OpenKind {
     Connecting {
         /// Which.
         stream: StreamId,
+        /// What whoever opens it carries.
+        labels: Labels,
     },
     /// The first instance of this process.
     Spawn {
@@ -123,6 +127,8 @@ impl State {
         let result = result.map_err(|refusal| refusal.of(action));
         match (open.kind, &result) {
             (OpenKind::Escalated(held), Err(refusal)) => self.unanswered(action, *held, refusal, now, fx),
+            // Its device is busy with it, or will be told that it is not to begin: what came of it is known then.
+            (_, _) if self.unsettled.contains_key(&action) => {}
             (_, result) if open.class == Class::Outward => {
                 self.record_outcome(action, result, closed.note, now, fx);
                 // An address that is not granted is refused by the device, which alone knows what a name is.
@@ -141,10 +147,18 @@ impl State {
         self.weigh(open.pid, now, fx);
     }
 
-    /// An act ends while its device is still busy with it.
+    /// An act ends while its device is still busy with it. The intent of an outward one stays without an outcome
+    /// until the device has answered.
     fn give_up(&mut self, action: ActionId, fx: &mut Effects) {
+        let open = self.opened.get(&action);
+        if let Some(Open { kind: OpenKind::Device | OpenKind::Connecting { .. }, class: Class::Outward, pid, .. }) =
+            open
+        {
+            self.unsettled.insert(action, *pid);
+            fx.withdrawn.push(action);
+        }
         match self.opened.get(&action) {
-            Some(Open { kind: OpenKind::Connecting { stream }, .. }) => {
+            Some(Open { kind: OpenKind::Connecting { stream, .. }, .. }) => {
                 self.abandoned.insert(action, Abandoned::Connect(*stream));
             }
             Some(Open { kind: OpenKind::Device, resource: Resource::Stream(stream), verb, pid, .. }) => {
@@ -157,6 +171,29 @@ impl State {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The device has answered an outward act that nobody waits for any more: that is its outcome.
+    pub(crate) fn settle(
+        &mut self,
+        action: ActionId,
+        result: &Result<DeviceReply, (Code, String)>,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Some(pid) = self.unsettled.remove(&action) else { return };
+        let note = match result {
+            Ok(DeviceReply::Done { address: Some(address) }) => address.clone(),
+            _ => String::new(),
+        };
+        let result = match result {
+            Ok(reply) => Ok(super::verb::device_reply(reply)),
+            Err((code, reason)) => Err(Refusal::new(*code, reason.clone()).of(action)),
+        };
+        self.record_outcome(action, &result, note, now, fx);
+        if matches!(&result, Err(refusal) if refusal.code == Code::Denied) {
+            self.count_failed(pid, Class::Outward, &result, now, fx);
         }
     }
 
@@ -178,7 +215,7 @@ impl State {
     ) {
         let (word, reason, bytes) = match result {
             Ok(reply) => ("done", String::new(), reply.len() as u64),
-            Err(refusal) => (refusal.code.as_str(), refusal.reason.clone(), 0),
+            Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note };
         self.record(action, Content::Outcome(outcome), now, fx);
@@ -198,6 +235,8 @@ impl State {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.seen = now.at;
         }
+        // What is left out of a refusal for its caller is left out for whoever the caller tells it to, too.
+        let result = result.map_err(|refusal| Refusal { aside: None, ..refusal });
         let Some(call) = call else {
             self.unheard = result.err();
             return;

@@ -4,7 +4,7 @@ use super::effects::Effects;
 use super::event::append;
 use super::input::Input;
 use super::start::{Journal, log_key};
-use super::state::State;
+use super::state::{ROUNDS, State};
 use crate::chain::{Hash, Log};
 use crate::environment::Environment;
 use crate::path::Name;
@@ -51,7 +51,7 @@ pub fn replay(
         let mut rounds = 0;
         while let Err(need) = state.step(input, *now, &mut fx) {
             rounds += 1;
-            if rounds > 8 {
+            if rounds > ROUNDS {
                 return Err(ReplayError::Needy(index));
             }
             for key in need.keys {

@@ -18,7 +18,7 @@ pub const TABLE_TREE: u8 = 0x41;
 pub const TABLE_BODY: u8 = 0x42;
 /// Uses without incident, by agent name, verb and kind of resource.
 pub const TABLE_NOVELTY: u8 = 0x43;
-/// Labels of files that the kernel wrote, by canonical path.
+/// Labels of files that the kernel wrote and of applications, by canonical path.
 pub const TABLE_LABELS: u8 = 0x44;
 /// Installed applications, by name.
 pub const TABLE_APP: u8 = 0x45;
@@ -49,8 +49,8 @@ pub fn numbered(table: u8, id: u64) -> Key {
 }
 
 /// The key of a novelty count.
-pub fn novelty(name: &Name, verb: Verb, kind: Kind) -> Key {
-    key(TABLE_NOVELTY, format!("{name}/{}/{}", verb.as_str(), kind.as_str()).as_bytes())
+pub fn novelty(agent: &Name, verb: Verb, kind: Kind) -> Key {
+    key(TABLE_NOVELTY, format!("{agent}/{}/{}", verb.as_str(), kind.as_str()).as_bytes())
 }
 
 /// A bounded cache of rows, each known to hold a value or known to be absent.

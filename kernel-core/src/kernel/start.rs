@@ -1,15 +1,16 @@
 //! Boot, outside step: read and verify what is stored, then bring up the driver.
 //!
-//! Phases, each timed and recorded: storage, keys, chain, open acts. What does not verify is refused
+//! Phases, each timed and recorded: storage, keys, chain. What does not verify is refused
 //! with the reason; a kernel never starts fresh over a log that it cannot trust.
 
+use super::Told;
 use super::committer;
 use super::driver::{Core, Gone, Inner};
 use super::input::{Boot, Counters, Input};
 use super::rows;
 use super::state::State;
-use super::{Told, event::hex};
 use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
+use crate::codec::hex;
 use crate::environment::Environment;
 use crate::id::ActionId;
 use crate::path::Name;

@@ -32,6 +32,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How often step may ask for rows for one input.
+pub(crate) const ROUNDS: u8 = 4;
+
 /// How many ended processes are remembered.
 const HISTORY: usize = 10_000;
 
@@ -74,6 +77,8 @@ pub struct State {
     pub(crate) labelled: BTreeMap<Name, u64>,
     /// What devices still do for acts that were given up; each is removed by the device's answer.
     pub(crate) abandoned: FxHashMap<ActionId, Abandoned>,
+    /// Outward acts that ended before their device answered, with whose they were: each is settled by the answer.
+    pub(crate) unsettled: BTreeMap<ActionId, Pid>,
     /// What is under way or was kept on streams without an act that waits for it.
     pub(crate) tails: BTreeMap<StreamId, Tail>,
     /// What the kernel's own latest act was refused for: nobody else is told.
@@ -211,6 +216,7 @@ impl State {
             flights: Flights::default(),
             labelled: boot.labelled.clone(),
             abandoned: FxHashMap::default(),
+            unsettled: BTreeMap::new(),
             tails: BTreeMap::new(),
             unheard: None,
             deadlines: BTreeMap::new(),
@@ -227,6 +233,7 @@ impl State {
     pub fn step(&mut self, input: &Input, now: Now, fx: &mut Effects) -> Result<(), Need> {
         match input {
             Input::Act { pid, call, request } => self.travel(*pid, Some(*call), request, now, fx)?,
+            Input::Unread { pid, call, request, reason } => self.unread(*pid, *call, request, reason, now, fx),
             Input::Handled { pid, message, handled } => self.handled(*pid, *message, handled, now, fx),
             Input::Done { action, result } => self.done(*action, result, now, fx)?,
             Input::Started { action, result } => self.started(*action, result, now, fx),

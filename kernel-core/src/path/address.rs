@@ -9,6 +9,8 @@ pub enum AddressClass {
     Public,
     /// This machine.
     Loopback,
+    /// This machine too, by the address of one of its interfaces, whatever that is for others: only a host can tell.
+    Own,
     /// A private network (RFC 1918, RFC 6598, RFC 4193).
     Private,
     /// This link only (RFC 3927, RFC 4291).
@@ -33,6 +35,7 @@ impl AddressClass {
         match self {
             AddressClass::Public => "a public address",
             AddressClass::Loopback => "a loopback address",
+            AddressClass::Own => "an address of this machine",
             AddressClass::Private => "a private address",
             AddressClass::LinkLocal => "a link-local address",
             AddressClass::Reserved => "a reserved address",

@@ -119,7 +119,8 @@ pub trait Syscalls: MaybeSend + MaybeSync + 'static {
     fn act(&self, pid: Pid, verb: &str, resource: &str, body: Bytes) -> ActReply;
 
     /// A line for the log of process `pid`: cut at 1,024 characters; over 200 at once and 50 a second it is
-    /// dropped and counted.
+    /// dropped and counted. It is for the operator's screen, which is outside: labels neither hold it back nor go
+    /// with it, and no process and no event of the chain gets it.
     fn log(&self, pid: Pid, level: LogLevel, text: &str);
 
     /// The time of the last thing handed to process `pid`.
@@ -149,7 +150,7 @@ impl Port {
         self.syscalls.act(self.pid, verb, resource, body.into())
     }
 
-    /// Logs one line.
+    /// Logs one line for the operator, whatever the process carries.
     pub fn log(&self, level: LogLevel, text: &str) {
         self.syscalls.log(self.pid, level, text);
     }

@@ -3,7 +3,7 @@
 use super::MaybeSend;
 use std::future::Future;
 
-/// Runs a future to its end, detached. Joining, aborting and supervising are the kernel's `task`.
+/// Runs a future to its end, detached: nobody joins or aborts it. What the kernel waits for comes back as an input.
 pub trait Spawn {
     /// Starts `future`; it is polled until it completes, even if nobody waits. `name` is for tracing.
     ///

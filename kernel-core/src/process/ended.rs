@@ -46,6 +46,11 @@ impl History {
         self.ended.push_back(ended);
     }
 
+    /// Whether `pid` is remembered as one of the application `app`.
+    pub fn was_of(&self, pid: Pid, app: &Name) -> bool {
+        self.ended.iter().rev().any(|ended| ended.pid == pid && ended.app.as_ref() == Some(app))
+    }
+
     /// Oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Ended> {
         self.ended.iter()

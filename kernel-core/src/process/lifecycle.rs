@@ -94,3 +94,20 @@ impl fmt::Display for ExitReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Lifecycle::{self, Exited, Running, Starting, Stopping, Suspended};
+
+    #[test]
+    fn the_table_of_states_is_what_the_design_says() {
+        let states = [Starting, Running, Suspended, Stopping, Exited];
+        let allowed =
+            |from: Lifecycle| -> Vec<Lifecycle> { states.into_iter().filter(|next| from.may_become(*next)).collect() };
+        assert_eq!(allowed(Starting), [Running, Exited]);
+        assert_eq!(allowed(Running), [Suspended, Stopping, Exited]);
+        assert_eq!(allowed(Suspended), [Running, Stopping, Exited]);
+        assert_eq!(allowed(Stopping), [Exited]);
+        assert_eq!(allowed(Exited), []);
+    }
+}

@@ -49,13 +49,13 @@ impl Role {
     }
 }
 
-/// How long an instance lives.
+/// How long one instance of a program lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceKind {
-    /// One for the life of the process; its labels float upward.
+    /// As long as the process; its labels only grow.
     Kept,
-    /// A fresh one for every message; nothing sticks.
+    /// For one message; what it carried goes with it.
     PerMessage,
 }
 
@@ -81,8 +81,6 @@ pub struct Handling {
     pub message: MessageId,
     /// The call that waits for what `handle` returns.
     pub request: Option<ActionId>,
-    /// Whether it is the `start` envelope.
-    pub start: bool,
 }
 
 /// An open route: decided once, then counted.
@@ -105,9 +103,11 @@ pub struct RouteKey {
     pub verb: crate::path::Verb,
     /// The resource.
     pub resource: crate::path::Resource,
+    /// The right that permits it; `None` for what every process may do to itself.
+    pub grant: Option<crate::capability::Right>,
     /// The labels of the caller and of the message together.
     pub labels: Labels,
-    /// The labels that the target's ceiling refuses; always empty on an open route.
+    /// The version of the charter.
     pub charter: u64,
 }
 
@@ -118,6 +118,8 @@ pub struct Process {
     pub pid: Pid,
     /// Its name, unique in its application while it lives.
     pub name: Name,
+    /// The agent that it is, as the catalog names it; its own name for whatever is no agent.
+    pub agent: Name,
     /// The application that it belongs to.
     pub app: Option<Name>,
     /// Its role.
@@ -152,8 +154,6 @@ pub struct Process {
     pub used: Used,
     /// The time of the last thing handed to it.
     pub seen: Instant,
-    /// When it was spawned.
-    pub born: Instant,
     /// Seeds its `random`.
     pub seed: [u8; 32],
     /// Rarely used parts, apart so that an idle process stays small.
@@ -171,18 +171,20 @@ pub struct Rare {
     pub timers: BTreeMap<Name, Timer>,
     /// The deadline of its wall time, in the table of deadlines.
     pub wall: Option<u64>,
-    /// Open streams.
-    pub streams: BTreeSet<StreamId>,
+    /// Open streams, with what was carried when they were opened and written.
+    pub streams: BTreeMap<StreamId, Labels>,
     /// Its acts under way, in their order. A component has one; a session or a handler may have several.
     pub acts: Vec<ActionId>,
     /// Calls whose reply is withheld while it is suspended.
     pub withheld: Vec<CallId>,
-    /// Services that it answers.
-    pub services: BTreeSet<Name>,
-    /// Who is told when it ends.
-    pub monitors: BTreeSet<Pid>,
+    /// Services that it answers, with what it carried when it registered.
+    pub services: BTreeMap<Name, Labels>,
+    /// Who is told when it ends, with what each carried when it asked for that.
+    pub monitors: BTreeMap<Pid, Labels>,
     /// The processes and applications of whose end it is told.
     pub monitored: BTreeSet<crate::path::Resource>,
+    /// Whether more labels came together on its end than a set may hold: then nobody is told of it.
+    pub unsayable: bool,
     /// When its latest refusals were, for the refusal limit.
     pub refusals: VecDeque<Instant>,
     /// Equal refusals that the log does not tell yet: how many of which, by the SHA-256 of what makes them equal.
@@ -210,6 +212,12 @@ pub struct Folded {
 }
 
 impl Process {
+    /// Goes on to `next`, as the table of states allows.
+    pub fn enter(&mut self, next: Lifecycle) {
+        debug_assert!(self.life.may_become(next), "{:?} does not become {next:?}", self.life);
+        self.life = next;
+    }
+
     /// Whether it takes messages.
     pub fn is_alive(&self) -> bool {
         matches!(self.life, Lifecycle::Starting | Lifecycle::Running | Lifecycle::Suspended)

@@ -1,11 +1,12 @@
 //! `weft app check`: everything that can be known of an application without running it.
 
+use super::application;
 use super::exit::{Exit, Failure};
 use super::terminal::{Terminal, print, print_json};
 use super::text::{bytes, counted, plain};
-use super::{application, consent};
 use kernel_core::app::{Ask, Checked, Consent, Need, Program, asks, needs, resolve};
-use kernel_core::kernel::event::hex;
+use kernel_core::codec::hex;
+use kernel_core::kernel::FEATURES;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -38,7 +39,7 @@ impl Command {
         let Command::Check { app, json } = self;
         let checked = application::load(app)?;
         let lacking: Vec<Need> =
-            needs(checked.manifest()).into_iter().filter(|need| !consent::FEATURES.contains(&need.feature)).collect();
+            needs(checked.manifest()).into_iter().filter(|need| !FEATURES.contains(&need.feature)).collect();
         if *json {
             print_json(&document(&checked, &lacking))?;
         } else {

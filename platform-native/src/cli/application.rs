@@ -25,8 +25,12 @@ pub(crate) fn load(path: &Path) -> Result<Checked, Failure> {
     let folder = manifest.parent().unwrap_or(Path::new("."));
     let mut load =
         |program: &str| read(&folder.join(program), MAX_COMPONENT).map(Bytes::from).map_err(Unread::of_program);
-    let mut around =
-        Surroundings { natives: None, exists: &|verb, kind| table::row(verb, kind).is_some(), load: &mut load };
+    let mut around = Surroundings {
+        natives: None,
+        exists: &|verb, kind| table::row(verb, kind).is_some(),
+        unkept: &table::unkept_arguments,
+        load: &mut load,
+    };
     check(&Arc::new(parsed), &mut around).map_err(|found| problems(&found))
 }
 

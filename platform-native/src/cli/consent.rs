@@ -1,19 +1,18 @@
 //! A manifest asks, the operator gives: flags, and a yes on a terminal for what they left out.
 
 use super::exit::{Exit, Failure};
+use super::run::forget_typed;
 use super::terminal::{Palette, Terminal, tell};
 use super::text::plain;
-use kernel_core::app::{Checked, Consent, Feature, Missing, Plan, PlanError, Unused, plan, unused};
+use kernel_core::app::{Checked, Consent, Missing, Plan, PlanError, Unused, plan, unused};
 use kernel_core::capability::Right;
+use kernel_core::kernel::FEATURES;
 use kernel_core::path::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::BufRead;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-
-/// What applications may ask for beyond the plain that this kernel has: nothing yet.
-pub(crate) const FEATURES: &[Feature] = &[];
 
 /// What the flags give.
 #[derive(Clone, Debug, Default)]
@@ -147,6 +146,8 @@ fn ask(checked: &Checked, missing: &[Missing], palette: Palette) -> bool {
             ));
         }
     }
+    // What was typed before the list was read is no answer to it.
+    forget_typed();
     let _ = std::io::Write::write_all(&mut std::io::stderr(), b"Give all of this for this run? [y/N] ");
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
@@ -169,7 +170,8 @@ mod tests {
         let manifest = Arc::new(parse("weft.toml", &text).unwrap());
         let natives = BTreeSet::from([Name::parse("n").unwrap()]);
         let mut load = |_: &str| Err("none".to_owned());
-        let mut around = Surroundings { natives: Some(&natives), exists: &|_, _| true, load: &mut load };
+        let mut around =
+            Surroundings { natives: Some(&natives), exists: &|_, _| true, unkept: &|_| Vec::new(), load: &mut load };
         check(&manifest, &mut around).unwrap()
     }
 

@@ -165,6 +165,10 @@ impl From<crate::HostError> for Failure {
         match error {
             crate::HostError::Storage(error) => error.into(),
             crate::HostError::Mount(error) => error.into(),
+            overlap @ crate::HostError::Overlap { .. } => {
+                Failure::usage(format!("{overlap}: agents could reach the log and the key that signs it"))
+                    .help("keep the data elsewhere: --data-dir DIR")
+            }
             other => Failure::new(Exit::Unsupported, "host", said(&other)),
         }
     }

@@ -20,6 +20,7 @@ mod text;
 
 use clap::Parser;
 use exit::{Exit, Failure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::ExitCode;
 use std::time::Duration;
 use terminal::{Terminal, print_json, tell_failure};
@@ -27,6 +28,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The most files and connections that this process asks to have open.
+const DESCRIPTORS: u64 = 65_536;
 
 /// How long tasks that do not end by themselves may keep the process.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -58,7 +62,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    quiet_database();
+    quiet_assertions();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -123,6 +127,7 @@ fn wrong_line(error: &clap::Error) -> Failure {
 
 /// Runs `work` on a runtime of its own, which is gone afterwards, whatever still runs on it.
 fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    raise_descriptors();
     let runtime = crate::runtime()
         .map_err(|e| Failure::new(Exit::Unsupported, "runtime", format!("no threads can be started here: {e}")))?;
     let done = runtime.block_on(async {
@@ -135,13 +140,25 @@ fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
     done
 }
 
-/// Keeps panics of the database from the terminal: it asserts what it reads, and the storage tells a
-/// failed assertion as damage, with the file and what to do. Any other panic is a bug and is shown.
-fn quiet_database() {
+/// Raises how many files and connections this process may have open to what it is allowed, up to
+/// [`DESCRIPTORS`]: the usual 1,024 are meant for programs that wait with select(2).
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(DESCRIPTORS).min(DESCRIPTORS);
+    if limit.current.is_some_and(|current| current < allowed) {
+        // Where it cannot be raised there are fewer.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), ..limit });
+    }
+}
+
+/// Keeps panics of the database and of the validator of components from the terminal: both assert what they
+/// read, and whoever calls them tells a failed assertion as damage, with the file and what to do. Any other
+/// panic is a bug and is shown.
+fn quiet_assertions() {
     let shown = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let of_database = panic.location().is_some_and(|place| place.file().contains("/redb-"));
-        if !of_database {
+        let told = |file: &str| ["/redb-", "/wasmparser-"].iter().any(|name| file.contains(name));
+        if !panic.location().is_some_and(|place| told(place.file())) {
             shown(panic);
         }
     }));

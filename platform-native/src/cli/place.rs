@@ -9,7 +9,7 @@ use crate::keys::LOG_KEY;
 use kernel_core::path::Name;
 use kernel_core::platform::StorageError;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The database of a data directory: where it is, a kernel has been.
 pub(crate) const DATABASE: &str = crate::storage::FILE;
@@ -92,7 +92,11 @@ pub(crate) fn held_by_a_kernel(path: &Path) -> Result<(), Failure> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     let shown = path.display();
     match path.join(DATABASE).symlink_metadata() {
-        Ok(meta) if !(meta.is_file() && meta.len() == 0) => Ok(()),
+        Ok(meta) if !meta.is_file() => {
+            let what = "it is not a file; whoever made it so may have taken the log away".to_owned();
+            Err(StorageError::Damaged { place: path.join(DATABASE).display().to_string(), what }.into())
+        }
+        Ok(meta) if meta.len() > 0 => Ok(()),
         Err(e) if !matches!(e.kind(), NotFound | NotADirectory) => {
             let message = format!("the data directory {shown} cannot be looked at: {e}");
             Err(Failure::new(Exit::Usage, "data_dir", message).help("run this as whoever it belongs to"))
@@ -113,9 +117,9 @@ pub(crate) fn keep_apart<'a>(
     data_dir: &Path,
     mounts: impl IntoIterator<Item = (&'a Name, &'a Path)>,
 ) -> Result<(), Failure> {
-    let data = resolved(data_dir);
+    let data = resolved(data_dir)?;
     for (name, folder) in mounts {
-        let folder = resolved(folder);
+        let folder = resolved(folder)?;
         let (inner, outer) = if data.starts_with(&folder) {
             ("the data directory", format!("the folder of mount `{name}`"))
         } else if folder.starts_with(&data) {
@@ -132,15 +136,20 @@ pub(crate) fn keep_apart<'a>(
     Ok(())
 }
 
-/// `path` without links, as far as it exists.
-fn resolved(path: &Path) -> PathBuf {
+/// `path` without links, as far as it exists. What does not exist is a plain way down: a `..` in it would lead
+/// somewhere else once its parts are made.
+fn resolved(path: &Path) -> Result<PathBuf, Failure> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for ancestor in absolute.ancestors() {
         if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), absolute.strip_prefix(ancestor)) {
-            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+            if rest.components().any(|part| part == Component::ParentDir) {
+                let message = format!("{} has a `..` behind a folder that does not exist", path.display());
+                return Err(Failure::usage(message).help("name the folder without it"));
+            }
+            return Ok(if rest.as_os_str().is_empty() { real } else { real.join(rest) });
         }
     }
-    absolute
+    Ok(absolute)
 }
 
 #[cfg(test)]
@@ -201,5 +210,8 @@ mod tests {
         let link = tmp.path().join("link");
         std::os::unix::fs::symlink(&repo, &link).unwrap();
         assert!(refused(&link.join("data"), &repo));
+        assert!(refused(&tmp.path().join("new/../repo/data"), &repo));
+        assert!(refused(&tmp.path().join("other/data"), &tmp.path().join("none/../other")));
+        assert!(!refused(&repo.join("../other"), &repo), "what exists is looked up");
     }
 }

@@ -8,6 +8,7 @@ use super::events::{self, Entry};
 use super::exit::{Exit, Failure, of_key};
 use super::place::{DATABASE, held_by_a_kernel};
 use crate::DataDir;
+use crate::data_dir::regular;
 use crate::keys::{FileKeys, LOG_KEY};
 use crate::storage::RedbStorage;
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{BootError, feed, log_key};
 use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
 use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableDefinition, TableError};
+use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -45,7 +47,7 @@ impl Stored {
     /// When a kernel holds it, when it cannot be read, or when there is no key.
     pub(crate) async fn open(path: &Path, key: Option<VerifierKey>) -> Result<Stored, Failure> {
         held_by_a_kernel(path)?;
-        let dir = match DataDir::open(path) {
+        let dir = match DataDir::open_to_read(path) {
             Ok(dir) => Some(Arc::new(dir)),
             Err(held @ StorageError::Held { .. }) => {
                 return Err(Failure::from(held).help("a log can be read when the kernel that writes it has ended"));
@@ -119,11 +121,11 @@ impl Stored {
     pub(crate) fn check_pages(self) -> Result<bool, Failure> {
         // The database has to be closed before it is opened again.
         let dir = match self.rows {
-            Rows::ReadOnly { dir: None, .. } => return Ok(false),
-            Rows::ReadOnly { dir: Some(dir), db, .. } => {
+            Rows::ReadOnly { dir: Some(dir), db, .. } if dir.writable() => {
                 drop(db);
                 dir
             }
+            Rows::ReadOnly { .. } => return Ok(false),
             Rows::Repaired { dir, storage } => {
                 drop(storage);
                 dir
@@ -178,10 +180,16 @@ impl Rows {
         let file = path.join(DATABASE);
         let place = file.display().to_string();
         let damaged = |what: String| StorageError::Damaged { place: place.clone(), what };
+        // The database opens whatever is there, and would wait for a pipe.
+        if let Err(e) = regular(OpenOptions::new().read(true), &file)
+            && e.kind() == std::io::ErrorKind::InvalidInput
+        {
+            return Err(damaged(e.to_string()).into());
+        }
         match guarded(&place, || Ok(ReadOnlyDatabase::open(&file)))? {
             Ok(db) => Ok(Rows::ReadOnly { db, place, dir }),
             Err(DatabaseError::RepairAborted) => {
-                let Some(dir) = dir else {
+                let Some(dir) = dir.filter(|dir| dir.writable()) else {
                     let message = format!("{place} was not closed in order and has to be repaired before it is read");
                     return Err(Failure::usage(message).help("copy the directory to where you may write"));
                 };

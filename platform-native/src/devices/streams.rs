@@ -10,17 +10,27 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// The most connections that are open at once.
+/// The most connections that are open at once, where there are descriptors for twice as many: files, the
+/// log and the programs need the other half.
 const MAX_OPEN: usize = 1_024;
+
+/// How many connections this process may have open: half of the descriptors that it may have.
+pub(super) fn most() -> usize {
+    let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    soft.and_then(|soft| usize::try_from(soft / 2).ok()).map_or(MAX_OPEN, |half| half.clamp(1, MAX_OPEN))
+}
 
 /// The most bytes of one read: the limit of a reply.
 const MAX_READ: usize = 1 << 20;
 
 /// The open connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Streams {
+    most: usize,
+    // One for each connection, from before it is made.
+    room: Arc<Semaphore>,
     // Held to look up, add or remove one; never while a connection is waited for.
     open: Mutex<HashMap<StreamId, Arc<Stream>>>,
 }
@@ -29,18 +39,34 @@ pub(super) struct Streams {
 struct Stream {
     socket: TcpStream,
     closed: watch::Sender<bool>,
+    _room: Room,
+}
+
+/// Room for one connection, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Room {
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Streams {
-    pub(super) fn insert(&self, id: StreamId, socket: TcpStream) -> Result<(), DeviceError> {
+    /// Room for so many.
+    pub(super) fn new(most: usize) -> Streams {
+        Streams { most, room: Arc::new(Semaphore::new(most)), open: Mutex::default() }
+    }
+
+    /// Room for a connection that is to be made: taken first, so that not even those that are being made
+    /// take the descriptors of others.
+    pub(super) fn room(&self) -> Result<Room, DeviceError> {
+        let full = |_| DeviceError::Full(format!("{} connections are open, and that is the most", self.most));
+        self.room.clone().try_acquire_owned().map(|permit| Room { _permit: permit }).map_err(full)
+    }
+
+    pub(super) fn insert(&self, id: StreamId, socket: TcpStream, room: Room) -> Result<(), DeviceError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= MAX_OPEN {
-            return Err(DeviceError::Full(format!("{MAX_OPEN} connections are open, and that is the most")));
-        }
         if open.contains_key(&id) {
             return Err(DeviceError::Unfit(format!("/stream/{id} is open already")));
         }
-        open.insert(id, Arc::new(Stream { socket, closed: watch::Sender::new(false) }));
+        open.insert(id, Arc::new(Stream { socket, closed: watch::Sender::new(false), _room: room }));
         Ok(())
     }
 

@@ -21,6 +21,11 @@ fn what_is_no_component_for_a_kernel_is_told_by_what_it_is() {
     let home = Home::with_script(&[]);
     let program = home.path("play/script.wasm");
     let script = std::fs::read(&program).unwrap();
+    // Types in types: `(type (instance (type (instance ...))))`, in a section whose length is LEB128.
+    let mut types = vec![1];
+    (0..1_500).for_each(|_| types.extend([0x42, 1, 1]));
+    types.extend([0x42, 0]);
+    let nested = [&script[..], &[7, types.len() as u8 | 0x80, (types.len() >> 7) as u8], &types].concat();
     let alien = std::fs::read(format!("{FIXTURES}/alien.wasm")).unwrap();
     for (bytes, said) in [
         (&b"hello"[..], &["it is not WebAssembly, but text", "give the path of a compiled component"][..]),
@@ -30,6 +35,7 @@ fn what_is_no_component_for_a_kernel_is_told_by_what_it_is() {
         (b"\0asm\x01\0\0\0", &["it is a core module, not a component", "wit-component"]),
         (b"\0asm\x0d\0\x01\0", &["it does not export `weft:guest/guest@0.1`", "build it for the world `agent`"]),
         (&alien, &["it imports `weft:fixture/environment@0.1.0`, which the kernel does not offer"]),
+        (&nested, &["it has 101 levels of components, modules and types, and a component may have 100"]),
         (&script[..script.len() / 2], &["it is damaged", "unexpected end-of-file", "build it again"]),
         (&[&script[..], b"more"].concat(), &["it is damaged", "build it again"]),
     ] {
@@ -78,5 +84,8 @@ fn a_component_with_flipped_bits_is_refused_or_stopped_and_never_more() {
         let done = home.weft(&["run", "play", "--timeout", "5s"]);
         assert!(matches!(done.status.code(), Some(0..=2)), "{done:#?}");
     }
-    home.weft(&["chain", "verify"]);
+    // Whatever they did, the log that they share with a whole one holds.
+    std::fs::write(&program, script).unwrap();
+    home.weft(&["run", "play"]).exits(0);
+    home.weft(&["chain", "verify", "--data-dir", ".local/share/weft/play"]).exits(0);
 }

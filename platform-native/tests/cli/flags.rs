@@ -73,6 +73,8 @@ fn data_directories_that_cannot_be_are_told() {
     run("file/in").tells(&["the data directory file/in cannot be made", "Not a directory"]);
     run("repo/in").tells(&["lies in the folder of mount `repo`", "keep the data elsewhere"]);
     run("repo").tells(&["agents could reach the log"]);
+    run("new/../repo/data").tells(&["has a `..` behind a folder that does not exist"]);
+    assert!(!home.path("new").exists());
     assert_eq!(std::fs::read_dir(home.path("repo")).unwrap().count(), 1, "nothing was made");
 }
 
@@ -90,6 +92,35 @@ fn a_data_directory_of_somebody_else_is_told_apart_from_one_that_is_not_there() 
     assert_eq!(doctor["data"]["directories"][0]["state"], "data_dir", "{doctor}");
     open(&home, "d");
     home.weft(&["chain", "verify", "--data-dir", "d/data"]).exits(0);
+}
+
+#[test]
+fn nothing_in_the_place_of_the_log_is_followed_waited_for_or_overwritten() {
+    let home = reader();
+    let run = ["run", "play", "--mount", "repo=repo", "--data-dir", "data"];
+    home.weft(&run).exits(0);
+    let log = std::fs::read(home.path("data/weft.redb")).unwrap();
+    std::fs::write(home.path("victim"), "as it was").unwrap();
+    let verify = ["chain", "verify", "--data-dir", "data"];
+    let doctor = ["doctor", "--data-dir", "data"];
+    std::fs::remove_file(home.path("data/lock")).unwrap();
+    std::os::unix::fs::symlink("../victim", home.path("data/lock")).unwrap();
+    home.weft(&verify).exits(2).tells(&["`lock` in it is a symbolic link"]);
+    home.weft(&doctor).exits(0).says(&["`lock` in it is a symbolic link"]);
+    home.weft(&run).exits(2).tells(&["`lock` in it is a symbolic link"]);
+    assert_eq!(std::fs::read(home.path("victim")).unwrap(), b"as it was");
+    std::fs::remove_file(home.path("data/lock")).unwrap();
+    home.weft(&verify).exits(0);
+    assert!(!home.path("data/lock").exists(), "whoever reads makes nothing");
+    for (make, target) in [("mkfifo", &["data/weft.redb"][..]), ("ln", &["-s", "../log", "data/weft.redb"])] {
+        std::fs::write(home.path("log"), &log).unwrap();
+        std::fs::remove_file(home.path("data/weft.redb")).unwrap();
+        let made = std::process::Command::new(make).args(target).current_dir(home.path("")).status();
+        assert!(made.expect("this test needs coreutils").success());
+        home.weft(&verify).exits(4).tells(&["it is not a file"]);
+        home.weft(&doctor).exits(0).says(&["it is not a file"]);
+        home.weft(&run).exits(4).tells(&["and not a file"]);
+    }
 }
 
 #[test]

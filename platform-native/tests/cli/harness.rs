@@ -116,9 +116,15 @@ impl Home {
         Done::of_child(self.start(arguments))
     }
 
-    /// Starts `weft` with its output in pipes.
+    /// Starts `weft` with its output in pipes. What it ignores from its start it goes on ignoring, and whoever
+    /// runs tests in the background has them ignore Ctrl-C: so `env` gives it back.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        let plain = self.command(&[]);
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT,TERM,HUP", WEFT]).args(arguments).current_dir(self.tmp.path()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+        let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        spawned.expect("this test needs `env` (coreutils)")
     }
 }
 

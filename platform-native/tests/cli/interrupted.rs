@@ -80,6 +80,54 @@ fn a_second_run_is_told_who_holds_the_directory() {
     end(child).exits(1);
 }
 
+/// Starts a run that has more to warn of than a pipe holds, and nobody reads it.
+fn unheard(home: &Home, more: &[&str]) -> Child {
+    let host = ["a".repeat(60), "b".repeat(60), "c".repeat(60)].join(".");
+    let mut arguments = vec!["run".to_owned(), "play".to_owned()];
+    (0..250).for_each(|n| arguments.extend(["--allow".to_owned(), format!("connect /net/n{n}.{host}:{}", n + 1)]));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+    home.start(&arguments)
+}
+
+/// Waits for the end of a command whose standard error stays unread.
+fn ends_unheard(mut child: Child) -> Option<i32> {
+    let until = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    panic!("it waits for somebody to read");
+}
+
+#[test]
+fn nobody_has_to_read_what_is_told_for_a_run_to_end() {
+    let home = waiting();
+    assert_eq!(ends_unheard(unheard(&home, &["--timeout", "500ms"])), Some(1));
+    home.weft(&["chain", "show"]).exits(0).says(&["the run was not over within 500 ms (--timeout)"]);
+    let child = unheard(&home, &[]);
+    std::thread::sleep(Duration::from_millis(1_500));
+    signal(&child, "TERM");
+    assert_eq!(ends_unheard(child), Some(1));
+    home.weft(&["chain", "show"]).exits(0).says(&["the operator interrupted the run (SIGTERM)"]);
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let home = waiting();
+    home.weft(&["run", "play", "--timeout", "10ms"]).exits(1);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("trap '' HUP; exec {WEFT} run play --timeout 2s")]).current_dir(home.path(""));
+    shell.env_clear().env("HOME", home.path(""));
+    let child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1_000));
+    signal(&child, "HUP");
+    end(child).exits(1).says(&["timed out"]);
+}
+
 #[test]
 fn a_log_that_cannot_be_written_is_exit_4_and_stays_whole() {
     let home = Home::with_script(&["repeat 50 list /fs/none"]);

@@ -16,6 +16,7 @@ mod interrupted;
 mod killed;
 mod manifest;
 mod mounts;
+mod rules;
 mod running;
 mod signals;
 mod terminal;

@@ -77,6 +77,10 @@ fn before_it_listens_nothing_was_begun() {
     for _ in 0..5 {
         let before = events(&home);
         let child = home.start(&RUN);
+        // Until then it is `env`, which may have been told to ignore it.
+        while !std::fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap().starts_with("weft") {
+            std::thread::yield_now();
+        }
         interrupt(&child);
         let done = Done::of_child(child);
         if done.status.signal().is_some() {

@@ -88,8 +88,12 @@ fn checked(manifest: &Arc<Manifest>, files: &JsValue) -> Result<Checked, Vec<Pro
         file.map(|file| Bytes::from(file.to_vec()))
             .ok_or_else(|| "there is no such file beside the manifest".to_owned())
     };
-    let mut around =
-        Surroundings { natives: None, exists: &|verb, kind| table::row(verb, kind).is_some(), load: &mut load };
+    let mut around = Surroundings {
+        natives: None,
+        exists: &|verb, kind| table::row(verb, kind).is_some(),
+        unkept: &table::unkept_arguments,
+        load: &mut load,
+    };
     check(manifest, &mut around)
 }
 

@@ -60,7 +60,7 @@ fn main() {
     // The longest paths with as many labels as there may be, written, refused, and not delivered.
     let labels: Vec<String> = (0..64).map(|n| format!("{:a<64}", format!("label-{n:02}-"))).collect();
     let header = serde_json::json!({ "labels": labels, "replace": true, "expect": "e".repeat(64) });
-    let message = serde_json::json!({ "labels": labels, "content_type": "t".repeat(256) });
+    let message = serde_json::json!({ "labels": labels, "content_type": "t".repeat(255) });
     let long = vec!["%FE".repeat(80); 17].join("/");
     let act = |verb: &str, resource: &str, header: &serde_json::Value| format!("{verb}\n{resource}\n{header}\nx\x1e");
     let acts = [

@@ -17,6 +17,9 @@ const FEATURES: &[Feature] = &[
     Feature::Container,
     Feature::Rule,
     Feature::Health,
+    Feature::Methods,
+    Feature::ToolCalls,
+    Feature::Tokens,
 ];
 
 /// Every mistake is named with its place; what passes the check makes a plan that survives storage.
@@ -31,7 +34,10 @@ pub fn body(data: &[u8]) -> bool {
     assert!(data.len() <= MAX_MANIFEST);
     let mut load = |_: &str| Ok(Bytes::from_static(ECHO));
     let exists = |verb, kind| table::lookup(verb, kind).is_ok();
-    let checked = match check(&manifest, &mut Surroundings { natives: None, exists: &exists, load: &mut load }) {
+    let checked = match check(
+        &manifest,
+        &mut Surroundings { natives: None, exists: &exists, unkept: &table::unkept_arguments, load: &mut load },
+    ) {
         Ok(checked) => checked,
         Err(problems) => {
             named(data, &problems);
@@ -91,7 +97,7 @@ pub fn planned(name: &str) -> Vec<u8> {
     let manifest = Arc::new(parse_bytes("weft.toml", &std::fs::read(file).expect("a seed")).expect("a manifest"));
     let mut load = |_: &str| Ok(Bytes::from_static(ECHO));
     let exists = |verb, kind| table::lookup(verb, kind).is_ok();
-    let mut around = Surroundings { natives: None, exists: &exists, load: &mut load };
+    let mut around = Surroundings { natives: None, exists: &exists, unkept: &table::unkept_arguments, load: &mut load };
     let checked = check(&manifest, &mut around).expect("nothing is wrong with it");
     let mounts = manifest.mounts.iter().map(|mount| mount.name.value.clone());
     let allow = asks(&manifest).into_iter().map(|ask| ask.right).collect();

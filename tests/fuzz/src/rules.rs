@@ -50,11 +50,12 @@ fn facts((verb, resource, body, labels): &(&str, &str, &str, &[&str]), granted: 
     let parsed = request.parsed().expect("an act");
     let row = table::lookup(parsed.verb, parsed.resource.kind()).expect("a row");
     let labels = Labels::parse(labels.iter()).expect("labels");
-    let derived = derive(row.base, novelty(0), true, &labels, &Labels::NONE, None);
+    let derived = derive(row.base, novelty(0), row.weighs, &labels, &Labels::NONE, None);
     Facts {
         version: Facts::VERSION,
         pid: Pid(7),
         name: "walker".parse().expect("a name"),
+        agent: "walker".parse().expect("a name"),
         app: Some("a".parse().expect("a name")),
         verb: parsed.verb,
         resource: parsed.resource.clone(),
@@ -68,7 +69,6 @@ fn facts((verb, resource, body, labels): &(&str, &str, &str, &[&str]), granted: 
         charter: 1,
         accounts: Vec::new(),
         body_len: body.len() as u64,
-        commitment: None,
         audit: parsed.audit.clone(),
     }
 }

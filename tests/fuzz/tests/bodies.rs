@@ -8,17 +8,19 @@ use std::path::Path;
 /// The seeds of a target in the order of their names.
 fn seeds(target: &Target) -> Vec<(String, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = match target.name {
+    let mut folders = vec![root.join("seeds").join(target.name)];
+    if target.name == "component" {
         // Components are kept once, with their sources.
-        "component" => root.join("../fixtures/guests"),
-        name => root.join("seeds").join(name),
-    };
+        folders.push(root.join("../fixtures/guests"));
+    }
     let mut seeds = Vec::new();
-    for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-        let path = entry.expect("an entry").path();
-        if target.name != "component" || path.extension().is_some_and(|ext| ext == "wasm") {
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            seeds.push((name, std::fs::read(&path).expect("a seed")));
+    for folder in folders {
+        for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let path = entry.expect("an entry").path();
+            if folder.starts_with(root.join("seeds")) || path.extension().is_some_and(|ext| ext == "wasm") {
+                let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+                seeds.push((name, std::fs::read(&path).expect("a seed")));
+            }
         }
     }
     seeds.sort();

@@ -75,6 +75,22 @@ pub async fn a_failed_agent_fails_the_application<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// A service that an application cannot do without and that its owner never registered is what it failed by.
+pub async fn a_service_that_was_never_registered_is_a_failure<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let calm = || app("calm", [agent("a"), agent("b").uses(&["register /svc/b"]).does("act register /svc/b")]);
+    for (app, expected) in [
+        (calm().serving("b", "b", false), (true, "done")),
+        (calm().serving("b", "b", false).serving("a", "a", true), (true, "done")),
+        (calm().serving("b", "b", false).serving("a", "a", false), (false, "a never registered the service `a`")),
+    ] {
+        world.run(app.until_quiet()).await;
+        let (ok, reason) = ended(&mut world).await;
+        assert_eq!((ok, reason.as_str()), expected);
+    }
+    world.finish().await;
+}
+
 /// An agent that was suspended has not done its work: that is no quiet end.
 pub async fn a_suspended_agent_is_no_success<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
@@ -111,5 +127,22 @@ pub async fn it_runs_once_at_a_time<H: Host>(host: H) {
     assert_eq!(again.code.as_str(), "conflict", "{again}");
     session.act("stop", "/app/one", "").await.expect("stopped");
     world.run(one()).await;
+    world.finish().await;
+}
+
+/// An application whose last agent that had work fails has failed, whoever is told of it first.
+pub async fn a_failure_is_noted_before_it_is_told<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    // It may not be told, so it is told nothing and has nothing to do.
+    let watcher = agent("watcher").uses(&["monitor /proc/*"]).cleared_for(&[]);
+    let bad = agent("bad").does("act start /timer/far {\"after_ms\":80000000}");
+    world.run(app("watched", [bad, watcher]).until_quiet()).await;
+    world.until(|world| world.process("bad").used.acts > 0).await;
+    let path = format!("/proc/{}", world.pid("bad"));
+    assert_eq!(world.act("watcher", &format!("monitor {path}")).await, "ok {}");
+    let secret = "{\"labels\":[\"secret\"]}\ndo fail it broke";
+    world.session().await.act("send", &path, secret).await.expect("sent");
+    let (ok, reason) = ended(&mut world).await;
+    assert!(!ok && reason.contains("it broke"), "{reason}");
     world.finish().await;
 }

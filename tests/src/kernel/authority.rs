@@ -1,9 +1,19 @@
 //! Who may do what: no right, no act; and no road on which a right grows.
 
-use crate::world::{Host, World, agent, app};
+use crate::world::{Host, Recorded, World, agent, app};
 use kernel_core::environment::Environment;
+use kernel_core::governance::{Facts, Then};
 use kernel_core::kernel::event::Content;
 use kernel_core::refusal::Code;
+
+/// What was decided upon for each observing act of the process of that name.
+fn observed<'a>(log: &'a [Recorded], name: &str) -> Vec<&'a Facts> {
+    let of = |event: &'a Recorded| match &event.content {
+        Content::Observed(decided) => Some(&decided.facts).filter(|facts| facts.name.as_str() == name),
+        _ => None,
+    };
+    log.iter().filter_map(of).collect()
+}
 
 /// Without a right an act is refused, nothing is asked of the host, and the refusal says which right is missing
 /// and is recorded.
@@ -118,5 +128,109 @@ pub async fn a_process_needs_no_right_on_itself<H: Host>(host: H) {
     }
     assert_eq!(world.act("a", "stop /proc/self").await, "ok {}");
     assert_eq!(world.ended("a").await.0, "normal");
+    world.finish().await;
+}
+
+/// A number that nobody has yet leads nowhere: not now, and not to the process that will have it. One that has ended
+/// was somebody, and its own are told that it is not there.
+pub async fn a_number_to_come_leads_nowhere<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("one", [agent("a").uses(&["send /proc/*"]), agent("gone")])).await;
+    let gone = world.pid("gone");
+    let first = world.pid("a").max(gone).0 + 1;
+    let probes: Vec<String> = (first..first + 40).map(|n| format!("act send /proc/{n} - probe")).collect();
+    let told = world.tell("a", &probes.join("\n")).await;
+    assert_eq!(told.matches("denied: ").count(), 40, "{told}");
+    world.run(app("two", [agent("b")]).unmounted()).await;
+    let b = world.pid("b");
+    assert!((first..first + 40).contains(&b.0), "{b}");
+    let told = world.act("a", &format!("send /proc/{b} - stolen")).await;
+    assert!(told.starts_with("denied: "), "{told}");
+    assert_eq!(world.heard("b").await, "");
+    world.session().await.act("kill", &format!("/proc/{gone}"), "").await.expect("killed");
+    let told = world.act("a", &format!("send /proc/{gone} - hello")).await;
+    assert!(told.starts_with("not_found: "), "{told}");
+    world.finish().await;
+}
+
+/// What a rule says of an agent it says of each of its processes, whatever they are called.
+pub async fn a_rule_holds_an_agent_by_any_name<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let boss = agent("boss").uses(&["spawn /agent/writer"]).grants(&["write /fs/out/**"]);
+    let ruled = app("ruled", [boss, agent("writer").uses(&["write /fs/out/**"])]);
+    world.run(ruled.ruled("no", "agents = ['writer']\nverbs = ['write']", Then::Deny)).await;
+    let told = world.act("boss", "spawn /agent/writer {\"name\":\"innocent\"}").await;
+    assert!(told.starts_with("ok "), "{told}");
+    for name in ["writer", "innocent"] {
+        let told = world.act(name, "write /fs/out/x {\"replace\":true} body").await;
+        assert!(told.starts_with("denied: ") && told.contains("ruled.no"), "{name}: {told}");
+    }
+    let log = world.log().await;
+    let named = log.iter().find_map(|e| match &e.content {
+        Content::Refused(refused) => refused.facts.as_ref().filter(|facts| facts.name.as_str() == "innocent"),
+        _ => None,
+    });
+    assert_eq!(named.map(|facts| facts.agent.as_str()), Some("writer"));
+    world.finish().await;
+}
+
+/// How new an act is goes by the agent as well: another name makes nothing newer, or older.
+pub async fn another_name_makes_nothing_new<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let world = World::boot(host, Environment::dev()).await;
+    let boss = agent("boss").uses(&["spawn /agent/reader"]).grants(&["read /fs/in/**"]);
+    world.run(app("firm", [boss, agent("reader").uses(&["read /fs/in/**"])])).await;
+    assert_eq!(world.tell("reader", "repeat 20 read /fs/in/x").await, "20 ok");
+    let told = world.act("boss", "spawn /agent/reader {\"name\":\"fresh\"}").await;
+    assert!(told.starts_with("ok "), "{told}");
+    assert_eq!(world.act("fresh", "read /fs/in/x").await, "ok x");
+    let log = world.log().await;
+    let (old, fresh) = (observed(&log, "reader"), observed(&log, "fresh"));
+    assert_eq!(fresh[0].effect, old[19].effect);
+    assert_ne!(fresh[0].effect, old[0].effect);
+    world.finish().await;
+}
+
+/// What a child gets is what rules see, whether the spawn says it or leaves it to the manifest.
+pub async fn what_a_child_gets_unsaid_is_ruled_too<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let boss = agent("boss").uses(&["spawn /agent/writer"]).grants(&["write /fs/out/**"]);
+    let when = "verbs = ['spawn']\nagents = ['boss']\narguments = { use = { contains = 'write /fs/out/**' } }";
+    let ruled = app("ruled", [boss, agent("writer").uses(&["write /fs/out/**"])]).ruled("no", when, Then::Deny);
+    world.run(ruled).await;
+    for said in [",\"use\":[\"write\\u0020/fs/out/**\"]", ""] {
+        let told = world.act("boss", &format!("spawn /agent/writer {{\"name\":\"kid\"{said}}}")).await;
+        assert!(told.starts_with("denied: ") && told.contains("ruled.no"), "{told}");
+    }
+    let told = world.act("boss", "spawn /agent/writer {\"name\":\"kid\",\"use\":[]}").await;
+    assert!(told.starts_with("ok "), "{told}");
+    world.finish().await;
+}
+
+/// A service that a running application declares is its own before anybody answers for it: no other application
+/// that declares it starts beside it, and nobody else registers it.
+pub async fn a_declared_service_is_its_applications<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let may = ["install /app/*", "start /app/*", "register /svc/report"];
+    let session = world.session_with(&may, &[]).await;
+    let serves = |name: &str, owner: &str| {
+        let owned = agent(owner).uses(&["send /svc/report", "register /svc/report"]).own();
+        app(name, [owned]).unmounted().serving("report", owner, true)
+    };
+    world.try_run_by(&session, serves("first", "a")).await.expect("the first");
+    let refusal = world.try_run_by(&session, serves("second", "b")).await.expect_err("a second");
+    assert!(refusal.code == Code::Conflict && refusal.reason.contains("`first`"), "{refusal}");
+    let refusal = session.act("register", "/svc/report", "").await.expect_err("not its own");
+    assert!(refusal.code == Code::Conflict && refusal.reason.contains("`first`"), "{refusal}");
+    assert_eq!(world.act("a", "register /svc/report").await, "ok {}");
+    world.finish().await;
+}
+
+/// The topics of `x` are `/topic/x.**`, so no application is called `x.y`, whatever its plan was made by.
+pub async fn no_application_has_dots_in_its_name<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let refusal = world.try_run(app("x.y", [agent("a")]).unmounted()).await.expect_err("a dot");
+    assert!(refusal.code == Code::Invalid && refusal.reason.contains("use a dash"), "{refusal}");
+    world.run(app("x-y", [agent("a")]).unmounted()).await;
     world.finish().await;
 }

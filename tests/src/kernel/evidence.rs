@@ -136,6 +136,15 @@ pub async fn what_was_cancelled_is_never_performed<H: Host>(host: H) {
     world.pause().await;
     assert!(world.hand.asked().is_empty(), "{:?}", world.hand.asked());
     assert_eq!(world.host.get("out", "x").await, None);
+    let log = world.log().await;
+    let outcomes: Vec<&str> = log
+        .iter()
+        .filter_map(|e| match &e.content {
+            Content::Outcome(outcome) if outcome.reason.contains("before it was begun") => Some(&*outcome.result),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(outcomes, ["cancelled"]);
     drop(session);
     world.finish().await;
 }
@@ -210,5 +219,58 @@ pub async fn a_boot_tells_what_was_not_signed<H: Host>(host: H) {
         .collect();
     let [(0, 0), (seq, unsigned)] = boots[..] else { panic!("{boots:?}") };
     assert!((1..seq).contains(&unsigned), "{boots:?}");
+    world.finish().await;
+}
+
+/// A message that cannot be delivered is told of under the act that it comes from, however late that was done.
+pub async fn a_dead_letter_names_its_act<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let press = agent("press").uses(&["publish /topic/**"]).carries(&["secret"]);
+    let reader = agent("reader").uses(&["subscribe /topic/**"]).cleared_for(&[]).does("act subscribe /topic/news");
+    world.run(app("paper", [press, reader]).ruled("ask", "verbs = ['publish']", Then::Escalate)).await;
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("press")));
+    session.act("send", &path, "\ndo act publish /topic/news - late").await.expect("sent");
+    let ask = world.asked().await;
+    world.act("reader", "read /proc/self").await;
+    world.kernel().answer(ask.action, true, "the suite");
+    world.pause().await;
+    let log = world.log().await;
+    let letters = log.iter().filter(|e| matches!(e.content, Content::DeadLetter(_)));
+    assert_eq!(letters.map(|e| e.action).collect::<Vec<_>>(), [ask.action]);
+    drop(session);
+    world.finish().await;
+}
+
+/// Only equal refusals are counted as one: with another reason, or other labels, it is another.
+pub async fn a_refusal_for_another_reason_is_another<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("a", [agent("clumsy").uses(&["write /fs/out/**"])])).await;
+    let script = "act write /fs/out/x\nact write /fs/out/x {\"replace\":true,\"expect\":\"z\"}\nact read /fs/in/x";
+    for _ in 0..2 {
+        world.tell("clumsy", script).await;
+    }
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("clumsy")));
+    session.act("send", &path, "{\"labels\":[\"secret\"]}\nhear").await.expect("sent");
+    world.tell("clumsy", "act read /fs/in/x").await;
+    let log = world.log().await;
+    assert_eq!(refused(&log, "write /fs/out/x"), ["invalid"; 2]);
+    assert_eq!(refused(&log, "read /fs/in/x"), ["denied"; 2]);
+    drop(session);
+    world.finish().await;
+}
+
+/// An act whose rows cannot be read is refused like any other: it is told of and counted.
+pub async fn what_cannot_be_read_is_a_refusal<H: Host>(host: H) {
+    let world = World::forgetful(host, Environment::dev()).await;
+    let session = world.session().await;
+    session.act("write", "/tree/x", "{\"replace\":true}\nx").await.expect("written");
+    world.log().await;
+    world.hand.reads(false);
+    let refusal = session.act("read", "/tree/x", "").await.expect_err("it cannot be read");
+    world.hand.reads(true);
+    assert!(refusal.code == Code::Failed && refusal.reason.contains("could not be read"), "{refusal}");
+    assert_eq!(refused(&world.log().await, "read /tree/x"), ["failed"]);
+    assert_eq!(world.process("operator").used.refused, 1);
+    assert_eq!(&session.act("read", "/tree/x", "").await.expect("it can be read")[..], b"x");
     world.finish().await;
 }

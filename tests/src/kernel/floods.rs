@@ -126,3 +126,16 @@ pub async fn a_read_that_was_given_up_loses_nothing<H: Host>(host: H) {
     assert_eq!(&session.act("read", &stream, "").await.expect("bytes")[..], b"then");
     world.finish().await;
 }
+
+/// To be stopping is no way to go on with a flood of refusals: it is the end.
+pub async fn whoever_stops_is_not_done_with_refusals<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("flood", [agent("flooder"), agent("other")])).await;
+    let told = world.tell("flooder", "act stop /proc/self\nrepeat 300 read /fs/in/x").await;
+    assert!(told.contains("flooder ended (limit)"), "{told}");
+    let (exit, detail) = world.ended("flooder").await;
+    assert!(exit == "limit" && detail.contains("100 refusals"), "{exit}: {detail}");
+    assert_eq!(world.process("flooder").used.refused, 100);
+    assert_eq!(world.tell("other", "").await, "");
+    world.finish().await;
+}

@@ -91,21 +91,23 @@ pub async fn an_exit_is_labelled_as_the_process_was<H: Host>(host: H) {
     let agents = [
         agent("kept").carries(&["private"]),
         agent("fresh").per_message(),
-        agent("watcher").uses(&["monitor /proc/*"]),
+        agent("first").uses(&["monitor /proc/*"]),
+        agent("second").uses(&["monitor /proc/*"]),
         agent("sender").uses(&["send /proc/*"]),
     ];
     world.run(app("exits", agents)).await;
     let session = world.session().await;
     session.act("monitor", "/app/exits", "").await.expect("a monitor");
-    for name in ["kept", "fresh"] {
-        world.act("watcher", &format!("monitor /proc/{}", world.pid(name))).await;
+    // What a watcher is told comes with what it carries itself when it asks for it.
+    for (name, watcher) in [("kept", "first"), ("fresh", "second")] {
+        world.act(watcher, &format!("monitor /proc/{}", world.pid(name))).await;
         let send = format!("send /proc/{} {{\"labels\":[\"secret\"]}} do fail hunter2", world.pid(name));
         assert!(world.act("sender", &send).await.starts_with("ok "));
         let label = if name == "kept" { "private,secret" } else { "secret" };
         let mut heard = String::new();
         while heard.is_empty() {
             world.pause().await;
-            heard = world.heard("watcher").await;
+            heard = world.heard(watcher).await;
         }
         assert!(heard.starts_with("exit ") && heard.contains(&format!("[{label}]")), "{heard}");
         assert!(heard.contains("hunter2"), "{heard}");
@@ -131,13 +133,19 @@ pub async fn a_timer_carries_the_labels_of_whoever_started_it<H: Host>(host: H) 
     world.finish().await;
 }
 
-/// Looking at a process shows what its spawner chose, so it brings what the process began with.
-pub async fn looking_at_a_process_brings_what_it_began_with<H: Host>(host: H) {
+/// Looking at a process shows what its spawner chose and what it does, so it brings what the process carries.
+pub async fn looking_at_a_process_brings_what_it_carries<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
-    let agents = [agent("marked").carries(&["secret"]), agent("looker").uses(&["read /proc/*"])];
+    let agents = [agent("marked").carries(&["secret"]), agent("told"), agent("looker").uses(&["read /proc/*"])];
     world.run(app("looks", agents)).await;
     assert!(world.act("looker", &format!("read /proc/{}", world.pid("marked"))).await.starts_with("ok "));
     assert_eq!(world.labels("looker").await, ["secret"]);
+    let session = world.session().await;
+    let told = format!("/proc/{}", world.pid("told"));
+    session.act("send", &told, "{\"labels\":[\"private\"]}\nit is so").await.expect("sent");
+    assert!(world.heard("told").await.contains("[private]"));
+    assert!(world.act("looker", &format!("read {told}")).await.starts_with("ok "));
+    assert_eq!(world.labels("looker").await, ["private", "secret"]);
     world.finish().await;
 }
 
@@ -174,5 +182,51 @@ pub async fn comparing_a_node_brings_its_labels<H: Host>(host: H) {
     assert_eq!(world.labels("guesser").await, ["secret"]);
     assert!(world.act("closed", guess).await.starts_with("denied: "));
     assert!(world.labels("closed").await.is_empty());
+    world.finish().await;
+}
+
+/// What lies above the ceiling of a receiver is not delivered to it: it hears nothing, carries nothing, and what was
+/// published is a dead letter.
+pub async fn what_lies_above_a_ceiling_is_not_delivered<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let reader = |name: &str| agent(name).uses(&["subscribe /topic/news"]).does("act subscribe /topic/news");
+    let agents = [
+        agent("press").uses(&["publish /topic/news"]),
+        reader("cleared").cleared_for(&["secret"]),
+        reader("closed").cleared_for(&["private"]),
+    ];
+    world.run(app("paper", agents)).await;
+    let told = world.act("press", "publish /topic/news {\"labels\":[\"secret\"]} hunter2").await;
+    assert!(told.contains("\"receivers\":1") && told.contains("\"missed\":1"), "{told}");
+    assert!(world.heard("cleared").await.contains("[secret] hunter2"));
+    assert_eq!(world.heard("closed").await, "");
+    assert!(world.labels("closed").await.is_empty());
+    let log = world.log().await;
+    let letter = log.iter().find_map(|e| match &e.content {
+        Content::DeadLetter(letter) => Some(letter.reason.clone()),
+        _ => None,
+    });
+    assert!(letter.is_some_and(|reason| reason.contains("closed") && reason.contains("secret")));
+    world.finish().await;
+}
+
+/// A process of which every message has an instance of its own carries after each what it began with, whatever that
+/// one was labelled, and its reply carries both.
+pub async fn an_instance_of_one_message_leaves_its_process_clean<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let fresh = agent("fresh").per_message().carries(&["private"]);
+    world
+        .run(app("clean", [fresh, agent("asker").uses(&["call /proc/*"]), agent("other").uses(&["call /proc/*"])]))
+        .await;
+    for n in 0..20 {
+        let label = ["secret", "untrusted", "other"][n % 3];
+        let call = format!("call /proc/{} {{\"labels\":[\"{label}\"]}} now", world.pid("fresh"));
+        let told = world.act("asker", &call).await;
+        assert!(told.contains("\"private\"") && told.contains(label), "{told}");
+        assert_eq!(world.labels("fresh").await, ["private"]);
+    }
+    // Nobody gets through it what another brought.
+    world.act("other", &format!("call /proc/{} - now", world.pid("fresh"))).await;
+    assert_eq!(world.labels("other").await, ["private"]);
     world.finish().await;
 }

@@ -1,11 +1,12 @@
 //! What the log says of acts, when it says it, and what is left after a crash.
 
-use crate::world::{Commits, Hand, Host, Kind, Recorded, World, agent, app};
+use crate::world::{Answers, Commits, Hand, Host, Kind, Recorded, World, agent, app};
 use futures::join;
 use kernel_core::app::MountMode;
 use kernel_core::environment::Environment;
 use kernel_core::id::ActionId;
 use kernel_core::kernel::event::Content;
+use kernel_core::process::Lifecycle;
 use kernel_core::refusal::Code;
 use std::time::Duration;
 
@@ -75,6 +76,30 @@ pub async fn a_route_is_opened_once_and_counted<H: Host>(host: H) {
         _ => 0,
     });
     assert_eq!(more.sum::<u64>(), 150);
+    world.finish().await;
+}
+
+/// A route is opened by an act that was done: one that could not be leaves an event each time.
+pub async fn what_could_not_be_done_opens_no_route<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let agents = [agent("a").uses(&["send /svc/late"]), agent("b").uses(&["register /svc/late"])];
+    world.run(app("post", agents)).await;
+    for _ in 0..2 {
+        assert!(world.act("a", "send /svc/late - x").await.starts_with("not_found: "));
+    }
+    assert_eq!(world.act("b", "register /svc/late").await, "ok {}");
+    assert_eq!(world.tell("a", "repeat 3 send /svc/late - x").await, "3 ok");
+    let log = world.log().await;
+    let opened = |e: &&Recorded| {
+        matches!(&e.content, Content::RouteOpened(d)
+            if d.facts.resource.to_string() == "/svc/late" && d.facts.verb.as_str() == "send")
+    };
+    let counted = |action: ActionId| -> u64 {
+        let more = |e: &Recorded| if let Content::RouteCounted(counted) = &e.content { counted.more } else { 0 };
+        log.iter().filter(|e| e.action == action).map(more).sum()
+    };
+    let counts: Vec<u64> = log.iter().filter(opened).map(|e| counted(e.action)).collect();
+    assert_eq!(counts, [0, 0, 3]);
     world.finish().await;
 }
 
@@ -158,6 +183,79 @@ pub async fn what_was_cut_short_is_unknown<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// An act that ends while its device is busy with it has no outcome before the device answers, and then that one.
+pub async fn what_was_given_up_ends_as_its_device_says<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("writer")));
+    for file in ["late", "killed"] {
+        world.hand.answers(Answers::Held);
+        let write = format!("\ndo act write /fs/out/{file} {{\"replace\":true}} body");
+        session.act("send", &path, write).await.expect("sent");
+        while world.host.get("out", file).await.is_none() {
+            world.pause().await;
+        }
+        match file {
+            "late" => {
+                world.hand.advance(Duration::from_secs(61));
+                assert!(world.heard("writer").await.contains("timed_out: "));
+            }
+            _ => drop(session.act("kill", &path, "").await.expect("killed")),
+        }
+        let [intent] = intents(&world.log().await, &format!("/fs/out/{file}"))[..] else { panic!("not one intent") };
+        assert_eq!(outcomes(&world.log().await, intent), [""; 0], "{file}");
+        world.hand.answers(Answers::Pass);
+        for _ in 0..100 {
+            world.pause().await;
+            if !outcomes(&world.log().await, intent).is_empty() {
+                break;
+            }
+        }
+        assert_eq!(outcomes(&world.log().await, intent), ["done"], "{file}");
+    }
+    world.finish().await;
+}
+
+/// If the kernel ends before the device has answered, what came of such an act is unknown.
+pub async fn what_no_device_answered_is_unknown<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("writer")));
+    world.hand.hang();
+    session.act("send", &path, format!("\ndo act {WRITE}")).await.expect("sent");
+    while world.hand.asked().is_empty() {
+        world.pause().await;
+    }
+    session.act("kill", &path, "").await.expect("killed");
+    drop(session);
+    world.log().await;
+    world.crash().await;
+    let log = world.log().await;
+    let [intent] = intents(&log, "/fs/out/x")[..] else { panic!("not one intent") };
+    assert_eq!(outcomes(&log, intent), ["unknown"]);
+    world.finish().await;
+}
+
+/// What breaks inside of the kernel breaks nobody who asks: everything stops, and whoever asks is told so.
+///
+/// Where nothing unwinds, nobody is left to be told: what a tab does then is tested with its host, in `platform-web`.
+pub async fn a_panic_stops_everything<H: Host>(host: H) {
+    if cfg!(panic = "abort") {
+        return;
+    }
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    let session = world.session().await;
+    world.log().await;
+    world.hand.breaks();
+    for _ in 0..2 {
+        let refusal = session.act("read", "/proc/self", "").await.expect_err("the kernel is broken");
+        assert_eq!(refusal.code, Code::NotDurable, "{refusal}");
+    }
+    assert!(world.kernel().summary().processes.iter().all(|p| p.state == Lifecycle::Exited));
+    world.finish().await;
+}
+
 /// What was answered to someone outside in prod is there after a crash.
 pub async fn what_was_answered_outlives_a_crash<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::prod()).await;
@@ -175,8 +273,8 @@ pub async fn what_was_answered_outlives_a_crash<H: Host>(host: H) {
 
 /// The head of the log of the scenario below, with handlers and with components.
 const HEADS: [&str; 2] = [
-    "101 0b5521f15e44c624426a544046aadd08be569949ebfb78277a879e4be6eb7159",
-    "101 ab7a295caf1095eb860c1af3d14f6320bada2df06990a81a028c2ced90c385f1",
+    "101 e86a6bea19e07c71fb6c0644515149293f810ee678bfdd8f34b75fb2290e368b",
+    "101 35f0e43618ce45074715873ad0ffbb3767aa31f3337f8d63c5b43674bbe43022",
 ];
 
 /// In lockstep the same scenario gives the same log, byte for byte, on every host.

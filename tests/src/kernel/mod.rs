@@ -11,5 +11,6 @@ pub mod log;
 pub mod messages;
 pub mod processes;
 pub mod timers;
+pub mod traces;
 pub mod tree;
 pub mod verdicts;

@@ -2,6 +2,7 @@
 
 use crate::world::{Host, World, agent, app};
 use kernel_core::environment::Environment;
+use kernel_core::refusal::Code;
 use sha2::{Digest, Sha256};
 
 const KEEPER: &[&str] = &["read /tree/**", "write /tree/**", "remove /tree/**"];
@@ -39,5 +40,19 @@ pub async fn the_tree_outlives_the_kernel<H: Host>(host: H) {
     world.run(keeper()).await;
     assert_eq!(world.act("a", "read /tree/x").await, "ok kept");
     assert_eq!(world.labels("a").await, ["secret"]);
+    world.finish().await;
+}
+
+/// A node that was written as often as can be counted is not written again, and nothing else is the worse for it.
+pub async fn a_version_does_not_wrap<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let key: &[u8] = b"\x41x";
+    let row: &[u8] = b"\xa4\x00\x1b\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x02\x80\x03\x41v";
+    world.reboot_over(vec![(key.into(), Some(row.into()))]).await;
+    let session = world.session().await;
+    let refusal = session.act("write", "/tree/x", "{\"replace\":true}\nw").await.expect_err("no number is left");
+    assert_eq!(refusal.code, Code::Failed, "{refusal}");
+    assert_eq!(&session.act("read", "/tree/x", "").await.expect("what was there")[..], b"v");
+    drop(session);
     world.finish().await;
 }

@@ -108,6 +108,17 @@ pub async fn a_rule_only_tightens<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// A rule that asks for what no act tells could never be evaluated: it is refused before it is in force, and its
+/// application does not start.
+pub async fn a_rule_that_cannot_be_evaluated_is_not_loaded<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let vague = app("vague", [agent("a")]).ruled("r", "arguments = { colour = { given = true } }", Then::Warn);
+    let refusal = world.try_run(vague).await.expect_err("it cannot be evaluated");
+    assert!(refusal.code == Code::Invalid && refusal.reason.contains("`colour`"), "{refusal}");
+    world.run(app("clear", [agent("a")]).ruled("r", "verbs = ['read']", Then::Warn)).await;
+    world.finish().await;
+}
+
 /// A rule is of its application while that runs: started again it rules again, and others it never ruled.
 pub async fn rules_go_with_their_application<H: Host>(host: H) {
     host.put("in", "x", b"x").await;
@@ -143,5 +154,73 @@ pub async fn what_is_missing_is_named<H: Host>(host: H) {
     let refusal = session.act("start", "/container/redis", "").await.expect_err("there are none");
     assert_eq!(refusal.code, Code::Unsupported, "{refusal}");
     assert!(refusal.reason.contains("containers"), "{refusal}");
+    world.finish().await;
+}
+
+/// A yes does nothing for a process that was suspended while it waited for it.
+pub async fn a_yes_is_too_late_for_the_suspended<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    world.run(app("mounts", [agent("a")])).await;
+    let session = world.session().await;
+    let labelled = "{\"replace\":true,\"labels\":[\"secret\"]}\nbody";
+    let act = session.act("write", "/fs/out/x", labelled);
+    let ask = world.asked().await;
+    for _ in 0..100 {
+        session.act("nonsense", "/fs/in/x", "").await.expect_err("there is no such verb");
+    }
+    world.kernel().answer(ask.action, true, "the suite");
+    let refusal = act.await.expect_err("it is suspended");
+    assert!(refusal.code == Code::Denied && refusal.reason.contains("suspended"), "{refusal}");
+    assert_eq!(world.host.get("out", "x").await, None);
+    world.finish().await;
+}
+
+/// A yes is for what was asked: what has changed meanwhile is decided again.
+pub async fn an_answer_is_for_what_is_so_by_then<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let sender = agent("sender").uses(&["send /svc/s"]).carries(&["secret"]);
+    let register = &["register /svc/s"];
+    let first = agent("first").uses(register).does("act register /svc/s");
+    let second = agent("second").uses(register).cleared_for(&[]);
+    world.run(app("a", [sender, first, second]).ruled("ask", "verbs = ['send']", Then::Escalate)).await;
+    let session = world.session().await;
+    let path = format!("/proc/{}", world.pid("sender"));
+    session.act("send", &path, "\ndo act send /svc/s - hello").await.expect("sent");
+    let ask = world.asked().await;
+    world.act("first", "stop /proc/self").await;
+    world.ended("first").await;
+    assert_eq!(world.act("second", "register /svc/s").await, "ok {}");
+    world.kernel().answer(ask.action, true, "the suite");
+    world.pause().await;
+    let log = world.log().await;
+    let refused = log.iter().find_map(|e| match &e.content {
+        Content::Refused(refused) if e.action == ask.action => Some(refused),
+        _ => None,
+    });
+    let refused = refused.expect("a refusal");
+    assert_eq!(refused.verdict.as_ref().map(|v| v.decision), Some(Decision::Deny));
+    assert!(refused.facts.as_ref().is_some_and(|facts| !facts.blocked.is_empty()));
+    assert!(!log.iter().any(|e| matches!(e.content, Content::DeadLetter(_))));
+    world.finish().await;
+}
+
+/// An act that waits for an answer waits no longer than it would for anything else.
+pub async fn an_escalated_act_keeps_its_own_deadline<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    world.run(app("a", [agent("asker").uses(&["connect /net/**"])])).await;
+    let hand = world.hand.clone();
+    let session = world.session().await;
+    let path = format!("/proc/{}", world.pid("asker"));
+    let script = "now\nact connect /net/example.com:443 {\"deadline_ms\":5000}\nnow";
+    let call = session.act("call", &path, format!("{{\"deadline_ms\":600000}}\n{script}"));
+    let (reply, ()) = join!(call, async {
+        world.asked().await;
+        hand.advance(Duration::from_secs(6));
+    });
+    let reply = String::from_utf8_lossy(&reply.expect("a transcript")).into_owned();
+    assert!(reply.contains("denied: nobody did not allow it"), "{reply}");
+    let times: Vec<u64> = reply.lines().filter_map(|line| line.parse().ok()).collect();
+    let [before, after] = times[..] else { panic!("{reply}") };
+    assert!(after - before < 20_000_000_000, "{reply}");
     world.finish().await;
 }

@@ -1,13 +1,12 @@
 //! Applications of puppets, said in few words.
 
 use super::host::name;
-use kernel_core::app::{
-    AgentLimits, AgentPlan, Budget, Inbox, Instance, MountMode, MountPlan, Plan, ProgramPlan, Restart,
-};
-use kernel_core::app::{Consent, Role, ServicePlan};
+use kernel_core::app::{AgentLimits, AgentPlan, Budget, Inbox, MountMode, MountPlan, Plan, ProgramPlan, Restart};
+use kernel_core::app::{Consent, ServicePlan};
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::governance::{Rule, Then, When};
 use kernel_core::label::Labels;
+use kernel_core::process::{InstanceKind, Role};
 
 /// An agent to be.
 #[derive(Clone, Debug)]
@@ -16,12 +15,13 @@ pub struct Agent {
     uses: Vec<String>,
     grants: Vec<String>,
     args: String,
-    instance: Instance,
+    instance: InstanceKind,
     clearance: Option<Labels>,
     labels: Labels,
     /// Its ceilings.
     pub limits: AgentLimits,
     depends_on: Vec<String>,
+    own: bool,
 }
 
 /// A puppet that holds nothing, has no ceiling for labels and does nothing at its start.
@@ -31,11 +31,12 @@ pub fn agent(name: &str) -> Agent {
         uses: Vec::new(),
         grants: Vec::new(),
         args: String::new(),
-        instance: Instance::Kept,
+        instance: InstanceKind::Kept,
         clearance: None,
         labels: Labels::NONE,
         limits: AgentLimits::default(),
         depends_on: Vec::new(),
+        own: false,
     }
 }
 
@@ -48,6 +49,13 @@ impl Agent {
     #[must_use]
     pub fn uses(mut self, rights: &[&str]) -> Agent {
         self.uses.extend(rights.iter().map(|right| (*right).to_owned()));
+        self
+    }
+
+    /// All its rights are the application's own.
+    #[must_use]
+    pub fn own(mut self) -> Agent {
+        self.own = true;
         self
     }
 
@@ -68,7 +76,7 @@ impl Agent {
     /// A fresh instance for every message.
     #[must_use]
     pub fn per_message(mut self) -> Agent {
-        self.instance = Instance::PerMessage;
+        self.instance = InstanceKind::PerMessage;
         self
     }
 
@@ -103,7 +111,7 @@ impl Agent {
     fn plan(&self, program: &ProgramPlan) -> AgentPlan {
         let texts = |rights: &[String]| super::rights(&rights.iter().map(String::as_str).collect::<Vec<_>>());
         let (uses, grants) = (texts(&self.uses), texts(&self.grants));
-        let given: Vec<Right> = uses.iter().chain(&grants).cloned().collect();
+        let given: Vec<Right> = if self.own { Vec::new() } else { uses.iter().chain(&grants).cloned().collect() };
         AgentPlan {
             name: name(&self.name),
             role: Role::Worker,
@@ -188,6 +196,14 @@ impl App {
     pub fn ruled(mut self, id: &str, when: &str, then: Then) -> App {
         let when: When = toml::from_str(when).unwrap_or_else(|e| panic!("{when}: {e}"));
         self.rules.push(Rule { id: name(id), text: "It is so.".to_owned(), when, then });
+        self
+    }
+
+    /// Declares a service, which it cannot do without unless that is `optional`.
+    #[must_use]
+    pub fn serving(mut self, service: &str, owner: &str, optional: bool) -> App {
+        let plan = ServicePlan { name: name(service), owner: name(owner), methods: Vec::new(), optional };
+        self.services.push(plan);
         self
     }
 

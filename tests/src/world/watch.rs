@@ -43,6 +43,8 @@ struct Held {
     asked: Vec<DeviceRequest>,
     answers: Answers,
     unanswered: Vec<oneshot::Sender<()>>,
+    unreadable: bool,
+    breaks: bool,
 }
 
 /// What becomes of requests to devices.
@@ -147,6 +149,16 @@ impl Hand {
         drop(gate);
     }
 
+    /// From now on a row that is looked up is found, or cannot be read.
+    pub fn reads(&self, pass: bool) {
+        self.held().unreadable = !pass;
+    }
+
+    /// The host panics when the next input is stamped with the time.
+    pub fn breaks(&self) {
+        self.held().breaks = true;
+    }
+
     /// What was asked of devices so far.
     pub fn asked(&self) -> Vec<DeviceRequest> {
         self.held().asked.clone()
@@ -218,6 +230,8 @@ impl<P: Platform> Clock for Watched<P> {
     }
 
     fn wall(&self) -> WallTime {
+        let breaks = std::mem::take(&mut self.hand.held().breaks);
+        assert!(!breaks, "the suite breaks the clock");
         if self.hand.lockstep { WallTime(EPOCH + self.now().0) } else { self.platform.wall() }
     }
 
@@ -295,6 +309,10 @@ impl<S> Clone for Rows<S> {
 
 impl<S: Storage> Storage for Rows<S> {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        if self.hand.held().unreadable {
+            let place = "the disk of the suite".to_owned();
+            return Err(StorageError::Damaged { place, what: "it is told not to read".to_owned() });
+        }
         self.storage.get(key).await
     }
 

@@ -36,9 +36,9 @@ sha2.workspace = true
 toml.workspace = true
 "#;
 
-/// Runs the clauses in the simulation.
+/// Runs the clauses about values, and those about a kernel in the simulation.
 const RUNNER: &str = r#"
-//! The clauses, in the simulation.
+//! The clauses about values, and those about a kernel in the simulation.
 macro_rules! simulated {
     ($clause:path) => {
         let seeds = std::env::var("WEFT_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(4);
@@ -48,6 +48,10 @@ macro_rules! simulated {
             host.sim().run($clause(host));
         }
     };
+}
+
+mod values {
+    kernel_tests::each_clause!(#[test]);
 }
 
 mod sim {

@@ -1,9 +1,9 @@
-//! Every clause about a kernel, held against a kernel with a fault: a clause that cannot fail is no clause.
+//! Every clause, held against a kernel with a fault: a clause that cannot fail is no clause.
 //!
 //! A fault is planted in a copy of the kernel's source, in `tests/plants/*.toml`: where a text stands, another is
 //! put in which `PLANTED` is true while that fault is switched on. All faults are in one copy, so that it is built
-//! once; the source that is shipped has none of it. Then each clause is simulated with each of its faults, and
-//! has to fail; without a fault every clause has to hold in the copy as well.
+//! once; the source that is shipped has none of it. Then each clause is run with each of its faults, one about a
+//! kernel in the simulation, and has to fail; without a fault every clause has to hold in the copy as well.
 #![cfg(not(target_arch = "wasm32"))]
 
 mod copy;
@@ -24,7 +24,7 @@ const SEEDS: &str = "8";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Plant {
-    /// The clause that must find it: `module::function`.
+    /// The clause that must find it: `module::function` about a kernel, `values::module::function` about values.
     clause: String,
     /// The file that it is planted in, from the top of the workspace.
     file: String,
@@ -57,7 +57,8 @@ fn holds(binary: &str, clause: Option<&str>, fault: Option<usize>) -> Result<(),
     let mut command = Command::new(binary);
     command.env("WEFT_SEEDS", SEEDS).env("RUST_BACKTRACE", "0").stdout(Stdio::piped()).stderr(Stdio::null());
     if let Some(clause) = clause {
-        command.args(["--exact", &format!("sim::{clause}")]);
+        let of_values = clause.starts_with("values::");
+        command.args(["--exact", &if of_values { clause.to_owned() } else { format!("sim::{clause}") }]);
     }
     match fault {
         Some(number) => command.env("WEFT_PLANT", number.to_string()),
@@ -100,8 +101,8 @@ fn every_clause_finds_its_faults() {
     }
     let listed = Command::new(&binary).arg("--list").output().expect("a list");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let clauses: Vec<&str> =
-        listed.lines().filter_map(|line| line.strip_prefix("sim::")?.strip_suffix(": test")).collect();
+    let tests = listed.lines().filter_map(|line| line.strip_suffix(": test"));
+    let clauses: Vec<&str> = tests.map(|test| test.strip_prefix("sim::").unwrap_or(test)).collect();
     let mut wrong = Vec::new();
     for clause in &clauses {
         if !plants.iter().any(|plant| plant.clause == *clause) {

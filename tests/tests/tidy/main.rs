@@ -72,7 +72,8 @@ rules! {
     purity: the_core_names_no_host, the_core_reaches_for_nothing;
     cfgs: one_file_knows_the_target, sim_stays_in_its_place;
     locks: no_lock_is_made_to_be_held;
-    files: every_file_says_what_it_is, files_are_short, nothing_is_left_to_do;
+    files: every_file_says_what_it_is, files_are_short, nothing_is_left_to_do,
+        no_file_names_the_builders_machine;
     web: the_page_imports_the_package, the_package_is_built_from_the_web_platform;
     markdown: readme_commands_exist, links_lead_somewhere;
     suites: every_clause_is_listed;

@@ -248,6 +248,14 @@ const PLANTS: &[(&str, &str, usize, &str)] = &[
     ("nothing_is_left_to_do", "pkg/index.ts", 2, concat!("f();\n// TO", "DO: the rest\n")),
     ("nothing_is_left_to_do", "tests/ci.sh", 1, concat!("# FIX", "ME(later)\nstep_fmt() {\n}\n")),
     ("nothing_is_left_to_do", "kernel-core/src/id.rs", 2, "//! Ids.\npub fn f() { unimplemented!(\"later\") }\n"),
+    ("no_file_names_the_builders_machine", "examples/audit/a.wasm", 1, concat!("\0/ro", "ot/.cargo/x.rs\0\n")),
+    ("no_file_names_the_builders_machine", "examples/audit/a.svg", 2, concat!("<svg>\n/ho", "me/you/x\n")),
+    (
+        "no_file_names_the_builders_machine",
+        "examples/audit/Cargo.lock",
+        2,
+        "[[package]]\nsource = \"registry+https://crates.example.com/index\"\n",
+    ),
     ("the_page_imports_the_package", "www/a.ts", 1, "import { f } from '../pkg/src/inner.js';\n"),
     ("the_page_imports_the_package", "www/a.ts", 1, "import { f } from 'weft-kernel/inner';\n"),
     (

@@ -6,7 +6,7 @@ use std::path::Path;
 /// Folders that hold what was built or fetched, not what was written.
 const NOT_OURS: [&str; 4] = ["target", "node_modules", "dist", ".git"];
 
-/// Relative paths with `/`, and the text of each file that is text.
+/// Relative paths with `/`, and the text of each file; of one that is no text, what can be read of it.
 #[derive(Clone)]
 pub(crate) struct Tree(BTreeMap<String, String>);
 
@@ -69,9 +69,8 @@ fn walk(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
                 walk(&entry.path(), &format!("{path}/"), files);
             }
         } else if kind.is_file() {
-            // What is not UTF-8 is data: no rule is about it, but it exists.
-            let text = std::fs::read(entry.path()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            files.insert(path, text.unwrap_or_default());
+            let bytes = std::fs::read(entry.path()).unwrap_or_default();
+            files.insert(path, String::from_utf8_lossy(&bytes).into_owned());
         }
     }
 }

@@ -5,13 +5,17 @@
 //! left to the host, which validates them when it compiles. Nothing of the component is executed.
 
 mod contract;
+mod weight;
 
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use weight::{Weight, weigh};
+
 use contract::{Found, Interface};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType};
 use wasmparser::types::{Types, TypesRef};
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
@@ -68,6 +72,16 @@ pub enum ComponentError {
         /// The validator's sentence.
         why: String,
     },
+    /// It is larger in one respect than any compiler makes it, so that looking further could exhaust a host.
+    #[error("it has {found} {what}, and a component may have {limit}: build it from smaller parts")]
+    Excessive {
+        /// What there is so much of.
+        what: &'static str,
+        /// How much there is, as far as it was counted.
+        found: u64,
+        /// How much there may be.
+        limit: u64,
+    },
     /// It does not export the interface through which it would be spoken to.
     #[error("it does not export `weft:guest/guest@0.1`: build it for the world `agent` of weft.wit{near}")]
     NotAGuest {
@@ -103,18 +117,24 @@ pub fn inspect(bytes: &[u8]) -> Result<ComponentInfo, ComponentError> {
     if Parser::is_core_wasm(bytes) {
         return Err(ComponentError::CoreModule);
     }
-    let (types, imports, exports) = outline(bytes)?;
+    // Before all that recurses.
+    weigh(bytes)?;
+    // wasmparser 0.254 asserts how deep instances are exported by each other (validator/types.rs, TypeInfo) instead
+    // of refusing it. What it had made is gone with the panic.
+    let outlined = catch_unwind(AssertUnwindSafe(|| outline(bytes)));
+    let gave_up = || ComponentError::Broken { at: 0, why: "its types are more than the validator can hold".to_owned() };
+    let (types, imports, exports) = outlined.unwrap_or_else(|_| Err(gave_up()))?;
     let offered = imported(types.as_ref(), &imports)?;
     exported(types.as_ref(), &exports)?;
     Ok(ComponentInfo { sha256: Sha256::digest(bytes).into(), size: bytes.len() as u64, imports: offered })
 }
 
+fn broken(error: wasmparser::BinaryReaderError) -> ComponentError {
+    ComponentError::Broken { at: error.offset(), why: error.message().to_owned() }
+}
+
 /// The types of the outermost component, and the names that it imports and exports.
 fn outline(bytes: &[u8]) -> Result<(Types, Vec<String>, Vec<String>), ComponentError> {
-    let broken = |error: wasmparser::BinaryReaderError| ComponentError::Broken {
-        at: error.offset(),
-        why: error.message().to_owned(),
-    };
     let mut validator = Validator::new_with_features(FEATURES);
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut depth = 0_usize;

@@ -15,7 +15,7 @@ fn a_whole_application_passes_and_each_program_is_loaded_once() {
         asked.push(path.to_owned());
         Ok(component.clone())
     };
-    let mut around = Surroundings { natives: None, exists: &exists, load: &mut load };
+    let mut around = Surroundings { natives: None, exists: &exists, unkept: &|_| Vec::new(), load: &mut load };
     let checked = check(&manifest(WHOLE), &mut around).unwrap_or_else(|p| panic!("{}", shown(&p)));
     assert_eq!(asked, ["reporter.wasm", "bin/walker.wasm"]);
     assert_eq!(checked.programs().len(), 2);
@@ -29,7 +29,7 @@ fn the_content_address_names_manifest_and_programs() {
     assert_ne!(one, checked(&format!("{WHOLE}\n# more")).unwrap().content());
     let other = component::tests::component(&component::tests::WIT.replace("import kernel;", ""));
     let mut load = |path: &str| Ok(if path == "reporter.wasm" { other.clone().into() } else { component() });
-    let mut around = Surroundings { natives: None, exists: &exists, load: &mut load };
+    let mut around = Surroundings { natives: None, exists: &exists, unkept: &|_| Vec::new(), load: &mut load };
     assert_ne!(one, check(&manifest(WHOLE), &mut around).unwrap().content());
 }
 
@@ -157,7 +157,7 @@ fn programs_that_are_missing_or_do_not_fit_are_named_at_each_place() {
             _ => Err("no such file".to_owned()),
         }
     };
-    let mut around = Surroundings { natives: None, exists: &exists, load: &mut load };
+    let mut around = Surroundings { natives: None, exists: &exists, unkept: &|_| Vec::new(), load: &mut load };
     let found = shown(&check(&manifest(WHOLE), &mut around).unwrap_err());
     assert_eq!(calls, 2);
     assert_eq!(
@@ -166,7 +166,7 @@ fn programs_that_are_missing_or_do_not_fit_are_named_at_each_place() {
          weft.toml:36:11: agent.publisher.program: `bin/walker.wasm`: no such file"
     );
     let mut load = |_: &str| Ok(Bytes::from_static(b"hello"));
-    let mut around = Surroundings { natives: None, exists: &exists, load: &mut load };
+    let mut around = Surroundings { natives: None, exists: &exists, unkept: &|_| Vec::new(), load: &mut load };
     let found = shown(&check(&manifest(WHOLE), &mut around).unwrap_err());
     assert!(found.contains("agent.reporter.program: `reporter.wasm`: it is not WebAssembly, but text"), "{found}");
 }
@@ -182,7 +182,7 @@ fn programs_together_are_limited() {
         calls += 1;
         Ok(big.clone())
     };
-    let mut around = Surroundings { natives: None, exists: &exists, load: &mut load };
+    let mut around = Surroundings { natives: None, exists: &exists, unkept: &|_| Vec::new(), load: &mut load };
     let found = shown(&check(&manifest(&text), &mut around).unwrap_err());
     assert_eq!(calls, 4);
     assert!(found.contains("`4.wasm`: not looked at"), "{found}");
@@ -202,7 +202,8 @@ fn native_programs_come_from_the_host_alone() {
     let with = |natives: &[&str]| {
         let natives: BTreeSet<Name> = natives.iter().map(|n| name(n)).collect();
         let mut load = |_: &str| Ok(component.clone());
-        let mut around = Surroundings { natives: Some(&natives), exists: &exists, load: &mut load };
+        let mut around =
+            Surroundings { natives: Some(&natives), exists: &exists, unkept: &|_| Vec::new(), load: &mut load };
         check(&manifest(&text), &mut around)
     };
     assert!(with(&["reporter"]).is_ok());
@@ -211,6 +212,22 @@ fn native_programs_come_from_the_host_alone() {
         found.contains("the host has no native program `reporter`\n    help: did you mean `reporters`?"),
         "{found}"
     );
+}
+
+#[test]
+fn a_rule_that_could_not_be_evaluated_is_named_with_its_place() {
+    let rule =
+        "[[rule]]\nid = \"r\"\ntext = \"No.\"\nwhen = { arguments = { x = { given = true } } }\nthen = \"deny\"\n";
+    let text = format!("{WHOLE}{rule}");
+    let with = |unkept: &dyn Fn(&crate::governance::Rule) -> Vec<String>| {
+        let mut load = |_: &str| Ok(component());
+        check(&manifest(&text), &mut Surroundings { natives: None, exists: &exists, unkept, load: &mut load })
+    };
+    assert!(with(&|_| Vec::new()).is_ok());
+    let found = shown(&with(&|rule| vec![format!("rule {} asks for `x`", rule.id)]).unwrap_err());
+    let line = 1 + text.lines().position(|line| line == "id = \"r\"").unwrap();
+    assert!(found.starts_with(&format!("weft.toml:{line}:")), "{found}");
+    assert!(found.ends_with("rule.r.when.arguments: rule r asks for `x`"), "{found}");
 }
 
 #[test]

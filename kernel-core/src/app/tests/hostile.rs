@@ -140,7 +140,10 @@ fn all_the_way(text: &str) {
     let Ok(manifest) = parse("weft.toml", text) else { return };
     let manifest = Arc::new(manifest);
     let mut load = |_: &str| Err("nothing here".to_owned());
-    let _ = check(&manifest, &mut Surroundings { natives: None, exists: &exists, load: &mut load });
+    let _ = check(
+        &manifest,
+        &mut Surroundings { natives: None, exists: &exists, unkept: &|_| Vec::new(), load: &mut load },
+    );
     let asked: Vec<Right> = asks(&manifest).into_iter().map(|ask| ask.right).take(MAX_ALLOW).collect();
     let mounts = manifest.mounts.iter().map(|mount| mount.name.value.clone());
     let consent = Consent::new(mounts, asked).expect("it is within its limit");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::governance::{Effect, Then};
+use crate::process::{InstanceKind, Role};
 use std::time::Duration;
 
 /// The one problem of `text`, as it is printed.
@@ -39,7 +40,7 @@ fn a_whole_manifest_is_read() {
     let json = r#"{"depth":3,"ratio":0.5,"since":"2026-01-01","skip":["target",".git"]}"#;
     assert_eq!(walker.args.to_string(), json);
     assert_eq!(m.services[0].owner.as_str(), "reporter");
-    assert_eq!(m.services[0].methods, ["summary"]);
+    assert!(m.services[0].methods.is_empty());
     assert_eq!(m.budget.acts, Some(1_000_000));
     assert_eq!(m.budget.memory, Some(256 << 20));
     assert_eq!(m.source.text(), WHOLE);
@@ -50,21 +51,21 @@ fn what_is_left_out_has_its_default() {
     let m = manifest("[app]\nname = \"a\"\nversion = \"1.0.0\"\n[[agent]]\nname = \"x\"\nprogram.wasm = \"x.wasm\"\n");
     let x = m.agent("x").unwrap();
     assert_eq!((x.role, x.inbox.value, x.restart.value), (Role::Worker, Inbox::Memory, Restart::Temporary));
-    assert_eq!((x.instance, m.instance_of(x)), (None, Instance::Kept));
+    assert_eq!((x.instance, m.instance_of(x)), (None, InstanceKind::Kept));
     assert_eq!(
         x.limits.value,
         AgentLimits { memory: 64 << 20, handle: Duration::from_secs(10), ..AgentLimits::default() }
     );
     assert_eq!((x.args.to_string().as_str(), x.clearance.as_ref()), ("{}", None));
-    assert_eq!(m.budget, Budget::default());
+    assert_eq!(m.budget.value, Budget::default());
 }
 
 #[test]
 fn an_agent_that_serves_is_fresh_for_each_message_unless_it_says_otherwise() {
     let m = manifest(&whole_with("instance = \"kept\"\n", ""));
-    assert_eq!(m.instance_of(m.agent("reporter").unwrap()), Instance::PerMessage);
+    assert_eq!(m.instance_of(m.agent("reporter").unwrap()), InstanceKind::PerMessage);
     let m = manifest(WHOLE);
-    assert_eq!(m.instance_of(m.agent("reporter").unwrap()), Instance::Kept);
+    assert_eq!(m.instance_of(m.agent("reporter").unwrap()), InstanceKind::Kept);
 }
 
 #[test]
@@ -91,7 +92,7 @@ then = "deny"
 "#
     ));
     assert_eq!(m.tools[0].effect, Some(Effect::new(100, 0, 0, 0, 10_000)));
-    assert_eq!(m.tools[0].instance, Instance::PerMessage);
+    assert_eq!(m.tools[0].instance, InstanceKind::PerMessage);
     assert!(m.containers[0].optional);
     assert_eq!(m.containers[0].settings.to_string(), r#"{"command":["redis-server"],"ports":[6379]}"#);
     assert_eq!((m.rules[0].id.as_str(), m.rules[0].then), ("no-uploads", Then::Deny));
@@ -109,7 +110,7 @@ fn each_mistake_has_its_place_its_key_and_advice() {
             "endswith = \"reporter\"",
             "weft.toml:6:1: app: unknown key `endswith`\n    help: did you mean `ends_with`?",
         ),
-        ("[budget]", "[bugdet]", "weft.toml:44:2: unknown key `bugdet`\n    help: did you mean `budget`?"),
+        ("[budget]", "[bugdet]", "weft.toml:43:2: unknown key `bugdet`\n    help: did you mean `budget`?"),
         (
             "role = \"worker\"",
             "role = \"wroker\"",
@@ -177,8 +178,8 @@ fn each_mistake_has_its_place_its_key_and_advice() {
             "weft.toml:31:18: agent.walker.args: must be between -2^63 and 2^63 - 1",
         ),
         (
-            "methods = [\"summary\"]",
-            "methods = [1]",
+            "owner = \"reporter\"",
+            "owner = \"reporter\"\nmethods = [1]",
             "weft.toml:42:12: service.report.methods[1]: must be a string, and is an integer",
         ),
         ("mode = \"write\"", "mode = true", "weft.toml:13:8: mount.out.mode: must be a string, and is true or false"),
@@ -229,7 +230,7 @@ fn all_problems_come_at_once_in_the_order_of_the_file() {
         .replace("wall = \"10m\"", "wall = \"10 minutes\"");
     let problems = parse("weft.toml", &text).unwrap_err();
     let places: Vec<(u32, &str)> = problems.iter().map(|p| (p.line, p.key.as_str())).collect();
-    assert_eq!(places, [(2, "app.name"), (3, "app"), (25, "agent.walker.role"), (49, "budget.wall")]);
+    assert_eq!(places, [(2, "app.name"), (3, "app"), (25, "agent.walker.role"), (46, "budget.wall")]);
 }
 
 #[test]
@@ -256,8 +257,8 @@ fn rules_of_an_application_only_tighten_and_speak_of_itself() {
         problem(&format!("{WHOLE}[[rule]]\nid = \"x\"\ntext = \"No.\"\nwhen = {when}\nthen = {then:?}\n"))
     };
     for (when, then, message) in [
-        ("{}", "permit", "weft.toml:55:8: rule.x.then: a rule of an application can only tighten"),
-        ("{ verb = \"read\" }", "deny", "weft.toml:54:8: rule.x.when: unknown field `verb`, expected one of `verbs`"),
+        ("{}", "permit", "weft.toml:52:8: rule.x.then: a rule of an application can only tighten"),
+        ("{ verb = \"read\" }", "deny", "weft.toml:51:8: rule.x.when: unknown field `verb`, expected one of `verbs`"),
         ("{ verbs = [\"raed\"] }", "deny", "rule.x.when: "),
         ("{ resources = [\"/fs/../x\"] }", "deny", "rule.x.when: "),
         ("{ resources = [\"/proc/self\"] }", "deny", "rule.x: `/proc/self` names nobody in a rule"),

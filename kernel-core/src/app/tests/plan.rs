@@ -73,18 +73,19 @@ then = "deny"
 "#;
     let text = whole_with("role = \"worker\"", "inbox = \"durable\"\nrestart = \"permanent\"")
         .replace("acts = 100_000", "acts = 100_000, fuel = 1")
-        .replace("methods = [\"summary\"]", "health = { every = \"5s\" }")
+        .replace("owner = \"reporter\"", "owner = \"reporter\"\nhealth = { every = \"5s\" }\nmethods = [\"summary\"]")
+        .replace("wall = \"10m\"", "wall = \"10m\"\ntool_calls = 0\ntokens = 5")
         + later;
     let checked = checked(&text).unwrap_or_else(|p| panic!("{}", shown(&p)));
     let needs = needs(checked.manifest());
     let features: Vec<Feature> = needs.iter().map(|need| need.feature).collect();
     use Feature::*;
-    assert_eq!(features, [DurableInbox, Restart, Fuel, Health, Tool, Container, Rule]);
-    let error = plan(&checked, &consent(), &[Restart, Health]).unwrap_err();
+    assert_eq!(features, [DurableInbox, Restart, Fuel, Health, Methods, ToolCalls, Tokens, Tool, Container, Rule]);
+    let error = plan(&checked, &consent(), &[Restart, Health, Methods, ToolCalls]).unwrap_err();
     let PlanError::Unsupported(lacking) = &error else { panic!("{error}") };
     assert_eq!(
         lacking.iter().map(|need| need.feature).collect::<Vec<_>>(),
-        [DurableInbox, Fuel, Tool, Container, Rule]
+        [DurableInbox, Fuel, Tokens, Tool, Container, Rule]
     );
     assert!(
         error
@@ -92,6 +93,7 @@ then = "deny"
             .contains("weft.toml:25:9: agent.walker.inbox: durable inboxes are not supported by this kernel"),
         "{error}"
     );
+    assert!(error.to_string().contains("budget.tokens: budgets of tokens are not supported by this kernel"), "{error}");
     let plan = plan(&checked, &consent(), &features).unwrap();
     assert_eq!((plan.rules[0].id.as_str(), plan.rules[0].when.apps.len()), ("r", 1));
 }

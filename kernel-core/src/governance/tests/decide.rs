@@ -69,7 +69,7 @@ fn a_process_without_an_application_is_not_told_of_flags() {
     (facts.app, facts.grant) = (None, None);
     assert_eq!(
         verdict(&facts).sentence(),
-        "process 7 (courier) holds no right `kill /proc/9`; its role does not include it"
+        "process 7 (courier) holds no right `kill /proc/9`; it was opened without it"
     );
 }
 
@@ -201,10 +201,12 @@ fn what_cannot_be_evaluated_denies() {
 
 #[test]
 fn unknown_facts_are_denied() {
-    let mut facts = facts(Verb::Send, "/svc/report");
-    facts.version = 2;
-    let verdict = verdict(&facts);
-    assert_eq!((verdict.decision, codes(&verdict)), (Decision::Deny, vec![ReasonCode::UnknownFacts]));
+    for version in [Facts::VERSION - 1, Facts::VERSION + 1] {
+        let mut facts = facts(Verb::Send, "/svc/report");
+        facts.version = version;
+        let verdict = verdict(&facts);
+        assert_eq!((verdict.decision, codes(&verdict)), (Decision::Deny, vec![ReasonCode::UnknownFacts]));
+    }
 }
 
 #[test]
@@ -225,6 +227,7 @@ fn an_explanation_says_who_what_and_why() {
                 privacy 9000 (it carries the label secret); dev lets at most 9000 pass, so it is refused there" },
         ],
         "process": 7,
+        "name": "courier",
         "agent": "courier",
         "app": "repo-audit",
         "verb": "connect",

@@ -73,10 +73,10 @@ proptest! {
 
     /// What anyone says about an act can only raise it.
     #[test]
-    fn nothing_declared_lowers(base in effect(), n in 0..1_000u16, declared in effect(), outward: bool) {
+    fn nothing_declared_lowers(base in effect(), n in 0..1_000u16, declared in effect(), weighs: bool) {
         let labels = Labels::parse(["secret", "untrusted"]).unwrap();
-        let silent = derive(base, n, outward, &labels, &Labels::NONE, None);
-        let spoken = derive(base, n, outward, &labels, &Labels::NONE, Some(declared));
+        let silent = derive(base, n, weighs, &labels, &Labels::NONE, None);
+        let spoken = derive(base, n, weighs, &labels, &Labels::NONE, Some(declared));
         prop_assert!(base.is_within(silent.effect) && silent.effect.is_within(spoken.effect));
         prop_assert!(declared.is_within(spoken.effect));
     }
@@ -149,7 +149,7 @@ fn derivations_say_where_each_part_comes_from() {
 }
 
 #[test]
-fn labels_weigh_only_on_outward_acts_to_where_they_are_not_cleared() {
+fn labels_weigh_only_where_the_row_says_so_and_they_are_not_cleared() {
     let secret = Labels::parse(["secret"]).unwrap();
     let base = Effect::only(Dimension::Risk, 200);
     assert_eq!(derive(base, 0, false, &secret, &Labels::NONE, None).effect, base);

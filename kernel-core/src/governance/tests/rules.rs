@@ -232,7 +232,7 @@ fn holds(when: &When, facts: &Facts) -> bool {
     let among = |empty: bool, any: bool| empty || any;
     among(when.verbs.is_empty(), when.verbs.contains(&facts.verb))
         && among(when.resources.is_empty(), when.resources.iter().any(|p| p.matches(&facts.resource)))
-        && among(when.agents.is_empty(), when.agents.iter().any(|a| a.matches(&facts.name)))
+        && among(when.agents.is_empty(), when.agents.iter().any(|a| a.matches(&facts.agent)))
         && among(when.apps.is_empty(), facts.app.iter().any(|app| when.apps.contains(app)))
         && among(when.labels.is_empty(), when.labels.iter().any(|l| facts.labels.contains(l)))
         && when.effect.iter().all(|(&d, &least)| facts.effect.get(d) >= least)
@@ -254,6 +254,8 @@ proptest! {
         let charter = Charter::with_rules(1, rules.clone()).unwrap();
         for resource in resources {
             let mut facts = facts(verb, &resource.to_string());
+            // What a process is called is nothing to a rule.
+            facts.name = Name::parse("other").unwrap();
             facts.labels = super::labels(&labels);
             facts.effect = Effect::new(effect.0, 0, effect.1, 0, 0);
             facts.app = facts.app.filter(|_| in_app);

@@ -2,7 +2,7 @@
 
 use super::lines::Credit;
 use super::parked::{Parked, Queue};
-use super::{GuestOf, Outcome, ROUNDS};
+use super::{GuestOf, Outcome, STEP_FAILED};
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::kernel::Told;
@@ -11,7 +11,7 @@ use crate::kernel::effects::{Effects, Perform, Performance, Reply, Wake};
 use crate::kernel::input::Input;
 use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
-use crate::kernel::state::{Need, State};
+use crate::kernel::state::{Need, ROUNDS, State};
 use crate::platform::{ActReply, Guest, Platform, StartRequest};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
@@ -19,6 +19,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, AbortRegistration};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Everything behind the lock.
 pub(in crate::kernel) struct Core<P: Platform> {
@@ -26,6 +27,8 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(in crate::kernel) pending: Pending,
     pub(in crate::kernel) journal: Option<Journal>,
     pub(in crate::kernel) closed: bool,
+    /// Whether a step has panicked. What it left is no state that a whole step made.
+    broken: bool,
     pub(super) fx: Effects,
     pub(super) next_call: u64,
     pub(super) waiters: FxHashMap<CallId, Waiter>,
@@ -73,6 +76,10 @@ pub(super) struct Todo<G> {
     pub(super) drain: bool,
     pub(super) commit: bool,
     pub(super) rearm: bool,
+    /// Whether a step has panicked, so that nobody gets an answer any more who waits for one.
+    pub(super) broken: bool,
+    /// Whether that happened again.
+    pub(super) close: bool,
 }
 
 impl<G> Default for Todo<G> {
@@ -86,6 +93,8 @@ impl<G> Default for Todo<G> {
             drain: false,
             commit: false,
             rearm: false,
+            broken: false,
+            close: false,
         }
     }
 }
@@ -101,6 +110,7 @@ impl<P: Platform> Core<P> {
             pending: Pending::default(),
             journal,
             closed: false,
+            broken: false,
             fx: Effects::default(),
             next_call: 0,
             waiters: FxHashMap::default(),
@@ -120,7 +130,8 @@ impl<P: Platform> Core<P> {
     }
 
     /// Takes one input to step and sorts what comes out of it. `own` is the call whose reply the
-    /// submitter takes back directly.
+    /// submitter takes back directly. A step that panics is fail-stop, as soon as the lock is released; the panic
+    /// goes no further, because whoever submits may be a guest.
     pub(super) fn take(
         &mut self,
         platform: &P,
@@ -136,13 +147,17 @@ impl<P: Platform> Core<P> {
                 return;
             }
         }
-        let now = platform.stamp();
-        match self.state.step(&input, now, &mut self.fx) {
+        let step = AssertUnwindSafe(|| {
+            let now = platform.stamp();
+            (now, self.state.step(&input, now, &mut self.fx))
+        });
+        let Ok((now, stepped)) = catch_unwind(step) else { return self.break_off(platform, todo) };
+        match stepped {
             Ok(()) => {
                 if let Some(journal) = &mut self.journal {
                     journal.push((now, input));
                 }
-                self.sort(own, todo);
+                self.sort(own, platform, todo);
             }
             Err(need) if rounds < ROUNDS => {
                 let touches = self.state.touches(&input);
@@ -153,6 +168,18 @@ impl<P: Platform> Core<P> {
                 let reason = "it needs more rows than one input may need".to_owned();
                 self.give_up(input, reason, own, platform, todo);
             }
+        }
+    }
+
+    /// A step broke off. What it had caused so far is a part of something: none of it is done or written, and of what
+    /// it left nothing is asked but to stop.
+    fn break_off(&mut self, platform: &P, todo: &mut Todo<GuestOf<P>>) {
+        self.fx = Effects::default();
+        todo.broken = true;
+        match std::mem::replace(&mut self.broken, true) {
+            false => self.take(platform, Input::NotDurable { reason: STEP_FAILED.to_owned() }, 0, None, todo),
+            // It cannot even stop.
+            true => todo.close = true,
         }
     }
 
@@ -167,12 +194,14 @@ impl<P: Platform> Core<P> {
         todo: &mut Todo<GuestOf<P>>,
     ) {
         match input {
-            Input::Act { call, .. } => self.resolve(call, Err(Refusal::new(Code::Failed, reason)), own, todo),
+            Input::Act { pid, call, request } => {
+                self.take(platform, Input::Unread { pid, call, request, reason }, 0, own, todo);
+            }
             _ => self.take(platform, Input::NotDurable { reason }, 0, None, todo),
         }
     }
 
-    fn sort(&mut self, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
+    fn sort(&mut self, own: Option<CallId>, platform: &P, todo: &mut Todo<GuestOf<P>>) {
         let mut fx = std::mem::take(&mut self.fx);
         self.pending.add(fx.records.drain(..), fx.rows.drain(..));
         for reply in fx.replies.drain(..) {
@@ -193,7 +222,13 @@ impl<P: Platform> Core<P> {
         for wake in fx.wakes.drain(..) {
             self.wake(wake, todo);
         }
+        let withdrawn = std::mem::take(&mut fx.withdrawn);
         self.fx = fx;
+        for action in withdrawn {
+            if let Some(perform) = self.pending.withdraw(action) {
+                self.perform(perform, platform, todo);
+            }
+        }
         todo.commit |= self.pending.wants_commit();
         let next = self.state.next_deadline();
         if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {

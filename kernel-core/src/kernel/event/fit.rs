@@ -5,8 +5,9 @@
 //! three sets of labels 4 KiB each with 10 KiB for what they add, the accounts of 64 ancestors 10 KiB, audited
 //! fields 1 KiB each. With the bounds below no event comes near the limit twice over.
 
-use super::{Content, Event, Unfit, hex};
+use super::{Content, Event, Unfit};
 use crate::chain::{AppendError, Header, Log};
+use crate::codec::hex;
 use crate::governance::Verdict;
 use crate::refusal::{REASON_BYTES, cut};
 use sha2::{Digest, Sha256};

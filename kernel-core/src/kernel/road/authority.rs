@@ -66,12 +66,14 @@ impl State {
     }
 
     /// A process of an application reaches no process of another one by its number: its right to send to
-    /// `/proc/*` is a right among its own.
-    fn is_near(&self, process: &Process, resource: &Resource) -> bool {
+    /// `/proc/*` is a right among its own, of which some have ended. A number that nobody has yet is not one of them:
+    /// it may become another application's.
+    pub(crate) fn is_near(&self, process: &Process, resource: &Resource) -> bool {
         match (&process.app, resource) {
-            (Some(app), Resource::Proc(target)) => {
-                self.processes.get(target).is_none_or(|target| target.app.as_ref() == Some(app))
-            }
+            (Some(app), Resource::Proc(target)) => match self.processes.get(target) {
+                Some(target) => target.app.as_ref() == Some(app),
+                None => self.history.was_of(*target, app),
+            },
             _ => true,
         }
     }

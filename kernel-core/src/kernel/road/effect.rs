@@ -14,17 +14,19 @@ use bytes::Bytes;
 
 /// The effect of an act: its base, how new it is, what its labels add.
 pub(super) fn derive(row: &Row, uses: u64, labels: &Labels, target: &Target) -> Derived {
-    governance::derive(row.base, governance::novelty(uses), target.outward, labels, &target.clearance, None)
+    governance::derive(row.base, governance::novelty(uses), row.weighs, labels, &target.clearance, None)
 }
 
 impl State {
     /// How often this agent has done this to this kind of resource without incident.
     pub(super) fn uses(&self, pid: Pid, parsed: &Parsed, need: &mut Need) -> u64 {
         let Some(process) = self.processes.get(&pid) else { return 0 };
-        if let Some(uses) = self.novelty.get(&process.name, parsed) {
+        // Another name makes nothing newer, or older.
+        let agent = &process.agent;
+        if let Some(uses) = self.novelty.get(agent, parsed) {
             return uses;
         }
-        let key = rows::novelty(&process.name, parsed.verb, parsed.resource.kind());
+        let key = rows::novelty(agent, parsed.verb, parsed.resource.kind());
         let stored = self.rows.get(&key).map(decode);
         need.want(self, key);
         stored.unwrap_or(0)
@@ -32,11 +34,11 @@ impl State {
 
     /// Counts one more use. The row is written when the count reaches a power of two, because only then
     /// does the novelty change.
-    pub(super) fn note_use(&mut self, name: &Name, parsed: &Parsed, uses: u64, fx: &mut Effects) {
+    pub(super) fn note_use(&mut self, agent: &Name, parsed: &Parsed, uses: u64, fx: &mut Effects) {
         let uses = uses.saturating_add(1);
-        self.novelty.set(name, parsed, uses);
+        self.novelty.set(agent, parsed, uses);
         if uses.is_power_of_two() {
-            let key = rows::novelty(name, parsed.verb, parsed.resource.kind());
+            let key = rows::novelty(agent, parsed.verb, parsed.resource.kind());
             self.keep(key, Some(Bytes::copy_from_slice(&uses.to_be_bytes())), fx);
         }
     }

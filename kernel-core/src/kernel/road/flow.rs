@@ -16,8 +16,6 @@ pub(crate) struct Target {
     pub(crate) clearance: Labels,
     /// Labels that its ceiling refuses.
     pub(crate) blocked: Labels,
-    /// Whether what reaches it leaves the kernel.
-    pub(crate) outward: bool,
     /// Why it cannot be acted upon although a right says so (a mount that is read-only, or not bound).
     pub(crate) refusal: Option<Refusal>,
 }
@@ -45,7 +43,7 @@ impl State {
     /// What is known of the resource. Looked at only where a right permits the act: whoever has none
     /// does not learn whether the resource exists.
     pub(super) fn target(&self, parsed: &Parsed, labels: &Labels, granted: bool, need: &mut Need) -> Target {
-        let mut target = Target { outward: leaves(parsed), ..Target::default() };
+        let mut target = Target::default();
         if !granted {
             return target;
         }
@@ -54,6 +52,7 @@ impl State {
             Resource::Tree(path) => need.want(self, rows::key(rows::TABLE_TREE, path.as_str().as_bytes())),
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));
+                need.want(self, crate::kernel::verb::app_labels_key(name));
                 // Starting it spawns its agents in the same step, so what those acts need is needed now.
                 need.want(self, rows::novelty(name, Verb::Spawn, Kind::Agent));
             }
@@ -89,17 +88,16 @@ impl State {
     }
 
     /// Joins `labels` to what `pid` carries, unless they lie above its ceiling or are too
-    /// many: then it must not get what is labelled so.
+    /// many: then it must not get what is labelled so. It is not told by which labels either: whoever writes
+    /// chooses their names, and could spell something with them.
     pub(crate) fn taint(&mut self, pid: Pid, labels: &Labels) -> Result<(), Refusal> {
         let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
         if let Some(ceiling) = &process.clearance
             && !labels.is_subset(ceiling)
         {
             let above = labels.minus(ceiling);
-            return Err(Refusal::new(
-                Code::Denied,
-                format!("what came back is labelled {above}, which lies above the clearance of {}", process.name),
-            ));
+            let reason = format!("what came back is labelled above the clearance of {}", process.name);
+            return Err(Refusal::new(Code::Denied, reason).aside(format!("above it: {above}")));
         }
         process.labels = process
             .labels
@@ -107,15 +105,19 @@ impl State {
             .map_err(|e| Refusal::new(Code::TooLarge, format!("{} may not take what came back: {e}", process.name)))?;
         Ok(())
     }
-}
 
-/// Whether an act carries data out of the kernel.
-fn leaves(parsed: &Parsed) -> bool {
-    match parsed.verb {
-        Verb::Write => matches!(parsed.resource, Resource::Fs(_) | Resource::Stream(_)),
-        Verb::Connect | Verb::Infer => true,
-        Verb::Start => matches!(parsed.resource, Resource::Container(_)),
-        Verb::Call => matches!(parsed.resource, Resource::Tool(_)),
-        _ => false,
+    /// A refusal that tells of somebody else's doing: whoever gets it carries from then on what that was
+    /// labelled, or does not get to know it.
+    pub(crate) fn tell_of(&mut self, pid: Pid, labels: &Labels, refusal: Refusal) -> Refusal {
+        self.taint(pid, labels).err().unwrap_or(refusal)
+    }
+
+    /// Joins `labels` to a process that ends, whatever its ceiling: its end tells of what they are on.
+    pub(crate) fn mark(&mut self, pid: Pid, labels: &Labels) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        match process.labels.join(labels) {
+            Ok(joined) => process.labels = joined,
+            Err(_) => process.rare.unsayable = true,
+        }
     }
 }

@@ -2,23 +2,27 @@
 //!
 //! syscall -> authority -> flow -> effect -> verdict -> reserve -> record -> perform -> settle and record
 //!
-//! One file per station. The stations up to `effect` only look: until all rows that they need are at
-//! hand nothing has changed, so `Need` can be answered and the same input stepped again.
+//! One file per station, and two more: `facts` gathers what is decided upon, `answer` holds what a person has to
+//! allow. The stations up to `effect` only look: until all rows that they need are at hand nothing has changed, so
+//! `Need` can be answered and the same input stepped again.
 
+mod answer;
 mod authority;
 mod effect;
+mod facts;
 mod flow;
 mod record;
 mod reserve;
 mod verdict;
 
+pub(crate) use answer::NOBODY;
+pub use answer::{ANSWER_DEADLINE, Held};
 pub(crate) use effect::Novelty;
 pub(crate) use flow::Target;
 pub(crate) use record::{Asked, is_own_doing, is_refusal};
 
-use super::effects::{Ask, Effects, Wake};
-use super::event::{Content, Decided, bounded_verdict};
-use super::open::{Open, OpenKind};
+use super::effects::{Effects, Wake};
+use super::event::bounded_verdict;
 use super::request::{Parsed, Request};
 use super::state::{Need, State};
 use super::verb::table::{Class, Row};
@@ -28,16 +32,9 @@ use crate::id::{ActionId, CallId, Pid};
 use crate::label::Labels;
 use crate::path::{Resource, Verb};
 use crate::process::{Lifecycle, Process};
-use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
+use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
-use std::time::Duration;
-
-/// How long an escalation waits for an answer.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
-
-/// Who answers where no one did.
-pub(crate) const NOBODY: &str = "nobody";
 
 /// One act on its way.
 #[derive(Clone, Debug)]
@@ -75,23 +72,6 @@ impl Answer {
     /// Over, with nothing to say.
     pub fn empty() -> Answer {
         Answer::Reply(Bytes::from_static(b"{}"))
-    }
-}
-
-/// An act that waits for the answer to an escalation.
-#[derive(Debug)]
-pub struct Held {
-    parsed: Parsed,
-    body: Bytes,
-    act: Act,
-    facts: Facts,
-    verdict: Verdict,
-}
-
-impl Held {
-    /// What was asked for.
-    pub(crate) fn parsed(&self) -> &Parsed {
-        &self.parsed
     }
 }
 
@@ -152,7 +132,7 @@ impl State {
         if !self.reserve_act(pid, reserve::is_message(parsed.verb), call, request, now, fx) {
             return Ok(());
         }
-        let facts = self.facts(pid, parsed, request, &survey);
+        let facts = self.facts(pid, parsed, request.body(), &survey);
         let verdict = bounded_verdict(governance::decide(&self.charter, &facts));
         let act = self.number(pid, call, parsed, &survey);
         if let Some(refusal) = survey.target.refusal.filter(|_| verdict.decision != Decision::Deny) {
@@ -177,6 +157,25 @@ impl State {
         }
         self.weigh(pid, now, fx);
         Ok(())
+    }
+
+    /// The rows that an act needs cannot be had. It is an act like any other, and so is its refusal.
+    pub(crate) fn unread(
+        &mut self,
+        pid: Pid,
+        call: CallId,
+        request: &Request,
+        reason: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let call = Some(call);
+        if let Some(no) = self.cannot_act(pid) {
+            self.reply(pid, call, Err(no), now, fx);
+        } else if !self.withhold(pid, call) && self.reserve_act(pid, false, call, request, now, fx) {
+            self.refuse_unread(pid, call, request, Refusal::new(Code::Failed, reason), now, fx);
+            self.weigh(pid, now, fx);
+        }
     }
 
     /// Why `pid` cannot act at all now.
@@ -245,9 +244,11 @@ impl State {
                 && r.key.charter == charter
                 && r.key.resource == parsed.resource
                 && r.key.labels == *labels
+                && r.key.grant.as_ref().is_none_or(|right| process.capabilities.holds(right))
         }) else {
             return false;
         };
+        let grant = process.rare.routes[index].key.grant.clone();
         if !self.reserve_act(pid, true, call, request, now, fx) {
             return true;
         }
@@ -262,7 +263,7 @@ impl State {
             labels: labels.clone(),
             class: Class::Inner,
             durable: false,
-            grant: None,
+            grant,
         };
         if let Some(process) = self.processes.get_mut(&pid) {
             let route = &mut process.rare.routes[index];
@@ -293,30 +294,6 @@ impl State {
         }
     }
 
-    fn facts(&self, pid: Pid, parsed: &Parsed, request: &Request, survey: &Survey) -> Facts {
-        let process = self.processes.get(&pid);
-        Facts {
-            version: Facts::VERSION,
-            pid,
-            name: process.map_or_else(|| self.kernel_name.clone(), |p| p.name.clone()),
-            app: process.and_then(|p| p.app.clone()),
-            verb: parsed.verb,
-            resource: parsed.resource.clone(),
-            grant: survey.grant.for_facts(&parsed.resource, parsed.verb),
-            labels: survey.labels.clone(),
-            clearance: survey.target.clearance.clone(),
-            blocked: survey.target.blocked.clone(),
-            effect: survey.derived.effect,
-            contributions: survey.derived.contributions.clone(),
-            environment: self.environment.clone(),
-            charter: self.charter.version(),
-            accounts: self.levels(pid),
-            body_len: request.body().len() as u64,
-            commitment: None,
-            audit: parsed.audit.clone(),
-        }
-    }
-
     /// The verdict let it pass: record it by its class, then apply it.
     #[allow(clippy::too_many_arguments)]
     fn permitted(
@@ -336,15 +313,23 @@ impl State {
         if let Some(process) = self.processes.get_mut(&act.pid) {
             process.used.acts += 1;
         }
-        self.note_use(&facts.name, parsed, uses, fx);
+        self.note_use(&facts.agent, parsed, uses, fx);
+        // A warning is about one act, and so is an answer: neither speaks for those that follow.
+        let routed = act.class == Class::Inner && verdict.decision == Decision::Permit;
+        let route = routed.then(|| act.clone());
         self.record_permitted(&act, body, facts, verdict, now, fx);
-        self.finish(act, parsed, now, fx);
+        let done = self.finish(act, parsed, now, fx);
+        // What could not be done opens no way for what follows.
+        if let Some(act) = route.filter(|_| done) {
+            self.open_route(act, now, fx);
+        }
     }
 
-    /// Applies a permitted act, replies if it is over, and records the outcome of an outward one.
-    pub(crate) fn finish(&mut self, act: Act, parsed: &Parsed, now: Now, fx: &mut Effects) {
+    /// Applies a permitted act, replies if it is over, and records the outcome of an outward one. Whether it came to
+    /// no refusal.
+    pub(crate) fn finish(&mut self, act: Act, parsed: &Parsed, now: Now, fx: &mut Effects) -> bool {
         let result = match self.apply(&act, parsed, now, fx) {
-            Ok(Answer::Later) => return,
+            Ok(Answer::Later) => return true,
             Ok(Answer::Reply(reply)) => Ok(reply),
             Err(refusal) => Err(refusal.of(act.action)),
         };
@@ -358,86 +343,12 @@ impl State {
                     && is_refusal(act.class, refusal.code)
                 {
                     self.refuse(act, None, None, refusal.clone(), now, fx);
-                    return;
+                    return false;
                 }
             }
         }
         self.reply(act.pid, act.call, result, now, fx);
-    }
-
-    /// The verdict wants a person's answer: the act waits for it.
-    #[allow(clippy::too_many_arguments)]
-    fn escalate(
-        &mut self,
-        act: Act,
-        parsed: &Parsed,
-        body: &Bytes,
-        facts: Facts,
-        verdict: Verdict,
-        now: Now,
-        fx: &mut Effects,
-    ) {
-        let detail = governance::explain(&facts, &verdict).to_string();
-        let decided = Decided { facts: facts.clone(), verdict: verdict.clone(), body: None };
-        self.record(act.action, Content::Escalated(Box::new(decided)), now, fx);
-        fx.wakes.push(Wake::Ask(Ask {
-            action: act.action,
-            name: facts.name.to_string(),
-            verb: parsed.verb.as_str().to_owned(),
-            resource: parsed.resource.to_string(),
-            detail,
-        }));
-        let held = Held { parsed: parsed.clone(), body: body.clone(), act: act.clone(), facts, verdict };
-        let deadline = now.at.after(ANSWER_DEADLINE);
-        self.open(&act, Open::new(&act, OpenKind::Escalated(Box::new(held))), Some(deadline));
-    }
-
-    /// An escalation was answered, or nobody answered it: then it is a refusal.
-    pub(crate) fn answer(
-        &mut self,
-        action: ActionId,
-        allow: bool,
-        by: &str,
-        now: Now,
-        fx: &mut Effects,
-    ) -> Result<(), Need> {
-        let Some(OpenKind::Escalated(held)) = self.opened.get(&action).map(|open| &open.kind) else { return Ok(()) };
-        // The rows of its survey may be gone again, and the resource may not be what it was.
-        let mut need = Need::default();
-        let target = self.target(&held.parsed, &held.act.labels, allow, &mut need);
-        let uses = if allow { self.uses(held.act.pid, &held.parsed, &mut need) } else { 0 };
-        if !need.is_empty() {
-            return Err(need);
-        }
-        let Some(open) = self.opened.remove(&action) else { return Ok(()) };
-        if let Some(number) = open.deadline {
-            self.undue(number);
-        }
-        self.unblock(open.pid, action);
-        let OpenKind::Escalated(held) = open.kind else { return Ok(()) };
-        let Held { parsed, body, act, facts, verdict } = *held;
-        self.record_answer(action, allow, by, now, fx);
-        if let Some(refusal) = target.refusal {
-            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
-        } else if allow {
-            self.permitted(act, &parsed, &body, facts, verdict, uses, now, fx);
-        } else {
-            let mut refusal = verdict::refusal(&facts, &verdict);
-            refusal.code = Code::Denied;
-            refusal.reason = cut(format!("{by} did not allow it: {}", refusal.reason), REASON_BYTES);
-            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
-        }
-        self.weigh(open.pid, now, fx);
-        Ok(())
-    }
-
-    /// An escalated act ended while it waited: its process is gone, or nothing is acknowledged any more. The log
-    /// has the question, and now that nobody answered it.
-    pub(crate) fn unanswered(&mut self, action: ActionId, held: Held, refusal: &Refusal, now: Now, fx: &mut Effects) {
-        let Held { act, facts, verdict, .. } = held;
-        self.record_answer(action, false, NOBODY, now, fx);
-        let asked = Asked::new(action, act.pid, act.verb, &act.resource);
-        self.record_refused(asked, Some(facts), Some(verdict), refusal, false, now, fx);
+        true
     }
 
     /// Counts an outward act whose outcome, told by the log already, is a refusal of the process's own doing.

@@ -1,7 +1,7 @@
 //! Station 6: the log. Which events an act leaves depends on its class, a column of the verb table.
 
 use super::Act;
-use crate::governance::{Decision, Facts, Verdict};
+use crate::governance::{Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
 use crate::kernel::effects::{Effects, Notice, Wake};
 use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused, Text};
@@ -9,8 +9,9 @@ use crate::kernel::request::Request;
 use crate::kernel::rows;
 use crate::kernel::state::State;
 use crate::kernel::verb::table::Class;
+use crate::label::Labels;
 use crate::path::{Resource, Verb};
-use crate::process::{Folded, Lifecycle, Process, Route, RouteKey};
+use crate::process::{ExitReason, Folded, Lifecycle, Process, Route, RouteKey};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -65,26 +66,22 @@ impl State {
                 self.record(act.action, Content::Intent(decided), now, fx);
             }
             Class::Inner => {
-                // A warning is about one act, and so is an answer: neither speaks for those that follow.
-                let routed = verdict.decision == Decision::Permit;
                 let decided = Box::new(Decided { facts, verdict, body: None });
                 self.record(act.action, Content::RouteOpened(decided), now, fx);
-                if routed {
-                    self.open_route(act, now, fx);
-                }
             }
         }
     }
 
     /// From now on equal acts are counted, unless a rule looks at arguments: then each is decided for itself.
-    fn open_route(&mut self, act: &Act, now: Now, fx: &mut Effects) {
+    pub(super) fn open_route(&mut self, act: Act, now: Now, fx: &mut Effects) {
         if self.charter.rules().iter().any(|rule| !rule.when.arguments.is_empty()) {
             return;
         }
         let key = RouteKey {
             verb: act.verb,
-            resource: act.resource.clone(),
-            labels: act.labels.clone(),
+            resource: act.resource,
+            grant: act.grant,
+            labels: act.labels,
             charter: self.charter.version(),
         };
         let Some(process) = self.processes.get_mut(&act.pid) else { return };
@@ -147,8 +144,8 @@ impl State {
         self.reply(act.pid, act.call, Err(refusal), now, fx);
     }
 
-    /// The same for an act of which nothing but its text was looked at: it did not parse, it cannot be labelled, or
-    /// nothing that its process asks for is heard.
+    /// The same for an act of which nothing but its text was looked at: it did not parse, it cannot be labelled,
+    /// nothing that its process asks for is heard, or a row that it needs cannot be read.
     pub(super) fn refuse_unread(
         &mut self,
         pid: Pid,
@@ -161,7 +158,8 @@ impl State {
         self.counters.action += 1;
         let refusal = refusal.of(ActionId(self.counters.action));
         let asked = Asked::unread(refusal.action, pid, request);
-        self.record_refused(asked, None, None, &refusal, true, now, fx);
+        let counts = is_own_doing(Class::Observing, refusal.code);
+        self.record_refused(asked, None, None, &refusal, counts, now, fx);
         self.reply(pid, call, Err(refusal), now, fx);
     }
 
@@ -181,20 +179,23 @@ impl State {
         let of_facts = || facts.as_ref().map(|facts| facts.name.to_string());
         let name = self.processes.get(&pid).map(|p| p.name.to_string()).or_else(of_facts).unwrap_or_default();
         let asked = format!("{verb} {resource}");
-        let fold = format!("{asked} {}", refusal.code);
+        // Equal is what the log would say the same of. The reason comes last, because anything may stand in it.
+        let labels = facts.as_ref().map(|facts| &facts.labels).or(self.processes.get(&pid).map(|p| &p.labels));
+        let labels = labels.map(Labels::to_string).unwrap_or_default();
+        let fold = format!("{asked} {} [{labels}] {}", refusal.code, refusal.for_the_log());
         fx.wakes.push(Wake::Notice(Notice::Verdict {
             action,
             name,
             what: refusal.code.to_string(),
             verb,
             resource,
-            reason: refusal.reason.clone(),
+            reason: refusal.for_the_log(),
         }));
         let refused = Refused {
             facts,
             verdict,
             code: refusal.code.as_str().to_owned(),
-            reason: refusal.reason.clone(),
+            reason: refusal.for_the_log(),
             pid: pid.0,
             asked,
         };
@@ -204,14 +205,20 @@ impl State {
         self.count_refused(pid, counts, now, fx);
     }
 
-    /// Counts a refusal that the log tells of; too many that are its own doing suspend the process.
+    /// Counts a refusal that the log tells of; too many that are its own doing suspend the process. One that is
+    /// stopping would go on until it has finished, so it is ended.
     pub(crate) fn count_refused(&mut self, pid: Pid, counts: bool, now: Now, fx: &mut Effects) {
         self.tally.refused += 1;
         let Some(process) = self.processes.get_mut(&pid) else { return };
         process.used.refused += 1;
-        if counts && too_many(process, now.at) && process.life == Lifecycle::Running {
-            let reason = format!("{REFUSALS} refusals in {} s", REFUSAL_WINDOW.as_secs());
-            self.suspend(pid, reason, now, fx);
+        if !counts || !too_many(process, now.at) {
+            return;
+        }
+        let reason = format!("{REFUSALS} refusals in {} s", REFUSAL_WINDOW.as_secs());
+        match process.life {
+            Lifecycle::Running => self.suspend(pid, reason, now, fx),
+            Lifecycle::Stopping => drop(self.exit(pid, ExitReason::Limit(reason), now, fx)),
+            Lifecycle::Starting | Lifecycle::Suspended | Lifecycle::Exited => {}
         }
     }
 
@@ -243,12 +250,14 @@ impl State {
     /// session, so its acts are refused.
     fn suspend(&mut self, pid: Pid, reason: String, now: Now, fx: &mut Effects) {
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.life = Lifecycle::Suspended;
+            process.enter(Lifecycle::Suspended);
             // It will not do what it was started for, so its application is no success.
             let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
             if let Some(app) = app.filter(|app| app.spawned.get(&process.name) == Some(&pid)) {
-                app.fail(format!("{} was suspended: {reason}", process.name));
+                app.fail_by(format!("{} was suspended: {reason}", process.name), &process.labels);
             }
+            // It stays so, and whatever it carries now made it so.
+            process.own_labels = process.labels.clone();
         }
         self.record(ActionId(0), Content::Suspended(Text { reason, pid: pid.0 }), now, fx);
         self.weigh(pid, now, fx);

@@ -38,7 +38,9 @@ impl State {
         let reason = exhausted.to_string();
         self.tally.exhausted += 1;
         self.refuse_unread(pid, call, request, Refusal::new(Code::Exhausted, reason.clone()), now, fx);
-        // An account has the number of the process that it was opened for.
+        // An account has the number of the process that it was opened for. Whoever used it up ends it.
+        let labels = self.processes.get(&pid).map(|p| p.labels.clone()).unwrap_or_default();
+        self.mark(Pid(exhausted.account.0), &labels);
         self.exit(Pid(exhausted.account.0), ExitReason::Limit(reason), now, fx);
         false
     }

@@ -5,11 +5,12 @@
 //! the session that starts it may give and from what is the application's own, and every agent is
 //! spawned on the road.
 
-use super::{Body, invalid};
-use crate::app::{AgentPlan, Instance, MountMode, Plan, ProgramPlan, own_rights};
+use super::{Body, invalid, table};
+use crate::app::{AgentPlan, MountMode, Plan, ProgramPlan, own_rights};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::Charter;
+use crate::id::Pid;
 use crate::kernel::Until;
 use crate::kernel::app::App;
 use crate::kernel::catalog::Agent;
@@ -20,9 +21,9 @@ use crate::kernel::road::{Act, Answer};
 use crate::kernel::rows;
 use crate::kernel::state::{Due, Mount, State};
 use crate::label::Labels;
-use crate::path::{Name, Verb};
+use crate::path::{Name, Resource, Verb};
 use crate::platform::{Key, Limits, Program};
-use crate::process::{ExitReason, InstanceKind, Lifecycle, Role};
+use crate::process::{ExitReason, Lifecycle, Role};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::Deserialize;
@@ -58,9 +59,15 @@ pub(crate) fn app_key(name: &Name) -> Key {
     rows::key(rows::TABLE_APP, name.as_str().as_bytes())
 }
 
+/// The row of what an application is labelled: of whoever installed it, or removed it.
+pub(crate) fn app_labels_key(name: &Name) -> Key {
+    rows::key(rows::TABLE_LABELS, Resource::App(name.clone()).to_string().as_bytes())
+}
+
 impl State {
     pub(super) fn apply_install(
         &mut self,
+        act: &Act,
         name: &Name,
         install: &Install,
         fx: &mut Effects,
@@ -68,29 +75,69 @@ impl State {
         if &install.plan.app != name {
             return Err(invalid(format!("the plan is of `{}`, not of `{name}`", install.plan.app)));
         }
-        if self.apps.contains_key(name) {
-            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running; stop it first")));
-        }
+        refuse_dots(name)?;
+        let holder = self.apps.get(name).map(|app| app.root);
+        self.refuse_running(act, holder, format!("`{name}` is running; stop it first"))?;
         let row = serde_json::to_vec(&install.plan).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         self.keep(app_key(name), Some(row.into()), fx);
+        self.label_app(name, &act.labels, fx);
         Ok(Answer::empty())
     }
 
-    pub(super) fn apply_app_remove(&mut self, name: &Name, fx: &mut Effects) -> Result<Answer, Refusal> {
-        if self.apps.contains_key(name) {
-            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running; stop it first")));
-        }
+    pub(super) fn apply_app_remove(&mut self, act: &Act, name: &Name, fx: &mut Effects) -> Result<Answer, Refusal> {
+        let holder = self.apps.get(name).map(|app| app.root);
+        self.refuse_running(act, holder, format!("`{name}` is running; stop it first"))?;
+        // Whether it is there is the doing of whoever installed or removed it.
+        let labels = self.app_labels(name)?;
+        self.taint(act.pid, &labels)?;
         self.plan(name)?;
         self.keep(app_key(name), None, fx);
+        self.label_app(name, &act.labels, fx);
         Ok(Answer::empty())
     }
 
-    pub(super) fn apply_app_stop(&mut self, name: &Name, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
-        if !self.apps.contains_key(name) {
+    pub(super) fn apply_app_stop(
+        &mut self,
+        act: &Act,
+        name: &Name,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let Some(app) = self.apps.get(name) else {
             return Err(Refusal::new(Code::NotFound, format!("`{name}` is not running")));
-        }
+        };
+        let root = app.root;
+        self.mark(root, &act.labels);
         self.end_app(name, None, ExitReason::Shutdown, now, fx);
         Ok(Answer::empty())
+    }
+
+    /// Refuses what cannot be done while `holder` lives, which is the doing of whoever started it.
+    fn refuse_running(&mut self, act: &Act, holder: Option<Pid>, reason: String) -> Result<(), Refusal> {
+        let Some(holder) = holder else { return Ok(()) };
+        let labels = self.processes.get(&holder).map(|p| p.labels.clone()).unwrap_or_default();
+        Err(self.tell_of(act.pid, &labels, Refusal::new(Code::Conflict, reason)))
+    }
+
+    /// The process of an application that runs.
+    fn root_of(&self, app: &Name) -> Pid {
+        self.apps.get(app).map_or(Pid::KERNEL, |app| app.root)
+    }
+
+    /// What an application that is installed is labelled, or that it is not.
+    fn app_labels(&self, name: &Name) -> Result<Labels, Refusal> {
+        let Some(row) = self.row(&app_labels_key(name))? else { return Ok(Labels::NONE) };
+        minicbor::decode(row).map_err(|e| {
+            Refusal::new(Code::Failed, format!("what /app/{name} is labelled cannot be read, so it stays closed: {e}"))
+        })
+    }
+
+    fn label_app(&mut self, name: &Name, labels: &Labels, fx: &mut Effects) {
+        let key = app_labels_key(name);
+        let value = (!labels.is_empty()).then(|| minicbor::to_vec(labels).unwrap_or_default().into());
+        if value.is_some() || self.rows.get(&key).is_none_or(|row| row.is_some()) {
+            self.keep(key, value, fx);
+        }
     }
 
     fn plan(&self, name: &Name) -> Result<Plan, Refusal> {
@@ -109,27 +156,28 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
+        refuse_dots(name)?;
+        // What is started, and what comes of it, is the doing of whoever installed it.
+        let installed = self.app_labels(name)?;
+        self.taint(act.pid, &installed)?;
+        let labels = installed.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
         let plan = self.plan(name)?;
-        if self.apps.contains_key(name) || self.named(None, name).is_some() {
-            return Err(Refusal::new(Code::Conflict, format!("`{name}` is running already")));
-        }
+        let holder = self.apps.get(name).map(|app| app.root).or_else(|| self.named(None, name));
+        self.refuse_running(act, holder, format!("`{name}` is running already"))?;
         for service in &plan.services {
-            if let Some(owner) = self.services.get(&service.name) {
-                return Err(Refusal::new(
-                    Code::Conflict,
-                    format!("the service `{}` of `{name}` is answered by /proc/{owner} already", service.name),
-                ));
-            }
+            let (taken, holder) = match (self.services.get(&service.name), self.declares(&service.name)) {
+                (Some(owner), _) => (format!("answered by /proc/{owner}"), *owner),
+                (None, Some(app)) => (format!("one of `{app}`"), self.root_of(app)),
+                (None, None) => continue,
+            };
+            let reason = format!("the service `{}` of `{name}` is {taken} already", service.name);
+            self.refuse_running(act, Some(holder), reason)?;
         }
         for mount in &plan.mounts {
-            if let Some(bound) = self.mounts.get(&mount.name) {
-                return Err(Refusal::new(
-                    Code::Conflict,
-                    format!(
-                        "the mount `{}` of `{name}` is bound by `{}` already; stop that first",
-                        mount.name, bound.app
-                    ),
-                ));
+            if let Some(app) = self.mounts.get(&mount.name).map(|bound| bound.app.clone()) {
+                let reason =
+                    format!("the mount `{}` of `{name}` is bound by `{app}` already; stop that first", mount.name);
+                self.refuse_running(act, Some(self.root_of(&app)), reason)?;
             }
         }
         let grant = self.application_grant(act, &plan)?;
@@ -141,7 +189,7 @@ impl State {
                 role: Role::Supervisor,
                 parent: act.pid,
                 capabilities: grant,
-                labels: Labels::NONE,
+                labels,
                 agent: None,
             },
             now,
@@ -163,7 +211,7 @@ impl State {
         if let Some(process) = self.processes.get_mut(&root) {
             // Its agents' application is its own name; it is their root and counts as one of them.
             process.app = Some(name.clone());
-            process.life = Lifecycle::Running;
+            process.enter(Lifecycle::Running);
             process.busy = false;
         }
         self.names.remove(&(None, name.clone()));
@@ -180,12 +228,19 @@ impl State {
                 spawned: BTreeMap::new(),
                 running: BTreeSet::new(),
                 starting: Some(act.action),
+                services: plan.services.iter().map(|service| service.name.clone()).collect(),
                 until: start.until,
                 ends_with: plan.ends_with.clone(),
+                unregistered: plan
+                    .services
+                    .iter()
+                    .filter(|service| !service.optional)
+                    .map(|service| (service.name.clone(), service.owner.clone()))
+                    .collect(),
                 busy: 0,
                 failed: Vec::new(),
                 failed_more: 0,
-                monitors: BTreeSet::new(),
+                monitors: BTreeMap::new(),
                 labels: Labels::NONE,
                 ending: false,
             },
@@ -223,6 +278,10 @@ impl State {
     fn charter_with(&self, name: &Name, plan: &Plan) -> Result<Charter, Refusal> {
         if plan.rules.is_empty() {
             return Ok(self.charter.clone());
+        }
+        let unkept: Vec<String> = plan.rules.iter().flat_map(table::unkept_arguments).collect();
+        if !unkept.is_empty() {
+            return Err(invalid(format!("the rules of `{name}` cannot be evaluated: {}", unkept.join("; "))));
         }
         let mut rules = self.charter.rules().to_vec();
         rules.extend(plan.rules.iter().cloned().map(|mut rule| {
@@ -272,19 +331,26 @@ impl State {
     }
 }
 
+/// Refuses a name in which dots are: the topics of `x` are `/topic/x.**`, so those of an `x.y` would be its, too.
+fn refuse_dots(name: &Name) -> Result<(), Refusal> {
+    match name.as_str().contains('.') {
+        false => Ok(()),
+        true => Err(invalid(format!(
+            "`{name}` cannot be an application's name: dots separate the parts of its topics; use a dash"
+        ))),
+    }
+}
+
 fn defined(agent: &AgentPlan) -> Agent {
     let limit = |meter, n: Option<u64>| n.map(|n| (meter, n));
     Agent {
         name: agent.name.clone(),
-        role: role(agent.role),
+        role: agent.role,
         program: match &agent.program {
             ProgramPlan::Wasm(hash) => Program::Wasm { hash: *hash },
             ProgramPlan::Native(name) => Program::Native { name: name.clone() },
         },
-        instance: match agent.instance {
-            Instance::Kept => InstanceKind::Kept,
-            Instance::PerMessage => InstanceKind::PerMessage,
-        },
+        instance: agent.instance,
         limits: Limits { memory: agent.limits.memory, handle: agent.limits.handle },
         wall: agent.limits.wall,
         budget: limit(Meter::Acts, agent.limits.acts)
@@ -295,16 +361,5 @@ fn defined(agent: &AgentPlan) -> Agent {
         clearance: agent.clearance.clone(),
         capabilities: agent.capabilities.clone(),
         args: agent.args.clone().into(),
-    }
-}
-
-fn role(role: crate::app::Role) -> Role {
-    match role {
-        crate::app::Role::Root => Role::Root,
-        crate::app::Role::Supervisor => Role::Supervisor,
-        crate::app::Role::Service => Role::Service,
-        crate::app::Role::Worker => Role::Worker,
-        crate::app::Role::User => Role::User,
-        crate::app::Role::Custom => Role::Custom,
     }
 }

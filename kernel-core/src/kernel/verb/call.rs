@@ -18,9 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a blocking act waits where it does not say.
-pub(super) const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
-/// The longest that a blocking act may wait.
-pub(super) const MAX_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -42,33 +40,28 @@ struct Header {
 
 pub(super) fn parse(body: &Body) -> Result<Call, Refusal> {
     let header: Header = super::header(body)?;
-    let deadline = deadline(header.deadline_ms)?;
-    let message = send::message(header.labels, header.content_type, header.correlation, body)?;
-    Ok(Call { message, deadline })
+    let message = send::message(header.labels, header.content_type, header.correlation, body);
+    Ok(Call { message, deadline: deadline(header.deadline_ms) })
 }
 
-/// A deadline from milliseconds; the default where there is none.
-pub(super) fn deadline(ms: Option<u64>) -> Result<Duration, Refusal> {
-    let deadline = ms.map_or(DEFAULT_DEADLINE, Duration::from_millis);
-    if deadline > MAX_DEADLINE {
-        return Err(super::invalid("deadline_ms may be at most 86400000, a day"));
-    }
-    Ok(deadline)
+/// A deadline from milliseconds, of which the row let none pass that is too long; the default where there is none.
+pub(super) fn deadline(ms: Option<u64>) -> Duration {
+    ms.map_or(DEFAULT_DEADLINE, Duration::from_millis)
 }
 
 impl State {
     pub(super) fn apply_call(&mut self, act: &Act, call: &Call, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
-        let target = self.receiver(&act.resource)?;
+        let target = self.reached(act)?;
         self.refuse_circle(act.pid, target)?;
         let deadline = now.at.after(call.deadline);
         let envelope = self.envelope(act, EnvelopeKind::Request, &call.message, Some(deadline));
-        self.deliver(target, envelope, Some(act.action), now, fx)?;
+        self.deliver_at(target, envelope, act.action, Some(act.action), now, fx)?;
         self.open(act, Open::new(act, OpenKind::Call { callee: target }), Some(deadline));
         Ok(Answer::Later)
     }
 
     /// Refuses a wait of `caller` for `callee` that would close a circle of processes that wait.
-    fn refuse_circle(&self, caller: Pid, callee: Pid) -> Result<(), Refusal> {
+    fn refuse_circle(&mut self, caller: Pid, callee: Pid) -> Result<(), Refusal> {
         let mut seen = BTreeSet::new();
         // Depth first; what is on the way from the caller to here, each with those that are still to be looked at.
         let mut way = vec![(caller, vec![callee])];
@@ -78,12 +71,16 @@ impl State {
                 continue;
             };
             if next == caller {
-                let chain = way.iter().map(|(pid, _)| *pid).chain([next]);
-                let names: Vec<String> = chain.map(|pid| format!("/proc/{pid}")).collect();
-                return Err(Refusal::new(
-                    Code::Deadlock,
-                    format!("waiting would never end: {}", names.join(" waits for ")),
-                ));
+                let chain: Vec<Pid> = way.iter().map(|(pid, _)| *pid).chain([next]).collect();
+                let names: Vec<String> = chain.iter().map(|pid| format!("/proc/{pid}")).collect();
+                let circle = format!("waiting would never end: {}", names.join(" waits for "));
+                // Whom each of them waits for is its own doing.
+                let carried = chain.iter().filter_map(|pid| self.processes.get(pid)).map(|p| &p.labels);
+                let labels = carried.into_iter().try_fold(Labels::NONE, |all, labels| all.join(labels));
+                return Err(match labels {
+                    Ok(labels) => self.tell_of(caller, &labels, Refusal::new(Code::Deadlock, circle)),
+                    Err(e) => Refusal::new(Code::TooLarge, format!("why it would never end cannot be told: {e}")),
+                });
             }
             if seen.insert(next) {
                 way.push((next, self.waits_for(next)));

@@ -1,12 +1,13 @@
 //! `connect /net/HOST:PORT`: opens a TCP connection, answered with the path of its stream.
 
 use super::call;
-use crate::id::StreamId;
+use crate::id::{Pid, StreamId};
 use crate::ipc::body;
 use crate::kernel::effects::{Effects, Perform, Performance};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
+use crate::label::Labels;
 use crate::path::Endpoint;
 use crate::platform::DeviceRequest;
 use crate::refusal::{Code, Refusal};
@@ -47,20 +48,20 @@ impl State {
         let request =
             DeviceRequest::Connect { stream, host: endpoint.host().to_owned(), port: endpoint.port(), private };
         fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Device(request) });
-        let deadline = now.at.after(call::deadline(connect.deadline_ms)?);
-        self.open(act, Open::new(act, OpenKind::Connecting { stream }), Some(deadline));
+        let deadline = now.at.after(call::deadline(connect.deadline_ms));
+        self.open(act, Open::new(act, OpenKind::Connecting { stream, labels: act.labels.clone() }), Some(deadline));
         Ok(Answer::Later)
     }
 
     /// The connection stands: the stream belongs to whoever asked for it.
-    pub(crate) fn connected(&mut self, pid: crate::id::Pid, stream: StreamId) -> Bytes {
+    pub(crate) fn connected(&mut self, pid: Pid, stream: StreamId, labels: Labels) -> Bytes {
         #[derive(Serialize)]
         struct Connected {
             stream: String,
         }
         self.streams.insert(stream, pid);
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.rare.streams.insert(stream);
+            process.rare.streams.insert(stream, labels);
         }
         body::json(&Connected { stream: format!("/stream/{stream}") })
     }

@@ -1,7 +1,7 @@
 //! `read`, `list`, `write` and `remove` on `/fs`: what the mounts hold.
 
 use super::{Body, header, invalid};
-use crate::ipc::body::{self, MAX_PAYLOAD};
+use crate::ipc::body;
 use crate::kernel::effects::{Effects, Perform, Performance};
 use crate::kernel::file_labels::{Does, Flight, Shows};
 use crate::kernel::open::{Open, OpenKind};
@@ -10,7 +10,7 @@ use crate::kernel::state::State;
 use crate::label::Labels;
 use crate::path::{FsPath, Verb};
 use crate::platform::{DeviceReply, DeviceRequest, WriteMode};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::time::Now;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -93,15 +93,9 @@ fn parse_expect(text: &str) -> Result<Option<[u8; 32]>, Refusal> {
     ok.then_some(Some(hash)).ok_or_else(|| invalid("\"expect\" is 64 hexadecimal digits of a SHA-256, or \"absent\""))
 }
 
-/// The length of a read; over the limit is an error, never a trim.
-pub(super) fn read_len(len: Option<u32>) -> Result<u32, Refusal> {
-    match len {
-        None => Ok(DEFAULT_READ),
-        Some(len) if len as usize <= MAX_PAYLOAD => Ok(len),
-        Some(len) => {
-            Err(Refusal::new(Code::TooLarge, format!("a read may ask for {MAX_PAYLOAD} bytes; this asks for {len}")))
-        }
-    }
+/// The length of a read. The row let none pass that is over its limit.
+pub(super) fn read_len(len: Option<u32>) -> u32 {
+    len.unwrap_or(DEFAULT_READ)
 }
 
 impl State {
@@ -117,7 +111,7 @@ impl State {
             mount: path.mount().to_string(),
             path: path.rest().to_owned(),
             offset: read.offset,
-            len: read_len(read.len)?,
+            len: read_len(read.len),
         };
         let flight = Flight { path: path.clone(), shows: Shows::Content, does: Does::Look };
         self.ask_about_file(act, flight, request, now, fx)

@@ -1,11 +1,13 @@
 //! `read /proc/self/inbox`: receive inside a `handle`, the next message or the next with a correlation.
 
 use super::call;
+use crate::id::{ActionId, Pid};
 use crate::ipc::{Envelope, body};
 use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
+use crate::process::InstanceKind;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -29,13 +31,22 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let wait = call::deadline(read.deadline_ms)?;
+        let wait = call::deadline(read.deadline_ms);
         let Some(process) = self.processes.get_mut(&act.pid) else {
             return Err(Refusal::new(Code::NotFound, "the process is gone"));
         };
+        // What such an instance took or left would tell the next one, which does not carry its labels.
+        if process.instance == InstanceKind::PerMessage && !act.labels.is_subset(&process.own_labels) {
+            let above = act.labels.minus(&process.own_labels);
+            let reason = format!(
+                "an instance of one message that carries {above} takes nothing from the inbox: what it left would tell \
+                 of that; keep the instance, or begin with the label"
+            );
+            return Err(Refusal::new(Code::Denied, reason));
+        }
         if let Some(envelope) = process.mailbox.take(read.correlation) {
             self.waiting = self.waiting.saturating_sub(envelope.weight());
-            return self.receive(act.pid, &envelope, now, fx).map(Answer::Reply);
+            return self.receive(ActionId(0), act.pid, &envelope, now, fx).map(Answer::Reply);
         }
         if wait.is_zero() {
             return Err(Refusal::new(Code::TimedOut, "no such message is waiting"));
@@ -45,13 +56,15 @@ impl State {
         Ok(Answer::Later)
     }
 
-    /// Hands `envelope` to `pid` in the middle of a `handle`: labels join, use is counted.
+    /// Hands `envelope` to `pid` in the middle of a `handle`: labels join, use is counted. `action` is the act that
+    /// it comes from, 0 where that is not known any more.
     ///
     /// # Errors
     /// A dead letter, if the process carries so much by now that they cannot join.
     pub(crate) fn receive(
         &mut self,
-        pid: crate::id::Pid,
+        action: ActionId,
+        pid: Pid,
         envelope: &Envelope,
         now: Now,
         fx: &mut Effects,
@@ -61,7 +74,7 @@ impl State {
                 Ok(labels) => process.labels = labels,
                 Err(e) => {
                     let reason = format!("{} may not receive it: {e}", process.name);
-                    return Err(self.dead_letter(pid, envelope, Code::TooLarge, reason, now, fx));
+                    return Err(self.dead_letter(action, pid, envelope, Code::TooLarge, reason, now, fx));
                 }
             }
             process.used.messages += 1;

@@ -18,8 +18,8 @@ mod timer;
 mod topic;
 mod tree;
 
-pub(crate) use app::app_key;
 pub use app::{AppStart, Install};
+pub(crate) use app::{app_key, app_labels_key};
 pub use call::Call;
 pub use connect::Connect;
 pub(crate) use files::device_reply;
@@ -45,6 +45,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use table::{BodyError, NoRow, Row};
 
 /// The body of an act, typed.
@@ -72,6 +73,20 @@ pub enum Op {
     StartTimer(TimerStart),
     StartApp(Box<AppStart>),
     Install(Box<Install>),
+}
+
+impl Op {
+    /// How long it waits at most for what it asks for, where it waits for another process or a peer.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let ms = match self {
+            Op::Call(call) => return Some(call.deadline),
+            Op::Inbox(read) => read.deadline_ms,
+            Op::StreamRead(read) => read.deadline_ms,
+            Op::Connect(connect) => connect.deadline_ms,
+            _ => return None,
+        };
+        ms.map(Duration::from_millis)
+    }
 }
 
 /// Parses the body of `verb` on `resource`.
@@ -135,7 +150,7 @@ impl State {
             (Op::Remove, Resource::Fs(path)) => self.apply_fs_remove(act, path, now, fx),
             (Op::Read(read), Resource::Tree(path)) => self.apply_tree_read(act, path, read),
             (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, fx),
-            (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(path, fx),
+            (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(act, path, fx),
             (Op::StreamRead(read), Resource::Stream(stream)) => self.apply_stream_read(act, *stream, read, now, fx),
             (Op::StreamWrite(m), Resource::Stream(stream)) => {
                 self.apply_stream_write(act, *stream, &m.payload, now, fx)
@@ -145,16 +160,16 @@ impl State {
             (Op::Register, Resource::Service(name)) => self.apply_register(act, name),
             (Op::Spawn(spawn), Resource::Agent(name)) => self.apply_spawn(act, name, spawn, now, fx),
             (Op::Info, Resource::Proc(pid)) => self.apply_info(act, *pid),
-            (Op::Stop, Resource::Proc(pid)) => self.apply_stop(*pid, now, fx),
+            (Op::Stop, Resource::Proc(pid)) => self.apply_stop(act, *pid, now, fx),
             (Op::Kill, Resource::Proc(pid)) => self.apply_kill(act, *pid, now, fx),
             (Op::Monitor, _) => self.apply_monitor(act),
             (Op::Connect(connect), Resource::Net(endpoint)) => self.apply_connect(act, endpoint, connect, now, fx),
             (Op::StartTimer(start), Resource::Timer(name)) => self.apply_timer_start(act, name, *start, now),
             (Op::Stop, Resource::Timer(name)) => self.apply_timer_stop(act, name),
-            (Op::Remove, Resource::App(name)) => self.apply_app_remove(name, fx),
-            (Op::Install(install), Resource::App(name)) => self.apply_install(name, install, fx),
+            (Op::Remove, Resource::App(name)) => self.apply_app_remove(act, name, fx),
+            (Op::Install(install), Resource::App(name)) => self.apply_install(act, name, install, fx),
             (Op::StartApp(start), Resource::App(name)) => self.apply_app_start(act, name, start, now, fx),
-            (Op::Stop, Resource::App(name)) => self.apply_app_stop(name, now, fx),
+            (Op::Stop, Resource::App(name)) => self.apply_app_stop(act, name, now, fx),
             (_, resource) => {
                 Err(Refusal::new(Code::Unsupported, format!("`{}` on {resource} is not built", parsed.verb.as_str())))
             }

@@ -1,6 +1,7 @@
 //! `monitor`: an envelope of kind `exit` comes when the process or the application ends.
 
 use crate::id::Pid;
+use crate::ipc::asked;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::path::Resource;
@@ -13,11 +14,11 @@ impl State {
         match &act.resource {
             Resource::Proc(pid) => {
                 let process = self.processes.get_mut(pid).ok_or_else(absent)?;
-                process.rare.monitors.insert(act.pid);
+                asked(&mut process.rare.monitors, act.pid, &act.labels);
             }
             Resource::App(name) => {
                 let app = self.apps.get_mut(name).ok_or_else(absent)?;
-                app.monitors.insert(act.pid);
+                asked(&mut app.monitors, act.pid, &act.labels);
             }
             _ => return Err(absent()),
         }

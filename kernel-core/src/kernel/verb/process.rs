@@ -5,7 +5,8 @@ use crate::ipc::body;
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
-use crate::process::{ExitReason, Lifecycle, Used};
+use crate::label::{Labels, TooManyLabels};
+use crate::process::{ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::Serialize;
@@ -25,15 +26,14 @@ struct Info<'a> {
     grant: Vec<String>,
     labels: &'a crate::label::Labels,
     memory_limit: u64,
-    waiting: usize,
-    used: Used,
 }
 
 impl State {
     pub(super) fn apply_info(&mut self, act: &Act, pid: Pid) -> Result<Answer, Refusal> {
-        // Its name and its rights were chosen by whoever spawned it, who carried no more than it began with.
-        let chosen = self.processes.get(&pid).map(|p| p.own_labels.clone()).ok_or_else(|| absent(pid))?;
-        self.taint(act.pid, &chosen)?;
+        // Its name and its rights were chosen by whoever spawned it, who carried no more than it began with; its state
+        // is its own doing. What it has used would tell of messages whose labels an instance of one message has let go of.
+        let carried = self.processes.get(&pid).map(|p| p.labels.clone()).ok_or_else(|| absent(pid))?;
+        self.taint(act.pid, &carried)?;
         let process = self.processes.get(&pid).ok_or_else(|| absent(pid))?;
         let info = Info {
             pid,
@@ -47,19 +47,18 @@ impl State {
             grant: process.capabilities.grant_rights().iter().map(|r| r.to_string()).collect(),
             labels: &process.labels,
             memory_limit: process.limits.memory,
-            waiting: process.mailbox.len(),
-            used: process.used,
         };
         Ok(Answer::Reply(body::json(&info)))
     }
 
     /// `stop /proc/self` ends the process when what it is busy with has returned; stopping another asks
     /// it to do the same.
-    pub(super) fn apply_stop(&mut self, pid: Pid, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_stop(&mut self, act: &Act, pid: Pid, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
+        self.mark(pid, &act.labels);
         let process = self.processes.get_mut(&pid).ok_or_else(|| absent(pid))?;
         // One that is suspended would never come to its end by itself.
         if process.handling.is_some() && process.life == Lifecycle::Running {
-            process.life = Lifecycle::Stopping;
+            process.enter(Lifecycle::Stopping);
         } else {
             self.exit(pid, ExitReason::Normal, now, fx);
         }
@@ -74,9 +73,24 @@ impl State {
         if !self.processes.contains_key(&pid) {
             return Err(absent(pid));
         }
+        let below = self.labels_below(pid);
+        self.mark(pid, &act.labels);
         let by = self.processes.get(&act.pid).map_or_else(|| "the kernel".to_owned(), |p| format!("by {}", p.name));
-        let dead = self.exit(pid, ExitReason::Killed(by), now, fx);
+        let mut dead = self.exit(pid, ExitReason::Killed(by), now, fx);
+        // A process is killed whatever it carries; what it had started is told only to whoever may know.
+        if !below.is_ok_and(|labels| self.taint(act.pid, &labels).is_ok()) {
+            dead.retain(|gone| *gone == pid);
+        }
         Ok(Answer::Reply(body::json(&Killed { dead })))
+    }
+}
+
+impl State {
+    /// What a process and all that it started carry together.
+    fn labels_below(&self, pid: Pid) -> Result<Labels, TooManyLabels> {
+        let Some(process) = self.processes.get(&pid) else { return Ok(Labels::NONE) };
+        let mut children = process.children.iter();
+        children.try_fold(process.labels.clone(), |labels, child| labels.join(&self.labels_below(*child)?))
     }
 }
 

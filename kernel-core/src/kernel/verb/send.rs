@@ -1,7 +1,7 @@
 //! `send`: one message into one mailbox. Never blocks: a full mailbox is `full`, and a dead letter.
 
-use super::{Body, invalid};
-use crate::id::{MessageId, Pid};
+use super::Body;
+use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{Envelope, EnvelopeKind};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
@@ -36,12 +36,9 @@ struct Header {
     correlation: Option<u64>,
 }
 
-/// The longest media type, bytes.
-const MAX_CONTENT_TYPE: usize = 256;
-
 pub(super) fn parse(body: &Body) -> Result<Message, Refusal> {
     let header: Header = super::header(body)?;
-    message(header.labels, header.content_type, header.correlation, body)
+    Ok(message(header.labels, header.content_type, header.correlation, body))
 }
 
 pub(super) fn message(
@@ -49,12 +46,9 @@ pub(super) fn message(
     content_type: Option<Arc<str>>,
     correlation: Option<u64>,
     body: &Body,
-) -> Result<Message, Refusal> {
+) -> Message {
     let content_type = content_type.unwrap_or_default();
-    if content_type.len() > MAX_CONTENT_TYPE {
-        return Err(invalid(format!("a content_type may hold {MAX_CONTENT_TYPE} bytes")));
-    }
-    Ok(Message { labels, content_type, correlation, payload: body.payload.clone() })
+    Message { labels, content_type, correlation, payload: body.payload.clone() }
 }
 
 impl State {
@@ -65,11 +59,40 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let target = self.receiver(&act.resource)?;
+        let target = self.reached(act)?;
         let envelope = self.envelope(act, EnvelopeKind::Message, message, None);
         let id = envelope.id;
-        self.deliver(target, envelope, None, now, fx)?;
+        self.deliver_at(target, envelope, act.action, None, now, fx)?;
         Ok(Answer::Reply(sent(id)))
+    }
+
+    /// Who receives what `act` sends. The act may have been decided some time ago.
+    pub(super) fn reached(&self, act: &Act) -> Result<Pid, Refusal> {
+        let target = self.receiver(&act.resource)?;
+        match self.processes.get(&act.pid) {
+            Some(process) if self.is_near(process, &act.resource) => Ok(target),
+            _ => Err(Refusal::new(Code::Denied, format!("{} is of another application", act.resource))),
+        }
+    }
+
+    /// Delivers what was sent to a process, or to a service for which it registered.
+    #[allow(clippy::too_many_arguments)] // Those of `deliver`, and no more.
+    pub(super) fn deliver_at(
+        &mut self,
+        pid: Pid,
+        envelope: Envelope,
+        action: ActionId,
+        request: Option<ActionId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match &envelope.target {
+            Resource::Service(name) => {
+                let asked = self.registered(name);
+                self.deliver_as(pid, envelope, &asked, action, request, now, fx)
+            }
+            _ => self.deliver(pid, envelope, action, request, now, fx),
+        }
     }
 
     /// Who receives what is sent to `resource`.

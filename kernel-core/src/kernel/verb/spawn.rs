@@ -62,8 +62,11 @@ impl State {
         self.profile_allows(&definition)?;
         self.refuse_depth(act.pid)?;
         let name = spawn.name.clone().unwrap_or_else(|| definition.name.clone());
-        if self.named(app.as_ref(), &name).is_some() {
-            return Err(Refusal::new(Code::Conflict, format!("a process named `{name}` is running already")));
+        if let Some(holder) = self.named(app.as_ref(), &name) {
+            // That there is one is the doing of whoever named it.
+            let labels = self.processes.get(&holder).map(|p| p.labels.clone()).unwrap_or_default();
+            let taken = Refusal::new(Code::Conflict, format!("a process named `{name}` is running already"));
+            return Err(self.tell_of(act.pid, &labels, taken));
         }
         let requested = Capabilities::new(
             spawn.use_.clone().unwrap_or_else(|| definition.capabilities.use_rights().to_vec()),
@@ -192,6 +195,7 @@ impl State {
         let process = Process {
             pid,
             name: new.name.clone(),
+            agent: new.agent.map_or_else(|| new.name.clone(), |a| a.name.clone()),
             app: new.app.clone(),
             role: new.role,
             parent: new.parent,
@@ -209,7 +213,6 @@ impl State {
             account,
             used: Used::default(),
             seen: now.at,
-            born: now.at,
             seed: self.random.next(),
             rare: Box::default(),
             busy: false,
@@ -277,7 +280,7 @@ impl State {
                     return;
                 };
                 if process.life == Lifecycle::Starting {
-                    process.life = Lifecycle::Running;
+                    process.enter(Lifecycle::Running);
                     fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name: process.name.to_string() }));
                 }
                 let closed = Closed { note: child.to_string(), by_device: false };

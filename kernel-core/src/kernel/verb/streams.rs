@@ -6,6 +6,7 @@ use crate::kernel::effects::{Effects, Perform, Performance};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::{Abandoned, State};
+use crate::label::Labels;
 use crate::platform::{DeviceReply, DeviceRequest};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -46,9 +47,9 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        self.owned_stream(act.pid, stream)?;
-        let len = files::read_len(read.len)?;
-        let deadline = now.at.after(call::deadline(read.deadline_ms)?);
+        self.own_stream(act.pid, stream)?;
+        let len = files::read_len(read.len);
+        let deadline = now.at.after(call::deadline(read.deadline_ms));
         let tail = self.tails.entry(stream).or_default();
         if !tail.kept.is_empty() {
             let body = tail.kept.split_to(tail.kept.len().min(len as usize));
@@ -73,7 +74,13 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        self.owned_stream(act.pid, stream)?;
+        self.own_stream(act.pid, stream)?;
+        // Whoever is at the other end may say it again. What the process carries now has joined what the stream did.
+        let carried = self.processes.get(&act.pid).map(|p| p.labels.join(&act.labels));
+        let carried = carried.unwrap_or(Ok(Labels::NONE)).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
+        if let Some(process) = self.processes.get_mut(&act.pid) {
+            process.rare.streams.insert(stream, carried);
+        }
         self.ask_device(act, DeviceRequest::StreamWrite { stream, body: payload.clone() }, now, fx)
     }
 
@@ -84,7 +91,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        self.owned_stream(act.pid, stream)?;
+        self.own_stream(act.pid, stream)?;
         self.forget_stream(act.pid, stream);
         self.ask_device(act, DeviceRequest::StreamClose { stream }, now, fx)
     }
@@ -135,10 +142,10 @@ impl State {
         self.tails.remove(&stream);
     }
 
-    fn owned_stream(&self, pid: Pid, stream: StreamId) -> Result<(), Refusal> {
-        match self.streams.get(&stream) {
-            Some(owner) if *owner == pid => Ok(()),
-            _ => Err(Refusal::new(Code::NotFound, format!("there is no stream /stream/{stream} of yours"))),
-        }
+    /// Whoever uses a stream of its own carries what it was opened and written under.
+    fn own_stream(&mut self, pid: Pid, stream: StreamId) -> Result<(), Refusal> {
+        let labels = self.processes.get(&pid).and_then(|p| p.rare.streams.get(&stream)).cloned();
+        let absent = || Refusal::new(Code::NotFound, format!("there is no stream /stream/{stream} of yours"));
+        self.taint(pid, &labels.ok_or_else(absent)?)
     }
 }

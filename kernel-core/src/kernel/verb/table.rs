@@ -25,8 +25,11 @@ pub struct Row {
     pub verb: Verb,
     /// To what; a verb may have several rows, of different kinds.
     pub kinds: &'static [Kind],
-    /// How it is recorded, and whether labels weigh on it.
+    /// How it is recorded.
     pub class: Class,
+    /// Whether labels that the target is not cleared for weigh on its effect. They do where the act changes something
+    /// and what it carries is not kept with its labels; where they are kept, or come along, there is nothing to weigh.
+    pub weighs: bool,
     /// The effect before novelty, labels and what is declared.
     pub base: Effect,
     /// Whether the caller may wait for another process or a peer; if so, `deadline_ms` says for how long.
@@ -46,8 +49,7 @@ pub struct Row {
 /// How acts are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It changes something beyond messages: an intent before, an outcome after. Labels that the target is not cleared
-    /// for weigh on its effect.
+    /// It changes something beyond messages: an intent before, an outcome after.
     Outward,
     /// It learns something: one event.
     Observing,
@@ -62,8 +64,6 @@ pub struct Field {
     pub name: &'static str,
     /// What its value is.
     pub ty: Type,
-    /// Whether the act is invalid without it.
-    pub required: bool,
     /// Whether its value is kept with the facts, so that rules can speak about it.
     pub audit: bool,
     /// What it means, with unit, range and default.
@@ -72,7 +72,7 @@ pub struct Field {
     pub missing: Option<&'static str>,
 }
 
-/// What the value of a field is. Null is the same as leaving an optional field out.
+/// What the value of a field is. Null is the same as leaving the field out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// `true` or `false`.

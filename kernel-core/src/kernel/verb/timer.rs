@@ -1,7 +1,7 @@
 //! Timers: private to their process, delivered as envelopes of kind `timer`.
 
 use super::{Body, header, invalid};
-use crate::id::{MessageId, Pid};
+use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{Envelope, EnvelopeKind};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
@@ -116,7 +116,7 @@ impl State {
             body: Bytes::new(),
         };
         // A full mailbox made a dead letter; the timer itself goes on.
-        let _ = self.deliver(pid, envelope, None, now, fx);
+        let _ = self.deliver(pid, envelope, ActionId(0), None, now, fx);
         self.weigh(pid, now, fx);
     }
 }

@@ -1,7 +1,10 @@
 //! `read`, `write` and `remove` on `/tree`: state that outlives the process, with compare-and-set.
 //!
 //! A node is one row; step asks for it by `Need`, so the tree may be larger than memory and a
-//! compare-and-set is exact. Labels of what was written come back with what is read.
+//! compare-and-set is exact. Labels of what was written come back with what is read. That a node is not there,
+//! and how often it was written, is somebody's doing as well: a labelled removal leaves a row without a value,
+//! whose labels come back to whoever finds nothing, and a node remembers what all that its version counts was
+//! labelled, which comes back to whoever is told the version.
 
 use super::files::{Read, Write, read_len};
 use crate::id::Pid;
@@ -21,18 +24,22 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Node {
-    /// Grows by one with every write.
+    /// Grows by one with every write; 0 where it was removed.
     #[n(0)]
     pub(crate) version: u64,
     /// Who wrote it last.
     #[n(1)]
     pub(crate) owner: Pid,
-    /// What its value is marked with.
+    /// What its value is marked with, or its removal.
     #[n(2)]
     pub(crate) labels: Labels,
-    /// The value.
+    /// The value; none where it was removed.
     #[cbor(n(3), with = "minicbor::bytes")]
-    pub(crate) value: Vec<u8>,
+    pub(crate) value: Option<Vec<u8>>,
+    /// What earlier values were marked with, as far as its version tells of them.
+    #[n(4)]
+    #[cbor(default, skip_if = "Labels::is_empty")]
+    pub(crate) earlier: Labels,
 }
 
 impl State {
@@ -44,12 +51,13 @@ impl State {
     }
 
     pub(super) fn apply_tree_read(&mut self, act: &Act, path: &TreePath, read: &Read) -> Result<Answer, Refusal> {
-        let len = read_len(read.len)? as usize;
+        let len = read_len(read.len) as usize;
         let node = self.node(path)?.ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
-        let start = usize::try_from(read.offset).unwrap_or(usize::MAX).min(node.value.len());
-        let end = start.saturating_add(len).min(node.value.len());
-        Ok(Answer::Reply(Bytes::from(node.value).slice(start..end)))
+        let value = node.value.ok_or_else(|| absent(path))?;
+        let start = usize::try_from(read.offset).unwrap_or(usize::MAX).min(value.len());
+        let end = start.saturating_add(len).min(value.len());
+        Ok(Answer::Reply(Bytes::from(value).slice(start..end)))
     }
 
     pub(super) fn apply_tree_write(
@@ -59,32 +67,57 @@ impl State {
         write: &Write,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
+        if write.mode != WriteMode::Replace {
+            return Err(Refusal::new(Code::Invalid, "a tree node is replaced as a whole: \"replace\":true"));
+        }
         let before = self.node(path)?;
+        // Whether the value is the expected one is told by every answer, and so is how often it was written.
+        let earlier = before.as_ref().map_or(Ok(Labels::NONE), all_labels)?;
+        self.taint(act.pid, &earlier)?;
         if let Some(expect) = write.expect {
-            // Whether the value is the expected one is told by every answer.
-            if let Some(node) = &before {
-                self.taint(act.pid, &node.labels)?;
-            }
-            let found: Option<[u8; 32]> = before.as_ref().map(|n| Sha256::digest(&n.value).into());
+            let found = before.as_ref().and_then(|n| n.value.as_ref());
+            let found: Option<[u8; 32]> = found.map(|value| Sha256::digest(value).into());
             if found != expect {
                 return Err(Refusal::new(Code::Conflict, format!("/tree/{} has another value", path.as_str())));
             }
         }
-        if write.mode != WriteMode::Replace {
-            return Err(Refusal::new(Code::Invalid, "a tree node is replaced as a whole: \"replace\":true"));
-        }
-        let version = before.map_or(0, |n| n.version) + 1;
-        let node = Node { version, owner: act.pid, labels: act.labels.clone(), value: write.payload.to_vec() };
+        let version = before.map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
+            Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
+        })?;
+        let value = Some(write.payload.to_vec());
+        let node = Node { version, owner: act.pid, labels: act.labels.clone(), value, earlier };
         let row = minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         self.keep(key(path), Some(row.into()), fx);
         Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
     }
 
-    pub(super) fn apply_tree_remove(&mut self, path: &TreePath, fx: &mut Effects) -> Result<Answer, Refusal> {
-        self.node(path)?.ok_or_else(|| absent(path))?;
-        self.keep(key(path), None, fx);
+    pub(super) fn apply_tree_remove(
+        &mut self,
+        act: &Act,
+        path: &TreePath,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let node = self.node(path)?.ok_or_else(|| absent(path))?;
+        self.taint(act.pid, &node.labels)?;
+        if node.value.is_none() {
+            return Err(absent(path));
+        }
+        let row = if act.labels.is_empty() {
+            None
+        } else {
+            // The number of the next write says nothing of those before, so what they were labelled is let go of.
+            let (labels, earlier) = (act.labels.clone(), Labels::NONE);
+            let node = Node { version: 0, owner: act.pid, labels, value: None, earlier };
+            Some(minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?.into())
+        };
+        self.keep(key(path), row, fx);
         Ok(Answer::empty())
     }
+}
+
+/// What a node and all that its version counts were marked with.
+fn all_labels(node: &Node) -> Result<Labels, Refusal> {
+    node.labels.join(&node.earlier).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))
 }
 
 fn key(path: &TreePath) -> crate::platform::Key {

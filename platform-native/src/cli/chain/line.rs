@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The most characters of one foreign text in a line.
-const SHOWN: usize = 300;
+pub(super) const SHOWN: usize = 300;
 
 /// How many acts are remembered for events that only name the act.
 const REMEMBERED: usize = 65_536;
@@ -96,7 +96,7 @@ impl Act {
 pub(super) fn who(act: Option<&Act>) -> String {
     match act {
         Some(act) if act.name.is_empty() => format!("({})", act.pid),
-        Some(act) => format!("{} ({})", act.name, act.pid),
+        Some(act) => format!("{} ({})", plain_within(&act.name, SHOWN), act.pid),
         None => "-".to_owned(),
     }
 }
@@ -223,6 +223,12 @@ mod tests {
         let outcome = Outcome { result: "done".to_owned(), reason: String::new(), bytes: 1_500, note: "x".to_owned() };
         let outcome = entry(Content::Outcome(outcome));
         assert_eq!(what(&outcome, Acts::default().of(&outcome).as_ref()), "act 9: done, 1,500 bytes (x)");
+    }
+
+    #[test]
+    fn no_name_writes_control_codes() {
+        let act = Act::of_process(7, "\u{1b}[2Jwalker\n");
+        assert_eq!(who(Some(&act)), "\\u{1b}[2Jwalker\\u{a} (7)");
     }
 
     #[test]

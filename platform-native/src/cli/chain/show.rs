@@ -1,12 +1,12 @@
 //! `weft chain show`.
 
 use super::Which;
-use super::line::{Act, Acts, what, who};
+use super::line::{Act, Acts, SHOWN, what, who};
 use crate::cli::VERSION;
 use crate::cli::events::{self, Entry};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Output, Palette, Terminal, tell_failure};
-use crate::cli::text::{path, plain_json, time};
+use crate::cli::text::{path, plain_json, plain_within, time};
 use kernel_core::kernel::event::Content;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -69,7 +69,9 @@ impl Show {
                         if self.json { as_json(&entry) } else { as_text(&entry, act.as_ref(), terminal.out) }
                     }
                     Err((seq, reason)) if self.json => json!({ "row": seq, "unreadable": reason }).to_string(),
-                    Err((seq, reason)) => terminal.out.bad(&format!("{seq:>8}  in this row: {reason}")),
+                    Err((seq, reason)) => {
+                        terminal.out.bad(&format!("{seq:>8}  in this row: {}", plain_within(&reason, SHOWN)))
+                    }
                 };
                 match printer.line(line) {
                     Ok(()) if !printer.output.is_gone() => ControlFlow::Continue(()),

@@ -24,9 +24,6 @@ use tokio::sync::mpsc as lines;
 /// How often progress is drawn.
 const DRAW: Duration = Duration::from_millis(125);
 
-/// How long what was typed before a question is thrown away.
-const SETTLE: Duration = Duration::from_millis(50);
-
 /// One day, in milliseconds: the longest that a receive may wait.
 const DAY: u64 = 86_400_000;
 
@@ -82,7 +79,7 @@ pub(super) async fn drive(
     });
     let mut draw = tokio::time::interval(DRAW);
     draw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut typed: Option<lines::Receiver<String>> = None;
+    let mut typed: Option<lines::Receiver<(Instant, String)>> = None;
     loop {
         tokio::select! {
             signal = &mut interrupted => return Ending::Interrupted(signal),
@@ -91,15 +88,15 @@ pub(super) async fn drive(
                 Told::Notice(notice) => screen.notice(&notice),
                 Told::Ask(ask) => {
                     if screen.asks() && typed.is_none() {
-                        typed = Some(listen().await);
+                        typed = Some(question::typed());
                     }
                     screen.ask(ask);
                 }
             },
             Some(Step { name, took, more }) = steps.recv() => screen.step(name, took, &more),
             line = next(&mut typed) => match line {
-                Some(line) => {
-                    if let Some(answer) = screen.typed(&line) {
+                Some((at, line)) => {
+                    if let Some(answer) = screen.typed(at, &line) {
                         kernel.answer(answer.action, answer.allow, OPERATOR);
                     }
                 }
@@ -120,15 +117,7 @@ pub(super) async fn drive(
     }
 }
 
-/// Begins to read what is typed, without what was typed before anybody was asked.
-async fn listen() -> lines::Receiver<String> {
-    let mut typed = question::typed();
-    tokio::time::sleep(SETTLE).await;
-    while typed.try_recv().is_ok() {}
-    typed
-}
-
-async fn next(typed: &mut Option<lines::Receiver<String>>) -> Option<String> {
+async fn next(typed: &mut Option<lines::Receiver<(Instant, String)>>) -> Option<(Instant, String)> {
     match typed {
         Some(typed) => typed.recv().await,
         None => std::future::pending().await,

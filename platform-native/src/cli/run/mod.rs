@@ -1,6 +1,7 @@
 //! `weft run`: an application from its folder to its end, and what came of it.
 
 mod boot;
+mod draw;
 mod drive;
 mod host;
 mod interrupt;
@@ -16,13 +17,14 @@ use super::on_runtime;
 use super::place::Places;
 use super::stored;
 use super::terminal::{Terminal, print, print_json};
-use super::text::time;
+use super::text::{bytes, counted, time};
 use boot::{Booted, boot};
 use clap::builder::{OsStringValueParser, TypedValueParser};
+pub(super) use draw::forget_typed;
 use drive::drive;
 use futures::StreamExt;
 use interrupt::Interrupt;
-use kernel_core::app::{Checked, parse_duration};
+use kernel_core::app::{Checked, Plan, parse_duration};
 use kernel_core::capability::Right;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::Told;
@@ -81,12 +83,38 @@ fn parse_environment(text: &str) -> Result<Environment, String> {
     Environment::named(text).ok_or_else(|| "there are dev, staging and prod".to_owned())
 }
 
+/// Gives an application that names no `[budget] memory` half of the machine's: agents without number would
+/// otherwise take all of it, each within its own limit.
+///
+/// # Errors
+/// That its agents may use more than that together.
+fn bound_memory(plan: &mut Plan, machine: Option<u64>) -> Result<(), Failure> {
+    let (None, Some(machine)) = (plan.budget.memory, machine) else { return Ok(()) };
+    let half = machine / 2;
+    let asked = plan.agents.iter().fold(0, |sum: u64, agent| sum.saturating_add(agent.limits.memory));
+    if asked > half {
+        let agents = counted(plan.agents.len() as u64, "agent");
+        let (asked, half) = (bytes(asked), bytes(half));
+        let message = format!(
+            "`{}` has {agents} that may use {asked} of memory together, and an application that names no `[budget] \
+             memory` has {half}: half of what this machine has",
+            plan.app
+        );
+        let help =
+            "name it in weft.toml, as in `[budget]` with `memory = \"4GiB\"`, or lower the agents' `limits.memory`";
+        return Err(Failure::usage(message).help(help));
+    }
+    plan.budget.memory = Some(half);
+    Ok(())
+}
+
 impl Run {
     /// Runs it. Until the host is opened nothing is changed anywhere.
     pub(super) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
         let given = Given::new(self.mounts.clone(), self.allow.clone())?;
         let checked = application::load(&self.app)?;
-        let agreed = agree(&checked, &given, terminal)?;
+        let mut agreed = agree(&checked, &given, terminal)?;
+        bound_memory(&mut agreed.plan, crate::memory::of_machine())?;
         let app = &agreed.plan.app;
         let data_dir = Places::from_env().of_app(self.data_dir.as_deref(), app)?;
         let bound = |name: &Name| agreed.plan.mounts.iter().any(|mount| mount.name == *name);
@@ -103,6 +131,7 @@ impl Run {
         mounts: Vec<(Name, PathBuf)>,
     ) -> Result<Exit, Failure> {
         let mut interrupt = Interrupt::listen(terminal)
+            .await
             .map_err(|e| Failure::new(Exit::Unsupported, "signals", format!("signals cannot be received: {e}")))?;
         let mut screen = Screen::new(terminal);
         agreed.unused.iter().for_each(|unused| screen.warning(&unused.to_string()));
@@ -165,5 +194,41 @@ impl Run {
             print(&report::lines(&report, terminal.out))?
         }
         Ok(exit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(agents: usize, budget: &str) -> Plan {
+        let tmp = tempfile::tempdir().unwrap();
+        let mut text = format!("[app]\nname = \"play\"\nversion = \"0.1.0\"\n{budget}");
+        for n in 0..agents {
+            text += &format!("[[agent]]\nname = \"a{n}\"\nprogram = {{ wasm = \"g.wasm\" }}\n");
+        }
+        let guest = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/guests/looper.wasm");
+        std::fs::copy(guest, tmp.path().join("g.wasm")).unwrap();
+        std::fs::write(tmp.path().join("weft.toml"), text).unwrap();
+        let checked = application::load(tmp.path()).unwrap();
+        agree(&checked, &Given::default(), Terminal::default()).unwrap().plan
+    }
+
+    #[test]
+    fn an_application_that_names_no_memory_has_half_of_the_machines() {
+        let machine = 1 << 30;
+        let mut few = plan(8, "");
+        bound_memory(&mut few, Some(machine)).unwrap();
+        assert_eq!(few.budget.memory, Some(machine / 2));
+        let refused = bound_memory(&mut plan(9, ""), Some(machine)).unwrap_err();
+        let parts = ["9 agents that may use 576.0 MiB", "names no `[budget] memory` has 512.0 MiB"];
+        assert!(parts.iter().all(|part| refused.message.contains(part)), "{}", refused.message);
+        assert_eq!(refused.exit, Exit::Usage);
+        let mut named = plan(9, "[budget]\nmemory = \"4GiB\"\n");
+        bound_memory(&mut named, Some(machine)).unwrap();
+        assert_eq!(named.budget.memory, Some(4 << 30));
+        let mut unknown = plan(9, "");
+        bound_memory(&mut unknown, None).unwrap();
+        assert_eq!(unknown.budget.memory, None);
     }
 }

@@ -11,6 +11,7 @@ use kernel_core::kernel::effects::Ask;
 use kernel_core::kernel::road::ANSWER_DEADLINE;
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// The questions that wait, the first of which is on the screen.
@@ -93,13 +94,13 @@ pub(super) fn effect(effect: &Value) -> String {
 }
 
 /// Reads lines from standard input on a thread of its own, which ends with the process: a read of a
-/// terminal cannot be taken back.
-pub(super) fn typed() -> mpsc::Receiver<String> {
+/// terminal cannot be taken back. Each line comes with the moment at which it was read.
+pub(super) fn typed() -> mpsc::Receiver<(Instant, String)> {
     let (lines, typed) = mpsc::channel(16);
     std::thread::spawn(move || {
         for line in std::io::stdin().lines() {
             let Ok(line) = line else { return };
-            if lines.blocking_send(line).is_err() {
+            if lines.blocking_send((Instant::now(), line)).is_err() {
                 return;
             }
         }

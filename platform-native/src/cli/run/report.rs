@@ -12,7 +12,7 @@ use crate::cli::text;
 use kernel_core::app::{Plan, Unused};
 use kernel_core::capability::Right;
 use kernel_core::chain::{Checkpoint, VerifierKey};
-use kernel_core::kernel::event::hex;
+use kernel_core::codec::hex;
 use kernel_core::kernel::{ProcessRow, Summary};
 use kernel_core::path::Name;
 use serde::Serialize;

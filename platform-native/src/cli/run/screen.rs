@@ -1,8 +1,10 @@
 //! What a person sees while an application runs: the boot with its timings, one line of progress that
 //! is drawn over, what was refused as it happens, and questions.
 //!
-//! All of it goes to standard error, and nothing but warnings where that is no terminal.
+//! All of it goes to standard error, and nothing but warnings where that is no terminal. Nothing here
+//! waits for the terminal (see `draw`), but the end, and that not for long.
 
+use super::draw::{Pen, forget_typed};
 use super::drive::Ending;
 use super::question::{self, Answer, Questions};
 use crate::cli::terminal::Terminal;
@@ -12,7 +14,6 @@ use kernel_core::kernel::Summary;
 use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::platform::LogLevel;
 use kernel_core::process::Lifecycle;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// How many refusals and warnings are shown as they happen; all are in the summary.
@@ -30,11 +31,13 @@ const DEAF: Duration = Duration::from_secs(1);
 /// The most characters of the line of progress: a wrapped line could not be drawn over.
 const STATUS: usize = 78;
 
+/// How long the end waits for what is not drawn yet.
+const LAST: Duration = Duration::from_millis(500);
+
 /// The screen of one run.
 pub(super) struct Screen {
     terminal: Terminal,
-    /// Where it is drawn. What cannot be drawn cannot be told either.
-    to: Box<dyn Write + Send>,
+    pen: Pen,
     started: Instant,
     questions: Questions,
     /// Lines that wait until nobody is being asked, and how many more there were.
@@ -49,14 +52,19 @@ pub(super) struct Screen {
 impl Screen {
     /// On standard error.
     pub(super) fn new(terminal: Terminal) -> Screen {
-        Screen::on(terminal, Box::new(std::io::stderr()))
+        let forget = move || {
+            if terminal.asks {
+                forget_typed()
+            }
+        };
+        Screen::on(terminal, Pen::on(Box::new(std::io::stderr()), forget))
     }
 
-    fn on(terminal: Terminal, to: Box<dyn Write + Send>) -> Screen {
+    fn on(terminal: Terminal, pen: Pen) -> Screen {
         let started = Instant::now();
         Screen {
             terminal,
-            to,
+            pen,
             started,
             questions: Questions::default(),
             held: Vec::new(),
@@ -79,8 +87,8 @@ impl Screen {
     }
 
     /// Every step of the boot so far.
-    pub(super) fn into_steps(self) -> Vec<(String, Duration)> {
-        self.steps
+    pub(super) fn into_steps(mut self) -> Vec<(String, Duration)> {
+        std::mem::take(&mut self.steps)
     }
 
     /// One step of the boot: kept, and shown on a terminal.
@@ -118,13 +126,13 @@ impl Screen {
             return;
         }
         self.clear();
-        let _ = writeln!(self.to, "{line}");
+        self.pen.text(format!("{line}\n"));
     }
 
     /// Takes the line of progress away.
     pub(super) fn clear(&mut self) {
         if std::mem::take(&mut self.drawn) {
-            let _ = self.to.write_all(b"\r\x1b[K");
+            self.pen.passing("\r\u{1b}[K".to_owned());
         }
     }
 
@@ -134,8 +142,7 @@ impl Screen {
             return;
         }
         let line = progress(summary, self.elapsed());
-        let _ = write!(self.to, "\r\u{1b}[K{}", self.terminal.err.dim(&line));
-        let _ = self.to.flush();
+        self.pen.passing(format!("\r\u{1b}[K{}", self.terminal.err.dim(&line)));
         self.drawn = true;
     }
 
@@ -144,7 +151,7 @@ impl Screen {
         if let Notice::Verdict { action, .. } = notice
             && self.questions.withdraw(*action)
         {
-            let _ = writeln!(self.to, "\n    no answer in time: refused");
+            self.pen.text("\n    no answer in time: refused\n".to_owned());
             self.deaf_until = Some(Instant::now() + DEAF);
             self.ask_next();
         }
@@ -193,8 +200,12 @@ impl Screen {
         }
     }
 
-    /// A line was typed.
-    pub(super) fn typed(&mut self, line: &str) -> Option<Answer> {
+    /// A line was typed, and read at a moment. It counts only below the question on the screen: a yes must
+    /// never go to another act than the one that it was typed for.
+    pub(super) fn typed(&mut self, at: Instant, line: &str) -> Option<Answer> {
+        if !self.pen.answers(at) {
+            return None;
+        }
         if self.deaf_until.is_some_and(|until| Instant::now() < until) {
             self.show_question();
             return None;
@@ -228,8 +239,9 @@ impl Screen {
     fn show_question(&mut self) {
         self.clear();
         if let Some(ask) = self.questions.shown() {
-            let text = question::lines(ask, self.terminal.err).join("\n");
-            let _ = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
+            let mut lines = question::lines(ask, self.terminal.err);
+            let prompt = lines.pop().unwrap_or_default();
+            self.pen.question(lines.iter().map(|line| format!("{line}\n")).collect(), prompt);
         }
     }
 
@@ -245,7 +257,7 @@ impl Screen {
     fn hang_up(&mut self) {
         if self.questions.is_asking() {
             self.hung_up();
-            let _ = writeln!(self.to);
+            self.pen.text("\n".to_owned());
         }
         self.clear();
         self.ask_next();
@@ -254,9 +266,21 @@ impl Screen {
     /// Nothing more is asked or drawn; the report follows.
     pub(super) fn end(&mut self) {
         self.hang_up();
-        if self.terminal.draws {
-            let _ = writeln!(self.to);
+        self.pen.wait(LAST);
+        if let more @ 1.. = self.pen.lost() {
+            self.warning(&format!("{} could not be shown: the terminal did not take them", counted(more, "line")));
         }
+        if self.terminal.draws {
+            self.pen.text("\n".to_owned());
+        }
+        self.pen.wait(LAST);
+    }
+}
+
+impl Drop for Screen {
+    /// What follows is written to the same terminal by others.
+    fn drop(&mut self) {
+        self.pen.wait(LAST);
     }
 }
 
@@ -288,6 +312,7 @@ mod tests {
     use super::*;
     use kernel_core::id::Pid;
     use kernel_core::kernel::Tally;
+    use std::io::Write;
     use std::sync::{Arc, Mutex};
 
     #[test]
@@ -299,11 +324,10 @@ mod tests {
         assert!(line.chars().count() <= STATUS);
     }
 
-    /// What was drawn, to be looked at.
     #[derive(Clone, Default)]
-    struct Drawn(Arc<Mutex<Vec<u8>>>);
+    struct Paper(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Drawn {
+    impl Write for Paper {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -313,16 +337,27 @@ mod tests {
         }
     }
 
+    /// What was drawn, to be looked at.
+    struct Drawn(Paper, Pen);
+
     impl Drawn {
         fn text(&self) -> String {
-            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+            self.1.wait(Duration::from_secs(10));
+            String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
         }
     }
 
+    /// Types a line when everything is drawn.
+    fn type_in(screen: &mut Screen, line: &str) -> Option<Answer> {
+        screen.pen.wait(Duration::from_secs(10));
+        screen.typed(Instant::now(), line)
+    }
+
     fn screen(asks: bool, draws: bool) -> (Screen, Drawn) {
-        let drawn = Drawn::default();
+        let paper = Paper::default();
+        let pen = Pen::on(Box::new(paper.clone()), || ());
         let terminal = Terminal { asks, draws, ..Terminal::default() };
-        (Screen::on(terminal, Box::new(drawn.clone())), drawn)
+        (Screen::on(terminal, pen.clone()), Drawn(paper, pen))
     }
 
     fn ask(action: u64) -> Ask {
@@ -342,7 +377,7 @@ mod tests {
         screen.ask(ask(1));
         screen.warning("later");
         assert!(!drawn.text().contains("later"));
-        assert_eq!(screen.typed("y"), Some(Answer { action: ActionId(1), allow: true }));
+        assert_eq!(type_in(&mut screen, "y"), Some(Answer { action: ActionId(1), allow: true }));
         assert!(drawn.text().ends_with("warning: later\n"));
     }
 
@@ -350,8 +385,9 @@ mod tests {
     fn so_many_lines_wait_and_the_others_are_counted() {
         let (mut screen, drawn) = screen(true, false);
         screen.ask(ask(1));
+        drawn.text();
         (0..HELD + 30).for_each(|n| screen.warning(&format!("line {n}")));
-        screen.typed("y");
+        type_in(&mut screen, "y");
         let text = drawn.text();
         assert!(text.contains(&format!("line {}\n", HELD - 1)) && !text.contains(&format!("line {HELD}\n")));
         assert!(text.ends_with("  30 lines more were not kept\n"), "{text}");
@@ -363,9 +399,25 @@ mod tests {
         screen.ask(ask(1));
         screen.notice(&refused(1));
         assert!(drawn.text().contains("no answer in time: refused"));
-        assert_eq!(screen.typed("y"), None);
+        assert_eq!(type_in(&mut screen, "y"), None);
         screen.ask(ask(2));
-        assert_eq!(screen.typed("y"), None, "it was meant for the one before");
+        assert_eq!(type_in(&mut screen, "y"), None, "it was meant for the one before");
+    }
+
+    #[test]
+    fn a_yes_is_only_for_the_question_that_it_was_typed_below() {
+        let (mut screen, drawn) = screen(true, false);
+        let before = Instant::now();
+        screen.ask(ask(1));
+        drawn.text();
+        assert_eq!(screen.typed(before, "y"), None, "it was typed before anybody was asked");
+        let typed = Instant::now();
+        screen.ask(ask(2));
+        assert_eq!(screen.typed(typed, "y"), Some(Answer { action: ActionId(1), allow: true }));
+        assert_eq!(screen.typed(typed, "y"), None, "the second line of the same moment");
+        drawn.text();
+        assert_eq!(screen.typed(typed, "y"), None, "and when the next question is on the screen");
+        assert_eq!(type_in(&mut screen, "y"), Some(Answer { action: ActionId(2), allow: true }));
     }
 
     #[test]

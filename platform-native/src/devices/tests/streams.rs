@@ -116,3 +116,20 @@ async fn an_id_is_used_once() {
     assert!(matches!(devices.perform(again).await, Err(DeviceError::Unfit(_))));
     close(&devices).await;
 }
+
+#[tokio::test]
+async fn room_is_taken_before_a_connection_is_made_and_given_back() {
+    let streams = super::super::streams::Streams::new(2);
+    let (first, second) = (streams.room().unwrap(), streams.room().unwrap());
+    let full = streams.room().unwrap_err().to_string();
+    assert!(full.contains("2 connections are open"), "{full}");
+    drop(first);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    streams.insert(ID, socket, second).unwrap();
+    let third = streams.room().unwrap();
+    assert!(streams.room().is_err());
+    streams.close(ID);
+    streams.room().unwrap();
+    drop(third);
+}

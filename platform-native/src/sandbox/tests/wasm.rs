@@ -392,3 +392,25 @@ async fn ended_instances_give_their_room_back() {
         assert_eq!(ask(guest, "count").await.unwrap(), "2");
     }
 }
+
+/// Whoever installs a component need not have looked into it.
+#[tokio::test]
+async fn what_would_cost_too_much_to_compile_is_not_compiled() {
+    let mut types = vec![1];
+    (0..1_500).for_each(|_| types.extend([0x42, 1, 1]));
+    types.extend([0x42, 0]);
+    let length = [types.len() as u8 | 0x80, (types.len() >> 7) as u8];
+    let nested = [EMPTY_COMPONENT, &[7], &length, &types].concat();
+    let reason = fault(Bench::new().start(nested.leak(), Limits::default()).await, FaultKind::Start);
+    assert!(reason.contains("101 levels of components, modules and types"), "{reason}");
+}
+
+#[tokio::test]
+async fn what_an_instance_has_beside_its_memory_is_counted() {
+    for bench in [Bench::new(), Bench::of(on_demand())] {
+        let state = kernel_core::app::weigh(ECHO).unwrap().state;
+        assert!(state > 1_000);
+        let reason = fault(bench.start(ECHO, limits(state - 1, Duration::from_secs(1))).await, FaultKind::Memory);
+        assert!(reason.contains(&format!("{state} more bytes of memory, having 0")), "{reason}");
+    }
+}

@@ -1,10 +1,11 @@
 //! Compiled code on disk, so that a component is compiled once on a machine.
 //!
 //! A file is named by the component's hash and by a hash of everything that the code depends on (the
-//! engine's version, settings and processor). It starts with a SHA-256 over both and the code, so that a
+//! engine's version, settings and processor). It starts with a SHA-256 over both and the rest, so that a
 //! file that was cut, mixed up or hit by a bad disk is compiled anew instead of run. The directory has
 //! mode 0700 and must belong to who runs this: whoever could write there could run code in the host.
 
+use kernel_core::codec::hex;
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
@@ -18,10 +19,17 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// The first bytes of a file: what it is, and its version.
-const MAGIC: &[u8; 12] = b"weft-code-1\n";
+const MAGIC: &[u8; 12] = b"weft-code-2\n";
 
 /// The most bytes that are kept; the files that were made first go first.
 const MAX_BYTES: u64 = 1 << 30;
+
+/// A component as machine code.
+pub(super) struct Compiled {
+    pub(super) component: Component,
+    /// Bytes that an instance of it has beside memories and tables: the first 8 bytes of what is kept, big-endian.
+    pub(super) state: u64,
+}
 
 /// A directory of compiled code.
 #[derive(Clone, Debug)]
@@ -50,13 +58,13 @@ impl CodeCache {
 
     /// The component `hash`, if its code is here and whole.
     #[allow(unsafe_code)]
-    pub(super) fn load(&self, engine: &Engine, hash: &[u8; 32]) -> Option<Component> {
+    pub(super) fn load(&self, engine: &Engine, hash: &[u8; 32]) -> Option<Compiled> {
         let path = self.path(hash);
         let file = std::fs::read(&path).ok()?;
-        let code = self.open_file(hash, &file)?;
+        let (state, code) = self.open_file(hash, &file)?.split_first_chunk()?;
         // SAFETY: `deserialize` runs what it is given as machine code, so the bytes must be what
         // `Component::serialize` made, for this engine.
-        // - Only `store` writes here, and it writes nothing but what `serialize` returned. No one but the
+        // - Only `store` writes here, and it writes what `serialize` returned, behind 8 bytes. No one but the
         //   owner can write into the directory: `open` checked that it is the owner's with mode 0700, and
         //   the data directory around it is refused if others may write to that.
         // - The digest, just checked over the very bytes that are handed on, ties them to this component
@@ -64,7 +72,7 @@ impl CodeCache {
         //   accident, renamed or made by another version is not run.
         // - The bytes are in memory of ours and are copied: a later change of the file changes nothing.
         match unsafe { Component::deserialize(engine, code) } {
-            Ok(component) => Some(component),
+            Ok(component) => Some(Compiled { component, state: u64::from_be_bytes(*state) }),
             Err(error) => {
                 tracing::warn!(file = %path.display(), %error, "compiled code is not used");
                 None
@@ -72,9 +80,10 @@ impl CodeCache {
         }
     }
 
-    /// Keeps the code of `component`. A failure costs a compilation later and nothing else.
-    pub(super) fn store(&self, hash: &[u8; 32], component: &Component) {
-        let kept = component.serialize().map_err(io::Error::other).and_then(|code| self.write(hash, &code));
+    /// Keeps the code of a component. A failure costs a compilation later and nothing else.
+    pub(super) fn store(&self, hash: &[u8; 32], compiled: &Compiled) {
+        let code = compiled.component.serialize().map_err(io::Error::other);
+        let kept = code.and_then(|code| self.write(hash, &[&compiled.state.to_be_bytes()[..], &code].concat()));
         if let Err(error) = kept.and_then(|()| self.prune()) {
             tracing::warn!(dir = %self.dir.display(), %error, "compiled code was not kept");
         }
@@ -98,7 +107,7 @@ impl CodeCache {
         written
     }
 
-    /// The code inside of a file, if the file is whole and of this component and engine.
+    /// What is kept in a file, if the file is whole and of this component and engine.
     fn open_file<'f>(&self, hash: &[u8; 32], file: &'f [u8]) -> Option<&'f [u8]> {
         let rest = file.strip_prefix(MAGIC)?;
         let (digest, code) = rest.split_at_checked(32)?;
@@ -111,7 +120,6 @@ impl CodeCache {
     }
 
     fn path(&self, hash: &[u8; 32]) -> PathBuf {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         self.dir.join(format!("{}-{}", hex(hash), hex(&self.engine)))
     }
 

@@ -1,9 +1,10 @@
 //! One instance of a component.
 
-use super::bindings::{Agent, AgentPre, Context, wire};
+use super::bindings::{Agent, Context, wire};
 use super::engine::Machine;
 use super::fault;
 use super::meter::{Meter, Metered};
+use super::programs::Ready;
 use super::ticker::Ticker;
 use kernel_core::ipc::Envelope;
 use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, Limits, Port, Usage};
@@ -39,7 +40,7 @@ impl std::fmt::Debug for WasmGuest {
 impl WasmGuest {
     pub(super) async fn start(
         machine: &Machine,
-        program: &AgentPre<Context>,
+        program: &Ready,
         limits: Limits,
         seed: [u8; 32],
         port: Port,
@@ -48,9 +49,12 @@ impl WasmGuest {
         store.limiter(|context| &mut context.memory);
         store.epoch_deadline_async_yield_and_update(1);
         store.set_epoch_deadline(1);
+        if let Err(error) = store.data_mut().memory.take(program.state) {
+            return Err(fault::of_start(&error, &store.data().memory));
+        }
         let mut meter = Meter::new(limits.handle);
         let made = {
-            let future = pin!(program.instantiate_async(&mut store));
+            let future = pin!(program.agent.instantiate_async(&mut store));
             Metered::new(future, &mut meter, machine.ticker()).await
         };
         let agent = match made {

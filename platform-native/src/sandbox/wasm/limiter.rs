@@ -1,4 +1,4 @@
-//! One sum over all memories and tables of an instance, and its limit.
+//! One sum over all memories and tables of an instance and what it has beside them, and its limit.
 
 use wasmtime::ResourceLimiter;
 
@@ -16,8 +16,6 @@ const MAX_MEMORIES: usize = 64;
 pub(super) struct Memory {
     used: u64,
     limit: u64,
-    // What the last permitted growth added, in case that it then cannot be done.
-    last: u64,
     refused: Option<u64>,
 }
 
@@ -28,7 +26,7 @@ struct OverLimit;
 
 impl Memory {
     pub(super) fn new(limit: u64) -> Memory {
-        Memory { used: 0, limit, last: 0, refused: None }
+        Memory { used: 0, limit, refused: None }
     }
 
     /// Bytes of all memories and tables together. They never shrink, so this is also the peak.
@@ -43,11 +41,18 @@ impl Memory {
         })
     }
 
+    /// Counts what an instance has beside its memories and tables.
+    pub(super) fn take(&mut self, state: u64) -> wasmtime::Result<()> {
+        self.grow(state).map(drop)
+    }
+
+    // What was permitted stays counted, also where it then could not be done: a failure that is told to the
+    // limiter may be of a growth that it was never asked about (beyond what the memory's type allows), and
+    // whoever took back another one for it would forget memory that is in use.
     fn grow(&mut self, more: u64) -> wasmtime::Result<bool> {
         match self.used.checked_add(more).filter(|sum| *sum <= self.limit) {
             Some(sum) => {
                 self.used = sum;
-                self.last = more;
                 Ok(true)
             }
             None => {
@@ -55,12 +60,6 @@ impl Memory {
                 Err(wasmtime::Error::new(OverLimit))
             }
         }
-    }
-
-    /// Takes back what was counted for a growth that then could not be done.
-    fn undo(&mut self) -> wasmtime::Result<()> {
-        self.used = self.used.saturating_sub(std::mem::take(&mut self.last));
-        Ok(())
     }
 }
 
@@ -80,12 +79,13 @@ impl ResourceLimiter for Memory {
         self.grow((desired.saturating_sub(current) as u64).saturating_mul(TABLE_ELEMENT as u64))
     }
 
+    // Told to the guest by the answer of its instruction; the default would end it in debug builds of wasmtime.
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.undo()
+        Ok(())
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.undo()
+        Ok(())
     }
 
     fn instances(&self) -> usize {
@@ -98,5 +98,22 @@ impl ResourceLimiter for Memory {
 
     fn memories(&self) -> usize {
         MAX_MEMORIES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growth_that_was_never_asked_about_gives_nothing_back() {
+        let mut memory = Memory::new(1 << 20);
+        memory.take(1_000).unwrap();
+        assert!(memory.memory_growing(0, 500_000, None).unwrap());
+        memory.memory_grow_failed(wasmtime::Error::msg("beyond its type")).unwrap();
+        assert!(!memory.memory_growing(500_000, 600_000, Some(550_000)).unwrap());
+        assert_eq!(memory.used(), 501_000);
+        memory.memory_growing(500_000, 1_100_000, None).unwrap_err();
+        assert!(memory.refusal().unwrap().contains("of a limit of 1048576"));
     }
 }

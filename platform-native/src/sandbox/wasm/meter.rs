@@ -2,12 +2,14 @@
 //!
 //! Asking for a thread's CPU time is a system call (half a microsecond here), which would be half the
 //! price of a short call. So short polls are charged by the monotonic clock, which a poll's CPU time
-//! cannot exceed; only when one poll was long, the next ones ask for the thread's CPU time. A poll is
-//! never longer than about one tick of the epoch, so what the first long poll is charged too much, if the
-//! thread was interrupted in it, is bounded too.
+//! cannot exceed; only when one poll was long, the next ones ask for the thread's CPU time. A poll can be
+//! as long as one instruction of a guest is (filling gigabytes yields to no epoch), so one that turned out
+//! long and was not measured is charged all that its thread has used since it was asked last, if that is
+//! less than the time that passed: never too little, and too much by what else the thread did meanwhile.
 
-use super::ticker::{TICK, Ticker};
+use super::ticker::Ticker;
 use rustix::time::{ClockId, clock_gettime};
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -46,16 +48,31 @@ impl Meter {
     }
 
     fn measure<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let (begun, cpu) = (Instant::now(), self.exact.then(thread_cpu));
+        let (begun, cpu) = (Instant::now(), self.exact.then(|| asked().1));
         let done = work();
         let wall = begun.elapsed();
         self.used += match cpu {
-            Some(cpu) => thread_cpu().saturating_sub(cpu),
-            None => wall.min(TICK * 2),
+            Some(cpu) => asked().1.saturating_sub(cpu),
+            None if wall > LONG => {
+                let (before, now) = asked();
+                wall.min(now.saturating_sub(before))
+            }
+            None => wall,
         };
         self.exact = wall > LONG;
         done
     }
+}
+
+thread_local! {
+    /// The CPU time of this thread when it was asked for last.
+    static LAST: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// The CPU time of this thread when it was asked for last, and now.
+fn asked() -> (Duration, Duration) {
+    let now = thread_cpu();
+    (LAST.replace(now), now)
 }
 
 /// The CPU time of the thread that asks.
@@ -118,13 +135,26 @@ mod tests {
     }
 
     #[test]
-    fn waiting_inside_of_polls_is_charged_once_and_bounded() {
+    fn waiting_inside_of_polls_is_not_charged() {
         let mut meter = Meter::new(Duration::from_secs(1));
+        asked();
         for _ in 0..5 {
             meter.measure(|| std::thread::sleep(Duration::from_millis(30)));
         }
         let used = Duration::from_nanos(meter.nanos());
-        assert!(used <= TICK * 2 + Duration::from_millis(5), "{used:?}");
+        assert!(used <= Duration::from_millis(5), "{used:?}");
+    }
+
+    #[test]
+    fn long_work_among_short_polls_is_charged_in_full() {
+        let mut meter = Meter::new(Duration::from_secs(1));
+        for _ in 0..5 {
+            meter.measure(|| burn(Duration::from_millis(40)));
+            meter.measure(|| ());
+            meter.measure(|| ());
+        }
+        let used = Duration::from_nanos(meter.nanos());
+        assert!(used >= Duration::from_millis(200), "{used:?}");
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Shared {
 }
 
 impl WasmSandbox {
-    /// A sandbox that compiles on blocking threads of `runtime`.
+    /// A sandbox whose engine is made on a blocking thread of `runtime`.
     pub fn new(options: WasmOptions, runtime: tokio::runtime::Handle) -> WasmSandbox {
         WasmSandbox { shared: Arc::new(Shared { options, runtime, machine: OnceLock::new() }) }
     }
@@ -110,7 +110,7 @@ impl WasmSandbox {
         port: Port,
     ) -> Result<WasmGuest, Fault> {
         let machine = self.shared.machine()?;
-        let program = machine.programs().get(&hash, component, machine, &self.shared.runtime).await?;
+        let program = machine.programs().get(&hash, component, machine).await?;
         WasmGuest::start(machine, &program, limits, seed, port).await
     }
 }

@@ -1,15 +1,17 @@
 //! Components that are ready to be instantiated, by hash: from memory, from the cache, or compiled.
 
 use super::bindings::{AgentPre, Context};
+use super::cache::{CodeCache, Compiled};
 use super::engine::Machine;
 use super::fault::{one_line, start};
 use bytes::Bytes;
+use kernel_core::app::weigh;
 use kernel_core::platform::{BoxFuture, Fault, HostError};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::runtime::Handle;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, oneshot};
+use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// How many components are kept ready. Running instances keep their own code, however many there are.
@@ -18,10 +20,20 @@ const READY: usize = 256;
 /// How many components are compiled at once; each may take hundreds of megabytes.
 const COMPILING: usize = 2;
 
+/// The stack of a thread that compiles, 16 MiB: what recurses over a component must not meet its end.
+const COMPILER_STACK: usize = 16 << 20;
+
 /// What a guest may import. `types` has types only and comes along with `kernel`.
 const IMPORTS: [&str; 2] = ["weft:guest/kernel@0.1", "weft:guest/types@0.1"];
 
-type Slot = Arc<OnceCell<Arc<AgentPre<Context>>>>;
+type Slot = Arc<OnceCell<Arc<Ready>>>;
+
+/// A component that can be instantiated.
+pub(super) struct Ready {
+    pub(super) agent: AgentPre<Context>,
+    /// Bytes that an instance of it has beside memories and tables.
+    pub(super) state: u64,
+}
 
 /// The components of one engine.
 pub(super) struct Programs {
@@ -49,20 +61,19 @@ impl Programs {
         hash: &[u8; 32],
         component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>> + Send,
         machine: &Machine,
-        runtime: &Handle,
-    ) -> Result<Arc<AgentPre<Context>>, Fault> {
+    ) -> Result<Arc<Ready>, Fault> {
         let slot = self.slot(hash);
         let made = slot.get_or_try_init(|| async {
             let cached = machine.cache().map(|cache| cache.load(machine.engine(), hash));
-            let component = match cached.flatten() {
-                Some(component) => component,
+            let compiled = match cached.flatten() {
+                Some(compiled) => compiled,
                 None => {
                     let bytes =
                         component().await.map_err(|e| start(format!("its program could not be loaded: {e}")))?;
-                    self.compile(*hash, bytes, machine, runtime).await?
+                    self.compile(*hash, bytes, machine).await?
                 }
             };
-            ready(machine, &component).map(Arc::new)
+            ready(machine, &compiled).map(Arc::new)
         });
         made.await.cloned()
     }
@@ -84,33 +95,37 @@ impl Programs {
         slot
     }
 
-    async fn compile(
-        &self,
-        hash: [u8; 32],
-        bytes: Bytes,
-        machine: &Machine,
-        runtime: &Handle,
-    ) -> Result<Component, Fault> {
+    async fn compile(&self, hash: [u8; 32], bytes: Bytes, machine: &Machine) -> Result<Compiled, Fault> {
         let _turn = self.compiling.acquire().await.map_err(|_| start("this host is stopping"))?;
         let (engine, cache) = (machine.engine().clone(), machine.cache().cloned());
-        let compiled = runtime.spawn_blocking(move || {
-            if <[u8; 32]>::from(Sha256::digest(&bytes)) != hash {
-                return Err(start("its program is not the one that was installed: the hash of the bytes differs"));
-            }
-            let component = Component::from_binary(&engine, &bytes).map_err(|e| {
-                start(format!("it is not a component that can be compiled: {}", one_line(&e.to_string())))
-            })?;
-            if let Some(cache) = cache {
-                cache.store(&hash, &component);
-            }
-            Ok(component)
-        });
-        compiled.await.unwrap_or_else(|e| Err(start(format!("compiling it was cut short: {e}"))))
+        let (done, compiled) = oneshot::channel();
+        let work = move || {
+            let _ = done.send(compile(&hash, &bytes, &engine, cache.as_ref()));
+        };
+        // Not one of the runtime's threads, whose stacks are for tasks.
+        let thread = std::thread::Builder::new().name("weft-compile".to_owned()).stack_size(COMPILER_STACK);
+        thread.spawn(work).map_err(|e| start(format!("no thread can be started to compile it: {e}")))?;
+        compiled.await.unwrap_or_else(|_| Err(start("compiling it was cut short: that is a fault of this host")))
     }
 }
 
+fn compile(hash: &[u8; 32], bytes: &[u8], engine: &Engine, cache: Option<&CodeCache>) -> Result<Compiled, Fault> {
+    if <[u8; 32]>::from(Sha256::digest(bytes)) != *hash {
+        return Err(start("its program is not the one that was installed: the hash of the bytes differs"));
+    }
+    let unfit = |why: &str| start(format!("it is not a component that can be compiled: {}", one_line(why)));
+    // Whoever installed it need not have checked it.
+    let state = weigh(bytes).map_err(|e| unfit(&e.to_string()))?.state;
+    let component = Component::from_binary(engine, bytes).map_err(|e| unfit(&e.to_string()))?;
+    let compiled = Compiled { component, state };
+    if let Some(cache) = cache {
+        cache.store(hash, &compiled);
+    }
+    Ok(compiled)
+}
+
 /// Checks what the component imports and exports, and links it.
-fn ready(machine: &Machine, component: &Component) -> Result<AgentPre<Context>, Fault> {
+fn ready(machine: &Machine, Compiled { component, state }: &Compiled) -> Result<Ready, Fault> {
     let component_type = component.component_type();
     for (name, _) in component_type.imports(machine.engine()) {
         if !IMPORTS.iter().any(|allowed| is_version_of(name, allowed)) {
@@ -125,10 +140,11 @@ fn ready(machine: &Machine, component: &Component) -> Result<AgentPre<Context>, 
         .linker()
         .instantiate_pre(component)
         .map_err(|e| start(format!("its imports do not fit: {}", one_line(&e.root_cause().to_string()))))?;
-    AgentPre::new(linked).map_err(|e| {
+    let agent = AgentPre::new(linked).map_err(|e| {
         let cause = one_line(&e.root_cause().to_string());
         start(format!("it does not export weft:guest/guest@0.1.x as the world `agent` has it: {cause}"))
-    })
+    })?;
+    Ok(Ready { agent, state: *state })
 }
 
 /// Whether `name` is `allowed` with some patch version: `a:b/c@0.1.3` is of `a:b/c@0.1`.

@@ -1,6 +1,6 @@
 //! The JSON line of a body against its row.
 
-use super::{Field, Row, Type};
+use super::{Row, Type};
 use crate::governance::Rule;
 use crate::path::Kind;
 use serde_json::{Map, Value};
@@ -21,16 +21,6 @@ pub enum BodyError {
         /// What to write instead.
         help: String,
     },
-    /// A required field is not there.
-    #[error("the body lacks the field `{field}`, without which {act} cannot be done: {doc}")]
-    Lacks {
-        /// The key.
-        field: &'static str,
-        /// `write /fs`.
-        act: String,
-        /// What the field means.
-        doc: &'static str,
-    },
     /// A value is not what the field takes.
     #[error("the field `{field}` of the body takes {wanted}")]
     Type {
@@ -50,12 +40,12 @@ pub enum BodyError {
 }
 
 impl Row {
-    /// Whether `body` has only fields of this row, each of its type and none that is required left out. Says the
-    /// first thing that is wrong; allocates nothing when all is well.
+    /// Whether `body` has only fields of this row, each of its type. None has to be there. Says the first thing that
+    /// is wrong; allocates nothing when all is well.
     pub fn check(&self, body: &Map<String, Value>) -> Result<(), BodyError> {
         for (key, value) in body {
             let field = self.field(key).ok_or_else(|| self.unknown(key))?;
-            if value.is_null() && !field.required {
+            if value.is_null() {
                 continue;
             }
             if let Some(what) = field.missing {
@@ -65,10 +55,7 @@ impl Row {
                 return Err(BodyError::Type { field: field.name, wanted: field.ty.wanted() });
             }
         }
-        match self.fields.iter().find(|field| field.required && !body.contains_key(field.name)) {
-            Some(Field { name, doc, .. }) => Err(BodyError::Lacks { field: name, act: self.act(), doc }),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The act as messages name it: `write /fs`; of several kinds, the first.
@@ -115,7 +102,8 @@ impl Type {
 }
 
 /// Every argument of `rule` that some act it speaks about does not keep, in words. Such a rule could never be evaluated
-/// for those acts and would refuse all of them, so it is refused itself when it is loaded.
+/// for those acts and would refuse all of them, so it is refused itself: by a check of its application, and by the
+/// `start` that would put it in force.
 pub fn unkept_arguments(rule: &Rule) -> Vec<String> {
     let when = &rule.when;
     let speaks = |row: &Row, kind: Kind| {

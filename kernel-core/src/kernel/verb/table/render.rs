@@ -8,11 +8,14 @@ use std::fmt::Write;
 pub fn render() -> String {
     let mut page = String::from(HEAD);
     let (later, now): (Vec<&Row>, Vec<&Row>) = ROWS.iter().partition(|row| row.missing.is_some());
-    page.push_str("| verb | resources | class | risk fairness privacy novelty security | waits | payload |\n");
-    page.push_str("|---|---|---|---|---|---|\n");
+    page.push_str(
+        "| verb | resources | class | labels weigh | risk fairness privacy novelty security | waits | payload |\n",
+    );
+    page.push_str("|---|---|---|---|---|---|---|\n");
     for row in &now {
-        let (waits, payload) = (yes(row.blocking), yes(row.payload));
-        let line = format!("| {} | {} | {} | {} | {waits} | {payload} |", verb(row), kinds(row), class(row), base(row));
+        let (weighs, waits, payload) = (yes(row.weighs), yes(row.blocking), yes(row.payload));
+        let (verb, kinds, class, base) = (verb(row), kinds(row), class(row), base(row));
+        let line = format!("| {verb} | {kinds} | {class} | {weighs} | {base} | {waits} | {payload} |");
         put(&mut page, &line);
     }
     for row in now {
@@ -21,8 +24,8 @@ pub fn render() -> String {
     page.push_str(LATER);
     for row in later {
         let what = row.missing.unwrap_or_default();
-        let line =
-            format!("| {} | {} | {} | {} | {} | {what} |", verb(row), kinds(row), class(row), base(row), row.doc);
+        let (verb, kinds, class, base, doc) = (verb(row), kinds(row), class(row), base(row), row.doc);
+        let line = format!("| {verb} | {kinds} | {class} | {} | {base} | {doc} | {what} |", yes(row.weighs));
         put(&mut page, &line);
     }
     page
@@ -35,11 +38,13 @@ What can be asked of the kernel: a verb, a resource, a body. This page is genera
 a test compares the two and says how to write it anew.
 
 A **body** is one line of JSON (nothing at all is `{}`); where the verb takes a payload, a newline and raw bytes may
-follow, at most 1 MiB. A field that is null counts as left out, and one that is not listed is `invalid`.
-**Outward** acts are recorded before and after, and labels that the target is not cleared for weigh on their effect:
-`untrusted` with security 6000, every other label with privacy 9000. **Observing** acts are recorded once, **inner**
-acts once when their route opens and then counted. N is the novelty: 1000 for the first use of a verb on a kind of
-resource by an agent, halved whenever the number of uses doubles. A verb that **waits** takes a deadline.
+follow, at most 1 MiB: more is `too_large`. A field that is null counts as left out; one that is not listed, and a value
+that is not what the field takes, is `invalid`.
+**Outward** acts are recorded before and after, **observing** acts once, **inner** acts once when their route opens and
+then counted. Where **labels weigh**, those that the target is not cleared for raise the effect: `untrusted` to security
+6000, every other label to privacy 9000. Everywhere else what an act carries is kept with its labels, or comes along
+with them. N is the novelty: 1000 for the first use of a verb on a kind of resource by an agent, halved whenever the
+number of uses doubles. A verb that **waits** takes a deadline.
 Fields marked *audited* are kept with the facts, so that rules can speak about them.
 
 ";
@@ -49,8 +54,8 @@ const LATER: &str = "
 
 These belong to the design. They are refused as `unsupported`, naming what is missing.
 
-| verb | resources | class | risk fairness privacy novelty security | what it will do | what is missing |
-|---|---|---|---|---|---|
+| verb | resources | class | labels weigh | risk fairness privacy novelty security | what it will do | what is missing |
+|---|---|---|---|---|---|---|
 ";
 
 fn section(page: &mut String, row: &Row) {
@@ -67,9 +72,6 @@ fn section(page: &mut String, row: &Row) {
 
 fn meaning(field: &Field) -> String {
     let mut meaning = field.doc.to_owned();
-    if field.required {
-        meaning.push_str("; required");
-    }
     if field.audit {
         meaning.push_str("; *audited*");
     }

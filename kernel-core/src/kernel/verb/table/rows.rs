@@ -34,7 +34,7 @@ const MIB: u64 = 1 << 20;
 const DAY_MS: u64 = 86_400_000;
 
 const fn field(name: &'static str, ty: Type, doc: &'static str) -> Field {
-    Field { name, ty, required: false, audit: false, doc, missing: None }
+    Field { name, ty, audit: false, doc, missing: None }
 }
 
 impl Field {
@@ -56,11 +56,25 @@ const DEADLINE: Field =
 const LEN: Field = field("len", Type::Int(MIB), "the most bytes to return, at most 1048576; default 65536");
 const OFFSET: Field = field("offset", Type::Int(u64::MAX), "where to begin, bytes from the start; default 0");
 
+/// How a file or node is written.
+const WRITE: &[Field] = &[
+    field("offset", Type::Int(u64::MAX), "write from here, bytes from the start").audited(),
+    field("append", Type::Bool, "write at the end").audited(),
+    field("replace", Type::Bool, "put the payload in the place of the whole, at once or not at all").audited(),
+    field(
+        "expect",
+        Type::Text(64),
+        "hexadecimal SHA-256 of the whole value to write over, or `absent`; else `conflict`",
+    ),
+    LABELS,
+];
+
 const fn act(verb: Verb, kinds: &'static [Kind], class: Class, base: Effect) -> Row {
     Row {
         verb,
         kinds,
         class,
+        weighs: matches!(class, Class::Outward),
         base,
         blocking: false,
         fields: &[],
@@ -78,6 +92,11 @@ impl Row {
 
     const fn payload(self) -> Row {
         Row { payload: true, ..self }
+    }
+
+    /// What it carries is kept with its labels or comes along with them, so they do not weigh.
+    const fn keeps_labels(self) -> Row {
+        Row { weighs: false, ..self }
     }
 
     const fn blocks(self) -> Row {
@@ -114,23 +133,24 @@ pub static ROWS: &[Row] = &[
         .reply("`{\"entries\":[{\"name\",\"kind\",\"size\"}],\"next\":cursor or null}`")
         .doc("Lists what lies directly below, a page at a time."),
     act(Verb::List, &[Kind::Tree], Observing, LOOK).doc("Lists the nodes below a node.").missing("listing of the tree"),
-    act(Verb::Write, &[Kind::Fs, Kind::Tree], Outward, CHANGE)
-        .takes(&[
-            field("offset", Type::Int(u64::MAX), "write from here, bytes from the start").audited(),
-            field("append", Type::Bool, "write at the end").audited(),
-            field("replace", Type::Bool, "put the payload in the place of the whole, at once or not at all").audited(),
-            field(
-                "expect",
-                Type::Text(64),
-                "hexadecimal SHA-256 of the whole value to write over, or `absent`; else `conflict`",
-            ),
-            LABELS,
-        ])
+    act(Verb::Write, &[Kind::Fs], Outward, CHANGE)
+        .takes(WRITE)
         .payload()
-        .reply("`{}`; for a node `{\"version\":number}`, one more than before")
-        .doc("Writes the payload to a file or node, which is made if it is not there. Exactly one of `offset`, `append` \
-              and `replace` is given; a node is only replaced as a whole."),
-    act(Verb::Remove, &[Kind::Fs, Kind::Tree], Outward, CHANGE).doc("Removes a file, an empty folder or a node."),
+        .doc("Writes the payload to a file, which is made if it is not there. Exactly one of `offset`, `append` and \
+              `replace` is given."),
+    act(Verb::Write, &[Kind::Tree], Outward, CHANGE)
+        .keeps_labels()
+        .takes(WRITE)
+        .payload()
+        .reply("`{\"version\":number}`, one more than before")
+        .doc("Puts the payload in the place of a node, which is made if it is not there: of `offset`, `append` and \
+              `replace` it takes `replace`. The node keeps the labels. The reply tells how often it was written, so what \
+              those writes were labelled joins the process."),
+    act(Verb::Remove, &[Kind::Fs], Outward, CHANGE).doc("Removes a file or an empty folder."),
+    act(Verb::Remove, &[Kind::Tree], Outward, CHANGE)
+        .keeps_labels()
+        .doc("Removes a node. What the node was labelled joins the process; what the process carries joins whoever finds \
+              nothing there."),
     // Messages.
     act(Verb::Send, &[Kind::Proc, Kind::Service], Inner, EXCHANGE)
         .takes(&[LABELS, CONTENT_TYPE, CORRELATION])
@@ -145,10 +165,11 @@ pub static ROWS: &[Row] = &[
             field("retain", Type::Bool, "keep it for those who subscribe later").missing("retained messages"),
         ])
         .payload()
-        .reply("`{\"id\":message,\"receivers\":count,\"missed\":count}`; missed are those whose mailbox is full or whose clearance is too low")
+        .reply("`{\"id\":message,\"receivers\":count,\"missed\":count}`; missed are those whose mailbox is full or whose clearance is too low; who subscribed carrying what the publisher does not carry is in neither")
         .doc("Puts the payload into the mailbox of every subscriber and does not wait."),
     act(Verb::Subscribe, &[Kind::Topic], Observing, LOOK)
-        .doc("Receives from now on what is published on the topic. Effect as `read`: it learns."),
+        .doc("Receives from now on what is published on the topic, with what the process carries now. Effect as `read`: it \
+              learns."),
     act(Verb::Call, &[Kind::Service, Kind::Proc], Inner, EXCHANGE)
         .takes(&[DEADLINE, LABELS, CONTENT_TYPE, CORRELATION])
         .payload()
@@ -157,7 +178,8 @@ pub static ROWS: &[Row] = &[
         .doc("Sends a request and waits for the reply. Refused at once with `deadlock` where the wait would close a \
               cycle."),
     act(Verb::Register, &[Kind::Service], Observing, EXCHANGE)
-        .doc("Becomes the process that answers for the name. `conflict` if another does. Effect as `send`."),
+        .doc("Becomes the process that answers for the name: what comes to it there comes with what the process carries now. \
+              `conflict` if another does. Effect as `send`."),
     act(Verb::Read, &[Kind::Inbox], Inner, EXCHANGE)
         .takes(&[
             field("correlation", Type::Int(u64::MAX), "take only an envelope with this number; default any"),
@@ -166,29 +188,36 @@ pub static ROWS: &[Row] = &[
         .blocks()
         .reply("a line of JSON `{id, sender, target, kind, correlation, deadline, labels, content_type}`, then the body")
         .doc("Takes the next envelope out of the own mailbox, waiting for one. The other half of `send`, so it is \
-              recorded and weighs as that; its labels join the process."),
+              recorded and weighs as that; its labels join the process. An instance of one message that carries more than \
+              its process began with takes nothing: what it left would tell of it."),
     // Processes.
     act(Verb::Read, &[Kind::Proc], Observing, LOOK)
-        .reply("`{pid, name, app, role, environment, use, grant, labels, memory_limit}`")
-        .doc("Reads what a process is and what it holds."),
+        .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`")
+        .doc("Reads what a process is and what it holds. What it carries joins the caller."),
     act(Verb::Spawn, &[Kind::Agent], Outward, SPAWN)
+        .keeps_labels()
         .takes(&[
             field("name", Type::Text(64), "its name, unique in its application; default the agent's"),
             field("args", Type::Json, "what the process is given with its first envelope; default the manifest's"),
-            field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest").audited(),
-            field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest").audited(),
+            field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest, which is what rules see then").audited(),
+            field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest, which is what rules see then").audited(),
             field("limits", Type::Json, "lower limits than the manifest's").missing("limits for one process"),
         ])
         .reply("`{\"pid\":process}`")
-        .doc("Starts a process of an agent. What it asks for must lie within what the caller may grant."),
+        .doc("Starts a process of an agent. What it asks for must lie within what the caller may grant. It carries what \
+              the caller carries."),
     act(Verb::Stop, &[Kind::Proc], Outward, SPAWN)
-        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. Effect as `spawn`. A process \
-              is cleared for its own labels, so that it can always exit."),
+        .keeps_labels()
+        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. Effect as `spawn`. Whoever is told \
+              of the end carries what the caller carried."),
     act(Verb::Kill, &[Kind::Proc], Outward, SPAWN)
-        .reply("`{\"dead\":[process]}`")
-        .doc("Ends a process and all that it started, without asking. Effect as `spawn`."),
+        .keeps_labels()
+        .reply("`{\"dead\":[process]}`; the process alone where the caller is not cleared for what else ended")
+        .doc("Ends a process and all that it started, without asking. Effect as `spawn`. Whoever is told of an end carries \
+              what the caller carried; what the dead carried joins the caller."),
     act(Verb::Monitor, &[Kind::Proc, Kind::App], Observing, LOOK)
-        .doc("Receives an envelope of kind `exit` when it ends. Effect as `read`: it learns."),
+        .doc("Receives an envelope of kind `exit` when it ends, with what the process carries now. Effect as `read`: it \
+              learns."),
     // Timers and streams.
     act(Verb::Start, &[Kind::Timer], Inner, EXCHANGE)
         .takes(&[
@@ -216,16 +245,23 @@ pub static ROWS: &[Row] = &[
         .doc("Writes the payload to a stream of one's own."),
     // Applications.
     act(Verb::Install, &[Kind::App], Outward, SPAWN)
+        .keeps_labels()
         .payload()
         .doc("Installs an application; the payload is its plan as JSON: manifest, programs and consent in one value. \
-              Its programs were given to the kernel before. Effect as `spawn`."),
+              Its programs were given to the kernel before. Effect as `spawn`. The plan keeps the labels."),
     act(Verb::Start, &[Kind::App], Outward, SPAWN)
+        .keeps_labels()
         .takes(&[field("until", Type::Text(16), "`quiet`: it ends when nothing is left to do; default `stopped`")])
         .reply("`{\"pid\":process}`, when all agents run")
-        .doc("Starts the agents of an installed application, in the order of their dependencies. Effect as `spawn`."),
+        .doc("Starts the agents of an installed application, in the order of their dependencies. Effect as `spawn`. They \
+              carry what the caller carries and what the plan is labelled, and so does the caller from then on."),
     act(Verb::Stop, &[Kind::App], Outward, SPAWN)
-        .doc("Stops the agents of an application in reverse order. Effect as `spawn`."),
-    act(Verb::Remove, &[Kind::App], Outward, SPAWN).doc("Removes a stopped application. Effect as `spawn`."),
+        .keeps_labels()
+        .doc("Stops the agents of an application in reverse order. Effect as `spawn`. Whoever is told of the end carries \
+              what the caller carried."),
+    act(Verb::Remove, &[Kind::App], Outward, SPAWN)
+        .keeps_labels()
+        .doc("Removes a stopped application. Effect as `spawn`. What the process carries joins whoever finds nothing there."),
     // What a later version brings.
     act(Verb::Call, &[Kind::Tool], Outward, EXCHANGE).blocks().doc("Calls a tool.").missing("tools"),
     act(Verb::Signal, &[Kind::Proc], Outward, SPAWN)

@@ -36,13 +36,14 @@ fn sample(kind: Kind) -> Resource {
 
 fn verdict(row: &Row, base: Effect, novelty: u16, labels: &Labels, environment: Environment) -> (u16, Decision) {
     let resource = sample(row.kinds[0]);
-    let derived = derive(base, novelty, row.class == Class::Outward, labels, &Labels::NONE, None);
+    let derived = derive(base, novelty, row.weighs, labels, &Labels::NONE, None);
     let verdict = decide(
         &Charter::new(),
         &Facts {
             version: Facts::VERSION,
             pid: Pid(7),
             name: Name::parse("scanner").unwrap(),
+            agent: Name::parse("scanner").unwrap(),
             app: None,
             verb: row.verb,
             grant: Some(format!("{} {resource}", row.verb).parse().unwrap()),
@@ -56,7 +57,6 @@ fn verdict(row: &Row, base: Effect, novelty: u16, labels: &Labels, environment: 
             charter: 0,
             accounts: Vec::new(),
             body_len: 0,
-            commitment: None,
             audit: Default::default(),
         },
     );
@@ -108,6 +108,7 @@ fn granted(row: &Row, kind: Kind) -> Facts {
         version: Facts::VERSION,
         pid: Pid(7),
         name: Name::parse("scanner").unwrap(),
+        agent: Name::parse("scanner").unwrap(),
         app: None,
         verb: row.verb,
         grant: Some(format!("{} {resource}", row.verb).parse().unwrap()),
@@ -121,7 +122,6 @@ fn granted(row: &Row, kind: Kind) -> Facts {
         charter: 0,
         accounts: Vec::new(),
         body_len: 0,
-        commitment: None,
         audit: Default::default(),
     }
 }
@@ -168,7 +168,6 @@ fn rows_keep_the_table_s_own_rules() {
         for field in row.fields {
             assert!(seen.insert(field.name), "{name}: {} twice", field.name);
             assert!(field.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
-            assert!(!(field.required && field.missing.is_some()), "{name}: required and missing");
         }
         if row.missing.is_none() {
             assert_eq!(row.blocking, row.field("deadline_ms").is_some(), "{name}: what waits has a deadline");
@@ -179,6 +178,7 @@ fn rows_keep_the_table_s_own_rules() {
         if leaves.contains(&row.verb) || more.contains(&row.verb) {
             assert_eq!(row.class, Class::Outward, "{name}");
         }
+        assert!(!row.weighs || row.class == Class::Outward, "{name}: what changes nothing carries nothing away");
     }
 }
 
@@ -246,20 +246,6 @@ fn bodies_are_checked_against_their_row() {
     }
     let long = json!({ "x".repeat(10_000): 1 });
     assert!(check(Verb::Read, Kind::Fs, long).unwrap_err().len() < 200, "an error quotes only so much");
-}
-
-#[test]
-fn a_field_that_is_required_is_asked_for() {
-    const NEEDED: Field =
-        Field { name: "to", ty: Type::Text(9), required: true, audit: false, doc: "who", missing: None };
-    let row = Row { fields: &[NEEDED], ..*row(Verb::Remove, Kind::Fs).unwrap() };
-    let check = |body: Value| row.check(body.as_object().unwrap());
-    assert_eq!(check(json!({ "to": "a" })), Ok(()));
-    assert_eq!(
-        check(json!({})).unwrap_err().to_string(),
-        "the body lacks the field `to`, without which `remove /fs` cannot be done: who"
-    );
-    assert!(check(json!({ "to": null })).is_err());
 }
 
 #[test]
