@@ -87,10 +87,16 @@ impl<P: Platform> Inner<P> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an input to step; nobody waits for a reply.
+    /// Takes an input to step; nobody waits for a reply. Once the kernel is closed nothing is taken any more.
     pub(super) fn submit(&self, input: Input) {
         let mut todo = Todo::default();
-        self.lock().take(&self.platform, input, 0, None, &mut todo);
+        {
+            let mut core = self.lock();
+            if core.closed {
+                return;
+            }
+            core.take(&self.platform, input, 0, None, &mut todo);
+        }
         self.finish(todo);
     }
 
@@ -373,6 +379,13 @@ impl<P: Platform> Inner<P> {
 
     pub(super) fn summary(&self) -> Summary {
         self.lock().state.summary()
+    }
+
+    /// Nothing is accepted any more, if all that was is written.
+    pub(super) fn seal(&self) -> bool {
+        let mut core = self.lock();
+        core.closed |= !core.pending.wants_commit();
+        core.closed
     }
 
     /// Nothing is accepted any more; the driver's own tasks end.

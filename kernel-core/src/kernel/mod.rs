@@ -156,9 +156,14 @@ impl<P: Platform> Kernel<P> {
     /// `not_durable` if the log could not be written, `cancelled` if it was shut down before.
     pub async fn shutdown(&self, reason: &str) -> Result<(Checkpoint, String), Refusal> {
         self.inner.submit(Input::Shutdown { reason: reason.to_owned() });
-        let checkpoint = self.inner.checkpoint().await;
-        self.inner.close();
-        checkpoint
+        loop {
+            let checkpoint = self.inner.checkpoint().await;
+            // A device may have answered meanwhile; the last checkpoint covers that, too.
+            if checkpoint.is_err() || self.inner.seal() {
+                self.inner.close();
+                return checkpoint;
+            }
+        }
     }
 
     /// Gives this handle back and waits until nothing of the kernel is left, so that its storage is closed and
