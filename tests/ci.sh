@@ -24,7 +24,7 @@ declare -A ABOUT=(
     [guests]="every committed component is what its sources build to"
     [wasm]="the kernel, the web host and the suites build for wasm32-unknown-unknown"
     [web]="the suites, and the tests of the web host, run in a worker of headless Chrome"
-    [pkg]="the npm package builds, weighs what it may, and works in headless Chrome: by itself, packed, in Vite, in webpack"
+    [pkg]="the npm package and the page build and work in headless Chrome; the package also packed, in Vite and in webpack"
     [docs]="the documentation builds without a warning"
     [long]="libFuzzer on every target for some minutes, then every bench beside its bar; an hour in all"
 )
@@ -263,6 +263,10 @@ step_pkg() {
     run npm --prefix pkg ci --ignore-scripts --no-audit --no-fund
     run pkg/build.sh
     run npm --prefix pkg test
+    run npm --prefix www ci --ignore-scripts --no-audit --no-fund
+    run npm --prefix www run build
+    run npm --prefix www run check
+    run npm --prefix www test
 }
 
 step_docs() {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use kernel_core::ipc::Envelope;
 use kernel_core::kernel::Parts;
 use kernel_core::platform::{
-    BoxFuture, Clock, DeviceReply, DeviceRequest, Devices, Entropy, Fault, FaultKind, Guest, Handled, HostError,
-    Platform, Port, Profile, Sandbox, Spawn, StartRequest, WriteMode,
+    BoxFuture, Clock, DeviceRequest, Devices, Entropy, Fault, FaultKind, Guest, Handled, HostError, Platform, Port,
+    Profile, Sandbox, Spawn, StartRequest, WriteMode,
 };
 use kernel_core::time::{Instant, Now, WallTime};
 use kernel_tests::world::{Host, Kind, MOUNTS, name, programs};
