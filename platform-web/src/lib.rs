@@ -1,8 +1,8 @@
 //! Weft in a browser tab. The kernel lives in a dedicated worker: this crate fills its roles with what a
-//! worker has (timers, WebCrypto, the origin's private file system, `fetch`), and [`kernel`] is the class
+//! worker has (timers, WebCrypto, the origin's private file system, `fetch`), and `kernel` is the class
 //! that JavaScript drives. It assumes one worker and no threads.
 //!
-//! Start at [`Host::open`]. Everything of the kernel itself is re-exported as [`kernel_core`].
+//! Start at `Host::open`. Everything of the kernel itself is re-exported as `kernel_core`.
 #![cfg(target_arch = "wasm32")]
 
 pub use host::{Host, HostError, HostOptions, StorageKind, WebPlatform};
