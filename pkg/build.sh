@@ -4,7 +4,7 @@
 # the transpiler apart; then says what a page has to load, held against the bar.
 #
 # Wants npm's packages (`npm ci`), Rust with the target wasm32-unknown-unknown (or Debian's rustc-web, as tests/ci.sh says)
-# and wasm-bindgen of the version in Cargo.lock. `pkg/build.sh --scripts` builds the scripts alone, over the WebAssembly
+# and wasm-bindgen of the version in Cargo.lock; what is missing is said before anything is built. `pkg/build.sh --scripts` builds the scripts alone, over the WebAssembly
 # that is there.
 #
 #   CARGO_TARGET_DIR   where Rust is built; ../target if not set
@@ -47,11 +47,18 @@ build_crate() {
     fi
 }
 
-bindgen() {
-    local bindgen=${WASM_BINDGEN:-wasm-bindgen} wanted
+# Looked for before anything is built: in PATH, and where tests/ci.sh puts it.
+find_bindgen() {
+    local wanted
     wanted=$(version_of wasm-bindgen)
-    [[ $("$bindgen" --version 2>/dev/null) == *" $wanted" ]] || fail "wasm-bindgen $wanted is missing: cargo install wasm-bindgen-cli --version $wanted"
-    "$bindgen" --target web --out-dir dist/wasm --out-name weft --remove-name-section --remove-producers-section \
+    for BINDGEN in "${WASM_BINDGEN:-wasm-bindgen}" "$TARGET/tools/wasm-bindgen-$wanted/bin/wasm-bindgen"; do
+        [[ $("$BINDGEN" --version 2>/dev/null) != *" $wanted" ]] || return 0
+    done
+    fail "wasm-bindgen $wanted is missing: cargo install wasm-bindgen-cli --version $wanted"
+}
+
+bindgen() {
+    "$BINDGEN" --target web --out-dir dist/wasm --out-name weft --remove-name-section --remove-producers-section \
         "$TARGET/wasm32-unknown-unknown/web/platform_web.wasm"
     # What rustc uses without being asked, and every browser has that has JSPI.
     node_modules/.bin/wasm-opt -Os --enable-bulk-memory --enable-bulk-memory-opt --enable-multivalue --enable-mutable-globals \
@@ -61,6 +68,8 @@ bindgen() {
 
 if [[ ${1:-} != --scripts ]]; then
     [[ $(node -p 'require("./package.json").version') == "$(crate_version)" ]] || fail "package.json has another version than Cargo.toml"
+    [[ -x node_modules/.bin/wasm-opt ]] || fail "npm's packages are missing: npm --prefix pkg ci"
+    find_bindgen
     rm -rf dist
     build_crate
     bindgen
