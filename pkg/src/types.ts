@@ -60,7 +60,8 @@ export interface Check {
   version: string;
   description: string;
   agents: { name: string; role: string; use: string[]; grant: string[]; optional: string[] }[];
-  mounts: { name: string; mode: 'read' | 'write'; labels: string[]; clearance: string[] }[];
+  /** `clearance`: what may be written there; `given`: whether you named a folder for it. */
+  mounts: { name: string; mode: 'read' | 'write'; labels: string[]; clearance: string[]; given: boolean }[];
   /** Rights that somebody has to give. */
   asks: { right: string; agents: string[]; optional: boolean; given: boolean }[];
   /** What is wrong with it, each with its place; empty for an application that can be installed. */

@@ -150,7 +150,13 @@ pub(super) fn report(manifest: &str, files: &JsValue, given: &Given) -> Value {
         })
     });
     let mounts = manifest.mounts.iter().map(|mount| {
-        json!({ "name": mount.name.value, "mode": mount.mode, "labels": mount.labels, "given": given.mounts.contains(&mount.name.value) })
+        json!({
+            "name": mount.name.value,
+            "mode": mount.mode,
+            "labels": mount.labels,
+            "clearance": mount.clearance.clone().unwrap_or_default(),
+            "given": given.mounts.contains(&mount.name.value),
+        })
     });
     json!({
         "app": manifest.app.name.value,

@@ -29,7 +29,7 @@ fn message(error: &JsValue) -> String {
 }
 
 const MANIFEST: &str = "[app]\nname = \"a\"\nversion = \"0.1.0\"\ndescription = \"For a test\"\n\
-    [[mount]]\nname = \"repo\"\nlabels = [\"private\"]\n\
+    [[mount]]\nname = \"repo\"\nlabels = [\"private\"]\nclearance = [\"secret\"]\n\
     [[agent]]\nname = \"x\"\nprogram = { wasm = \"echo.wasm\" }\nuse = [\"read /fs/repo/**\"]\n\
     optional = [\"connect /net/example.com:443\"]\n\
     [[agent]]\nname = \"y\"\nprogram = { wasm = \"echo.wasm\" }\nuse = [\"connect /net/example.org:443\"]\n";
@@ -114,6 +114,7 @@ async fn a_check_tells_what_is_asked_for_and_what_is_given() {
     let report = check(&[], &[]);
     assert_eq!((&report["app"], &report["version"], &report["problems"]), (&json!("a"), &json!("0.1.0"), &json!([])));
     assert_eq!(report["mounts"][0]["labels"], json!(["private"]));
+    assert_eq!(report["mounts"][0]["clearance"], json!(["secret"]));
     assert_eq!(report["agents"][0]["use"], json!(["read /fs/repo/**"]));
     let given = |report: &Value| -> Vec<(String, bool, bool)> {
         let asks = report["asks"].as_array().unwrap().iter();
