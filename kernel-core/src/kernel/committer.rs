@@ -8,7 +8,7 @@ use super::input::Input;
 use super::rows::TABLE_OPEN;
 use crate::chain::{Checkpoint, Log, VerifierKey};
 use crate::id::{ActionId, CallId};
-use crate::platform::{Batch, Key, KeyPurpose, Keys, Platform, Storage};
+use crate::platform::{Batch, Key, KeyPurpose, Keys, Platform, Storage, said};
 use crate::refusal::Refusal;
 use crate::time::Instant;
 use bytes::Bytes;
@@ -303,17 +303,6 @@ async fn fail<P: Platform>(inner: &Inner<P>, reason: &str) {
         }
         inner.commit_signal.wait().await;
     }
-}
-
-/// An error with its causes, in one line.
-fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
 }
 
 /// Sends a `Tick` whenever a deadline is due, until the kernel is closed.

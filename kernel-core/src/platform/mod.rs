@@ -24,7 +24,7 @@ pub use keys::{KeyPurpose, Keys};
 pub use profile::{Durability, KeyCustody, Profile, ProgramKind};
 pub use sandbox::{ActReply, Fault, FaultKind, Guest, Handled, LogLevel, Port, Sandbox, StartRequest, Syscalls, Usage};
 pub use spawn::Spawn;
-pub use storage::{Batch, HostError, Key, Page, Storage, StorageError};
+pub use storage::{Batch, HostError, Key, Page, Storage, StorageError, said};
 
 /// One host: the umbrella over its roles.
 ///

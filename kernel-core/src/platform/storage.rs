@@ -10,6 +10,21 @@ pub type Key = Bytes;
 /// What a host says went wrong, boxed: the kernel prints it and looks no further.
 pub type HostError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
+/// An error with its causes, in one line.
+pub fn said(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let next_text = next.to_string();
+        // Some errors print their cause themselves.
+        if !text.contains(&next_text) {
+            text = format!("{text}: {next_text}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
 /// Changes that happen together or not at all. A later change of the same key wins.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {

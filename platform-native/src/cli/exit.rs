@@ -11,7 +11,7 @@ use crate::keys::{KeyError, LOG_KEY};
 use kernel_core::app::{PlanError, Problem};
 use kernel_core::chain::ChainError;
 use kernel_core::kernel::BootError;
-use kernel_core::platform::{HostError, StorageError};
+use kernel_core::platform::{HostError, StorageError, said};
 use kernel_core::refusal::{Code, Refusal};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -98,21 +98,6 @@ impl Failure {
         error.extend(self.more.clone());
         json!({ "weft": super::VERSION, "error": error })
     }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let next_text = next.to_string();
-        // Some errors print their cause themselves.
-        if !text.contains(&next_text) {
-            text = format!("{text}: {next_text}");
-        }
-        cause = next.source();
-    }
-    text
 }
 
 /// What is wrong with a manifest: every problem, as a compiler prints them.

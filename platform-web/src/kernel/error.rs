@@ -6,7 +6,7 @@ use crate::devices::MountError;
 use js_sys::{Error, Reflect};
 use kernel_core::app::{PlanError, Problem};
 use kernel_core::kernel::BootError;
-use kernel_core::platform::{DeviceError, StorageError};
+use kernel_core::platform::{DeviceError, StorageError, said};
 use kernel_core::refusal::Refusal;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -61,21 +61,6 @@ impl<T> OrThrow<T> for Fallible<T> {
     fn or_throw(self) -> Result<T, JsValue> {
         self.map_err(Failure::thrown)
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let next_text = next.to_string();
-        // Some errors print their cause themselves.
-        if !text.contains(&next_text) {
-            text = format!("{text}: {next_text}");
-        }
-        cause = next.source();
-    }
-    text
 }
 
 /// What is wrong with a manifest.

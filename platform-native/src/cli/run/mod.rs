@@ -13,7 +13,7 @@ mod screen;
 
 use super::application;
 use super::consent::{Agreed, Given, agree, parse_mount};
-use super::exit::{Exit, Failure, said};
+use super::exit::{Exit, Failure};
 use super::on_runtime;
 use super::place::Places;
 use super::stored;
@@ -32,6 +32,7 @@ use kernel_core::capability::Right;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::Told;
 use kernel_core::path::Name;
+use kernel_core::platform::said;
 use report::{Report, Signed};
 use screen::Screen;
 use std::path::PathBuf;
