@@ -60,11 +60,14 @@ pub async fn an_account_is_drawn_by_all_below_it<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// Messages have an account of their own.
+/// Messages have an account of their own, from which what is no message never draws.
 pub async fn messages_are_drawn<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     let talker = agent("talker").uses(&["send /proc/*"]).limited(|limits| limits.messages = Some(3));
-    world.run(app("talk", [talker, agent("other")])).await;
+    let listener = agent("listener").limited(|limits| limits.messages = Some(3));
+    world.run(app("talk", [talker, agent("other"), listener])).await;
+    let script = "repeat 9 read /proc/self/inbox {\"deadline_ms\":0}\nrepeat 9 start /timer/t {\"after_ms\":99999}";
+    assert_eq!(world.tell("listener", script).await, "9 timed_out\n9 ok");
     let other = world.pid("other");
     let told = world.tell("talker", &format!("repeat 10 send /proc/{other} - hi")).await;
     assert!(told.contains("talker ended (limit)"), "{told}");
@@ -127,7 +130,7 @@ pub async fn a_flood_of_refusals_is_suspended<H: Host>(host: H) {
     let session = world.session().await;
     let path = format!("/proc/{}", world.pid("flooder"));
     session.act("send", &path, "\ndo repeat 150 read /fs/in/x").await.expect("sent");
-    while world.process("flooder").state != Lifecycle::Suspended {
+    while world.process("flooder").state != Lifecycle::Suspended && world.process("flooder").used.refused < 150 {
         world.pause().await;
     }
     world.pause().await;

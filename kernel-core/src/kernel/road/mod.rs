@@ -3,8 +3,9 @@
 //! syscall -> authority -> flow -> effect -> verdict -> reserve -> record -> perform -> settle and record
 //!
 //! One file per station, and two more: `facts` gathers what is decided upon, `answer` holds what a person has to
-//! allow. The stations up to `effect` only look: until all rows that they need are at hand nothing has changed, so
-//! `Need` can be answered and the same input stepped again.
+//! allow. To perform is the verb's own (`kernel/verb/`), to settle is `kernel/open.rs`. The stations up to `effect`
+//! only look: until all rows that they need are at hand nothing has changed, so `Need` can be answered and the same
+//! input stepped again. `reserve` is asked just before the verdict, because a refused act draws as well.
 
 mod answer;
 mod authority;
@@ -249,7 +250,8 @@ impl State {
             return false;
         };
         let grant = process.rare.routes[index].key.grant.clone();
-        if !self.reserve_act(pid, true, call, request, now, fx) {
+        let message = reserve::is_message(parsed.verb);
+        if !self.reserve_act(pid, message, call, request, now, fx) {
             return true;
         }
         self.counters.action += 1;
