@@ -78,7 +78,7 @@ macro_rules! each_kernel_clause {
                 a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels,
                 what_lies_above_a_ceiling_is_not_delivered, an_instance_of_one_message_leaves_its_process_clean;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
-                a_route_is_opened_once_and_counted, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
+                a_route_is_opened_once_and_counted, a_route_is_for_equal_acts_alone, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,
                 what_could_not_be_done_opens_no_route, what_was_given_up_ends_as_its_device_says,
                 what_no_device_answered_is_unknown, a_panic_stops_everything, the_same_scenario_gives_the_same_log;

@@ -57,9 +57,12 @@ pub async fn it_ends_with_the_agent_it_names<H: Host>(host: H) {
     // The others follow each other, so that the last of them runs long after `hasty` has ended.
     let chain = [("b", "hasty"), ("c", "b"), ("d", "c"), ("e", "d"), ("f", "e")];
     let [b, c, d, e, f] = chain.map(|(name, before)| agent(name).after(&[before]));
-    let app = app("short", [hasty, b, c, d, e, f]).ends_with("hasty").until_quiet();
-    world.run(app).await;
+    world.run(app("short", [hasty, b, c, d, e, f]).ends_with("hasty").until_quiet()).await;
     assert_eq!(ended(&mut world).await, (true, "done".to_owned()));
+    world.run(app("long", [agent("main"), agent("other")]).ends_with("main")).await;
+    world.act("main", "stop /proc/self").await;
+    assert_eq!(ended(&mut world).await, (true, "done".to_owned()));
+    assert_eq!(world.ended("other").await.0, "shutdown");
     world.finish().await;
 }
 

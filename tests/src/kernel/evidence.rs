@@ -8,6 +8,7 @@ use kernel_core::capability::Right;
 use kernel_core::environment::Environment;
 use kernel_core::governance::Then;
 use kernel_core::ipc::body;
+use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::Content;
 use kernel_core::refusal::{Code, REASON_BYTES};
 use serde_json::json;
@@ -51,13 +52,18 @@ pub async fn what_an_application_failed_by_fits<H: Host>(host: H) {
     let fails = |n: usize| agent(&format!("a{n}")).does(&format!("fail {}", "\u{1f980}".repeat(1_000)));
     let agents: [_; 80] = std::array::from_fn(fails);
     let _ = world.try_run(app("many", agents).until_quiet()).await;
-    world.ended("many").await;
+    let (ok, told) = loop {
+        if let Notice::Ended { ok, reason, .. } = world.notice().await {
+            break (ok, reason);
+        }
+    };
+    assert!(!ok && told.len() <= REASON_BYTES, "{ok}, {} bytes", told.len());
     let log = world.log().await;
     let ended = log.iter().find_map(|e| match &e.content {
         Content::AppEnded(ended) => Some(ended),
         _ => None,
     });
-    assert!(!ended.expect("its end").ok);
+    assert_eq!(ended.map(|ended| (ended.ok, &ended.reason)), Some((false, &told)));
     world.finish().await;
 }
 

@@ -4,6 +4,7 @@ use crate::world::{Answers, Commits, Hand, Host, Kind, Recorded, World, agent, a
 use futures::join;
 use kernel_core::app::MountMode;
 use kernel_core::environment::Environment;
+use kernel_core::governance::Then;
 use kernel_core::id::ActionId;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::Lifecycle;
@@ -76,6 +77,40 @@ pub async fn a_route_is_opened_once_and_counted<H: Host>(host: H) {
         _ => 0,
     });
     assert_eq!(more.sum::<u64>(), 150);
+    world.finish().await;
+}
+
+/// A route is for equal acts: other labels and another charter open another one, and the one before is closed. Where
+/// a rule speaks about arguments there are none, and each act leaves an event.
+pub async fn a_route_is_for_equal_acts_alone<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    let resource = format!("/proc/{}", world.pid("other"));
+    let plain = format!("repeat 3 send {resource} - x");
+    let labelled = format!("repeat 3 send {resource} {{\"labels\":[\"secret\"]}} x");
+    for script in [&plain, &labelled, &plain] {
+        assert_eq!(world.tell("writer", script).await, "3 ok");
+    }
+    let rules = ["verbs = ['read']", "resources = ['/agent/**']\narguments = { use = { given = true } }"];
+    for (name, rule) in ["one", "two"].into_iter().zip(rules) {
+        world.run(app(name, [agent(&format!("of-{name}"))]).unmounted().ruled("r", rule, Then::Warn)).await;
+        assert_eq!(world.tell("writer", &plain).await, "3 ok");
+    }
+    let log = world.log().await;
+    let opened = |e: &&Recorded| {
+        matches!(&e.content, Content::RouteOpened(d)
+            if d.facts.resource.to_string() == resource && d.facts.name.as_str() == "writer")
+    };
+    let told = |route: &Recorded| {
+        let of_it = log.iter().filter(|e| e.action == route.action);
+        of_it.fold((0, false), |(more, closed), e| match &e.content {
+            Content::RouteCounted(counted) => (more + counted.more, closed || counted.closed),
+            _ => (more, closed),
+        })
+    };
+    let routes: Vec<(u64, bool)> = log.iter().filter(opened).map(told).collect();
+    assert_eq!(routes[..4], [(3, true), (3, true), (3, true), (3, false)]);
+    assert_eq!(routes[4..], [(0, false); 3]);
     world.finish().await;
 }
 
