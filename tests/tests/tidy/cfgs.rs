@@ -22,7 +22,7 @@ const TARGET: [&str; 13] = [
     "wasm",
 ];
 
-/// The one file of each crate that may ask for its target. A crate that is not listed has none.
+/// The one file of each crate that may ask for its target. What is not listed are tests and guests, which may.
 const FILES: [(&str, &str); 3] = [
     ("kernel-core", "kernel-core/src/platform/bounds.rs"),
     ("platform-native", "platform-native/src/lib.rs"),

@@ -22,7 +22,7 @@ pub(crate) struct Mention {
     pub(crate) line: usize,
     /// The inline modules that it is in.
     pub(crate) inside: Vec<String>,
-    /// Whether it is part of a `use`, where names that the file imports do not count.
+    /// Whether it is part of a `use`.
     of_use: bool,
 }
 
@@ -68,7 +68,9 @@ impl Code {
         let mut code = Code::default();
         code.read(stream, Place { test: false, in_use: false, inside: &[] });
         for mention in &mut code.mentions {
-            if let Some(full) = code.imports.get(&mention.path[0]).filter(|_| !mention.of_use) {
+            // A `use` is not behind itself: `use a::a;`.
+            let full = code.imports.get(&mention.path[0]).filter(|full| !mention.of_use || **full != mention.path);
+            if let Some(full) = full {
                 mention.path.splice(..1, full.iter().cloned());
             }
         }

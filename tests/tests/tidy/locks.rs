@@ -23,7 +23,7 @@ pub(crate) fn no_lock_is_made_to_be_held(tree: &Tree) -> Vec<Problem> {
             let is_lock = |(module, names): &(&[&str], &[&str])| {
                 mention.path.len() > module.len()
                     && module.iter().zip(&mention.path).all(|(a, b)| a == b)
-                    && names.contains(&&*mention.path[module.len()])
+                    && (names.contains(&&*mention.path[module.len()]) || mention.path[module.len()] == "*")
             };
             if MADE_TO_BE_HELD.iter().any(is_lock) {
                 let what = format!("`{}` is held across an await: pass a message instead", mention.path.join("::"));

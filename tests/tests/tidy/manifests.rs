@@ -51,19 +51,25 @@ struct Dependency<'a> {
     key: &'a str,
     /// The package that it is.
     package: &'a str,
-    /// The rest.
+    /// Whether it lies in this tree.
+    local: bool,
+    /// What the line says of it.
     value: &'a Value,
 }
 
-/// The dependencies in the sections of `manifest`, for every target.
-fn dependencies<'a>(manifest: &'a Table, sections: &[&str]) -> Vec<Dependency<'a>> {
+/// The dependencies in the sections of `manifest`, for every target. What one says with `workspace = true` stands in
+/// the manifest of the workspace, `root`.
+fn dependencies<'a>(root: &'a Table, manifest: &'a Table, sections: &[&str]) -> Vec<Dependency<'a>> {
+    let shared = sub(root, &["workspace", "dependencies"]);
     let targets =
         sub(manifest, &["target"]).into_iter().flat_map(|targets| targets.values()).filter_map(Value::as_table);
     let tables = std::iter::once(manifest).chain(targets);
     let lists = tables.flat_map(|table| sections.iter().filter_map(|section| sub(table, &[section])));
     let dependency = |(key, value): (&'a String, &'a Value)| {
-        let package = value.get("package").and_then(Value::as_str).unwrap_or(key);
-        Dependency { key, package, value }
+        let inherits = value.get("workspace").and_then(Value::as_bool) == Some(true);
+        let said = shared.filter(|_| inherits).and_then(|shared| shared.get(key)).unwrap_or(value);
+        let package = said.get("package").and_then(Value::as_str).unwrap_or(key);
+        Dependency { key, package, local: said.get("path").is_some(), value }
     };
     lists.flatten().map(dependency).collect()
 }
@@ -86,7 +92,7 @@ fn line_of(tree: &Tree, path: &str, key: &str) -> usize {
 /// The core depends on no crate of the workspace and, directly or through another, on no host library.
 pub(crate) fn the_core_depends_on_no_host(tree: &Tree) -> Vec<Problem> {
     let path = "kernel-core/Cargo.toml";
-    let manifest = table(tree, path);
+    let (root, manifest) = (table(tree, "Cargo.toml"), table(tree, path));
     let ours = workspace(tree);
     let defaults: Vec<&str> = sub(&manifest, &["features"])
         .and_then(|features| features.get("default"))
@@ -97,11 +103,13 @@ pub(crate) fn the_core_depends_on_no_host(tree: &Tree) -> Vec<Problem> {
         .collect();
     let mut problems = Vec::new();
     let mut queue = Vec::new();
-    for Dependency { key, package: name, value } in dependencies(&manifest, &["dependencies", "build-dependencies"]) {
+    for Dependency { key, package: name, local, value } in
+        dependencies(&root, &manifest, &["dependencies", "build-dependencies"])
+    {
         let optional = value.get("optional").and_then(Value::as_bool) == Some(true);
         let behind_feature =
             OPTIONAL.contains(&name) && optional && !defaults.contains(&format!("dep:{name}").as_str());
-        let what = if ours.contains_key(name) || value.get("path").is_some() {
+        let what = if ours.contains_key(name) || local {
             "is a crate of this workspace; the core depends on none"
         } else if HOSTS.contains(&name) {
             "is a host library; the core has none"
@@ -143,19 +151,18 @@ fn locked(tree: &Tree) -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-/// A platform depends on the core and on no other crate of the workspace, not even for its tests.
+/// A platform depends on the core and on no other crate of this tree, not even for its tests.
 pub(crate) fn platforms_depend_on_the_core_alone(tree: &Tree) -> Vec<Problem> {
     let ours = workspace(tree);
     let mut problems = Vec::new();
     for folder in ours.values().filter(|folder| folder.starts_with("platform-")) {
         let path = format!("{folder}/Cargo.toml");
-        let manifest = table(tree, &path);
-        for Dependency { key, package: name, .. } in
-            dependencies(&manifest, &["dependencies", "build-dependencies", "dev-dependencies"])
+        let (root, manifest) = (table(tree, "Cargo.toml"), table(tree, &path));
+        for Dependency { key, package: name, local, .. } in
+            dependencies(&root, &manifest, &["dependencies", "build-dependencies", "dev-dependencies"])
         {
-            if ours.contains_key(name) && name != "kernel-core" {
-                let what =
-                    format!("`{name}`: a platform depends on kernel-core and on no other crate of the workspace");
+            if (ours.contains_key(name) || local) && name != "kernel-core" {
+                let what = format!("`{name}`: a platform depends on kernel-core and on no other crate of this tree");
                 problems.push(Problem::new(&path, line_of(tree, &path, key), what));
             }
         }
