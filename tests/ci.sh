@@ -21,7 +21,7 @@ declare -A ABOUT=(
     [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
     [lint]="clippy without a warning, with and without the optional features; the core's bans do ban"
     [native]="every test on this machine: unit, property, conformance, tidy, command line, documentation"
-    [guests]="every committed component is what its sources build to"
+    [guests]="every committed component builds, and is what its sources build to where the compiler is the one that made it"
     [wasm]="the kernel, the web host and the suites build for wasm32-unknown-unknown"
     [web]="the suites, and the tests of the web host, run in a worker of headless Chrome"
     [pkg]="the npm package and the page build and work in headless Chrome; the package also packed, in Vite and in webpack"
@@ -57,6 +57,16 @@ run() {
     timeout --foreground 1800 "$@" || code=$?
     ((code != 124)) || say "stopped after 30 minutes: $*" >&2
     return "$code"
+}
+
+# ran COMMAND...: runs tests, and fails where not one was run: a name that nothing has any more must not look like
+# success.
+ran() {
+    "$@" 2>&1 | tee "$LOGS/ran.txt"
+    grep -Eq 'test result: .*[^0-9][1-9][0-9]* passed|^(#|ℹ) pass [1-9]' "$LOGS/ran.txt" || {
+        say "no test ran: $*" >&2
+        return 1
+    }
 }
 
 skipped() { [[ ,$WEFT_SKIP, == *,"$1",* ]]; }
@@ -220,11 +230,11 @@ bans_ban() {
 
 step_native() {
     need_rust
-    run cargo test --locked --workspace --no-fail-fast
+    ran run cargo test --locked --workspace --no-fail-fast
     # What a host without the sandbox for components says instead.
-    run cargo test --locked -p platform-native --no-default-features --lib absent
+    ran run cargo test --locked -p platform-native --no-default-features --lib absent
     # What the agents of the example are made of; a workspace of its own that shares the directory.
-    run cargo test --locked --manifest-path examples/repo-audit/Cargo.toml -p scan -p guest -p reporter
+    ran run cargo test --locked --manifest-path examples/repo-audit/Cargo.toml -p scan -p guest -p reporter
 }
 
 step_guests() {
@@ -250,8 +260,8 @@ step_web() {
     need_wasm_bindgen
     need_browser
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
-    wasm_cargo test --locked -p kernel-tests --test web
-    wasm_cargo test --locked -p platform-web --lib
+    ran wasm_cargo test --locked -p kernel-tests --test web
+    ran wasm_cargo test --locked -p platform-web --lib
 }
 
 step_pkg() {
@@ -262,11 +272,11 @@ step_pkg() {
     need_node
     run npm --prefix pkg ci --ignore-scripts --no-audit --no-fund
     run pkg/build.sh
-    run npm --prefix pkg test
+    ran run npm --prefix pkg test
     run npm --prefix www ci --ignore-scripts --no-audit --no-fund
     run npm --prefix www run build
     run npm --prefix www run check
-    run npm --prefix www test
+    ran run npm --prefix www test
 }
 
 step_docs() {
@@ -325,8 +335,8 @@ closing_lines() {
         $1 == "Running" && /\(/ { name = $0; sub(/^ *Running (unittests )?/, "", name); sub(/ \(.*\/(deps\/)?/, " (", name); sub(/-[0-9a-f]+(\.wasm)?\)/, ")", name) }
         $1 == "Doc-tests" { name = "documentation of " $2 }
         /^test result: / { sub(/^test result: /, ""); if (!/ 0 passed; 0 failed; 0 ignored/) printf "           %s: %s\n", name, $0 }
-        /^# (pass|fail|skipped) [0-9]/ { count[$2] = $3; if ($2 == "skipped") printf "           node --test: %d passed; %d failed; %d skipped\n", count["pass"], count["fail"], $3 }
-        /^not ok / { if (failed++ < 20) printf "         ! %s\n", $0 }
+        /^(#|ℹ) (pass|fail|skipped) [0-9]/ { count[$2] = $3; if ($2 == "skipped") printf "           node --test: %d passed; %d failed; %d skipped\n", count["pass"], count["fail"], $3 }
+        /^(not ok|✖) / && !/failing tests:/ { if (failed++ < 20) printf "         ! %s\n", $0 }
         /^test .* (FAILED|FAIL)$/ || /^error(\[E[0-9]+\])?:/ || /^ci: .*missing/ { if (failed++ < 20) printf "         ! %s\n", $0 }
     ' "$1"
 }
