@@ -1,6 +1,7 @@
 //! What can be wrong with a stored log, each with the event it starts at and what to do about it.
 
 use super::CheckpointError;
+use crate::codec::hex;
 
 /// Who says how long the log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,5 +203,5 @@ pub(super) fn head_mismatch(size: u64, what: &str) -> ChainError {
 }
 
 pub(super) fn malformed(key: &[u8]) -> ChainError {
-    ChainError::MalformedRow { key: key.iter().map(|byte| format!("{byte:02x}")).collect() }
+    ChainError::MalformedRow { key: hex(key) }
 }

@@ -147,11 +147,6 @@ impl Log {
         Checkpoint { origin: self.origin.clone(), size: self.size(), root: self.root() }
     }
 
-    /// The text of [`Log::checkpoint`], to be signed.
-    pub fn checkpoint_body(&self) -> String {
-        self.checkpoint().body()
-    }
-
     /// The last signed checkpoint, of this state or an earlier one.
     pub fn signed(&self) -> Option<&str> {
         self.checkpoint.as_deref()

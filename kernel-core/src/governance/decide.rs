@@ -4,7 +4,6 @@
 
 use super::charter::Charter;
 use super::derive::Source;
-
 use super::facts::Facts;
 use super::rule::{Outcome, Rule, Then};
 use super::verdict::{Decision, Reason, ReasonCode, Verdict};

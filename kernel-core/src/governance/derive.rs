@@ -16,7 +16,7 @@ pub const UNTRUSTED_SECURITY: u16 = 6_000;
 /// Novelty of a first use.
 pub const FIRST_USE: u16 = 1_000;
 
-/// The novelty of the next use after `uses` that went well: 1,000 for the first, halved whenever the number of
+/// The novelty of the next use after `uses` that were let pass: 1,000 for the first, halved whenever the number of
 /// uses, this one included, doubles.
 pub fn novelty(uses: u64) -> u16 {
     FIRST_USE.checked_shr(uses.saturating_add(1).ilog2()).unwrap_or(0)

@@ -99,7 +99,7 @@ pub struct Ask {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A boot or shutdown phase ended.
+    /// A phase of the boot ended.
     Phase {
         /// Its name.
         name: String,

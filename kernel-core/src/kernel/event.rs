@@ -72,7 +72,7 @@ macro_rules! contents {
 contents! {
     /// The kernel booted.
     0 Boot(Booted) = "boot";
-    /// A phase of boot or shutdown ended.
+    /// A phase of the boot ended.
     1 Phase(Phase) = "phase";
     /// An outward act was permitted and is about to be performed.
     2 Intent(Box<Decided>) = "intent";

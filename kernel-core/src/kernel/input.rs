@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub enum Input {
     /// The kernel boots; always the first.
     Boot(Boot),
-    /// A boot or shutdown phase took this long, as the driver measured it.
+    /// A phase of the boot took this long, as the driver measured it.
     Phase {
         /// The phase's name.
         name: String,

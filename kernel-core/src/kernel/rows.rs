@@ -16,7 +16,7 @@ pub const TABLE_COUNTERS: u8 = 0x40;
 pub const TABLE_TREE: u8 = 0x41;
 /// Salt and body of an outward act, by action id.
 pub const TABLE_BODY: u8 = 0x42;
-/// Uses without incident, by agent name, verb and kind of resource.
+/// How often an act was let pass, by agent name, verb and kind of resource.
 pub const TABLE_NOVELTY: u8 = 0x43;
 /// Labels of files that the kernel wrote and of applications, by canonical path.
 pub const TABLE_LABELS: u8 = 0x44;

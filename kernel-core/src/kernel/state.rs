@@ -192,7 +192,6 @@ impl State {
             profile: boot.profile.clone(),
             environment: Arc::new(environment),
             charter: Charter::new(),
-
             kernel_name: Name::parse("kernel").unwrap_or_else(|_| unreachable!("`kernel` is a name")),
             processes: PidMap::default(),
             names: FxHashMap::default(),

@@ -4,7 +4,8 @@ use super::{MaybeSend, MaybeSync};
 use bytes::Bytes;
 use std::future::Future;
 
-/// A row's key: a table byte, then whatever orders the table. At most 1 KiB.
+/// A row's key: a table byte, then whatever orders the table; the longest that the kernel makes is a path of 4,096
+/// bytes with one more on either side.
 pub type Key = Bytes;
 
 /// What a host says went wrong, boxed: the kernel prints it and looks no further.

@@ -1,6 +1,7 @@
 //! Guests that are scripts: handlers over the same port that components and native programs use.
 
 use super::SimPlatform;
+use crate::codec::hex;
 use crate::ipc::Envelope;
 use crate::path::Name;
 use crate::platform::{
@@ -55,7 +56,7 @@ impl Sandbox for SimSandbox {
             Program::Native { name } => name,
             Program::Wasm { hash } => {
                 component().await.map_err(|e| no(e.to_string()))?;
-                let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                let digits = hex(&hash);
                 Name::parse(&digits).map_err(|e| no(e.to_string()))?
             }
         };

@@ -1,14 +1,15 @@
 //! The resource tree: values that outlive the kernel, changed by comparing.
 
 use crate::world::{Host, World, agent, app};
+use kernel_core::codec::hex;
 use kernel_core::environment::Environment;
 use kernel_core::refusal::Code;
 use sha2::{Digest, Sha256};
 
 const KEEPER: &[&str] = &["read /tree/**", "write /tree/**", "remove /tree/**"];
 
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// A write that expects another value than is there changes nothing.
@@ -19,9 +20,9 @@ pub async fn compare_and_set_is_exact<H: Host>(host: H) {
         |expect: &str, value: &str| format!("write /tree/x {{\"replace\":true,\"expect\":\"{expect}\"}} {value}");
     assert_eq!(world.act("a", &write("absent", "one")).await, "ok {\"version\":1}");
     assert!(world.act("a", &write("absent", "two")).await.starts_with("conflict: "));
-    assert!(world.act("a", &write(&hex(b"two"), "two")).await.starts_with("conflict: "));
+    assert!(world.act("a", &write(&sha256(b"two"), "two")).await.starts_with("conflict: "));
     assert_eq!(world.act("a", "read /tree/x").await, "ok one");
-    assert_eq!(world.act("a", &write(&hex(b"one"), "two")).await, "ok {\"version\":2}");
+    assert_eq!(world.act("a", &write(&sha256(b"one"), "two")).await, "ok {\"version\":2}");
     assert_eq!(world.act("a", "read /tree/x").await, "ok two");
     assert_eq!(world.act("a", "read /tree/x {\"offset\":1,\"len\":1}").await, "ok w");
     assert_eq!(world.act("a", "remove /tree/x").await, "ok {}");

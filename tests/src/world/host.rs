@@ -3,6 +3,7 @@
 use super::puppet::{Trap, puppet};
 use bytes::Bytes;
 use kernel_core::app::ProgramPlan;
+use kernel_core::codec::hex;
 use kernel_core::kernel::Parts;
 use kernel_core::path::Name;
 use kernel_core::platform::{Platform, Programs};
@@ -108,7 +109,7 @@ impl Host for SimHost {
     type Platform = SimPlatform;
 
     async fn open(&self) -> Parts<SimPlatform> {
-        let digits: String = hash().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = hex(&hash());
         let programs = programs(sim_trap).with(name(&digits), |port| puppet(port, sim_trap));
         self.sim.parts(self.storage.clone(), programs, self.devices.clone())
     }

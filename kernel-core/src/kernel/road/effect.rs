@@ -18,7 +18,7 @@ pub(super) fn derive(row: &Row, uses: u64, labels: &Labels, target: &Target) -> 
 }
 
 impl State {
-    /// How often this agent has done this to this kind of resource without incident.
+    /// How often this agent was let do this to this kind of resource, whatever came of it.
     pub(super) fn uses(&self, pid: Pid, parsed: &Parsed, need: &mut Need) -> u64 {
         let Some(process) = self.processes.get(&pid) else { return 0 };
         // Another name makes nothing newer, or older.

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long a file operation may take before its caller is told so.
-const FILE_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a device may take over a file, or over what goes out on a stream, before its caller is told so.
+const DEVICE_DEADLINE: Duration = Duration::from_secs(60);
 /// Bytes of a read that does not say.
 const DEFAULT_READ: u32 = 64 << 10;
 /// Entries of one page of a listing.
@@ -221,7 +221,7 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         fx.acts.push(Perform { action: act.action, durable, what: Performance::Device(request) });
-        self.open(act, Open::new(act, OpenKind::Device), Some(now.at.after(FILE_DEADLINE)));
+        self.open(act, Open::new(act, OpenKind::Device), Some(now.at.after(DEVICE_DEADLINE)));
         Ok(Answer::Later)
     }
 }

@@ -24,7 +24,7 @@ struct Info<'a> {
     #[serde(rename = "use")]
     use_: Vec<String>,
     grant: Vec<String>,
-    labels: &'a crate::label::Labels,
+    labels: &'a Labels,
     memory_limit: u64,
 }
 
@@ -83,9 +83,7 @@ impl State {
         }
         Ok(Answer::Reply(body::json(&Killed { dead })))
     }
-}
 
-impl State {
     /// What a process and all that it started carry together.
     fn labels_below(&self, pid: Pid) -> Result<Labels, TooManyLabels> {
         let Some(process) = self.processes.get(&pid) else { return Ok(Labels::NONE) };

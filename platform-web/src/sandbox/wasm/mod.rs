@@ -8,6 +8,7 @@ use crate::clock::WebClock;
 use crate::js::words;
 use bytes::Bytes;
 use js_sys::{Reflect, Uint8Array};
+use kernel_core::codec::hex;
 use kernel_core::platform::{BoxFuture, Fault, FaultKind, HostError, Limits, Port};
 use std::cell::RefCell;
 use wasm_bindgen::JsValue;
@@ -74,7 +75,7 @@ impl WasmSandbox {
             return Err(start(missing));
         }
         let guests = self.guests.as_ref().ok_or_else(|| start("guest workers were set up after this kernel"))?;
-        let name: String = hash.iter().map(|b| format!("{b:02x}")).collect();
+        let name = hex(&hash);
         if !guests.known(&name).await.is_truthy() {
             let bytes = component().await.map_err(|e| start(format!("its program could not be loaded: {e}")))?;
             if <[u8; 32]>::from(<sha2::Sha256 as sha2::Digest>::digest(&bytes)) != hash {
