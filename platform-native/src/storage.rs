@@ -35,7 +35,11 @@ pub const FILE: &str = "weft.redb";
 /// What a database is called until it is whole.
 const FRESH: &str = "weft.redb.new";
 
-const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+/// The one table.
+pub(crate) const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+
+/// The table, as it is read.
+pub(crate) type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// Bytes of pages that redb may keep in memory.
 const CACHE: usize = 32 << 20;
@@ -216,28 +220,10 @@ impl Shared {
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, StorageError> {
         let doing = "reading rows";
-        let mut page = Page::default();
-        if from >= to {
-            return Ok(page);
-        }
-        let rows = self.rows(doing)?;
-        let mut bytes = 0;
-        for row in rows.range(from..to).map_err(|e| from_redb(&self.place, doing, e.into()))? {
-            let (key, value) = row.map_err(|e| from_redb(&self.place, doing, e.into()))?;
-            let key = Bytes::copy_from_slice(key.value());
-            // The first row always goes, whatever its size, so that every page gets on.
-            if page.rows.len() >= limit || (bytes >= PAGE_BYTES && !page.rows.is_empty()) {
-                page.next = Some(key);
-                break;
-            }
-            let value = Bytes::copy_from_slice(value.value());
-            bytes += key.len() + value.len();
-            page.rows.push((key, value));
-        }
-        Ok(page)
+        page(&self.rows(doing)?, from, to, limit).map_err(|e| from_redb(&self.place, doing, e))
     }
 
-    fn rows(&self, doing: &'static str) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StorageError> {
+    fn rows(&self, doing: &'static str) -> Result<Table, StorageError> {
         let snapshot = self.db.begin_read().map_err(|e| from_redb(&self.place, doing, e.into()))?;
         snapshot.open_table(ROWS).map_err(|e| from_redb(&self.place, doing, e.into()))
     }
@@ -245,6 +231,28 @@ impl Shared {
     fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
         write(&self.db, &batch.changes).map_err(|e| from_redb(&self.place, "committing", e))
     }
+}
+
+/// One page of a scan.
+pub(crate) fn page(rows: &Table, from: &[u8], to: &[u8], limit: usize) -> Result<Page, redb::Error> {
+    let mut page = Page::default();
+    if from >= to {
+        return Ok(page);
+    }
+    let mut bytes = 0;
+    for row in rows.range(from..to)? {
+        let (key, value) = row?;
+        let key = Bytes::copy_from_slice(key.value());
+        // The first row always goes, whatever its size, so that every page gets on.
+        if page.rows.len() >= limit || (bytes >= PAGE_BYTES && !page.rows.is_empty()) {
+            page.next = Some(key);
+            break;
+        }
+        let value = Bytes::copy_from_slice(value.value());
+        bytes += key.len() + value.len();
+        page.rows.push((key, value));
+    }
+    Ok(page)
 }
 
 fn open_database(place: &str, backend: impl StorageBackend, check: bool) -> Result<Database, StorageError> {

@@ -10,21 +10,18 @@ use super::place::{DATABASE, held_by_a_kernel};
 use crate::DataDir;
 use crate::data_dir::regular;
 use crate::keys::{FileKeys, LOG_KEY};
-use crate::storage::RedbStorage;
+use crate::storage::{ROWS, RedbStorage, Table, page};
 use bytes::Bytes;
 use kernel_core::chain::{ChainError, Checkpoint, Head, Opened, Opening, Trust, VerifierKey, head_key};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{BootError, feed, log_key};
 use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
-use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableDefinition, TableError};
+use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableError};
 use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The one table, as `storage` writes it.
-const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 
 /// The kind of event that begins a boot (FORMAT.md).
 const BOOT: u8 = 0;
@@ -232,22 +229,8 @@ impl Storage for Rows {
     async fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, StorageError> {
         match self {
             Rows::Repaired { storage, .. } => storage.scan(from, to, limit).await,
-            Rows::ReadOnly { .. } if from >= to => Ok(Page::default()),
             Rows::ReadOnly { db, place, .. } => {
-                let page = read(place, db, |rows| {
-                    let mut page = Page::default();
-                    for row in rows.range(from..to).map_err(redb::Error::from)? {
-                        let (key, value) = row.map_err(redb::Error::from)?;
-                        let key = Bytes::copy_from_slice(key.value());
-                        if page.rows.len() >= limit {
-                            page.next = Some(key);
-                            break;
-                        }
-                        page.rows.push((key, Bytes::copy_from_slice(value.value())));
-                    }
-                    Ok(page)
-                })?;
-                Ok(page.unwrap_or_default())
+                read(place, db, |rows| page(rows, from, to, limit)).map(Option::unwrap_or_default)
             }
         }
     }
@@ -256,8 +239,6 @@ impl Storage for Rows {
         Err(StorageError::Io { doing: "committing", source: "it was opened to be read".into() })
     }
 }
-
-type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// Reads from the table; `None` where there is none, as in a database that was made and never used.
 fn read<T>(
