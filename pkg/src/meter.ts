@@ -1,7 +1,7 @@
 /**
  * The memory of one instance: one sum over all memories and tables of its core modules, and its limit.
  *
- * Each core module was given two imports when it was made ready (`platform-web/src/sandbox/meter.rs`): how many bytes may still
+ * Each core module was given two imports when it was made ready (`platform-web/src/sandbox/ready/meter.rs`): how many bytes may still
  * be taken, and what was asked for when that was too much. A growth beyond the limit ends the guest inside of the
  * instruction, before anything is taken. What a module takes when it is instantiated stands in its section `weft`.
  */

@@ -130,7 +130,10 @@ pub static ROWS: &[Row] = &[
             field("cursor", Type::Text(8_192), "`next` of the page before; default the first page"),
             field("limit", Type::Int(1_000), "entries of a page, 1 to 1000; default 1000"),
         ])
-        .reply("`{\"entries\":[{\"name\",\"kind\",\"size\"}],\"next\":cursor or null}`")
+        .reply(
+            "`{\"entries\":[{\"name\",\"kind\",\"size\"}],\"next\":cursor or null}`; a kind is `file`, `directory`, `link` (it \
+             leads to something in the mount), `broken_link` (its target is missing, outside the mount, or itself) or `other`",
+        )
         .doc("Lists what lies directly below, a page at a time."),
     act(Verb::List, &[Kind::Tree], Observing, LOOK).doc("Lists the nodes below a node.").missing("listing of the tree"),
     act(Verb::Write, &[Kind::Fs], Outward, CHANGE)
