@@ -71,6 +71,19 @@ impl NativeDevices {
         Ok(())
     }
 
+    /// Keeps `folder` out of every mount, also where it is mounted in one by another name: what the host keeps
+    /// there is for no agent. Only one folder is kept out.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be looked at. Nothing is kept out then.
+    pub fn shut(&self, folder: &Path) -> std::io::Result<()> {
+        self.roots.shut(files::Root::at(folder)?);
+        let mounts = self.mounts.read().unwrap_or_else(PoisonError::into_inner);
+        mounts.values().for_each(|mount| mount.forget());
+        Ok(())
+    }
+
     /// Takes the mount away; requests that have begun still end. Whether there was one.
     pub fn unbind(&self, name: &Name) -> bool {
         let mut mounts = self.mounts.write().unwrap_or_else(PoisonError::into_inner);

@@ -130,9 +130,10 @@ impl Host {
             devices.bind(name, folder)?;
         }
         let data_dir = Arc::new(DataDir::open(&options.data_dir)?);
+        let unseen = |e| StorageError::Io { doing: "looking at a mount", source: Box::new(e) };
+        devices.shut(data_dir.path()).map_err(unseen)?;
         for (name, folder) in devices.mounts() {
-            let looked = data_dir.overlaps(&folder);
-            if looked.map_err(|e| StorageError::Io { doing: "looking at a mount", source: Box::new(e) })? {
+            if data_dir.overlaps(&folder).map_err(unseen)? {
                 return Err(HostError::Overlap { name, folder, data_dir: data_dir.path().to_owned() });
             }
         }
@@ -242,6 +243,26 @@ mod tests {
         let refused = Host::open(options).await.unwrap_err();
         assert!(matches!(refused, HostError::Overlap { .. }), "{refused}");
         assert!(!tmp.path().join("repo/data/log.key").exists());
+    }
+
+    #[tokio::test]
+    async fn a_data_directory_that_comes_to_lie_in_a_mount_is_reached_by_nobody() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (data, files) = (tmp.path().join("data"), tmp.path().join("files"));
+        std::fs::create_dir(&files).unwrap();
+        let mut options = HostOptions::new(&data);
+        options.mounts.push((Name::parse("m").unwrap(), files.clone()));
+        let host = Host::open(options).await.unwrap();
+        host.keys.public(KeyPurpose::Log).await.unwrap();
+        // As a bind mount would have it, for which one has to be root.
+        std::fs::rename(&data, files.join("data")).unwrap();
+        let (mount, path) = ("m".to_owned(), "data/log.key".to_owned());
+        let read = DeviceRequest::Read { mount: mount.clone(), path, offset: 0, len: 64 };
+        let list = DeviceRequest::List { mount, path: "data".to_owned(), cursor: None, limit: 9 };
+        for request in [read, list] {
+            let refused = host.devices.perform(request).await.unwrap_err().to_string();
+            assert!(refused.contains("lies in the data directory of this kernel"), "{refused}");
+        }
     }
 
     #[test]

@@ -27,8 +27,8 @@ mod list;
 mod roots;
 mod write;
 
-use roots::Root;
-pub(super) use roots::Roots;
+use roots::End;
+pub(super) use roots::{Root, Roots};
 
 /// Why a folder could not be mounted. Nothing was bound.
 #[derive(Debug, thiserror::Error)]
@@ -287,7 +287,7 @@ impl Mount {
         Ok(at)
     }
 
-    /// Refuses to pass into `folder` if it is that of another mount.
+    /// Refuses to pass into `folder` if this mount ends there.
     fn stay_inside(&self, folder: &Dir, path: &str) -> Result<(), DeviceError> {
         if !self.roots.are_several() {
             return Ok(());
@@ -297,13 +297,14 @@ impl Mount {
     }
 
     fn refuse_root(&self, root: Root, path: &str) -> Result<(), DeviceError> {
-        match self.roots.find(root, &self.name) {
-            Some(other) => {
-                let what = format!("lies in the folder of the mount `{other}`; its path begins with /fs/{other}");
-                Err(self.unfit(path, &what))
+        let what = match self.roots.end(root, &self.name) {
+            Some(End::Mount(other)) => {
+                format!("lies in the folder of the mount `{other}`; its path begins with /fs/{other}")
             }
-            None => Ok(()),
-        }
+            Some(End::Shut) => "lies in the data directory of this kernel, which no mount reaches".to_owned(),
+            None => return Ok(()),
+        };
+        Err(self.unfit(path, &what))
     }
 
     /// The refusal of a link at `names`, which says what to name instead.

@@ -163,8 +163,8 @@ impl Mount {
             // From the mount's handle, because a link may lead up and down again inside the mount.
             let whole: PathBuf = folder.iter().chain([&file_name]).collect();
             if self.dir.metadata(whole).is_ok() { EntryKind::Link } else { EntryKind::BrokenLink }
-        } else if meta.is_dir() && self.roots.find(Root::from(&meta), &self.name).is_some() {
-            // The folder of another mount: what is in it is reached through that.
+        } else if meta.is_dir() && self.roots.end(Root::from(&meta), &self.name).is_some() {
+            // What is in it is reached through another mount, or through none.
             EntryKind::Other
         } else {
             plain(meta.file_type())

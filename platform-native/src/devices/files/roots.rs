@@ -2,13 +2,14 @@
 //!
 //! A file is reached through one mount only: its labels belong to that path, and the mode and the clearance
 //! of that mount hold for it. So one folder is mounted once, and a mount ends where the folder of another
-//! begins. Folders are compared by device and number, which no link, no second name and no bind mount
+//! begins. No mount reaches the folder in which the host keeps what it keeps. Folders are compared by device and number, which no link, no second name and no bind mount
 //! changes.
 
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use kernel_core::path::Name;
 use std::io;
-use std::sync::{PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 /// What a folder is: device and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,12 @@ impl Root {
     pub(super) fn of(dir: &Dir) -> io::Result<Root> {
         dir.dir_metadata().map(|meta| Root::from(&meta))
     }
+
+    /// What the folder at `path` is, links followed.
+    pub(in crate::devices) fn at(path: &Path) -> io::Result<Root> {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).map(|meta| Root(meta.dev(), meta.ino()))
+    }
 }
 
 impl From<&Metadata> for Root {
@@ -26,11 +33,21 @@ impl From<&Metadata> for Root {
     }
 }
 
-/// Every mounted folder with its mount.
+/// Where a mount ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The folder of another mount begins.
+    Mount(Name),
+    /// A folder begins that no mount reaches.
+    Shut,
+}
+
+/// Every mounted folder with its mount, and the folder that no mount reaches.
 #[derive(Debug, Default)]
 pub(in crate::devices) struct Roots {
     // Read for every folder that is passed through and written when one is bound: held only to look.
     bound: RwLock<Vec<(Root, Name)>>,
+    shut: OnceLock<Root>,
 }
 
 impl Roots {
@@ -52,14 +69,22 @@ impl Roots {
         self.bound.write().unwrap_or_else(PoisonError::into_inner).retain(|(_, other)| other != name);
     }
 
-    /// Whether there is more than one mount, so that one could begin inside another.
-    pub(super) fn are_several(&self) -> bool {
-        self.bound.read().unwrap_or_else(PoisonError::into_inner).len() > 1
+    /// Notes that no mount reaches `root`, the first time that this is called.
+    pub(in crate::devices) fn shut(&self, root: Root) {
+        let _ = self.shut.set(root);
     }
 
-    /// The mount of which `root` is the folder, unless that is `own`.
-    pub(super) fn find(&self, root: Root, own: &Name) -> Option<Name> {
+    /// Whether a mount can end at all: where there is another one, or a folder that none reaches.
+    pub(super) fn are_several(&self) -> bool {
+        self.shut.get().is_some() || self.bound.read().unwrap_or_else(PoisonError::into_inner).len() > 1
+    }
+
+    /// Whether the mount `own` ends at `root`, and why.
+    pub(super) fn end(&self, root: Root, own: &Name) -> Option<End> {
+        if self.shut.get() == Some(&root) {
+            return Some(End::Shut);
+        }
         let bound = self.bound.read().unwrap_or_else(PoisonError::into_inner);
-        bound.iter().find(|(known, name)| *known == root && name != own).map(|(_, name)| name.clone())
+        bound.iter().find(|(known, name)| *known == root && name != own).map(|(_, name)| End::Mount(name.clone()))
     }
 }
