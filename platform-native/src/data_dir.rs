@@ -2,8 +2,9 @@
 //!
 //! It is made with mode 0700. One that exists is used only if nobody but its owner may write to it,
 //! because the rows, the key and the compiled code in it are trusted. The lock is an advisory `flock`
-//! on the file `lock`, which the operating system lets go of when the process ends, however it ends;
-//! the file holds the holder's pid, so that whoever comes second can be told.
+//! on the file `lock`, which the operating system lets go of when the process ends, however it ends. A kernel
+//! has it for itself, and the file holds its pid, so that whoever comes second can be told; those who only read
+//! share it.
 
 use kernel_core::platform::StorageError;
 use rustix::fs::{Access, OFlags};
@@ -42,7 +43,7 @@ impl DataDir {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut lock = regular(&mut options, &path.join(LOCK)).map_err(|e| refused(&path, "be written to", e))?;
-        take(&path, &mut lock)?;
+        take(&path, &mut lock, false)?;
         // Of one length, so that it is written over the last one: truncating costs milliseconds.
         let pid = format!("{:<11}\n", std::process::id());
         lock.write_all(pid.as_bytes()).map_err(|e| refused(&path, "be written to", e))?;
@@ -50,7 +51,7 @@ impl DataDir {
     }
 
     /// Takes `path`, in which a kernel has been, to be read: nothing in it is made or written, and no kernel
-    /// opens it meanwhile. Root may read what belongs to others, which is how evidence is looked at.
+    /// opens it meanwhile; others who read may. Root may read what belongs to others, which is how evidence is looked at.
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ impl DataDir {
         let writable = mine && rustix::fs::access(&path, Access::WRITE_OK).is_ok();
         let lock = match regular(OpenOptions::new().read(true), &path.join(LOCK)) {
             Ok(mut lock) => {
-                take(&path, &mut lock)?;
+                take(&path, &mut lock, true)?;
                 Some(lock)
             }
             // A copy that was made without it: no kernel has been in that.
@@ -108,11 +109,14 @@ fn not_a_file(path: &Path, found: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("`{name}` in it is {found} and not a file"))
 }
 
-fn take(path: &Path, lock: &mut File) -> Result<(), StorageError> {
-    match lock.try_lock() {
+fn take(path: &Path, lock: &mut File, shared: bool) -> Result<(), StorageError> {
+    match if shared { lock.try_lock_shared() } else { lock.try_lock() } {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
-            Err(StorageError::Held { place: path.display().to_string(), holder: holder(lock) })
+            // The pid in the file is that of the last kernel, which has ended where readers have the lock.
+            let is_read = !shared && lock.try_lock_shared().is_ok();
+            let holder = if is_read { "another process that reads it".to_owned() } else { holder(lock) };
+            Err(StorageError::Held { place: path.display().to_string(), holder })
         }
         Err(TryLockError::Error(e)) => Err(refused(path, "be locked", e)),
     }
@@ -266,8 +270,13 @@ mod tests {
         let reader = DataDir::open_to_read(tmp.path()).unwrap();
         assert!(reader.writable());
         assert_eq!(std::fs::read(&lock).unwrap(), b"1          \n");
-        assert!(matches!(DataDir::open(tmp.path()), Err(StorageError::Held { .. })));
-        drop(reader);
+        let second = DataDir::open_to_read(tmp.path()).unwrap();
+        let held = DataDir::open(tmp.path()).unwrap_err();
+        assert!(
+            matches!(&held, StorageError::Held { holder, .. } if holder == "another process that reads it"),
+            "{held}"
+        );
+        drop((reader, second));
         std::fs::remove_file(&lock).unwrap();
         DataDir::open_to_read(tmp.path()).unwrap();
         assert!(!lock.exists());

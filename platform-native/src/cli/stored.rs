@@ -111,7 +111,7 @@ impl Stored {
     }
 
     /// Verifies the checksum of every page of the database, also of what is no part of the log. Says
-    /// whether it could: a directory that cannot be held is only read.
+    /// whether it could: a directory that cannot be held, or that others read too, is only read.
     ///
     /// # Errors
     /// That something was changed by anything but the database.
@@ -128,8 +128,11 @@ impl Stored {
                 dir
             }
         };
-        RedbStorage::open(&dir, true, tokio::runtime::Handle::current())?;
-        Ok(true)
+        match RedbStorage::open(&dir, true, tokio::runtime::Handle::current()) {
+            Ok(_) => Ok(true),
+            Err(StorageError::Held { .. }) => Ok(false),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// The note of `checkpoint`, signed by the directory's own key.
