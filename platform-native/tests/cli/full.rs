@@ -3,6 +3,8 @@
 use crate::disk::Disk;
 use crate::harness::{Done, Home, agent};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const OUT: &str = "[[mount]]\nname = \"out\"\nmode = \"write\"\n";
@@ -72,6 +74,19 @@ fn a_log_whose_disk_fills_stops_everything_and_is_whole_when_there_is_room_again
         run(&home, environment, &[]).exits(0);
         assert_eq!(files(&home).len(), FLOOD);
         verifies(&home);
+    }
+}
+
+#[test]
+fn a_log_that_could_not_be_written_is_told_also_where_the_report_cannot_be_printed() {
+    let home = writer(FLOOD, 10);
+    let _disk = Disk::mount(home.path("data"), "1m");
+    let _out = Disk::mount(home.path("out"), "64m");
+    for more in [&["--json"][..], &[]] {
+        let run = ["run", "play", "--mount", "out=out", "--data-dir", "data"];
+        let mut command = home.command(&[&run[..], more].concat());
+        command.stdout(File::options().write(true).open("/dev/full").unwrap()).stderr(Stdio::piped());
+        Done::of_child(command.spawn().unwrap()).exits(4).tells(&["no space left at", "data/weft.redb"]);
     }
 }
 

@@ -201,12 +201,15 @@ impl Run {
             data_dir: &data_dir,
             output_commit: self.env.output_commit(),
         };
-        if self.json {
-            print_json(&report.document())?
-        } else {
-            print(&report::lines(&report, terminal))?
+        let printed = if self.json { print_json(&report.document()) } else { print(&report::lines(&report, terminal)) };
+        match printed {
+            Err(unwritten) if exit != Exit::Done => {
+                // How the run ended is the worse of the two, and told nowhere else.
+                let message = format!("{}\n    the run: {}", unwritten.message, report.reason);
+                Err(Failure { exit, ..Failure::new(exit, unwritten.code, message) })
+            }
+            printed => printed.map(|()| exit),
         }
-        Ok(exit)
     }
 }
 
