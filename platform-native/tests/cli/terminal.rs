@@ -6,8 +6,14 @@ use std::process::{Command, Stdio};
 
 /// Runs `weft` at a terminal, answering each question in turn; what was seen, and the exit code.
 fn at_terminal(home: &Home, arguments: &str, answers: &[&str], colours: bool) -> (String, i32) {
+    at_terminal_of(100, home, arguments, answers, colours)
+}
+
+/// The same at one of so many columns.
+fn at_terminal_of(columns: u16, home: &Home, arguments: &str, answers: &[&str], colours: bool) -> (String, i32) {
     let mut command = Command::new("script");
-    command.args(["--quiet", "--return", "--command", &format!("{WEFT} {arguments}"), "/dev/null"]);
+    let run = format!("stty columns {columns}; exec {WEFT} {arguments}");
+    command.args(["--quiet", "--return", "--command", &run, "/dev/null"]);
     command.current_dir(home.path("")).env_clear().env("HOME", home.path("")).env("TERM", "xterm");
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     if !colours {
@@ -45,6 +51,21 @@ fn a_terminal_shows_the_boot_and_a_table() {
     }
     let (plain, _) = at_terminal(&home, "run play", &[], false);
     assert!(!plain.contains("\u{1b}[1m") && !plain.contains("\u{1b}[0m"), "{plain}");
+}
+
+#[test]
+fn progress_stays_on_one_line_of_a_narrow_terminal() {
+    let home = Home::with_script(&["wait 600"]);
+    let (seen, code) = at_terminal(&home, "run play", &[], false);
+    assert_eq!(code, 0, "{seen}");
+    let (narrow, code) = at_terminal_of(40, &home, "run play", &[], false);
+    assert_eq!(code, 0, "{narrow}");
+    let drawn = |seen: &str| -> Vec<String> {
+        let pieces = seen.split("\r\u{1b}[K").skip(1).map(|piece| piece.split('\r').next().unwrap_or_default());
+        pieces.filter(|piece| piece.contains("processes")).map(str::to_owned).collect()
+    };
+    assert!(drawn(&seen).iter().any(|line| line.contains("messages")), "{seen}");
+    assert!(!drawn(&narrow).is_empty() && drawn(&narrow).iter().all(|line| line.chars().count() < 40), "{narrow}");
 }
 
 #[test]

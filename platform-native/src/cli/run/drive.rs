@@ -105,7 +105,7 @@ pub(super) async fn drive(
                 }
                 None => {
                     typed = None;
-                    for action in screen.hung_up() {
+                    for action in screen.hang_up() {
                         kernel.answer(action, false, NOBODY);
                     }
                 }

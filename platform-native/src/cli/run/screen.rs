@@ -143,7 +143,9 @@ impl Screen {
         if !self.terminal.draws || self.questions.is_asking() {
             return;
         }
-        let line = progress(summary, self.elapsed());
+        // The last column stays empty: some terminals begin a new line behind it.
+        let most = self.terminal.err_columns.map_or(STATUS, |columns| STATUS.min(columns - 1));
+        let line = progress(summary, self.elapsed(), most);
         self.pen.passing(format!("\r\u{1b}[K{}", self.terminal.err.dim(&line)));
         self.drawn = true;
     }
@@ -222,9 +224,15 @@ impl Screen {
         answer
     }
 
-    /// No more is typed: what is open gets no yes.
-    pub(super) fn hung_up(&mut self) -> Vec<ActionId> {
-        std::iter::from_fn(|| self.questions.answer("")).map(|answer| answer.action).collect()
+    /// No more is typed: what is open gets no yes, and what waited for it is shown.
+    pub(super) fn hang_up(&mut self) -> Vec<ActionId> {
+        let open: Vec<ActionId> =
+            std::iter::from_fn(|| self.questions.answer("")).map(|answer| answer.action).collect();
+        if !open.is_empty() {
+            self.pen.text("\n".to_owned());
+            self.ask_next();
+        }
+        open
     }
 
     fn ask_next(&mut self) {
@@ -256,23 +264,15 @@ impl Screen {
     pub(super) fn stopping(&mut self, ending: &Ending) {
         if let Ending::Interrupted(signal) = ending {
             self.hang_up();
+            self.clear();
             self.warning(&format!("{signal}: stopping in order; once more to end at once"));
         }
-    }
-
-    /// Nothing more is asked.
-    fn hang_up(&mut self) {
-        if self.questions.is_asking() {
-            self.hung_up();
-            self.pen.text("\n".to_owned());
-        }
-        self.clear();
-        self.ask_next();
     }
 
     /// Nothing more is asked or drawn; the report follows.
     pub(super) fn end(&mut self) {
         self.hang_up();
+        self.clear();
         self.pen.wait(LAST);
         if let more @ 1.. = self.pen.lost() {
             self.warning(&format!("{} could not be shown: the terminal did not take them", counted(more, "line")));
@@ -291,8 +291,8 @@ impl Drop for Screen {
     }
 }
 
-/// "3.21 s  5 processes, 12,345 acts, 210 messages, 1 refused".
-fn progress(summary: &Summary, elapsed: Duration) -> String {
+/// "3.21 s  5 processes, 12,345 acts, 210 messages, 1 refused", or as many of these as fit into `most` characters.
+fn progress(summary: &Summary, elapsed: Duration, most: usize) -> String {
     let alive = summary.processes.iter().filter(|row| row.state != Lifecycle::Exited && row.app.is_some());
     let (mut processes, mut acts, mut messages) = (0, 0, 0);
     for row in alive {
@@ -300,18 +300,21 @@ fn progress(summary: &Summary, elapsed: Duration) -> String {
         acts += row.used.acts;
         messages += row.used.messages;
     }
-    let refused = match summary.verdicts.refused {
-        0 => String::new(),
-        n => format!(", {} refused", count(n)),
-    };
-    let line = format!(
-        "  {}  {} processes, {} acts, {} messages{refused}",
-        duration(elapsed),
-        count(processes),
-        count(acts),
-        count(messages)
-    );
-    plain_within(&line, STATUS)
+    let mut parts = vec![format!("  {processes} processes"), format!(", {} acts", count(acts))];
+    parts.push(format!(", {} messages", count(messages)));
+    if let refused @ 1.. = summary.verdicts.refused {
+        parts.push(format!(", {} refused", count(refused)));
+    }
+    let mut line = format!("  {}", duration(elapsed));
+    let mut room = most.saturating_sub(line.chars().count());
+    for part in parts {
+        match room.checked_sub(part.chars().count()) {
+            Some(left) => room = left,
+            None => break,
+        }
+        line += &part;
+    }
+    line
 }
 
 #[cfg(test)]
@@ -326,9 +329,10 @@ mod tests {
     fn progress_fits_into_one_line() {
         let verdicts = Tally { refused: 7, ..Tally::default() };
         let summary = Summary { processes: Vec::new(), verdicts, environment: "dev".to_owned() };
-        let line = progress(&summary, Duration::from_millis(3_210));
-        assert_eq!(line, "  3.21 s  0 processes, 0 acts, 0 messages, 7 refused");
-        assert!(line.chars().count() <= STATUS);
+        let line = |most| progress(&summary, Duration::from_millis(3_210), most);
+        assert_eq!(line(STATUS), "  3.21 s  0 processes, 0 acts, 0 messages, 7 refused");
+        assert_eq!(line(39), "  3.21 s  0 processes, 0 acts");
+        assert_eq!(line(0), "  3.21 s");
     }
 
     #[derive(Clone, Default)]
@@ -386,6 +390,17 @@ mod tests {
         assert!(!drawn.text().contains("later"));
         assert_eq!(type_in(&mut screen, "y"), Some(Answer { action: ActionId(1), allow: true }));
         assert!(drawn.text().ends_with("warning: later\n"));
+    }
+
+    #[test]
+    fn where_no_more_is_typed_what_waited_is_shown_below_the_question() {
+        let (mut screen, drawn) = screen(true, false);
+        screen.ask(ask(1));
+        screen.ask(ask(2));
+        screen.warning("later");
+        assert_eq!(screen.hang_up(), [ActionId(1), ActionId(2)]);
+        assert!(drawn.text().ends_with("[y/N] \nwarning: later\n"), "{}", drawn.text());
+        assert!(screen.hang_up().is_empty());
     }
 
     #[test]
