@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::place::{DATABASE, Places, held_by_a_kernel};
 use super::stored::{Stored, head};
 use super::terminal::{Terminal, print_fitted, print_json};
-use super::text::{self, bytes, counted};
+use super::text::{self, bytes, counted, plain, shell, shown};
 use crate::sandbox::{WasmOptions, WasmSandbox};
 use kernel_core::platform::{Durability, KeyCustody, Profile};
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ impl Directory {
                 let said = format!(
                     "{}; `weft chain verify --data-dir {}` verifies them",
                     counted(events, "event"),
-                    path.display()
+                    shell(&path)
                 );
                 of("ready", said, Some(events))
             }
@@ -189,14 +189,14 @@ fn lines(
     for directory in directories {
         let size = directory.bytes.map(|n| format!(" ({})", bytes(n))).unwrap_or_default();
         let said = if matches!(directory.state, "ready" | "new" | "held") {
-            directory.said.clone()
+            plain(&directory.said)
         } else {
-            palette.bad(&directory.said)
+            palette.bad(&plain(&directory.said))
         };
-        lines.push(row("data", &format!("{}{size}: {said}", directory.path.display())));
+        lines.push(row("data", &format!("{}{size}: {said}", shown(&directory.path))));
     }
     if let (true, Some(base)) = (directories.is_empty(), base) {
-        lines.push(row("data", &format!("nothing in {} yet", base.display())));
+        lines.push(row("data", &format!("nothing in {} yet", shown(base))));
     }
     lines
 }

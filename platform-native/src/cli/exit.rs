@@ -90,13 +90,18 @@ impl Failure {
 
     /// The document that `--json` prints.
     pub(crate) fn document(&self) -> Value {
+        json!({ "weft": super::VERSION, "error": self.error() })
+    }
+
+    /// What went wrong, as documents have it.
+    pub(crate) fn error(&self) -> Value {
         let mut error = Map::new();
         error.insert("exit".to_owned(), json!(self.exit));
         error.insert("code".to_owned(), json!(self.code));
         error.insert("message".to_owned(), json!(self.message));
         error.insert("help".to_owned(), json!(self.help));
         error.extend(self.more.clone());
-        json!({ "weft": super::VERSION, "error": error })
+        Value::Object(error)
     }
 }
 

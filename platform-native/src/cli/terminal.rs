@@ -170,8 +170,8 @@ pub(crate) fn tell(line: &str) {
 pub(crate) fn tell_failure(failure: &Failure, terminal: Terminal) {
     let palette = terminal.err;
     let tell = |line: &str, hang| fitted(line, terminal.err_columns, hang).iter().for_each(|line| tell(line));
-    failure.listing.iter().flat_map(|problem| problem.lines()).for_each(|line| tell(&plain(line), 4));
-    let mut lines = failure.message.lines().map(plain);
+    failure.listing.iter().flat_map(|problem| plain_lines(problem)).for_each(|line| tell(&line, 4));
+    let mut lines = plain_lines(&failure.message).into_iter();
     tell(&format!("{} {}", palette.bad("weft:"), lines.next().unwrap_or_default()), 6);
     lines.for_each(|line| tell(&line, 6));
     if let Some(help) = &failure.help {
@@ -179,9 +179,25 @@ pub(crate) fn tell_failure(failure: &Failure, terminal: Terminal) {
     }
 }
 
+/// The lines of what is told, fit for a terminal. Those after the first are indented, so that a line end in a
+/// name that is told begins nothing that looks as if it were said by this program.
+fn plain_lines(text: &str) -> Vec<String> {
+    let hang = |(i, line): (usize, &str)| {
+        let indented = i == 0 || line.starts_with("    ");
+        format!("{}{}", if indented { "" } else { "    " }, plain(line))
+    };
+    text.lines().enumerate().map(hang).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_end_in_a_name_begins_no_sentence_of_ours() {
+        let lines = plain_lines("it is in a\nweft: all is well\n    b: c\u{1b}[2J");
+        assert_eq!(lines, ["it is in a", "    weft: all is well", "    b: c\\u{1b}[2J"]);
+    }
 
     struct Full(io::ErrorKind);
 

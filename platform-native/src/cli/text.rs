@@ -98,7 +98,7 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// A path as one word of a shell's command line, without quotes where it needs none.
 pub(crate) fn shell(path: &Path) -> String {
-    let text = plain(&path.to_string_lossy());
+    let text = shown(path);
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) { text } else { single(&text) }
 }
@@ -110,6 +110,11 @@ fn single(text: &str) -> String {
 /// The verb that `word` was most likely meant to be, where it is none.
 pub(crate) fn closest_verb(word: &str) -> Option<&'static str> {
     if Verb::parse(word).is_ok() { None } else { closest(word, Verb::ALL.iter().map(|verb| verb.as_str())) }
+}
+
+/// A path for a person.
+pub(crate) fn shown(path: &Path) -> String {
+    plain(&path.to_string_lossy())
 }
 
 /// A path for a document: what is not UTF-8 in it is replaced.

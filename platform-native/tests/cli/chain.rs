@@ -206,7 +206,7 @@ fn a_checkpoint_of_another_log_or_a_changed_one_is_no_proof() {
     assert_eq!(done.json()["error"]["code"], "wrong_origin");
     let own = home.weft(&["chain", "checkpoint"]).exits(0).out;
     let size = own.lines().nth(1).unwrap().to_owned();
-    std::fs::write(home.path("changed"), own.replacen(&size, "3", 1)).unwrap();
+    std::fs::write(home.path("changed"), own.replacen(&format!("\n{size}\n"), "\n3\n", 1)).unwrap();
     let done = home.weft(&["chain", "verify", "--against", "changed", "--json"]).exits(4);
     assert_eq!(done.json()["error"]["code"], "key_untrusted");
     home.weft(&["chain", "verify", "--against", "repo/a.txt"]).exits(2).tells(&["is not a checkpoint"]);
@@ -256,6 +256,41 @@ fn a_database_that_is_none_is_damage() {
     home.weft(&["chain", "verify"]).exits(4).tells(&["is damaged"]);
     home.weft(&["run", "play"]).exits(4).tells(&["is damaged"]);
     home.weft(&["doctor"]).exits(0).says(&["is damaged"]);
+}
+
+#[test]
+fn what_is_shown_is_one_document_wherever_the_database_is_damaged() {
+    const PAGE: usize = 4096;
+    let home = ran();
+    let database = home.data().join("weft.redb");
+    let whole = std::fs::read(&database).unwrap();
+    let mut stopped = 0;
+    for page in whole.chunks(PAGE).enumerate().filter(|(_, page)| page.iter().any(|b| *b != 0)).map(|(at, _)| at) {
+        let mut damaged = whole.clone();
+        damaged[page * PAGE..][..PAGE].fill(0xff);
+        std::fs::write(&database, damaged).unwrap();
+        let document = home.weft(&["chain", "show", "--json"]).json();
+        if !document["stopped"].is_null() {
+            assert_eq!(document["stopped"]["code"], "damaged", "{document:#}");
+            stopped += 1;
+        }
+    }
+    assert!(stopped > 0, "no page was met on the way");
+}
+
+#[test]
+fn what_a_directory_is_called_does_nothing_to_a_terminal() {
+    let home = Home::with_script(&[]);
+    let data = "da\u{1b}[2Jta\nweft: all is well";
+    home.weft(&["run", "play", "--data-dir", data]).exits(0);
+    for command in [&["doctor"][..], &["chain", "verify"], &["chain", "show"], &["chain", "checkpoint"]] {
+        let done = home.weft(&[command, &["--data-dir", data]].concat()).exits(0);
+        let text = done.out + &done.err;
+        assert!(!text.contains('\u{1b}') && !text.lines().any(|line| line.starts_with("weft: all")), "{text}");
+    }
+    let missing = format!("{data}/none");
+    let done = home.weft(&["chain", "verify", "--data-dir", &missing]).exits(2).tells(&["\n    weft: all is well"]);
+    assert!(!done.err.contains('\u{1b}'), "{}", done.err);
 }
 
 #[test]

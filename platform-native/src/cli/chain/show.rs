@@ -52,7 +52,7 @@ impl Show {
         }
         let mut printer = Printer::new(self);
         if self.json {
-            let error = problem.as_ref().map(|problem| problem.document()["error"].clone());
+            let error = problem.as_ref().map(Failure::error);
             let mut head = json!({
                 "weft": VERSION,
                 "data_dir": path(&stored.path),
@@ -70,7 +70,7 @@ impl Show {
         }
         let mut acts = Acts::default();
         let mut failed = None;
-        events::each(
+        let read = events::each(
             &stored.rows,
             0,
             |_| true,
@@ -98,12 +98,20 @@ impl Show {
                 }
             },
         )
-        .await?;
+        .await;
         if let Some(failure) = failed {
             return Err(failure);
         }
+        // What was shown is shown: the document that was begun is ended, and says where that is.
+        let stopped = read.err().map(Failure::from);
         let found = printer.found;
-        printer.finish()?;
+        printer.finish(stopped.as_ref())?;
+        if let Some(stopped) = stopped {
+            if problem.is_none_or(|problem| problem.message != stopped.message) {
+                tell_failure(&stopped, terminal);
+            }
+            return Ok(stopped.exit);
+        }
         if !found && let Some(filter) = self.filter() {
             let log = shell(&stored.path);
             tell(&format!("weft: nothing in the log of {log} is {filter}"));
@@ -208,12 +216,13 @@ impl Printer {
         self.output.line(&format!("{comma}{line}"))
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
+    fn finish(mut self, stopped: Option<&Failure>) -> Result<(), Failure> {
         for line in std::mem::take(&mut self.last) {
             self.print(&line)?;
         }
         if self.json {
-            self.output.line("]}")?;
+            let stopped = json!(stopped.map(Failure::error)).to_string();
+            self.output.line(&format!("],\"stopped\":{}}}", plain_json(&stopped)))?;
         }
         self.output.finish()
     }

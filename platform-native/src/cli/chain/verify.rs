@@ -4,7 +4,7 @@ use super::Which;
 use crate::cli::VERSION;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Terminal, indent, print_fitted, print_json};
-use crate::cli::text::{self, count, counted};
+use crate::cli::text::{self, count, counted, shown};
 use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Opened, VerifierKey};
 use serde_json::json;
 use std::io::Read;
@@ -54,7 +54,7 @@ impl Verify {
         let palette = terminal.out;
         let mut lines = vec![
             format!("{} {}", palette.good("The log verifies:"), palette.bold(&counted(log.size(), "event"))),
-            format!("  data     {}", path.display()),
+            format!("  data     {}", shown(&path)),
             format!("  origin   {}", log.origin()),
             format!("  root     {}", log.root().to_base64()),
             format!("  signed   {}", coverage(signed, log.size())),
@@ -62,7 +62,7 @@ impl Verify {
         ];
         if let (Some(file), Some(kept)) = (&self.against, &kept) {
             let size = counted(kept.size, "event");
-            lines.push(format!("  against  {}: its {size} are the first of this log", file.display()));
+            lines.push(format!("  against  {}: its {size} are the first of this log", shown(file)));
         }
         if signed < log.size() {
             lines.push(palette.warn(
@@ -79,7 +79,9 @@ impl Verify {
             )));
         }
         if !pages {
-            lines.push(palette.warn("  pages    not checked: the data directory can only be read"));
+            lines.push(
+                palette.warn("  pages    not checked: the data directory can only be read, or others read it too"),
+            );
         }
         if kept.is_none() {
             let advice = "Whoever holds this disk and the key could have rewritten all of it: compare with a checkpoint \
@@ -102,7 +104,7 @@ fn coverage(signed: u64, size: u64) -> String {
 /// The bytes of `file`, and no more than a checkpoint may have.
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |e: std::io::Error| {
-        Failure::usage(format!("the checkpoint {} cannot be read: {e}", file.display()))
+        Failure::usage(format!("the checkpoint {} cannot be read: {e}", shown(file)))
             .help("give a file that `weft chain checkpoint` wrote")
     };
     let mut text = Vec::new();
@@ -113,7 +115,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The checkpoint that was read from `file`, if `key` signed it.
 fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Failure> {
-    let shown = file.display();
+    let shown = shown(file);
     let not_one = |why: &str| {
         Failure::usage(format!("{shown} is not a checkpoint: {why}"))
             .help("give a file that `weft chain checkpoint` wrote")
@@ -138,10 +140,14 @@ fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Fai
     })
 }
 
-/// A note without what copying may have added: line ends of another system, and one indentation of all lines.
-/// Neither can stand in a note, so nothing that was signed is taken away.
+/// A note without what copying may have added: a byte order mark, line ends of another system, blank lines around
+/// it, and one indentation of all lines. None of it can stand in a note, so nothing that was signed is taken away.
 fn as_signed(text: &str) -> String {
-    let text = text.replace("\r\n", "\n");
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    let all: Vec<&str> = text.split_inclusive('\n').collect();
+    let says = |line: &&str| !line.trim().is_empty();
+    let (first, end) = (all.iter().position(says).unwrap_or(0), all.iter().rposition(says).map_or(0, |last| last + 1));
+    let text = all[first..end].concat();
     let lines = || text.lines().filter(|line| !line.trim().is_empty());
     let indented = lines().map(indent).min().unwrap_or(0);
     let mut note: String = text.lines().map(|line| line.get(indented..).unwrap_or("").to_owned() + "\n").collect();
@@ -165,9 +171,12 @@ mod tests {
     fn what_copying_adds_is_no_part_of_a_note() {
         let note = "weft/a\n7\nAAAA\n\n\u{2014} weft/a BBBB\n";
         let indented: String = note.lines().map(|line| format!("  {line}\n")).collect();
-        for copied in [note.to_owned(), note.replace('\n', "\r\n"), indented.clone(), indented.replace("  \n", "\n")] {
+        let around = [format!("\n \n{note}\n\u{2003}\n  "), format!("\u{feff}{note}")];
+        let copied = [note.to_owned(), note.replace('\n', "\r\n"), indented.clone(), indented.replace("  \n", "\n")];
+        for copied in copied.into_iter().chain(around) {
             assert_eq!(as_signed(&copied), note, "{copied:?}");
         }
+        assert!(as_signed("").is_empty() && as_signed(" \n\n").is_empty());
         assert_eq!(as_signed(" a\n  b"), "a\n b", "only what all lines have");
     }
 

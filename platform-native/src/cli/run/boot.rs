@@ -5,7 +5,7 @@ use super::screen::Screen;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::place::{DATABASE, keep_apart};
 use crate::cli::stored;
-use crate::cli::text::{counted, shell};
+use crate::cli::text::{counted, shell, shown};
 use crate::{Host, HostOptions};
 use futures::channel::mpsc;
 use kernel_core::app::{MountMode, Plan, ProgramPlan};
@@ -91,7 +91,7 @@ pub(super) async fn boot(
         // Made while the kernel boots.
         host.sandbox.wasm().prepare();
     }
-    screen.step("host", at.elapsed(), &host.data_dir.display().to_string());
+    screen.step("host", at.elapsed(), &shown(&host.data_dir));
 
     let at = Instant::now();
     let rows = SharedRows::new(host.storage);

@@ -6,7 +6,7 @@ use crate::cli::run::question::effect;
 use crate::cli::run::record::{Answer, Failed, Refusal, Warning};
 use crate::cli::table::{Align, Table};
 use crate::cli::terminal::{Palette, Terminal, indent};
-use crate::cli::text::{bytes, count, counted, duration, fitted, plain, plain_within, shell};
+use crate::cli::text::{bytes, count, counted, duration, fitted, plain, plain_within, shell, shown};
 use kernel_core::kernel::ProcessRow;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ const SHOWN: usize = 20;
 const PROCESSES: usize = 100;
 
 /// What is left out of the table of processes where it does not fit, the first first.
-const DROPPABLE: [&str; 3] = ["ROLE", "CPU ms", "MEMORY"];
+const DROPPABLE: [&str; 4] = ["ROLE", "CPU ms", "MEMORY", "MSGS"];
 
 /// Where the texts of a refusal begin.
 const TEXT: usize = 14;
@@ -44,7 +44,7 @@ pub(in crate::cli::run) fn lines(report: &Report<'_>, terminal: Terminal) -> Vec
     lines.extend(fit(absent(report)));
     lines.push(String::new());
     lines.extend(report.signed.iter().flat_map(|signed| checkpoint(signed, report, palette)));
-    lines.push(format!("{} {}", palette.bold("Data"), plain(&report.data_dir.to_string_lossy())));
+    lines.push(format!("{} {}", palette.bold("Data"), shown(report.data_dir)));
     lines.extend(fit(notes(report, palette)));
     lines
 }
