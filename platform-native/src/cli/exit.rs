@@ -47,6 +47,9 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// The code of what another process has.
+pub(super) const HELD: &str = "held";
+
 /// Why a command did not do what it was asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -133,7 +136,7 @@ impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Failure {
         let message = said(&error);
         match error {
-            StorageError::Held { .. } => Failure::new(Exit::Usage, "held", message)
+            StorageError::Held { .. } => Failure::new(Exit::Usage, HELD, message)
                 .help("wait until that has ended, or give this one another directory: --data-dir DIR"),
             StorageError::Full { .. } => Failure::new(Exit::Integrity, "disk_full", message)
                 .help("make room; what was acknowledged before is intact"),

@@ -5,7 +5,7 @@
 //! log is as it was acknowledged.
 
 use super::events::{self, Entry};
-use super::exit::{Exit, Failure, of_key};
+use super::exit::{Exit, Failure, HELD, of_key};
 use super::place::{DATABASE, held_by_a_kernel};
 use crate::DataDir;
 use crate::data_dir::regular;
@@ -22,6 +22,10 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a reader waits for the database while another has it for itself, to repair it or to check its pages.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The kind of event that begins a boot (FORMAT.md).
 const BOOT: u8 = 0;
@@ -72,7 +76,7 @@ impl Stored {
                 );
             }
         };
-        let rows = Rows::open(path, dir)?;
+        let rows = patiently(|| Rows::open(path, dir.clone())).await?;
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         Ok(Stored { rows, key, path, keys })
     }
@@ -115,7 +119,7 @@ impl Stored {
     ///
     /// # Errors
     /// That something was changed by anything but the database.
-    pub(crate) fn check_pages(self) -> Result<bool, Failure> {
+    pub(crate) async fn check_pages(self) -> Result<bool, Failure> {
         // The database has to be closed before it is opened again.
         let dir = match self.rows {
             Rows::ReadOnly { dir: Some(dir), db, .. } if dir.writable() => {
@@ -128,10 +132,10 @@ impl Stored {
                 dir
             }
         };
-        match RedbStorage::open(&dir, true, tokio::runtime::Handle::current()) {
-            Ok(_) => Ok(true),
-            Err(StorageError::Held { .. }) => Ok(false),
-            Err(other) => Err(other.into()),
+        let check = || Ok(RedbStorage::open(&dir, true, tokio::runtime::Handle::current()).map(drop)?);
+        match patiently(check).await {
+            Err(held) if held.code == HELD => Ok(false),
+            checked => checked.map(|()| true),
         }
     }
 
@@ -143,6 +147,19 @@ impl Stored {
         let own = log_key(keys.public(KeyPurpose::Log).await.map_err(of_key)?);
         let signature = keys.sign(KeyPurpose::Log, checkpoint.body().as_bytes()).await.map_err(of_key)?;
         Ok(checkpoint.sign(&own, signature))
+    }
+}
+
+/// Opens what another may have for itself, once more every few milliseconds for as long as [`PATIENCE`].
+async fn patiently<T>(open: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match open() {
+            Err(held) if held.code == HELD && Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            opened => return opened,
+        }
     }
 }
 

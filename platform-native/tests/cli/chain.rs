@@ -259,6 +259,16 @@ fn a_database_that_is_none_is_damage() {
 }
 
 #[test]
+fn a_log_is_read_by_several_at_a_time() {
+    let home = ran();
+    let commands = [&["chain", "show"][..], &["chain", "verify"], &["chain", "checkpoint"], &["chain", "verify"]];
+    let readers: Vec<_> = commands.iter().cycle().take(12).map(|command| home.start(command)).collect();
+    for reader in readers {
+        Done::of_child(reader).exits(0);
+    }
+}
+
+#[test]
 fn what_is_shown_is_one_document_wherever_the_database_is_damaged() {
     const PAGE: usize = 4096;
     let home = ran();

@@ -32,7 +32,7 @@ impl Verify {
         let opened = stored.verify(kept.clone()).await?;
         let adopted = stored.unsigned().await?;
         let (key, path) = (stored.key.clone(), stored.path.clone());
-        let pages = stored.check_pages()?;
+        let pages = stored.check_pages().await?;
         let Opened { log, signed, .. } = opened;
         if self.json {
             let against = self.against.as_ref().zip(kept.as_ref());
