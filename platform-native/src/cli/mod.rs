@@ -79,7 +79,9 @@ pub fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WEFT_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
     let terminal = Terminal::detect();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    // What cannot be written is not told: telling it would panic where it cannot be written either.
+    log.log_internal_errors(false).init();
     match arguments.command.run(terminal) {
         Ok(exit) => exit.into(),
         Err(failure) => {

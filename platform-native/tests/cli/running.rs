@@ -1,6 +1,6 @@
 //! Runs to the end: what is printed, what is written, and the exit code.
 
-use crate::harness::{Home, agent};
+use crate::harness::{Done, Home, agent};
 use std::io::Read;
 use std::process::Stdio;
 
@@ -48,6 +48,19 @@ fn a_run_goes_on_when_one_is_refused_and_tells_who_what_and_why() {
     assert!(done.out.contains(home.data().canonicalize().unwrap().to_str().unwrap()));
     assert!(!done.out.contains('\u{1b}') && done.err.is_empty(), "a pipe gets no progress: {done:#?}");
     assert_eq!(std::fs::read_to_string(home.path("out/report.md")).unwrap(), "written");
+}
+
+#[test]
+fn diagnostics_that_cannot_be_written_stop_nothing() {
+    let home = Home::with_script(&[]);
+    home.weft(&["run", "play"]).exits(0);
+    // What is warned of: compiled code cannot be kept.
+    std::fs::remove_dir_all(home.data().join("cache")).unwrap();
+    std::fs::write(home.data().join("cache"), "").unwrap();
+    let mut command = home.command(&["run", "play"]);
+    command.env("WEFT_LOG", "warn").stdout(Stdio::piped());
+    command.stderr(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    Done::of_child(command.spawn().unwrap()).exits(0).says(&["done after"]);
 }
 
 #[test]
