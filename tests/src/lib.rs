@@ -47,13 +47,15 @@ macro_rules! each_kernel_clause {
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
-                it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told;
+                it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
+                an_agent_may_be_named_as_its_application, a_start_waits_for_an_answer,
+                a_plan_that_cannot_be_followed_is_not_installed, an_agent_that_never_ran_is_not_waited_for;
             authority: what_lacks_a_grant_is_denied_and_not_performed, no_environment_gives_a_right,
                 a_child_gets_what_its_parent_may_give, to_use_is_not_to_give, applications_do_not_reach_each_other,
                 an_application_gets_what_its_starter_may_give, a_process_needs_no_right_on_itself,
                 a_number_to_come_leads_nowhere, a_rule_holds_an_agent_by_any_name, another_name_makes_nothing_new,
                 what_a_child_gets_unsaid_is_ruled_too, a_declared_service_is_its_applications,
-                no_application_has_dots_in_its_name;
+                no_application_has_dots_in_its_name, nobody_receives_what_is_anothers;
             budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
                 messages_are_drawn, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
@@ -65,13 +67,15 @@ macro_rules! each_kernel_clause {
                 a_refusal_for_another_reason_is_another, what_cannot_be_read_is_a_refusal;
             floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
-                a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals;
+                a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals,
+                connections_under_way_are_bounded, replies_are_no_flood_of_refusals;
             files: only_a_replacement_that_succeeded_sets_labels,
                 writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,
                 a_listing_brings_the_labels_of_names, comparing_a_file_brings_its_labels,
                 a_comparison_that_fails_leaves_nothing_behind, labels_outlive_the_application,
                 a_label_is_durable_before_its_file_is_written, a_file_whose_labels_cannot_be_read_stays_closed,
-                what_is_not_at_hand_is_asked_for_again;
+                what_is_not_at_hand_is_asked_for_again, an_error_brings_the_labels_of_what_it_tells_of,
+                what_was_compared_or_removed_stays_labelled;
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
                 an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
                 a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_carries,
@@ -86,14 +90,16 @@ macro_rules! each_kernel_clause {
                 a_topic_reaches_its_subscribers, a_service_has_one_owner, a_call_is_answered, a_call_times_out,
                 a_circle_of_waits_is_refused, the_end_of_a_callee_is_an_answer;
             processes: kill_takes_the_subtree, a_trap_ends_one_process, a_monitor_hears_of_the_end,
-                to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives;
+                to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
+                every_instance_draws_its_own_randomness;
             timers: a_timer_fires_when_it_is_due;
             traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
                 a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,
                 the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
                 an_end_carries_the_labels_of_whoever_caused_it, a_name_that_is_taken_brings_what_its_holder_carries,
                 a_circle_brings_what_those_in_it_carry,
-                a_stream_brings_what_it_was_written_under;
+                a_stream_brings_what_it_was_written_under, a_stream_brings_what_it_was_read_under,
+                what_was_compared_or_removed_tells_of_it, a_service_that_is_missing_is_told_with_labels;
             tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, a_version_does_not_wrap;
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,

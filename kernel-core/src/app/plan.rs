@@ -12,6 +12,7 @@ use crate::path::{Name, Pattern};
 use crate::process::{InstanceKind, Role};
 use semver::Version;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Something that a manifest may ask for and that not every kernel has. A kernel says which it has;
@@ -127,6 +128,55 @@ pub struct Plan {
     pub budget: Budget,
     /// What it was given, as the operator gave it; recorded with the installation.
     pub consent: Consent,
+}
+
+impl Plan {
+    /// What in it contradicts itself, in words; nothing in a plan that [`plan`] has made. An application could not be
+    /// started by one that does.
+    pub fn contradiction(&self) -> Option<String> {
+        let mut agents = BTreeSet::new();
+        for agent in &self.agents {
+            if let Some(needed) = agent.depends_on.iter().find(|needed| !agents.contains(needed)) {
+                return Some(format!("`{}` depends on `{needed}`, which is no agent before it", agent.name));
+            }
+            if !agents.insert(&agent.name) {
+                return Some(format!("there are two agents `{}`", agent.name));
+            }
+        }
+        if let Some(last) = self.ends_with.iter().find(|last| !agents.contains(last)) {
+            return Some(format!("it ends with `{last}`, which is no agent"));
+        }
+        let mut services = BTreeSet::new();
+        for ServicePlan { name, owner, .. } in &self.services {
+            if !services.insert(name) {
+                return Some(format!("there are two services `{name}`"));
+            }
+            if !agents.contains(owner) {
+                return Some(format!("the service `{name}` belongs to `{owner}`, which is no agent"));
+            }
+        }
+        let mut mounts = BTreeSet::new();
+        let twice = self.mounts.iter().find(|mount| !mounts.insert(&mount.name))?;
+        Some(format!("there are two mounts `{}`", twice.name))
+    }
+
+    /// The features that it cannot do without, as far as a plan still says so.
+    pub fn features(&self) -> BTreeSet<Feature> {
+        let of_agents = self.agents.iter().flat_map(|agent| {
+            [
+                (agent.inbox == Inbox::Durable).then_some(Feature::DurableInbox),
+                (agent.restart != Restart::Temporary).then_some(Feature::Restart),
+                agent.limits.fuel.map(|_| Feature::Fuel),
+            ]
+        });
+        let of_all = [
+            (!self.rules.is_empty()).then_some(Feature::Rule),
+            self.services.iter().any(|service| !service.methods.is_empty()).then_some(Feature::Methods),
+            self.budget.tool_calls.map(|_| Feature::ToolCalls),
+            self.budget.tokens.map(|_| Feature::Tokens),
+        ];
+        of_agents.chain(of_all).flatten().collect()
+    }
 }
 
 /// One agent of a plan.

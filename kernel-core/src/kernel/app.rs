@@ -5,6 +5,7 @@
 
 use super::effects::{Effects, Notice, Wake};
 use super::event::{AppEnded, Content};
+use super::open::OpenKind;
 use super::request::Request;
 use super::state::State;
 use crate::id::{ActionId, Pid};
@@ -45,6 +46,8 @@ pub(crate) struct App {
     pub(crate) ends_with: Option<Name>,
     /// The services that it cannot do without and that were not registered yet, with their owners.
     pub(crate) unregistered: BTreeMap<Name, Name>,
+    /// The owners of those that have ended, with what they carried.
+    pub(crate) gone: BTreeMap<Name, Labels>,
     /// How many of its processes have something to do.
     pub(crate) busy: u64,
     /// What went wrong so far: agent and reason. See [`App::fail`].
@@ -119,17 +122,35 @@ impl State {
             self.unheard = None;
             // The rows that a spawn needs were loaded with the `start` of the application.
             let went = self.travel(root, None, &request, now, fx).is_ok();
-            let pid = Pid(seen + 1);
-            let Some(app) = self.apps.get_mut(name) else { return };
-            if went && self.processes.get(&pid).is_some_and(|p| p.parent == root) {
-                app.spawned.insert(agent, pid);
-            } else {
-                let why = self.unheard.take().map_or_else(String::new, |refusal| format!(": {}", refusal.reason));
-                let reason = format!("agent `{agent}` could not be spawned{why}");
-                self.end_app(name, Some(reason), ExitReason::Shutdown, now, fx);
+            if went && self.asks_to_spawn(root, &agent) {
+                continue;
+            }
+            if !self.has_spawned(name, agent, Pid(seen + 1), now, fx) {
                 return;
             }
         }
+    }
+
+    /// Whether somebody is asked whether the process of an application may spawn `agent`.
+    fn asks_to_spawn(&self, root: Pid, agent: &Name) -> bool {
+        let acts = self.processes.get(&root).map_or(&[][..], |process| &process.rare.acts);
+        acts.iter().filter_map(|action| self.opened.get(action)).any(|open| {
+            matches!(open.kind, OpenKind::Escalated(_)) && matches!(&open.resource, Resource::Agent(of) if of == agent)
+        })
+    }
+
+    /// A spawn by the process of the application `name` is over: `pid` is the agent, or there is no such process,
+    /// which ends the application. Whether it goes on.
+    pub(crate) fn has_spawned(&mut self, name: &Name, agent: Name, pid: Pid, now: Now, fx: &mut Effects) -> bool {
+        let Some(app) = self.apps.get_mut(name) else { return false };
+        if self.processes.get(&pid).is_some_and(|p| p.parent == app.root) {
+            app.spawned.insert(agent, pid);
+            return true;
+        }
+        let why = self.unheard.take().map_or_else(String::new, |refusal| format!(": {}", refusal.reason));
+        let reason = format!("agent `{agent}` could not be spawned{why}");
+        self.end_app(name, Some(reason), ExitReason::Shutdown, now, fx);
+        false
     }
 
     /// An agent runs: its dependants may follow, and perhaps all run now.
@@ -165,15 +186,20 @@ impl State {
         let Some(app) = self.apps.get_mut(name) else { return };
         // What an agent spawned by itself is that agent's affair.
         let own = app.spawned.get(agent) == Some(&process.pid);
+        if own && app.unregistered.values().any(|owner| owner == agent) {
+            app.gone.insert(agent.clone(), process.labels.clone());
+        }
         if own && !reason.is_normal() && !app.ending {
             app.fail_by(format!("{agent} {reason}"), &process.labels);
         }
-        let needed = app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_));
+        let early = app.starting.is_some() && !app.running.contains(agent);
+        let needed = early || (app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_)));
+        let problem = (early && reason.is_normal()).then(|| format!("{agent} ended before it ran"));
         if own && (needed || app.ends_with.as_ref() == Some(agent)) {
             // That it ends is this agent's doing.
             let root = app.root;
             self.mark(root, &process.labels);
-            self.end_app(name, None, ExitReason::Shutdown, now, fx);
+            self.end_app(name, problem, ExitReason::Shutdown, now, fx);
         } else {
             self.end_if_quiet(name, now, fx);
         }
@@ -201,15 +227,18 @@ impl State {
     }
 
     /// What an application could not do without and never had, in words: each service that is not optional and
-    /// whose owner had its turn and did not register it.
-    fn never_registered(&self, name: &Name) -> Vec<String> {
+    /// whose owner had its turn and did not register it, with what the owner carries.
+    fn never_registered(&self, name: &Name) -> Vec<(String, Labels)> {
         let Some(app) = self.apps.get(name).filter(|app| app.starting.is_none()) else { return Vec::new() };
-        let had_its_turn = |owner: &Name| match app.spawned.get(owner).and_then(|pid| self.processes.get(pid)) {
-            Some(process) => process.used.messages > u64::from(process.handling.is_some()),
-            None => true,
-        };
-        let missed = app.unregistered.iter().filter(|(_, owner)| had_its_turn(owner));
-        missed.map(|(service, owner)| format!("{owner} never registered the service `{service}`")).collect()
+        let missed = app.unregistered.iter().filter_map(|(service, owner)| {
+            let labels = match app.spawned.get(owner).and_then(|pid| self.processes.get(pid)) {
+                Some(process) if process.used.messages <= u64::from(process.handling.is_some()) => return None,
+                Some(process) => process.labels.clone(),
+                None => app.gone.get(owner).cloned().unwrap_or_default(),
+            };
+            Some((format!("{owner} never registered the service `{service}`"), labels))
+        });
+        missed.collect()
     }
 
     /// The application whose process `pid` is, while it is not ending.
@@ -233,7 +262,7 @@ impl State {
         let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return dead };
         app.ending = true;
         if problem.is_none() && app.failed.is_empty() {
-            never.into_iter().for_each(|service| app.fail(service));
+            never.into_iter().for_each(|(service, labels)| app.fail_by(service, &labels));
         }
         if let Some(problem) = problem {
             app.fail(problem);

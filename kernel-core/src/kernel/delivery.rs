@@ -3,11 +3,12 @@
 use super::effects::{Effects, Wake};
 use super::event::{Content, DeadLetter};
 use super::open::{Closed, OpenKind};
+use super::random;
 use super::state::{Abandoned, Need, State};
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
 use crate::label::Labels;
-use crate::platform::{DeviceReply, FaultKind, Handled};
+use crate::platform::{DeviceReply, FaultKind, Handled, StartRequest};
 use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -149,7 +150,8 @@ impl State {
             process.used.messages += 1;
             process.seen = now.at;
             process.handling = Some(Handling { message: envelope.id, request: self.requests.remove(&envelope.id) });
-            let fresh = fresh.then(|| Box::new(self.start_request(pid)));
+            let seed = random::of_message(&process.seed, envelope.id);
+            let fresh = fresh.then(|| Box::new(StartRequest { seed, ..self.start_request(pid) }));
             fx.wakes.push(Wake::Deliver { pid, envelope, fresh });
         }
         self.count_busy(pid);
@@ -207,7 +209,7 @@ impl State {
         fx: &mut Effects,
     ) -> Result<(), Need> {
         let mut need = Need::default();
-        self.want_landing(action, &mut need);
+        self.want_landing(action, result.is_ok(), &mut need);
         if !need.is_empty() {
             return Err(need);
         }
@@ -221,8 +223,11 @@ impl State {
             OpenKind::Connecting { stream, labels } => Some((*stream, labels.clone())),
             _ => None,
         };
+        if connecting.is_some() {
+            self.has_connected(pid);
+        }
         let mut note = String::new();
-        let by_device = result.is_err();
+        let by_other = result.is_err();
         // An error tells of what is there, too.
         let taken = shown.and_then(|labels| self.taint(pid, &labels));
         let result = taken.and_then(|()| match result {
@@ -237,7 +242,7 @@ impl State {
                 })
             }
         });
-        self.end_open(action, result, Closed { note, by_device }, now, fx);
+        self.end_open(action, result, Closed { note, by_other }, now, fx);
         Ok(())
     }
 
@@ -252,7 +257,10 @@ impl State {
     ) -> Result<(), Need> {
         self.settle(action, result, now, fx);
         match self.abandoned.remove(&action) {
-            Some(Abandoned::Connect(stream)) => self.close_stream(stream, fx),
+            Some(Abandoned::Connect(stream, pid)) => {
+                self.has_connected(pid);
+                self.close_stream(stream, fx);
+            }
             Some(Abandoned::Read(stream)) => {
                 if let Some((reader, result)) = self.late_read(stream, result) {
                     return self.done(reader, &result, now, fx);

@@ -11,6 +11,7 @@ use crate::platform::DeviceRequest;
 use crate::process::{Ended, ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 impl State {
@@ -63,7 +64,11 @@ impl State {
     fn end_one(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) {
         self.count_busy(pid);
         let Some(mut process) = self.processes.remove(&pid) else { return };
-        self.names.remove(&(process.app.clone(), process.name.clone()));
+        if let Entry::Occupied(holder) = self.names.entry((process.app.clone(), process.name.clone()))
+            && *holder.get() == pid
+        {
+            holder.remove();
+        }
         if process.program.is_some() {
             fx.wakes.push(Wake::Drop { pid });
         }

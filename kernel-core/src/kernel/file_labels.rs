@@ -19,7 +19,8 @@ use crate::platform::Key;
 use crate::refusal::{Code, Refusal};
 use std::collections::BTreeMap;
 
-/// What the answer of a device lets its caller see.
+/// What the answer of a device lets its caller see. One that says why it could not be done may tell of anything at
+/// the path and on the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shows {
     /// Nothing that others put there.
@@ -28,6 +29,20 @@ pub(crate) enum Shows {
     Content,
     /// The entries of the folder.
     Entries,
+    /// That something is there, file or folder.
+    Presence,
+}
+
+impl Shows {
+    /// The rows of what it shows of `path`.
+    fn rows(self, path: &FsPath) -> Vec<Key> {
+        match self {
+            Shows::Nothing => Vec::new(),
+            Shows::Content => vec![file_key(path)],
+            Shows::Entries => vec![folder_key(path)],
+            Shows::Presence => vec![file_key(path), folder_key(path)],
+        }
+    }
 }
 
 /// A request about a file that the device has not answered.
@@ -93,41 +108,54 @@ impl Flights {
 }
 
 impl State {
-    /// Asks for the rows that say what `path` is labelled, as far as an act of `verb` that carries `labels`
-    /// looks at them or changes them. A mount of which nothing is labelled has none, and costs nothing.
-    pub(crate) fn want_labels(&self, path: &FsPath, verb: Verb, labels: &Labels, need: &mut Need) {
+    /// Asks for the rows that say what `path` is labelled, as far as an act of `verb` looks at them or changes them. A
+    /// mount of which nothing is labelled has none, and costs nothing.
+    pub(crate) fn want_labels(&self, path: &FsPath, verb: Verb, need: &mut Need) {
         if !self.any_labelled(path.mount()) && !need.is_every() {
             return;
         }
-        need.want(self, if verb == Verb::List { folder_key(path) } else { file_key(path) });
-        if matches!(verb, Verb::Write | Verb::Remove) && !labels.is_empty() {
+        Shows::Presence.rows(path).into_iter().for_each(|key| need.want(self, key));
+        if matches!(verb, Verb::Write | Verb::Remove) {
             folders_of(path).for_each(|key| need.want(self, key));
         }
     }
 
-    /// The same for the answer of a device.
-    pub(crate) fn want_landing(&self, action: ActionId, need: &mut Need) {
+    /// The same for the answer of a device, which has done it or not.
+    pub(crate) fn want_landing(&self, action: ActionId, done: bool, need: &mut Need) {
         let Some(flight) = self.flights.by_action.get(&action) else { return };
         if !self.any_labelled(flight.path.mount()) && !need.is_every() {
             return;
         }
-        if flight.shows == Shows::Entries {
-            need.want(self, folder_key(&flight.path));
-        } else if flight.shows == Shows::Content || matches!(flight.does, Does::Replace(_)) {
+        let rows = if done { flight.shows.rows(&flight.path) } else { rows_of_error(&flight.path) };
+        rows.into_iter().for_each(|key| need.want(self, key));
+        if matches!(flight.does, Does::Replace(_)) {
             need.want(self, file_key(&flight.path));
         }
     }
 
     /// The labels of what an answer about `path` shows, as far as they are known now.
     pub(crate) fn shown_labels(&self, path: &FsPath, shows: Shows) -> Result<Labels, Refusal> {
-        let key = match shows {
-            Shows::Nothing => return Ok(Labels::NONE),
-            Shows::Content => file_key(path),
-            Shows::Entries => folder_key(path),
-        };
-        let mount = self.mounts.get(path.mount()).map(|mount| mount.labels.clone()).unwrap_or_default();
-        let stored = self.stored_labels(path.mount(), &key)?;
-        mount.join(&stored).map_err(|e| Refusal::new(Code::TooLarge, format!("{}: {e}", Resource::Fs(path.clone()))))
+        match shows {
+            Shows::Nothing => Ok(Labels::NONE),
+            shows => self.labels_of(path, shows.rows(path)),
+        }
+    }
+
+    /// What the mount of `path` declares: it is joined to whatever is read there, and need not be kept.
+    pub(crate) fn declared(&self, path: &FsPath) -> Labels {
+        self.mounts.get(path.mount()).map(|mount| mount.labels.clone()).unwrap_or_default()
+    }
+
+    /// What the mount of `path` declares and `rows` hold.
+    fn labels_of(&self, path: &FsPath, rows: Vec<Key>) -> Result<Labels, Refusal> {
+        let mut labels = self.declared(path);
+        for key in rows {
+            let stored = self.stored_labels(path.mount(), &key)?;
+            labels = labels
+                .join(&stored)
+                .map_err(|e| Refusal::new(Code::TooLarge, format!("{}: {e}", Resource::Fs(path.clone()))))?;
+        }
+        Ok(labels)
     }
 
     /// Joins `labels` to what a file is labelled that is about to be changed, and to what the entries of its
@@ -157,7 +185,10 @@ impl State {
     pub(crate) fn land(&mut self, action: ActionId, done: bool, fx: &mut Effects) -> Result<Labels, Refusal> {
         let Some(flight) = self.flights.end(action) else { return Ok(Labels::NONE) };
         let Flight { path, shows, does } = flight;
-        let shown = self.shown_labels(&path, shows);
+        let shown = match done {
+            true => self.shown_labels(&path, shows),
+            false => self.labels_of(&path, rows_of_error(&path)),
+        };
         if done
             && let Does::Replace(after) = does
             && !self.flights.by_path.contains_key(&path)
@@ -201,6 +232,14 @@ fn file_key(path: &FsPath) -> Key {
 /// No canonical path ends in `/`, so the row of a folder is never that of a file.
 fn folder_key(path: &FsPath) -> Key {
     rows::key(rows::TABLE_LABELS, format!("{}/", Resource::Fs(path.clone())).as_bytes())
+}
+
+/// What an error about `path` may tell of: whether there is a file or a folder, and whether it lies below a file.
+fn rows_of_error(path: &FsPath) -> Vec<Key> {
+    let mut rows = Shows::Presence.rows(path);
+    // The row of a file is that of a folder of the same path without the `/`.
+    rows.extend(folders_of(path).skip(1).map(|key| key.slice(..key.len() - 1)));
+    rows
 }
 
 /// The folders above `path`, from the mount down.

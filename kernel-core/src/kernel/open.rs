@@ -72,9 +72,9 @@ pub(crate) enum OpenKind {
 pub(crate) struct Closed {
     /// For the log, such as the address of a connection.
     pub note: String,
-    /// Whether a device said so. What a device cannot do is no misconduct of who asked: a file that is not
-    /// there, or that nobody may read.
-    pub by_device: bool,
+    /// Whether whoever was asked said so, a device or a callee. What a device cannot do is no misconduct of who
+    /// asked: a file that is not there, or that nobody may read; nor is what a callee answers.
+    pub by_other: bool,
 }
 
 impl Open {
@@ -132,13 +132,13 @@ impl State {
             (_, result) if open.class == Class::Outward => {
                 self.record_outcome(action, result, closed.note, now, fx);
                 // An address that is not granted is refused by the device, which alone knows what a name is.
-                if !closed.by_device || matches!(result, Err(refusal) if refusal.code == Code::Denied) {
+                if !closed.by_other || matches!(result, Err(refusal) if refusal.code == Code::Denied) {
                     self.count_failed(open.pid, open.class, result, now, fx);
                 }
             }
             (_, Err(refusal)) if is_refusal(open.class, refusal.code) => {
                 let asked = Asked::new(action, open.pid, open.verb, &open.resource);
-                let counts = !closed.by_device && is_own_doing(open.class, refusal.code);
+                let counts = !closed.by_other && is_own_doing(open.class, refusal.code);
                 self.record_refused(asked, None, None, refusal, counts, now, fx);
             }
             _ => {}
@@ -158,8 +158,8 @@ impl State {
             fx.withdrawn.push(action);
         }
         match self.opened.get(&action) {
-            Some(Open { kind: OpenKind::Connecting { stream, .. }, .. }) => {
-                self.abandoned.insert(action, Abandoned::Connect(*stream));
+            Some(Open { kind: OpenKind::Connecting { stream, .. }, pid, .. }) => {
+                self.abandoned.insert(action, Abandoned::Connect(*stream, *pid));
             }
             Some(Open { kind: OpenKind::Device, resource: Resource::Stream(stream), verb, pid, .. }) => {
                 let (stream, pid) = (*stream, *pid);

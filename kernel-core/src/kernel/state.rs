@@ -91,8 +91,8 @@ pub struct State {
 /// What a device still does although its act is over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Abandoned {
-    /// It opens this stream, which is closed as soon as it stands.
-    Connect(StreamId),
+    /// It opens this stream for this process, and it is closed as soon as it stands.
+    Connect(StreamId, Pid),
     /// It reads from this stream; what it brings is handed to the next read.
     Read(StreamId),
 }
@@ -260,7 +260,7 @@ impl State {
                     self.want_rows(*pid, parsed, &mut need);
                 }
             }
-            Input::Done { action, .. } => self.want_landing(*action, &mut need),
+            Input::Done { action, result } => self.want_landing(*action, result.is_ok(), &mut need),
             Input::Answer { action, allow: true, .. } => {
                 if let Some(Open { pid, kind: OpenKind::Escalated(held), .. }) = self.opened.get(action) {
                     self.want_rows(*pid, held.parsed(), &mut need);

@@ -66,7 +66,7 @@ pub struct StartRequest {
     pub program: Program,
     /// Its ceilings.
     pub limits: Limits,
-    /// Seeds the guest's `random`.
+    /// Seeds the guest's `random`; no two instances have the same.
     pub seed: [u8; 32],
 }
 

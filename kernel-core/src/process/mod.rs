@@ -154,7 +154,7 @@ pub struct Process {
     pub used: Used,
     /// The time of the last thing handed to it.
     pub seen: Instant,
-    /// Seeds its `random`.
+    /// Seeds its `random`; with the message, that of an instance of one message.
     pub seed: [u8; 32],
     /// Rarely used parts, apart so that an idle process stays small.
     pub rare: Box<Rare>,
@@ -171,8 +171,10 @@ pub struct Rare {
     pub timers: BTreeMap<Name, Timer>,
     /// The deadline of its wall time, in the table of deadlines.
     pub wall: Option<u64>,
-    /// Open streams, with what was carried when they were opened and written.
+    /// Open streams, with what was carried when they were opened, written and read.
     pub streams: BTreeMap<StreamId, Labels>,
+    /// How many more a device is opening, also where the act was given up.
+    pub connecting: usize,
     /// Its acts under way, in their order. A component has one; a session or a handler may have several.
     pub acts: Vec<ActionId>,
     /// Calls whose reply is withheld while it is suspended.

@@ -1,10 +1,16 @@
 //! Applications: when they start, when they are over, and what is said of their end.
 
-use crate::world::{Host, World, agent, app};
+use crate::world::{Commits, Host, World, agent, app};
+use futures::StreamExt;
+use futures::future::join;
+use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
+use kernel_core::governance::Then;
+use kernel_core::kernel::Told;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::Lifecycle;
+use kernel_core::refusal::Code;
 use std::time::Duration;
 
 /// Waits for the end of an application: whether nothing went wrong, and the reason.
@@ -147,5 +153,86 @@ pub async fn a_failure_is_noted_before_it_is_told<H: Host>(host: H) {
     world.session().await.act("send", &path, secret).await.expect("sent");
     let (ok, reason) = ended(&mut world).await;
     assert!(!ok && reason.contains("it broke"), "{reason}");
+    world.finish().await;
+}
+
+/// An agent may well have the name of its application.
+pub async fn an_agent_may_be_named_as_its_application<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("same", [agent("same"), agent("other").after(&["same"])]).until_quiet()).await;
+    world.ended("same").await;
+    let log = world.log().await;
+    let ended = log.iter().find_map(|e| if let Content::AppEnded(ended) = &e.content { Some(ended) } else { None });
+    assert!(ended.is_some_and(|ended| ended.ok), "{ended:?}");
+    world.finish().await;
+}
+
+/// Where a person has to allow that an agent is spawned, the application waits for the answer, and goes by it.
+pub async fn a_start_waits_for_an_answer<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    for allow in [true, false] {
+        let asks = app("asks", [agent("first"), agent("second").after(&["first"])]);
+        let asks = asks.ruled("asked", "verbs = [\"spawn\"]", Then::Escalate);
+        let (kernel, mut told) = (world.kernel().clone(), world.kernel().observe(1_000));
+        let answers = async {
+            for _ in 0..if allow { 2 } else { 1 } {
+                let action = loop {
+                    if let Some(Told::Ask(ask)) = told.next().await {
+                        break ask.action;
+                    }
+                };
+                kernel.answer(action, allow, "the operator");
+            }
+        };
+        let (started, ()) = join(world.try_run(asks), answers).await;
+        if allow {
+            started.expect("it starts");
+            world.session().await.act("stop", "/app/asks", "").await.expect("a stop");
+        } else {
+            let refusal = started.expect_err("it does not start");
+            assert!(
+                refusal.reason.contains("`first` could not be spawned: the operator did not allow it"),
+                "{refusal}"
+            );
+        }
+    }
+    world.finish().await;
+}
+
+/// A plan that contradicts itself, or asks for what this kernel has not, is not installed.
+pub async fn a_plan_that_cannot_be_followed_is_not_installed<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let tokens = Budget { tokens: Some(1), ..Budget::default() };
+    let plans = [
+        (app("plan", [agent("a").after(&["b"]), agent("b").after(&["a"])]), Code::Invalid),
+        (app("plan", [agent("a"), agent("a")]), Code::Invalid),
+        (app("plan", [agent("a")]).ends_with("b"), Code::Invalid),
+        (app("plan", [agent("a")]).serving("desk", "b", true), Code::Invalid),
+        (app("plan", [agent("a").limited(|limits| limits.fuel = Some(1))]), Code::Unsupported),
+        (app("plan", [agent("a")]).budget(tokens), Code::Unsupported),
+    ];
+    for (plan, code) in plans {
+        let refusal = world.try_run(plan).await.expect_err("it is not installed");
+        assert_eq!(refusal.code, code, "{refusal}");
+    }
+    assert!(world.session().await.act("start", "/app/plan", "").await.is_err());
+    world.finish().await;
+}
+
+/// An agent that ends before it ran is not waited for: the application has not started.
+pub async fn an_agent_that_never_ran_is_not_waited_for<H: Host>(host: H) {
+    let world = World::boot(host, Environment::prod()).await;
+    world.run(app("one", [agent("slow").limited(|limits| limits.wall = Some(Duration::from_secs(60)))])).await;
+    let session = world.session().await;
+    session.act("stop", "/app/one", "").await.expect("a stop");
+    // Its instance is made when the batch that tells of it is written.
+    world.hand.commits(Commits::Wait);
+    let start = session.act("start", "/app/one", "");
+    assert_eq!(world.process("slow").state, Lifecycle::Starting);
+    world.hand.advance(Duration::from_secs(61));
+    world.until(|world| world.process("slow").state == Lifecycle::Exited).await;
+    world.hand.commits(Commits::Pass);
+    let refusal = start.await.expect_err("it does not start");
+    assert!(refusal.reason.contains("wall time"), "{refusal}");
     world.finish().await;
 }

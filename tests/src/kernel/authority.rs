@@ -234,3 +234,16 @@ pub async fn no_application_has_dots_in_its_name<H: Host>(host: H) {
     world.run(app("x-y", [agent("a")]).unmounted()).await;
     world.finish().await;
 }
+
+/// A mailbox is read by its process alone, whatever right another holds.
+pub async fn nobody_receives_what_is_anothers<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("one", [agent("a")])).await;
+    let session = world.session_with(&["read /proc/**"], &[]).await;
+    let inbox = format!("/proc/{}/inbox", world.pid("a"));
+    let refusal = session.act("read", &inbox, "{\"deadline_ms\":0}").await.expect_err("it is another's");
+    assert_eq!(refusal.code, Code::Denied, "{refusal}");
+    let own = session.act("read", "/proc/self/inbox", "{\"deadline_ms\":0}").await.expect_err("nothing waits");
+    assert_eq!(own.code, Code::TimedOut, "{own}");
+    world.finish().await;
+}

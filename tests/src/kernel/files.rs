@@ -52,7 +52,9 @@ pub async fn only_a_replacement_that_succeeded_sets_labels<H: Host>(host: H) {
     let told = world.act("closed", "read /fs/out/f").await;
     assert!(told.starts_with("denied: ") && !told.contains("hunter2"), "{told}");
 
-    assert!(world.act("editor", "write /fs/out/f {\"replace\":true} clean").await.starts_with("ok "));
+    // Whoever failed was told of what is there, and carries it.
+    assert_eq!(world.labels("editor").await, ["secret"]);
+    assert!(world.act("closed", "write /fs/out/f {\"replace\":true} clean").await.starts_with("ok "));
     assert_eq!(world.act("second", "read /fs/out/f").await, "ok clean");
     assert!(world.labels("second").await.is_empty());
     world.finish().await;
@@ -242,5 +244,55 @@ pub async fn what_is_not_at_hand_is_asked_for_again<H: Host>(host: H) {
     let absent = "write /tree/x {\"replace\":true,\"expect\":\"absent\"} value";
     assert!(world.act("reader", absent).await.starts_with("ok "));
     assert!(world.act("reader", absent).await.starts_with("conflict: "));
+    world.finish().await;
+}
+
+/// That something cannot be done tells what is there, or on the way to it, so the refusal brings the labels of that.
+pub async fn an_error_brings_the_labels_of_what_it_tells_of<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let probes = [
+        ("writer", "write /fs/out/d {\"append\":true} x"),
+        ("reader", "read /fs/out/d"),
+        ("lister", "list /fs/out/f"),
+        ("deeper", "write /fs/out/f/x {\"append\":true} x"),
+    ];
+    let [writer, reader, lister, deeper] = probes.map(|(name, _)| agent(name).uses(FILES));
+    let [spy, _, _, second, closed] = agents();
+    world.run(cleared([spy, writer, reader, lister, deeper, second, closed])).await;
+    for path in ["d/x", "f"] {
+        assert!(world.act("spy", &format!("write /fs/out/{path} {{\"replace\":true}} x")).await.starts_with("ok "));
+    }
+    for (name, act) in probes {
+        let told = world.act(name, act).await;
+        assert!(told.starts_with("invalid: "), "{act}: {told}");
+        assert_eq!(world.labels(name).await, ["secret"], "{act}");
+        let told = world.act("closed", act).await;
+        assert!(told.starts_with("denied: "), "{act}: {told}");
+    }
+    assert!(world.act("second", "read /fs/out/e").await.starts_with("not_found: "));
+    assert!(world.labels("second").await.is_empty());
+    world.finish().await;
+}
+
+/// Whoever removes a file learns that it was there, and whoever finds it gone, or finds what was written because it
+/// was an expected one, learns of it through him.
+pub async fn what_was_compared_or_removed_stays_labelled<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let [spy, editor, reader, second, closed] = agents();
+    world.run(cleared([spy, editor, reader, second, closed, agent("remover").uses(FILES)])).await;
+    for file in ["f", "g"] {
+        assert!(world.act("spy", &format!("write /fs/out/{file} {{\"replace\":true}} 1")).await.starts_with("ok "));
+    }
+    // The SHA-256 of "1".
+    let expect = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b";
+    let guess = format!("write /fs/out/f {{\"replace\":true,\"expect\":\"{expect}\"}} yes");
+    assert!(world.act("editor", &guess).await.starts_with("ok "));
+    assert_eq!(world.act("reader", "read /fs/out/f").await, "ok yes");
+    assert_eq!(world.labels("reader").await, ["secret"]);
+    assert!(world.act("closed", "remove /fs/out/g").await.starts_with("denied: "));
+    assert!(world.act("remover", "remove /fs/out/g").await.starts_with("ok "));
+    assert_eq!(world.labels("remover").await, ["secret"]);
+    assert!(world.act("second", "read /fs/out/g").await.starts_with("not_found: "));
+    assert_eq!(world.labels("second").await, ["secret"]);
     world.finish().await;
 }

@@ -1,9 +1,10 @@
 //! What nobody may fill up: mailboxes together, trees of processes, patience with refusals; and what waits is found.
 
-use crate::world::{Host, World, agent, app};
+use crate::world::{Answers, Host, World, agent, app};
 use futures::join;
 use kernel_core::environment::Environment;
 use kernel_core::ipc::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES};
+use kernel_core::process::Lifecycle;
 use kernel_core::refusal::Code;
 use std::time::Duration;
 
@@ -137,5 +138,30 @@ pub async fn whoever_stops_is_not_done_with_refusals<H: Host>(host: H) {
     assert!(exit == "limit" && detail.contains("100 refusals"), "{exit}: {detail}");
     assert_eq!(world.process("flooder").used.refused, 100);
     assert_eq!(world.tell("other", "").await, "");
+    world.finish().await;
+}
+
+/// To give up connecting is no way to have more connections: what a device still opens counts.
+pub async fn connections_under_way_are_bounded<H: Host>(host: H) {
+    let world = World::with(host, Environment::dev(), crate::world::Hand::wired()).await;
+    world.run(app("net", [agent("caller").uses(&["connect /net/**"])])).await;
+    world.hand.answers(Answers::Later);
+    let told = world.tell("caller", "repeat 70 connect /net/example.com:443 {\"deadline_ms\":0}").await;
+    assert_eq!(told, "6 full, 64 timed_out");
+    world.hand.answers(Answers::Pass);
+    // Each of them stands by then, and is closed.
+    world.until(|world| world.hand.asked().len() == 128).await;
+    assert_eq!(world.tell("caller", "repeat 3 connect /net/example.com:443").await, "3 ok");
+    world.finish().await;
+}
+
+/// What a callee answers is not the doing of who called: nobody is suspended for the replies of another.
+pub async fn replies_are_no_flood_of_refusals<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let caller = agent("caller").uses(&["call /proc/*"]).cleared_for(&[]);
+    world.run(app("calls", [caller, agent("callee").carries(&["secret"])])).await;
+    let told = world.tell("caller", &format!("repeat 150 call /proc/{} - now", world.pid("callee"))).await;
+    assert_eq!(told, "150 denied");
+    assert_eq!(world.process("caller").state, Lifecycle::Running);
     world.finish().await;
 }

@@ -1,7 +1,12 @@
 //! How processes begin, are named and end.
 
-use crate::world::{Host, World, agent, app};
+use crate::world::{Host, World, agent, app, name};
+use bytes::Bytes;
 use kernel_core::environment::Environment;
+use kernel_core::kernel::State;
+use kernel_core::kernel::effects::{Effects, Performance, Wake};
+use kernel_core::kernel::input::Input;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// To kill a process is to end all that it started; the answer names the dead.
 pub async fn kill_takes_the_subtree<H: Host>(host: H) {
@@ -60,8 +65,9 @@ pub async fn a_monitor_hears_of_the_end<H: Host>(host: H) {
 pub async fn to_stop_is_to_finish_first<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     world.run(app("one", [agent("a")])).await;
-    let told = world.tell("a", "act stop /proc/self\nact read /proc/self").await;
-    assert!(told.starts_with("ok {}\nok {\"pid\":"), "{told}");
+    // To be told again changes nothing.
+    let told = world.tell("a", "act stop /proc/self\nact stop /proc/self\nact read /proc/self").await;
+    assert!(told.starts_with("ok {}\nok {}\nok {\"pid\":"), "{told}");
     assert_eq!(world.ended("a").await.0, "normal");
     world.finish().await;
 }
@@ -90,5 +96,40 @@ pub async fn a_name_is_taken_while_its_process_lives<H: Host>(host: H) {
     world.act("helper", "stop /proc/self").await;
     world.ended("helper").await;
     assert!(world.act("boss", "spawn /agent/helper").await.starts_with("ok "));
+    world.finish().await;
+}
+
+/// No instance draws the randomness that another one draws, neither of one process.
+pub async fn every_instance_draws_its_own_randomness<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("fresh", [agent("a").per_message(), agent("b")])).await;
+    for _ in 0..3 {
+        assert_eq!(world.tell("a", "").await, "");
+    }
+    // What the host was asked for is what the same inputs ask for again.
+    let (mut state, mut seeds, mut rows) = (None, Vec::new(), BTreeMap::new());
+    for (now, input) in world.kernel().journal() {
+        if let Input::Boot(boot) = &input {
+            state = Some(State::new(boot, Environment::dev(), &[name("puppet")]));
+        }
+        let (state, mut fx) = (state.as_mut().expect("a boot"), Effects::default());
+        while let Err(need) = state.step(&input, now, &mut fx) {
+            for key in need.keys {
+                let row: Option<Option<Bytes>> = rows.get(&key).cloned();
+                state.load(key, row.flatten());
+            }
+        }
+        rows.extend(fx.rows);
+        seeds.extend(fx.acts.into_iter().filter_map(|perform| match perform.what {
+            Performance::Start(request) => Some(request.seed),
+            Performance::Device(_) => None,
+        }));
+        seeds.extend(fx.wakes.into_iter().filter_map(|wake| match wake {
+            Wake::Deliver { fresh, .. } => fresh.map(|request| request.seed),
+            _ => None,
+        }));
+    }
+    assert_eq!(seeds.iter().collect::<BTreeSet<_>>().len(), seeds.len());
+    assert!(seeds.len() >= 5, "{}", seeds.len());
     world.finish().await;
 }

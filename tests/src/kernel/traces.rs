@@ -385,3 +385,71 @@ pub async fn a_stream_brings_what_it_was_written_under<H: Host>(host: H) {
     assert!(told.starts_with(b"{\"labels\":[\"secret\"]}") && told.ends_with(b"ok hunter2"), "{told:?}");
     world.finish().await;
 }
+
+/// What is there because something was as expected, or is gone because it was there, tells of that.
+pub async fn what_was_compared_or_removed_tells_of_it<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let uses = ["read /tree/**", "write /tree/**", "remove /tree/**"];
+    let spy = agent("spy").uses(&uses).carries(&["secret"]);
+    let [editor, reader, remover, finder] =
+        ["editor", "reader", "remover", "finder"].map(|name| agent(name).uses(&uses));
+    world.run(app("tells", [spy, editor, reader, remover, finder])).await;
+    for node in ["x", "y"] {
+        assert!(world.act("spy", &format!("write /tree/{node} {{\"replace\":true}} 1")).await.starts_with("ok "));
+    }
+    // The SHA-256 of "1".
+    let expect = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b";
+    let guess = format!("write /tree/x {{\"replace\":true,\"expect\":\"{expect}\"}} yes");
+    assert!(world.act("editor", &guess).await.starts_with("ok "));
+    assert_eq!(world.act("reader", "read /tree/x").await, "ok yes");
+    assert_eq!(world.labels("reader").await, ["secret"]);
+    assert!(world.act("remover", "remove /tree/y").await.starts_with("ok "));
+    assert!(world.act("finder", "read /tree/y").await.starts_with("not_found: "));
+    assert_eq!(world.labels("finder").await, ["secret"]);
+
+    world.try_run_by(&informed(&world).await, app("kept", [agent("a")]).unmounted()).await.expect("it starts");
+    world.session().await.act("stop", "/app/kept", "").await.expect("a stop");
+    world.session().await.act("remove", "/app/kept", "").await.expect("it was there");
+    let late = world.session().await;
+    assert_eq!(late.act("start", "/app/kept", "").await.expect_err("it is gone").code, Code::NotFound);
+    assert_eq!(carried(&late).await, json!(["secret"]));
+    world.finish().await;
+}
+
+/// What was read from a stream the next one who reads does not find, which tells of whoever read it.
+pub async fn a_stream_brings_what_it_was_read_under<H: Host>(host: H) {
+    let world = World::with(host, Environment::dev(), Hand::wired()).await;
+    world.run(app("net", [agent("fresh").uses(&["connect /net/**"]).per_message()])).await;
+    let fresh = format!("/proc/{}", world.pid("fresh"));
+    let (clean, secret) = (world.session().await, world.session().await);
+    let told = clean.act("call", &fresh, "\nact connect /net/example.com:443").await.expect("a transcript");
+    assert!(told.ends_with(b"ok {\"stream\":\"/stream/1\"}"), "{told:?}");
+    world.hand.arrive(b"first");
+    let told = secret.act("call", &fresh, format!("{SECRET}\nact read /stream/1")).await.expect("a transcript");
+    assert!(told.ends_with(b"ok first"), "{told:?}");
+    world.hand.arrive(b"second");
+    let told = clean.act("call", &fresh, "\nact read /stream/1").await.expect("a transcript");
+    assert!(told.starts_with(b"{\"labels\":[\"secret\"]}") && told.ends_with(b"ok second"), "{told:?}");
+    world.finish().await;
+}
+
+/// An application that fails for want of a service tells of the agent that did not register it.
+pub async fn a_service_that_is_missing_is_told_with_labels<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    for ends in [false, true] {
+        world.run(app("lacks", [agent("owner"), agent("other")]).serving("desk", "owner", false)).await;
+        let session = world.session().await;
+        session.act("monitor", "/app/lacks", "").await.expect("a monitor");
+        whisper(&world, "owner", "heard").await;
+        if ends {
+            world.session().await.act("stop", &format!("/proc/{}", world.pid("owner")), "").await.expect("a stop");
+            world.ended("owner").await;
+        }
+        world.session().await.act("stop", "/app/lacks", "").await.expect("a stop");
+        let told = session.act("read", "/proc/self/inbox", "").await.expect("the end of the application");
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert!(told.contains("never registered the service `desk`"), "{told}");
+        assert!(told.contains("\"labels\":[\"secret\"]"), "{told}");
+    }
+    world.finish().await;
+}

@@ -1,6 +1,6 @@
 //! An act that a person has to allow: it waits, and is decided again when it is answered.
 
-use super::{Act, Asked, verdict};
+use super::{Act, Asked, Survey, verdict};
 use crate::governance::{self, Decision, Facts, Verdict};
 use crate::id::{ActionId, Pid};
 use crate::kernel::effects::{Ask, Effects, Wake};
@@ -8,6 +8,7 @@ use crate::kernel::event::{Content, Decided, bounded_verdict};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::request::Parsed;
 use crate::kernel::state::{Need, State};
+use crate::path::Resource;
 use crate::process::Lifecycle;
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
@@ -88,23 +89,35 @@ impl State {
         }
         self.unblock(open.pid, action);
         let OpenKind::Escalated(held) = open.kind else { return Ok(()) };
-        let Held { parsed, body, mut act, facts, verdict } = *held;
         self.record_answer(action, allow, by, now, fx);
+        // An application that waited to spawn an agent goes on, or ends.
+        let starting = self.app_of_root(open.pid).zip(match &held.act.resource {
+            Resource::Agent(agent) => Some(agent.clone()),
+            _ => None,
+        });
+        let seen = self.counters.pid;
+        self.go_on(*held, survey, by, now, fx);
+        if let Some((app, agent)) = starting {
+            self.has_spawned(&app, agent, Pid(seen + 1), now, fx);
+        }
+        self.weigh(open.pid, now, fx);
+        Ok(())
+    }
+
+    /// What was held is done or refused; it has a survey where somebody allowed it.
+    fn go_on(&mut self, held: Held, survey: Option<Survey>, by: &str, now: Now, fx: &mut Effects) {
+        let Held { parsed, body, mut act, facts, verdict } = held;
         let Some(mut survey) = survey else {
             let mut refusal = verdict::refusal(&facts, &verdict);
             refusal.code = Code::Denied;
             let answer = if by == NOBODY { "nobody answered".to_owned() } else { format!("{by} did not allow it") };
             refusal.reason = cut(format!("{answer}: {}", refusal.reason), REASON_BYTES);
-            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
-            self.weigh(open.pid, now, fx);
-            return Ok(());
+            return self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         };
-        if let Some(refusal) = self.unheeded(open.pid) {
-            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
-            self.weigh(open.pid, now, fx);
-            return Ok(());
+        if let Some(refusal) = self.unheeded(act.pid) {
+            return self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         }
-        let facts = self.facts(open.pid, &parsed, &body, &survey);
+        let facts = self.facts(act.pid, &parsed, &body, &survey);
         let verdict = bounded_verdict(governance::decide(&self.charter, &facts));
         act.grant = survey.grant.right();
         if verdict.decision == Decision::Deny {
@@ -116,8 +129,6 @@ impl State {
         } else {
             self.permitted(act, &parsed, &body, facts, verdict, survey.uses, now, fx);
         }
-        self.weigh(open.pid, now, fx);
-        Ok(())
     }
 
     /// Why nothing is done for `pid` although somebody allows it: it was suspended while its act waited.

@@ -59,7 +59,8 @@ impl State {
         if self.is_own(pid, parsed) {
             return Grant::Own;
         }
-        if !self.is_near(process, &parsed.resource) {
+        // Nobody receives what is another's.
+        if matches!(parsed.resource, Resource::Inbox(_)) || !self.is_near(process, &parsed.resource) {
             return Grant::None;
         }
         permitting(&process.capabilities, parsed).map_or(Grant::None, |right| Grant::Right(right.clone()))

@@ -48,7 +48,7 @@ impl State {
             return target;
         }
         match &parsed.resource {
-            Resource::Fs(path) => self.mount_target(path, parsed.verb, labels, &mut target, need),
+            Resource::Fs(path) => self.mount_target(path, parsed.verb, &mut target, need),
             Resource::Tree(path) => need.want(self, rows::key(rows::TABLE_TREE, path.as_str().as_bytes())),
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));
@@ -71,7 +71,7 @@ impl State {
         target
     }
 
-    fn mount_target(&self, path: &FsPath, verb: Verb, labels: &Labels, target: &mut Target, need: &mut Need) {
+    fn mount_target(&self, path: &FsPath, verb: Verb, target: &mut Target, need: &mut Need) {
         let Some(mount) = self.mounts.get(path.mount()) else {
             target.refusal = Some(Refusal::new(
                 Code::NotFound,
@@ -84,7 +84,7 @@ impl State {
             target.refusal =
                 Some(Refusal::new(Code::Denied, format!("the mount `{}` is bound for reading only", path.mount())));
         }
-        self.want_labels(path, verb, labels, need);
+        self.want_labels(path, verb, need);
     }
 
     /// Joins `labels` to what `pid` carries, unless they lie above its ceiling or are too

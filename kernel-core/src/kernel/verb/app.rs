@@ -11,7 +11,6 @@ use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::Charter;
 use crate::id::Pid;
-use crate::kernel::Until;
 use crate::kernel::app::App;
 use crate::kernel::catalog::Agent;
 use crate::kernel::effects::Effects;
@@ -20,6 +19,7 @@ use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::rows;
 use crate::kernel::state::{Due, Mount, State};
+use crate::kernel::{FEATURES, Until};
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
 use crate::platform::{Key, Limits, Program};
@@ -49,9 +49,18 @@ pub struct AppStart {
 }
 
 pub(super) fn parse_install(body: &Body) -> Result<Install, Refusal> {
-    let plan = serde_json::from_slice(&body.payload)
+    let plan: Plan = serde_json::from_slice(&body.payload)
         .map_err(|e| invalid(format!("the payload of `install` is not a plan: {e}")))?;
-    Ok(Install { plan })
+    if let Some(contradiction) = plan.contradiction() {
+        return Err(invalid(format!("the plan of `{}` cannot be followed: {contradiction}", plan.app)));
+    }
+    match plan.features().iter().find(|feature| !FEATURES.contains(feature)) {
+        None => Ok(Install { plan }),
+        Some(feature) => {
+            let reason = format!("`{}` needs {}, which this kernel does not have", plan.app, feature.as_str());
+            Err(Refusal::new(Code::Unsupported, reason))
+        }
+    }
 }
 
 /// The row of an installed application.
@@ -91,8 +100,9 @@ impl State {
         let labels = self.app_labels(name)?;
         self.taint(act.pid, &labels)?;
         self.plan(name)?;
+        let labels = labels.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
         self.keep(app_key(name), None, fx);
-        self.label_app(name, &act.labels, fx);
+        self.label_app(name, &labels, fx);
         Ok(Answer::empty())
     }
 
@@ -214,8 +224,8 @@ impl State {
             process.enter(Lifecycle::Running);
             process.busy = false;
         }
+        // It is no agent, and an agent may well have the name of its application.
         self.names.remove(&(None, name.clone()));
-        self.names.insert((Some(name.clone()), name.clone()), root);
         self.charter = charter;
         self.bind_mounts(&plan);
         self.record_consent(&plan, now, fx);
@@ -237,6 +247,7 @@ impl State {
                     .filter(|service| !service.optional)
                     .map(|service| (service.name.clone(), service.owner.clone()))
                     .collect(),
+                gone: BTreeMap::new(),
                 busy: 0,
                 failed: Vec::new(),
                 failed_more: 0,

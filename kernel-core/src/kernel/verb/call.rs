@@ -6,7 +6,7 @@ use crate::id::{ActionId, Pid};
 use crate::ipc::EnvelopeKind;
 use crate::kernel::delivery::clip;
 use crate::kernel::effects::Effects;
-use crate::kernel::open::{Open, OpenKind};
+use crate::kernel::open::{Closed, Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
@@ -133,6 +133,6 @@ impl State {
                 Err(Refusal::new(Code::Failed, format!("/proc/{callee} answered with an error: {text}")))
             }
         });
-        self.close(action, result, now, fx);
+        self.end_open(action, result, Closed { by_other: true, ..Closed::default() }, now, fx);
     }
 }

@@ -23,7 +23,7 @@ pub struct Connect {
     pub deadline_ms: Option<u64>,
 }
 
-/// The most open streams of one process.
+/// The most streams of one process that are open or being opened.
 const STREAMS: usize = 64;
 
 impl State {
@@ -38,10 +38,12 @@ impl State {
         if !self.profile.net {
             return Err(Refusal::new(Code::Unsupported, "this host has no network for applications"));
         }
-        let held = self.processes.get(&act.pid).map_or(0, |p| p.rare.streams.len());
-        if held >= STREAMS {
-            return Err(Refusal::new(Code::Full, format!("a process may hold {STREAMS} streams")));
+        let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
+        if process.rare.streams.len() + process.rare.connecting >= STREAMS {
+            let reason = format!("a process may hold {STREAMS} streams, with those that are still being opened");
+            return Err(Refusal::new(Code::Full, reason));
         }
+        process.rare.connecting += 1;
         self.counters.stream += 1;
         let stream = StreamId(self.counters.stream);
         let private = act.grant.as_ref().is_some_and(|right| right.pattern.matches_private(endpoint));
@@ -51,6 +53,13 @@ impl State {
         let deadline = now.at.after(call::deadline(connect.deadline_ms));
         self.open(act, Open::new(act, OpenKind::Connecting { stream, labels: act.labels.clone() }), Some(deadline));
         Ok(Answer::Later)
+    }
+
+    /// The device of a connection of `pid` has answered.
+    pub(crate) fn has_connected(&mut self, pid: Pid) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.rare.connecting = process.rare.connecting.saturating_sub(1);
+        }
     }
 
     /// The connection stands: the stream belongs to whoever asked for it.

@@ -10,7 +10,7 @@ use crate::kernel::state::State;
 use crate::label::Labels;
 use crate::path::{FsPath, Verb};
 use crate::platform::{DeviceReply, DeviceRequest, WriteMode};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -175,7 +175,7 @@ impl State {
     ) -> Result<Answer, Refusal> {
         let request = DeviceRequest::Remove { mount: path.mount().to_string(), path: path.rest().to_owned() };
         // Nothing of what was there is left.
-        let flight = Flight { path: path.clone(), shows: Shows::Nothing, does: Does::Replace(act.labels.clone()) };
+        let flight = Flight { path: path.clone(), shows: Shows::Presence, does: Does::Replace(act.labels.clone()) };
         self.ask_about_file(act, flight, request, now, fx)
     }
 
@@ -185,19 +185,24 @@ impl State {
     fn ask_about_file(
         &mut self,
         act: &Act,
-        flight: Flight,
+        mut flight: Flight,
         request: DeviceRequest,
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let shown = self.shown_labels(&flight.path, flight.shows)?;
-        self.taint(act.pid, &shown)?;
         let writes = matches!(act.verb, Verb::Write | Verb::Remove);
-        if writes {
-            self.join_labels(&flight.path, &act.labels, fx)?;
+        // Whoever finds it afterwards, or finds it gone, learns of what it was done upon.
+        let seen = shown.minus(&self.declared(&flight.path));
+        let labels = if writes { act.labels.join(&seen) } else { Ok(Labels::NONE) };
+        let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, format!("{}: {e}", act.resource)))?;
+        self.taint(act.pid, &shown)?;
+        self.join_labels(&flight.path, &labels, fx)?;
+        if let Does::Replace(after) = &mut flight.does {
+            *after = labels.clone();
         }
         self.flights.begin(act.action, flight);
-        let durable = act.durable || (writes && !act.labels.is_empty());
+        let durable = act.durable || !labels.is_empty();
         self.ask(act, durable, request, now, fx)
     }
 

@@ -56,11 +56,12 @@ impl State {
     pub(super) fn apply_stop(&mut self, act: &Act, pid: Pid, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
         self.mark(pid, &act.labels);
         let process = self.processes.get_mut(&pid).ok_or_else(|| absent(pid))?;
-        // One that is suspended would never come to its end by itself.
-        if process.handling.is_some() && process.life == Lifecycle::Running {
-            process.enter(Lifecycle::Stopping);
-        } else {
-            self.exit(pid, ExitReason::Normal, now, fx);
+        match process.life {
+            Lifecycle::Running if process.handling.is_some() => process.enter(Lifecycle::Stopping),
+            // It was asked before, and finishes.
+            Lifecycle::Stopping => {}
+            // One that is suspended would never come to its end by itself.
+            _ => drop(self.exit(pid, ExitReason::Normal, now, fx)),
         }
         Ok(Answer::empty())
     }

@@ -283,7 +283,7 @@ impl State {
                     process.enter(Lifecycle::Running);
                     fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name: process.name.to_string() }));
                 }
-                let closed = Closed { note: child.to_string(), by_device: false };
+                let closed = Closed { note: child.to_string(), by_other: false };
                 self.end_open(action, Ok(body::json(&Spawned { pid: child })), closed, now, fx);
                 self.next_message(child, now, fx);
                 self.app_progress(child, now, fx);

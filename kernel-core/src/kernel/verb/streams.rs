@@ -6,7 +6,6 @@ use crate::kernel::effects::{Effects, Perform, Performance};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::{Abandoned, State};
-use crate::label::Labels;
 use crate::platform::{DeviceReply, DeviceRequest};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -48,6 +47,7 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         self.own_stream(act.pid, stream)?;
+        self.join_stream(act, stream)?;
         let len = files::read_len(read.len);
         let deadline = now.at.after(call::deadline(read.deadline_ms));
         let tail = self.tails.entry(stream).or_default();
@@ -75,12 +75,7 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         self.own_stream(act.pid, stream)?;
-        // Whoever is at the other end may say it again. What the process carries now has joined what the stream did.
-        let carried = self.processes.get(&act.pid).map(|p| p.labels.join(&act.labels));
-        let carried = carried.unwrap_or(Ok(Labels::NONE)).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
-        if let Some(process) = self.processes.get_mut(&act.pid) {
-            process.rare.streams.insert(stream, carried);
-        }
+        self.join_stream(act, stream)?;
         self.ask_device(act, DeviceRequest::StreamWrite { stream, body: payload.clone() }, now, fx)
     }
 
@@ -140,6 +135,15 @@ impl State {
         }
         self.streams.remove(&stream);
         self.tails.remove(&stream);
+    }
+
+    /// What was written whoever is at the other end may say again, and what was read the next one does not find: a
+    /// stream is labelled so. What the process carries now has joined what the stream did.
+    fn join_stream(&mut self, act: &Act, stream: StreamId) -> Result<(), Refusal> {
+        let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(()) };
+        let carried = process.labels.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
+        process.rare.streams.insert(stream, carried);
+        Ok(())
     }
 
     /// Whoever uses a stream of its own carries what it was opened and written under.

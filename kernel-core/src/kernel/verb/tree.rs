@@ -84,8 +84,11 @@ impl State {
         let version = before.map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
             Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
         })?;
+        // That it is there tells of what it was compared with.
+        let labels = if write.expect.is_some() { act.labels.join(&earlier) } else { Ok(act.labels.clone()) };
+        let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
         let value = Some(write.payload.to_vec());
-        let node = Node { version, owner: act.pid, labels: act.labels.clone(), value, earlier };
+        let node = Node { version, owner: act.pid, labels, value, earlier };
         let row = minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         self.keep(key(path), Some(row.into()), fx);
         Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
@@ -102,11 +105,13 @@ impl State {
         if node.value.is_none() {
             return Err(absent(path));
         }
-        let row = if act.labels.is_empty() {
+        // That it is gone tells that it was there.
+        let labels = act.labels.join(&node.labels).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
+        let row = if labels.is_empty() {
             None
         } else {
             // The number of the next write says nothing of those before, so what they were labelled is let go of.
-            let (labels, earlier) = (act.labels.clone(), Labels::NONE);
+            let earlier = Labels::NONE;
             let node = Node { version: 0, owner: act.pid, labels, value: None, earlier };
             Some(minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?.into())
         };

@@ -124,7 +124,8 @@ pub static ROWS: &[Row] = &[
     act(Verb::Read, &[Kind::Fs, Kind::Tree], Observing, LOOK)
         .takes(&[OFFSET, LEN])
         .reply("the bytes, fewer than `len` only at the end")
-        .doc("Reads a range of a file or of a node of the tree. Labels of what is read join the process."),
+        .doc("Reads a range of a file or of a node of the tree. Labels of what is read join the process, and those of what \
+              an error tells of."),
     act(Verb::List, &[Kind::Fs], Observing, LOOK)
         .takes(&[
             field("cursor", Type::Text(8_192), "`next` of the page before; default the first page"),
@@ -140,20 +141,22 @@ pub static ROWS: &[Row] = &[
         .takes(WRITE)
         .payload()
         .doc("Writes the payload to a file, which is made if it is not there. Exactly one of `offset`, `append` and \
-              `replace` is given."),
+              `replace` is given. What the file that was compared is labelled, or what an error tells of, joins the \
+              process; the file keeps the labels of what it was compared with."),
     act(Verb::Write, &[Kind::Tree], Outward, CHANGE)
         .keeps_labels()
         .takes(WRITE)
         .payload()
         .reply("`{\"version\":number}`, one more than before")
         .doc("Puts the payload in the place of a node, which is made if it is not there: of `offset`, `append` and \
-              `replace` it takes `replace`. The node keeps the labels. The reply tells how often it was written, so what \
+              `replace` it takes `replace`. The node keeps the labels, also those of what it was compared with. The reply tells how often it was written, so what \
               those writes were labelled joins the process."),
-    act(Verb::Remove, &[Kind::Fs], Outward, CHANGE).doc("Removes a file or an empty folder."),
+    act(Verb::Remove, &[Kind::Fs], Outward, CHANGE)
+        .doc("Removes a file or an empty folder. What it was labelled joins the process and whoever finds nothing there."),
     act(Verb::Remove, &[Kind::Tree], Outward, CHANGE)
         .keeps_labels()
-        .doc("Removes a node. What the node was labelled joins the process; what the process carries joins whoever finds \
-              nothing there."),
+        .doc("Removes a node. What the node was labelled joins the process; that and what the process carries joins \
+              whoever finds nothing there."),
     // Messages.
     act(Verb::Send, &[Kind::Proc, Kind::Service], Inner, EXCHANGE)
         .takes(&[LABELS, CONTENT_TYPE, CORRELATION])
@@ -190,7 +193,7 @@ pub static ROWS: &[Row] = &[
         ])
         .blocks()
         .reply("a line of JSON `{id, sender, target, kind, correlation, deadline, labels, content_type}`, then the body")
-        .doc("Takes the next envelope out of the own mailbox, waiting for one. The other half of `send`, so it is \
+        .doc("Takes the next envelope out of the own mailbox, waiting for one; nobody takes from another's. The other half of `send`, so it is \
               recorded and weighs as that; its labels join the process. An instance of one message that carries more than \
               its process began with takes nothing: what it left would tell of it."),
     // Processes.
@@ -211,7 +214,7 @@ pub static ROWS: &[Row] = &[
               the caller carries."),
     act(Verb::Stop, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
-        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. Effect as `spawn`. Whoever is told \
+        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. To ask again changes nothing. Effect as `spawn`. Whoever is told \
               of the end carries what the caller carried."),
     act(Verb::Kill, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
@@ -236,12 +239,13 @@ pub static ROWS: &[Row] = &[
         .takes(&[DEADLINE])
         .blocks()
         .reply("`{\"stream\":\"/stream/N\"}`")
-        .doc("Opens a TCP connection. Private, loopback and link-local addresses need a right that names them."),
+        .doc("Opens a TCP connection; those that are still being opened count as streams. Private, loopback and link-local addresses need a right that names them."),
     act(Verb::Read, &[Kind::Stream], Observing, LOOK)
         .takes(&[LEN, DEADLINE])
         .blocks()
         .reply("the bytes that are there, at least one; none at the end")
-        .doc("Reads from a stream of one's own, waiting for bytes."),
+        .doc("Reads from a stream of one's own, waiting for bytes. What the process carries joins the stream: what was read \
+              is not there for the next."),
     act(Verb::Write, &[Kind::Stream], Outward, CHANGE)
         .takes(&[LABELS])
         .payload()
@@ -264,7 +268,8 @@ pub static ROWS: &[Row] = &[
               what the caller carried."),
     act(Verb::Remove, &[Kind::App], Outward, SPAWN)
         .keeps_labels()
-        .doc("Removes a stopped application. Effect as `spawn`. What the process carries joins whoever finds nothing there."),
+        .doc("Removes a stopped application. Effect as `spawn`. What the process and the plan carried joins whoever finds \
+              nothing there."),
     // What a later version brings.
     act(Verb::Call, &[Kind::Tool], Outward, EXCHANGE).blocks().doc("Calls a tool.").missing("tools"),
     act(Verb::Signal, &[Kind::Proc], Outward, SPAWN)
