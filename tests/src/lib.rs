@@ -47,7 +47,8 @@ macro_rules! each_kernel_clause {
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
-                it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told;
+                it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
+                an_agent_may_have_the_name_of_its_application;
             authority: what_lacks_a_grant_is_denied_and_not_performed, no_environment_gives_a_right,
                 a_child_gets_what_its_parent_may_give, to_use_is_not_to_give, applications_do_not_reach_each_other,
                 an_application_gets_what_its_starter_may_give, a_process_needs_no_right_on_itself,

@@ -292,7 +292,7 @@ impl<H: Host> World<H> {
 
     fn find(&self, agent: &str) -> Option<Pid> {
         let processes = self.kernel().summary().processes;
-        processes.iter().find(|p| p.name.as_str() == agent && p.state != Lifecycle::Exited).map(|p| p.pid)
+        processes.iter().rfind(|p| p.name.as_str() == agent && p.state != Lifecycle::Exited).map(|p| p.pid)
     }
 
     /// The pid of a process that lives.

@@ -214,8 +214,8 @@ impl State {
             process.enter(Lifecycle::Running);
             process.busy = false;
         }
+        // It is found as the application; its name is free for an agent.
         self.names.remove(&(None, name.clone()));
-        self.names.insert((Some(name.clone()), name.clone()), root);
         self.charter = charter;
         self.bind_mounts(&plan);
         self.record_consent(&plan, now, fx);
