@@ -43,8 +43,11 @@ export interface AppFiles {
   files: Record<string, Uint8Array>;
 }
 
-/** What may be mounted: a folder of the user's, a list of files, or a folder of the origin's private file system. */
-export type MountSource = FileSystemDirectoryHandle | { files: [path: string, file: File][] } | 'opfs';
+/**
+ * What may be mounted: a folder of the user's, a list of files, or a folder of the origin's private file system. In place of a file that could
+ * not be opened stands the reason: it is listed, and a read of it is refused with that.
+ */
+export type MountSource = FileSystemDirectoryHandle | { files: [path: string, file: File | string][] } | 'opfs';
 
 /** What the page's user gives an application. */
 export interface Given {
