@@ -260,7 +260,8 @@ step_web() {
     need_wasm_bindgen
     need_browser
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
-    ran wasm_cargo test --locked -p kernel-tests --test web
+    # Clauses with components want the built package, and run with its tests.
+    ran wasm_cargo test --locked -p kernel-tests --test web -- --skip components::
     ran wasm_cargo test --locked -p platform-web --lib
 }
 
@@ -273,6 +274,9 @@ step_pkg() {
     run npm --prefix pkg ci --ignore-scripts --no-audit --no-fund
     run pkg/build.sh
     ran run npm --prefix pkg test
+    run npm --prefix pkg run suite
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
+    ran wasm_cargo test --locked -p kernel-tests --test web -- components::
     run npm --prefix www ci --ignore-scripts --no-audit --no-fund
     run npm --prefix www run build
     run npm --prefix www run check

@@ -148,12 +148,16 @@ addEventListener(
   'message',
   (event: MessageEvent<Birth>) => {
     const { port, lock } = event.data;
+    const begin = () => void new Guest(port);
     // Held for as long as this worker lives: the promise never settles.
     const forever = new Promise<never>(() => {});
-    void navigator.locks.request(lock, () => {
-      new Guest(port);
+    const held = navigator.locks?.request(lock, () => {
+      begin();
       return forever;
     });
+    // A site that is refused all storage is refused locks, too; the profile says what that means.
+    if (held) held.catch(begin);
+    else begin();
   },
   { once: true },
 );

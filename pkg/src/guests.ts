@@ -169,7 +169,8 @@ export class GuestWorker {
     this.#port.close();
     this.#worker.terminate();
     this.#events.free();
-    this.#ended(navigator.locks.request(this.#lock, () => {}) as Promise<void>);
+    // Where there are no locks, that it was told to end is all that is known.
+    this.#ended(Promise.resolve(navigator.locks?.request(this.#lock, () => {})).catch(() => {}));
   }
 
   #say(message: ToGuest, bytes?: Uint8Array): void {

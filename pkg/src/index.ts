@@ -13,19 +13,28 @@
 
 export { App } from './app.js';
 export { Chain, Kernel } from './kernel.js';
-export { KernelError } from './types.js';
+export { KernelCrashed, KernelError } from './types.js';
 export type {
   AppFiles,
   Ask,
   BootOptions,
   ChainEvent,
   Check,
+  Effect,
   Given,
+  Json,
   KernelEvents,
   MountSource,
   Notice,
   Process,
   Profile,
+  Schema,
+  SchemaType,
+  StartOptions,
   Summary,
+  Tool,
+  ToolCall,
+  ToolFunction,
+  ToolOptions,
   Verified,
 } from './types.js';

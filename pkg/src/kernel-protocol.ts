@@ -27,7 +27,7 @@ export type Method = (typeof METHODS)[number];
 /** What a page may ask for, and nothing else: the methods of `WebKernel`. */
 export const METHODS = [
   'check', 'mount', 'install', 'start', 'stop', 'act', 'answer', 'kill', 'summary', 'events', 'verify', 'checkpoint', 'key',
-  'read_file', 'shutdown',
+  'read_file', 'register_tool', 'unregister_tool', 'shutdown',
 ] as const;
 
 /** An error as it travels. */
@@ -38,7 +38,18 @@ export interface Failure {
   more: Record<string, unknown>;
 }
 
-export type ToKernel = Boot | Call;
+/** A call of a function of the page, and what comes of it; `run` is its number. */
+export interface ToolRun {
+  run: number;
+  /** The number that the page gave the function. */
+  tool: number;
+  arguments: Uint8Array;
+  caller: string;
+}
+
+export type ToolAnswer = { run: number; ok: Uint8Array } | { run: number; failed: string };
+
+export type ToKernel = Boot | Call | { tool: ToolAnswer };
 
 export type FromKernel =
   /** Up: by this worker, or attached to that of another tab. */
@@ -47,6 +58,8 @@ export type FromKernel =
   | { answer: number; failed: Failure }
   /** What the kernel tells without being asked. */
   | { told: unknown }
+  /** A function of the page is called, or its answer is not wanted any more. */
+  | { tool: ToolRun | { abort: number } }
   /** Which tab has the kernel changed. */
   | { owner: boolean }
   /** The kernel is gone; nothing is answered any more. */
@@ -59,5 +72,12 @@ export type Between =
   | { hello: string }
   | { profile: unknown; to: string }
   | { from: string; ask: Call }
+  | { from: string; tool: ToolAnswer }
   | { to: string; told: FromKernel }
   | { all: FromKernel };
+
+/** The Web Lock of the worker that has the kernel of this name, and with it the database. */
+export const kernelLock = (name: string) => `weft-kernel-${name}`;
+
+/** Where the database of the kernel of this name lies in the origin's private file system. */
+export const databaseOf = (name: string) => ['weft', name, 'weft.redb'] as const;

@@ -6,31 +6,39 @@
 import init, * as weft from '../dist/wasm/weft.js';
 import { crashedFailure, failureOf } from './failure.js';
 import { Guests } from './guests.js';
-import { METHODS, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel } from './kernel-protocol.js';
+import { Tools, type Page } from './tools.js';
+import { METHODS, kernelLock, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel, type ToolAnswer } from './kernel-protocol.js';
 
 /** How long the owner may take to answer a worker that attaches; it may be booting. */
 const HELLO_MS = 250;
 
 const GONE: Failure = { code: 'cancelled', message: 'the tab that had the kernel was closed before it answered; ask again', more: {} };
 
+const NO_LOCKS =
+  'the browser refuses this site all storage, and locks with it: each tab has a kernel of its own, and that a guest is dead is asked for and not observed';
+
 /** How WebAssembly begins. */
 const WASM = [0x00, 0x61, 0x73, 0x6d];
 
 const say = (message: FromKernel) => postMessage(message);
+const tabLock = (tab: string) => `weft-tab-${tab}`;
 
 /** A kernel of this worker. */
 class Owner {
   readonly #kernel: weft.WebKernel;
   readonly #guests: Guests;
+  readonly tools = new Tools();
   readonly profile: unknown;
 
-  private constructor(kernel: weft.WebKernel, guests: Guests) {
+  private constructor(kernel: weft.WebKernel, guests: Guests, locks: boolean) {
     this.#kernel = kernel;
     this.#guests = guests;
-    this.profile = kernel.profile();
+    const profile: { missing: [string, string][] } = kernel.profile();
+    if (!locks) profile.missing.push(['locks', NO_LOCKS]);
+    this.profile = profile;
   }
 
-  static async boot({ parts, ...options }: Boot['boot'], told: (message: FromKernel) => void): Promise<Owner> {
+  static async boot({ parts, ...options }: Boot['boot'], locks: boolean, told: (message: FromKernel) => void): Promise<Owner> {
     const kernel = await WebAssembly.compileStreaming(fetch(parts.wasm));
     await init({ module_or_path: kernel });
     const guests = new Guests({ ...parts, kernel }, options.storage === 'opfs');
@@ -39,7 +47,7 @@ class Owner {
       if ('crashed' in news) crash(crashedFailure(news.crashed.message));
       else told({ told: news });
     };
-    return new Owner(await weft.WebKernel.boot(options, tell), guests);
+    return new Owner(await weft.WebKernel.boot(options, tell), guests, locks);
   }
 
   /** Makes components ready while a person still reads what they ask for. What does not work out is told when one is started. */
@@ -53,10 +61,19 @@ class Owner {
     }
   }
 
-  async perform({ call, method, args }: Call): Promise<FromKernel> {
+  /** Takes back a tool of a page that is gone. */
+  unregister(tool: number): void {
+    // One that has ended already is as good, and so is a kernel that has.
+    void this.#kernel.unregister_tool(tool).catch(() => {});
+  }
+
+  /** Performs what `page` asks for. */
+  async perform({ call, method, args }: Call, page: Page): Promise<FromKernel> {
     try {
       if (!METHODS.includes(method)) throw new TypeError(`the kernel has no method ${method}`);
       if (method === 'check' || method === 'install') void this.#foresee(args[1]);
+      // A function stays where it is; what Rust gets is the way to it.
+      if (method === 'register_tool') args = [args[0], args[1], this.tools.runner(page, args[2] as number)];
       const perform = this.#kernel[method] as (...args: unknown[]) => unknown;
       const ok = await perform.apply(this.#kernel, args);
       // Shut down means that nothing of a guest runs any more, and that this was seen.
@@ -68,9 +85,30 @@ class Owner {
   }
 }
 
+/** The other tabs that have tools here: each goes with its tab. */
+class Tabs {
+  readonly #tools = new Map<string, number[]>();
+  readonly #unregister: (tool: number) => void;
+
+  constructor(unregister: (tool: number) => void) {
+    this.#unregister = unregister;
+  }
+
+  has(tab: string, tool: number): void {
+    const tools = this.#tools.get(tab);
+    if (tools) return void tools.push(tool);
+    this.#tools.set(tab, [tool]);
+    void navigator.locks.request(tabLock(tab), () => {
+      this.#tools.get(tab)?.forEach(this.#unregister);
+      this.#tools.delete(tab);
+    });
+  }
+}
+
 /** What answers the page: a kernel here, or one in another tab. */
 interface Seat {
   perform(call: Call): void;
+  answered(answer: ToolAnswer): void;
 }
 
 let seat: Seat | undefined;
@@ -78,38 +116,46 @@ let seat: Seat | undefined;
 let over = false;
 
 /** Boots a kernel that no other tab can see. */
-async function alone(boot: Boot['boot']): Promise<void> {
-  const owner = await Owner.boot(boot, say);
-  seat = { perform: async (call) => say(await owner.perform(call)) };
+async function alone(boot: Boot['boot'], locks: boolean): Promise<void> {
+  const owner = await Owner.boot(boot, locks, say);
+  seat = { perform: async (call) => say(await owner.perform(call, say)), answered: (answer) => owner.tools.answered(answer) };
   say({ booted: { owner: true, profile: owner.profile } });
 }
 
 /** Boots the kernel of this name, or attaches to the tab that has it. */
 async function shared(boot: Boot['boot']): Promise<void> {
   const self = crypto.randomUUID();
-  const lock = `weft-kernel-${boot.name}`;
+  // Held for the life of this worker, so that whoever has the kernel sees it go.
+  await new Promise<void>((held) => void navigator.locks.request(tabLock(self), () => new Promise<never>(() => held())));
+  const lock = kernelLock(boot.name);
   const channel = new BroadcastChannel(lock);
   const tell = (message: Between) => channel.postMessage(message);
 
   const own = async (attached: boolean) => {
     // What is asked while the kernel boots is answered by it.
     const early: Call[] = [];
-    seat = { perform: (call) => void early.push(call) };
-    const owner = await Owner.boot(boot, (told) => {
+    seat = { perform: (call) => void early.push(call), answered() {} };
+    const owner = await Owner.boot(boot, true, (told) => {
       say(told);
       tell({ all: told });
     });
-    const perform = async (call: Call, answer: (message: FromKernel) => void) => {
-      const answered = await owner.perform(call);
-      answer(answered);
+    const perform = async (call: Call, page: Page) => {
+      const answered = await owner.perform(call, page);
+      page(answered);
       if (call.method !== 'shutdown' || 'failed' in answered) return;
       tell({ all: { stopped: true } });
       say({ stopped: true });
     };
-    seat = { perform: (call) => void perform(call, say) };
+    seat = { perform: (call) => void perform(call, say), answered: (answer) => owner.tools.answered(answer) };
+    const tabs = new Tabs((tool) => owner.unregister(tool));
     channel.onmessage = ({ data }: MessageEvent<Between>) => {
       if ('hello' in data) tell({ profile: owner.profile, to: data.hello });
-      else if ('ask' in data) void perform(data.ask, (told) => tell({ to: data.from, told }));
+      else if ('ask' in data) {
+        void perform(data.ask, (told) => {
+          if (data.ask.method === 'register_tool' && 'ok' in told) tabs.has(data.from, told.ok as number);
+          tell({ to: data.from, told });
+        });
+      } else if ('tool' in data) owner.tools.answered(data.tool);
     };
     say(attached ? { owner: true } : { booted: { owner: true, profile: owner.profile } });
     // For those that attached to the owner before: it is this one now.
@@ -146,6 +192,7 @@ async function shared(boot: Boot['boot']): Promise<void> {
         open.add(call.call);
         tell({ from: self, ask: call });
       },
+      answered: (answer) => tell({ from: self, tool: answer }),
     };
     hello();
     return () => {
@@ -181,9 +228,16 @@ function crash(failure: Failure): void {
   say({ crashed: failure });
 }
 
+/** Boots the kernel in the way that it can be: what is kept is shared, and sharing takes locks. */
+async function boot(options: Boot['boot']): Promise<void> {
+  const locks = await Promise.resolve(navigator.locks?.request('weft', { mode: 'shared' }, () => true)).catch(() => false);
+  await (locks && options.storage === 'opfs' ? shared(options) : alone(options, locks === true));
+}
+
 onmessage = ({ data }: MessageEvent<ToKernel>) => {
-  if ('boot' in data) void (data.boot.storage === 'opfs' ? shared(data.boot) : alone(data.boot)).catch((error: unknown) => crash(failureOf(error)));
-  else if (seat) seat.perform(data);
+  if ('boot' in data) void boot(data.boot).catch((error: unknown) => crash(failureOf(error)));
+  else if ('tool' in data) seat?.answered(data.tool);
+  else seat?.perform(data);
 };
 // A panic of the kernel ends in one of these two.
 addEventListener('error', (event) => {

@@ -1,8 +1,9 @@
 /** The kernel as a page holds it: messages to a worker, so that the page never waits for it. */
 
 import { App } from './app.js';
-import type { Boot, Call, Failure, FromKernel, Method, Parts } from './kernel-protocol.js';
+import { databaseOf, kernelLock, type Boot, type Call, type Failure, type FromKernel, type Method, type Parts, type ToKernel, type ToolRun } from './kernel-protocol.js';
 import {
+  KernelCrashed,
   KernelError,
   type AppFiles,
   type Ask,
@@ -15,7 +16,11 @@ import {
   type Notice,
   type Process,
   type Profile,
+  type StartOptions,
   type Summary,
+  type Tool,
+  type ToolFunction,
+  type ToolOptions,
   type Verified,
 } from './types.js';
 
@@ -43,14 +48,21 @@ export class Kernel {
   #profile!: Profile;
   #owner = false;
   #calls = 0;
+  /** The functions that are tools, or are about to be, by number; and the calls of them that are under way. */
+  readonly #tools = new Map<number, ToolFunction>();
+  readonly #runs = new Map<number, AbortController>();
   /** Why nothing is answered any more. */
   #over: KernelError | undefined;
 
   /** The log: what the kernel did and refused, and proof of it. */
   readonly chain: Chain = new Chain((method, ...args) => this.#ask(method, ...args));
 
-  private constructor(worker: Worker) {
+  #persists: boolean | undefined;
+  readonly #name: string;
+
+  private constructor(worker: Worker, name: string) {
     this.#worker = worker;
+    this.#name = name;
   }
 
   /**
@@ -64,7 +76,8 @@ export class Kernel {
     const { worker: address, ...parts } = assets === undefined ? BESIDE : at(assets);
     return new Promise((booted, failed) => {
       const worker = new Worker(address, { type: 'module', name: 'weft-kernel' });
-      const kernel = new Kernel(worker);
+      const kernel = new Kernel(worker, name);
+      if (storage === 'opfs') kernel.#persist();
       worker.onerror = (event) => {
         event.preventDefault();
         const message = `the kernel's worker could not be started from ${address}: is it there, and served as JavaScript?`;
@@ -74,6 +87,7 @@ export class Kernel {
       worker.onmessage = ({ data }: MessageEvent<FromKernel>) => {
         if ('booted' in data) {
           kernel.#profile = data.booted.profile as Profile;
+          kernel.#persisted();
           kernel.#owner = data.booted.owner;
           booted(kernel);
         } else kernel.#told(data);
@@ -86,6 +100,22 @@ export class Kernel {
   /** What this host can do, and what it lacks. */
   profile(): Profile {
     return this.#profile;
+  }
+
+  /** Asks the browser not to clear by itself what is stored. Only a page may ask, and a person may have to answer: nothing waits. */
+  #persist(): void {
+    // Where there is no storage at all there is nothing to ask for.
+    const asked = navigator.storage?.persist?.().catch(() => false);
+    void asked?.then((persisted) => {
+      this.#persists = persisted;
+      this.#persisted();
+    });
+  }
+
+  /** Puts the answer into the profile, whichever of the two comes last. */
+  #persisted(): void {
+    if (this.#persists === undefined || this.#profile?.durability !== 'disk') return;
+    this.#profile = { ...this.#profile, persisted: this.#persists };
   }
 
   /** Whether this tab has the kernel, or is attached to another that has. */
@@ -116,9 +146,9 @@ export class Kernel {
     await this.#ask('mount', name, source);
   }
 
-  /** Starts an installed application. Its end is told by the event `ended`. */
-  async start(app: string): Promise<void> {
-    await this.#ask('start', app);
+  /** Starts an installed application. Its end, whichever it is, is told by the event `ended`. */
+  async start(app: string, { until = 'quiet' }: StartOptions = {}): Promise<void> {
+    await this.#ask('start', app, until);
   }
 
   /** Stops a running application, in reverse order of its start. */
@@ -136,12 +166,33 @@ export class Kernel {
     return this.#ask('act', verb, resource, head, payload);
   }
 
-  /** Calls a service or a process and waits for what it answers: bytes as they are, any other body as JSON. */
+  /** Calls a service, a tool or a process and waits for what it answers: bytes as they are, any other body as JSON. */
   async call(resource: string, body: unknown = {}, head: object = {}): Promise<Uint8Array> {
     const payload = body instanceof Uint8Array ? body : new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body));
     const reply = await this.act('call', resource, head, payload);
     // A line with the labels of the reply comes first.
     return reply.subarray(reply.indexOf(10) + 1);
+  }
+
+  /**
+   * Makes a function of this page a tool that agents can call as `/tool/NAME`, if they were given `call /tool/NAME`. Each call passes
+   * the gate as an act that reaches out: with the effect that is declared here at least, and an intent and an outcome in the log. Calls
+   * of one tool are handed over one after the other. It is gone with this page, and when another tab takes the kernel over.
+   *
+   * @throws {KernelError} `conflict` if the name is taken, `invalid` if what is declared is wrong in itself.
+   */
+  async registerTool(name: string, { effect, schema, labels = [], clearance }: ToolOptions, run: ToolFunction): Promise<Tool> {
+    const number = ++this.#calls;
+    this.#tools.set(number, run);
+    const tool: number = await this.#ask<number>('register_tool', name, { effect, schema, output_labels: labels, clearance }, number).catch((error: unknown) => {
+      this.#tools.delete(number);
+      throw error;
+    });
+    const unregister = async () => {
+      // One that went with the kernel that it was registered with is gone already.
+      if (this.#tools.delete(number)) await this.#ask('unregister_tool', tool);
+    };
+    return { name, unregister };
   }
 
   /** Answers an act that waits: the event `ask` told its number. */
@@ -197,13 +248,47 @@ export class Kernel {
       const waiting = this.#waiting.get(message.answer);
       this.#waiting.delete(message.answer);
       if ('ok' in message) waiting?.fulfilled(message.ok as never);
-      else waiting?.rejected(error(message.failed));
+      else waiting?.rejected(this.#error(message.failed));
+    } else if ('tool' in message) {
+      if ('abort' in message.tool) this.#abort(message.tool.abort);
+      else void this.#run(message.tool);
     } else if ('told' in message) this.#notice(message.told as { notice: Notice } | { ask: Ask });
     else if ('owner' in message) {
       this.#owner = message.owner;
+      this.#forgetTools();
       this.#emit('owner', { owner: message.owner });
     } else if ('crashed' in message) this.#crash(message.crashed);
     else if ('stopped' in message) this.#end(STOPPED());
+  }
+
+  /** Calls the function of a tool, and answers with what it gives. */
+  async #run({ run, tool, arguments: bytes, caller }: ToolRun): Promise<void> {
+    const controller = new AbortController();
+    this.#runs.set(run, controller);
+    let answer: { ok: Uint8Array } | { failed: string };
+    try {
+      const perform = this.#tools.get(tool);
+      if (!perform) throw new Error('the page has taken the tool away');
+      const args: unknown = bytes.length === 0 ? {} : JSON.parse(new TextDecoder().decode(bytes));
+      const result = await perform(args, { signal: controller.signal, caller });
+      answer = { ok: result instanceof Uint8Array ? result : new TextEncoder().encode(JSON.stringify(result ?? null)) };
+    } catch (error) {
+      answer = { failed: error instanceof Error ? error.message : String(error) };
+    }
+    // One that was given up is answered by nobody.
+    if (this.#runs.delete(run) && !this.#over) this.#worker.postMessage({ tool: { run, ...answer } } satisfies ToKernel);
+  }
+
+  #abort(run: number): void {
+    const controller = this.#runs.get(run);
+    this.#runs.delete(run);
+    controller?.abort();
+  }
+
+  /** The kernel that they were registered with is gone. */
+  #forgetTools(): void {
+    this.#tools.clear();
+    for (const run of this.#runs.keys()) this.#abort(run);
   }
 
   #notice(told: { notice: Notice } | { ask: Ask }): void {
@@ -214,7 +299,7 @@ export class Kernel {
 
   #crash(failure: Failure): void {
     if (this.#over) return;
-    this.#end(error(failure));
+    this.#end(this.#error(failure));
     this.#emit('crashed', this.#over!);
   }
 
@@ -224,6 +309,11 @@ export class Kernel {
     this.#worker.terminate();
     for (const { rejected } of this.#waiting.values()) rejected(reason);
     this.#waiting.clear();
+    this.#forgetTools();
+  }
+
+  #error({ code, message, more }: Failure): KernelError {
+    return code === 'crashed' ? new KernelCrashed(message, () => recorded(this.#name, this.#profile)) : new KernelError(code, message, more);
   }
 
   #emit<E extends keyof KernelEvents>(event: E, told: KernelEvents[E]): void {
@@ -270,8 +360,20 @@ export class Chain {
 
 const STOPPED = () => new KernelError('cancelled', 'the kernel was shut down');
 
-function error({ code, message, more }: Failure): KernelError {
-  return new KernelError(code, message, more);
+/** The database of the kernel `name`, which has crashed, while no other kernel has it. */
+async function recorded(name: string, profile: Profile | undefined): Promise<Blob> {
+  if (profile?.durability === 'memory') throw new KernelError('unsupported', 'this kernel kept its log in memory, and that is gone with it');
+  const absent = () => new KernelError('not_found', `this browser has no database of the kernel ${name}`);
+  return navigator.locks.request(kernelLock(name), { ifAvailable: true }, async (lock) => {
+    if (!lock) throw new KernelError('conflict', `a kernel ${name} runs in this browser again: its log holds what was recorded`);
+    let folder = await navigator.storage.getDirectory();
+    const [...path] = databaseOf(name);
+    const file = path.pop()!;
+    for (const part of path) folder = await folder.getDirectoryHandle(part).catch(() => { throw absent(); });
+    const handle = await folder.getFileHandle(file).catch(() => { throw absent(); });
+    // A copy: the file itself changes when the next kernel goes on.
+    return new Blob([await (await handle.getFile()).arrayBuffer()]);
+  });
 }
 
 function read(app: AppFiles | string | URL): AppFiles | Promise<AppFiles> {

@@ -43,8 +43,11 @@ export interface AppFiles {
   files: Record<string, Uint8Array>;
 }
 
-/** What may be mounted: a folder of the user's, a list of files, or a folder of the origin's private file system. */
-export type MountSource = FileSystemDirectoryHandle | { files: [path: string, file: File][] } | 'opfs';
+/**
+ * What may be mounted: a folder of the user's, a list of files, or a folder of the origin's private file system. In place of a file that could
+ * not be opened stands the reason: it is listed, and a read of it is refused with that.
+ */
+export type MountSource = FileSystemDirectoryHandle | { files: [path: string, file: File | string][] } | 'opfs';
 
 /** What the page's user gives an application. */
 export interface Given {
@@ -52,6 +55,16 @@ export interface Given {
   allow?: string[];
   /** Folders by the name of their mount. */
   mounts?: Record<string, MountSource>;
+}
+
+/** How an application is started. */
+export interface StartOptions {
+  /**
+   * When it is over: `quiet` (the default), when nothing is left to do: nobody handles, no message waits, no timer, stream or call is
+   * open; or `stopped`, when it is stopped, so that its services can be called meanwhile. Either way it also ends with the agent that
+   * its manifest names in `ends_with`.
+   */
+  until?: 'quiet' | 'stopped';
 }
 
 /** What an application is and asks for. */
@@ -66,6 +79,88 @@ export interface Check {
   asks: { right: string; agents: string[]; optional: boolean; given: boolean }[];
   /** What is wrong with it, each with its place; empty for an application that can be installed. */
   problems: { line: number; key: string; text: string; hint: string | null }[];
+}
+
+/** How much an act may do, in five dimensions, each from 0 to 10,000. */
+export interface Effect {
+  /** What may break or be lost. */
+  risk: number;
+  /** Who may be treated worse than others. */
+  fairness: number;
+  /** What may become known to whom it should not. */
+  privacy: number;
+  /** How new it is; the kernel adds what it knows of that. */
+  novelty: number;
+  /** What may be opened to an attacker. */
+  security: number;
+}
+
+/** A value of JSON. */
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/**
+ * What arguments have to be: the part of JSON Schema (2020-12) that the kernel holds calls against. A schema with any other keyword is
+ * refused when the tool is registered, because one that is read in part would let pass what it was written to keep out.
+ */
+export type Schema =
+  | boolean
+  | {
+      type?: SchemaType | SchemaType[];
+      properties?: Record<string, Schema>;
+      required?: string[];
+      additionalProperties?: Schema;
+      items?: Schema;
+      enum?: Json[];
+      const?: Json;
+      minimum?: number;
+      maximum?: number;
+      minLength?: number;
+      maxLength?: number;
+      minItems?: number;
+      maxItems?: number;
+      /** These speak to people alone. */
+      title?: string;
+      description?: string;
+      default?: Json;
+      examples?: Json[];
+    };
+
+export type SchemaType = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'array' | 'object';
+
+/** What is declared of a tool. */
+export interface ToolOptions {
+  /** The least effect of a call; what is left out is 0. It can only raise what the kernel derives. */
+  effect: Partial<Effect>;
+  /** What its arguments have to be. Others are refused as `invalid` before the function is called. */
+  schema: Schema;
+  /** Labels of all that it answers, such as `private`. Whoever gets an answer carries them from then on. Default: none. */
+  labels?: string[];
+  /**
+   * Labels that may reach it, such as `private`: they do not weigh on a call, and a call that carries any other is refused. Where it is left
+   * out any label may reach it, and weighs: mostly that is too much.
+   */
+  clearance?: string[];
+}
+
+/** One call of a tool, as its function gets it beside the arguments. */
+export interface ToolCall {
+  /** Aborted when nobody waits for the answer any more: the deadline has passed, the caller has ended, the tool was taken back. */
+  signal: AbortSignal;
+  /** Who calls: `/proc/12`. */
+  caller: string;
+}
+
+/**
+ * What a tool does: called with its arguments, which fit its schema. Bytes are answered as they are, anything else as JSON; what it
+ * throws is told to the caller as `failed`, by its message.
+ */
+export type ToolFunction = (args: any, call: ToolCall) => unknown;
+
+/** A tool that was registered. It is gone with this page, and when another tab takes the kernel over: register it again then. */
+export interface Tool {
+  readonly name: string;
+  /** Takes it back: calls of it are refused as `not_found` from then on. */
+  unregister(): Promise<void>;
 }
 
 /** One process, living or gone. */
@@ -139,9 +234,15 @@ export interface KernelEvents {
   ask: Ask;
   /** An application ended. */
   ended: { app: string; ok: boolean; reason: string };
-  /** Whether this tab has the kernel, after that changed. Mounts of files and folders are those of the tab that has it. */
+  /**
+   * Whether this tab has the kernel, after that changed. Mounts of files and folders are those of the tab that has it; tools that
+   * were registered before are gone.
+   */
   owner: { owner: boolean };
-  /** The kernel is gone; every call is refused from here on. A kernel that is booted again goes on from what was stored. */
+  /**
+   * The kernel is gone; calls that were open and every later one are rejected with this. A kernel that is booted again goes on from
+   * what was stored. A {@link KernelCrashed}, or for a worker that could not be started a {@link KernelError} `boot`.
+   */
   crashed: KernelError;
 }
 
@@ -150,7 +251,7 @@ export interface KernelEvents {
  * message is one for a person.
  */
 export class KernelError extends Error {
-  override readonly name = 'KernelError';
+  override readonly name: string = 'KernelError';
   readonly code: string;
   /**
    * What else there is to say: of a refusal `action` (the act in the log) and `detail` (the explanation as JSON), of a manifest its
@@ -162,5 +263,27 @@ export class KernelError extends Error {
     super(message);
     this.code = code;
     this.more = more;
+  }
+}
+
+/** The kernel crashed: a fault of its own, told in a sentence and never with a stack. Its code is `crashed`. */
+export class KernelCrashed extends KernelError {
+  override readonly name = 'KernelCrashed';
+  readonly #recorded: () => Promise<Blob>;
+
+  constructor(message: string, recorded: () => Promise<Blob>) {
+    super('crashed', message);
+    this.#recorded = recorded;
+  }
+
+  /**
+   * What had been recorded: the kernel's database as it lies in this browser, the same file as natively. Its log ends with the last
+   * commit, and verifies.
+   *
+   * @throws {KernelError} `unsupported` for a kernel that kept nothing (in memory), `conflict` while another kernel has the database:
+   * then its log can be read there.
+   */
+  export(): Promise<Blob> {
+    return this.#recorded();
   }
 }

@@ -46,13 +46,13 @@ export async function serve(places, headers = {}) {
   return { url: `http://localhost:${port}`, asked, close };
 }
 
-/** Chromium, found where distributions put it, or where CHROMIUM says. */
-export async function launch() {
+/** Chromium, found where distributions put it, or where CHROMIUM says; with `profile`, a context of that folder's settings. */
+export async function launch(profile) {
   const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].filter(Boolean);
   let last;
   for (const executablePath of places) {
     try {
-      return await chromium.launch({ executablePath, args });
+      return await (profile ? chromium.launchPersistentContext(profile, { executablePath, args }) : chromium.launch({ executablePath, args }));
     } catch (error) {
       last = error;
     }

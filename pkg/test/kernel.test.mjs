@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { launch, open, ROOT, serve } from './browser.mjs';
 import { FILES } from './folder.mjs';
+import { tab as tabOf } from './tab.mjs';
 
 const GUESTS = `${ROOT}tests/fixtures/guests/`;
 let server, browser;
@@ -44,39 +45,8 @@ after(async () => {
   await server?.close();
 });
 
-/** A tab; `again`: another one of the same browser profile. */
-async function tab(context) {
-  const opened = context ? await context.newPage() : (await open(browser, server.url)).page;
-  const page = opened;
-  if (context) await page.goto(server.url);
-  page.on('pageerror', (error) => assert.fail(String(error)));
-  await page.addScriptTag({
-    type: 'module',
-    content: `
-      import { Kernel, App, KernelError } from '/weft/index.js';
-      const text = (bytes) => new TextDecoder().decode(bytes);
-      const bytes = async (address) => new Uint8Array(await (await fetch(address)).arrayBuffer());
-      Object.assign(globalThis, { Kernel, App, KernelError, text, bytes, told: [] });
-      globalThis.boot = async (options) => {
-        globalThis.kernel = await Kernel.boot(options);
-        for (const event of ['notice', 'ask', 'ended', 'owner', 'crashed']) kernel.on(event, (news) => told.push([event, news]));
-        return kernel.profile();
-      };
-      globalThis.until = async (event, fits = () => true) => {
-        for (;;) {
-          const found = told.find(([name, news]) => name === event && fits(news));
-          if (found) return found[1];
-          await new Promise((later) => setTimeout(later, 10));
-        }
-      };
-      globalThis.failure = (promise) => promise.then(() => null, (error) => ({ code: error.code, message: error.message, typed: error instanceof KernelError }));
-      globalThis.one = async (manifest, guest) => ({ manifest, files: { [guest + '.wasm']: await bytes('/guests/' + guest + '.wasm') } });
-      globalThis.ready = true;
-    `,
-  });
-  await page.waitForFunction(() => globalThis.ready);
-  return page;
-}
+/** A tab; with `context`, another one of the same browser profile. */
+const tab = (context) => tabOf(browser, server.url, context);
 
 /** Runs repo-audit over the small folder; answers the report. */
 async function audit(page) {

@@ -7,7 +7,7 @@ use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{BootOptions, Kernel, Parts, log_key, open_log};
 use kernel_core::path::Name;
 use kernel_core::platform::{BoxFuture, KeyPurpose, Keys, Port, Programs};
-use kernel_core::process::Role;
+use kernel_core::process::{InstanceKind, Role};
 use kernel_core::refusal::Code;
 use platform_native::{Host, HostOptions};
 
@@ -37,7 +37,7 @@ async fn a_session_spawns_a_handler_and_calls_it() {
     let data = dir.path().join("data");
     let mut options = HostOptions::new(&data);
     options.natives = Programs::new().with(name("echo"), echo);
-    let natives: Vec<Name> = options.natives.names().cloned().collect();
+    let natives = options.natives.names().map(|name| (name.clone(), InstanceKind::Kept)).collect();
     let host = Host::open(options).await.expect("a host");
     let Host { platform, storage, sandbox, devices, keys, .. } = host;
     let parts = Parts { platform, storage, sandbox, devices, keys };

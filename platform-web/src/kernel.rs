@@ -8,6 +8,7 @@ use crate::crash;
 use crate::devices::WebDevices;
 use crate::spawn::WebSpawn;
 use crate::storage::RedbStorage;
+use crate::tools::{self, Tools};
 use crate::{Host, HostOptions, StorageKind, WebPlatform};
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -16,9 +17,11 @@ use kernel_core::chain::VerifierKey;
 use kernel_core::environment::Environment;
 use kernel_core::id::ActionId;
 use kernel_core::ipc::body;
+use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::{BootOptions, Kernel, Parts, Session, Told};
 use kernel_core::path::Name;
-use kernel_core::platform::{Platform, Profile, Spawn};
+use kernel_core::platform::{Platform, Profile, Programs, Spawn};
+use kernel_core::process::InstanceKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -84,6 +87,7 @@ pub struct WebKernel {
     profile: Profile,
     persisted: Option<bool>,
     devices: WebDevices,
+    tools: Tools,
 }
 
 /// What there is as long as it runs. Clones are the same.
@@ -175,14 +179,15 @@ impl WebKernel {
         install.await.or_throw()
     }
 
-    /// Starts an installed application with what it was given when it was installed. It ends when it is quiet; a
+    /// Starts an installed application with what it was given when it was installed. It ends when it is quiet, or with
+    /// `until` as `stopped` when it is stopped; and always with the agent that its manifest names in `ends_with`. A
     /// notice `ended` tells.
-    pub async fn start(&self, app: &str) -> Result<(), JsValue> {
+    pub async fn start(&self, app: &str, until: &str) -> Result<(), JsValue> {
         let start = async {
             let running = self.running()?;
             let plan = operator::installed(&running.rows, app).await?;
             let session = operator::of_app(&running.kernel.0, &plan).await?;
-            let start = body::json(&json!({ "until": "quiet" }));
+            let start = body::json(&json!({ "until": until }));
             match session.act("start", &format!("/app/{}", plan.app), start).await {
                 Ok(_) => {
                     WebSpawn.spawn("application", operator::stay(session, plan.app));
@@ -233,6 +238,30 @@ impl WebKernel {
     pub async fn kill(&self, pid: f64) -> Result<(), JsValue> {
         let head = body::json(&json!({}));
         self.operate("kill", &format!("/proc/{}", pid as u64), head).await.map(drop).or_throw()
+    }
+
+    /// Makes a function a tool of this kernel: `/tool/NAME`, declared as the body of `register` says (`{effect,
+    /// output_labels, schema}`). `run` is called with `{tool, arguments, caller}` and an `AbortSignal`, and answers a promise
+    /// of bytes. The number by which it is taken back.
+    pub async fn register_tool(&self, name: &str, declared: JsValue, run: Function) -> Result<f64, JsValue> {
+        let register = async {
+            let running = self.running()?;
+            let declared: Value = from_js("what is declared", &declared)?;
+            Ok(operator::offer(&running.kernel.0, &self.tools, name, &declared, run).await? as f64)
+        };
+        register.await.or_throw()
+    }
+
+    /// Takes a tool back. What is calling it is told that it has ended.
+    pub async fn unregister_tool(&self, number: f64) -> Result<(), JsValue> {
+        let unregister = async {
+            self.running()?;
+            if let Some(session) = self.tools.withdraw(number as u64) {
+                operator::leave(&session).await;
+            }
+            Ok(())
+        };
+        unregister.await.or_throw()
     }
 
     /// What the kernel knows of its processes, living and gone, and what its gate has said.
@@ -331,23 +360,35 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
         Kept::Opfs => StorageKind::Opfs,
         Kept::Memory => StorageKind::Memory,
     };
-    let Host { platform, storage, sandbox, devices, keys, persisted } =
-        Host::open(HostOptions::new(name.clone(), storage)).await?;
+    let tools = Tools::default();
+    let mut host = HostOptions::new(name.clone(), storage);
+    let program = Name::parse(tools::PROGRAM).map_err(|e| invalid(e.to_string()))?;
+    let handlers = tools.clone();
+    host.natives = Programs::new().with(program.clone(), move |port| handlers.handler(port));
+    let Host { platform, storage, sandbox, devices, keys, persisted } = Host::open(host).await?;
     let profile = platform.profile().clone();
     let (rows, kept_devices) = (storage.clone(), devices.clone());
     let (tell, news) = mpsc::channel(NOTICES);
     let parts = Parts { platform, storage, sandbox, devices, keys };
-    let kernel = Kernel::boot(parts, BootOptions { observer: Some(tell), ..BootOptions::new(environment) }).await?;
+    let mut boot = BootOptions::new(environment);
+    boot.observer = Some(tell);
+    boot.natives = vec![(program, InstanceKind::PerMessage)];
+    let kernel = Kernel::boot(parts, boot).await?;
     let key = kernel.key().await.map_err(|e| Failure::new("boot", format!("the signing key: {e}")))?;
-    WebSpawn.spawn("told", pass_on(news, told));
+    WebSpawn.spawn("told", pass_on(news, told, tools.clone()));
     let operator = operator::attach(&kernel).await?;
     let running = Running { kernel: RunningKernel(kernel), rows, operator, key };
-    Ok(WebKernel { running: RefCell::new(Some(running)), name, profile, persisted, devices: kept_devices })
+    Ok(WebKernel { running: RefCell::new(Some(running)), name, profile, persisted, devices: kept_devices, tools })
 }
 
 /// Passes on what the kernel tells until it is gone.
-async fn pass_on(mut news: mpsc::Receiver<Told>, told: Function) {
+async fn pass_on(mut news: mpsc::Receiver<Told>, told: Function, tools: Tools) {
     while let Some(one) = news.next().await {
+        if let Told::Notice(Notice::Exited { pid, .. }) = &one
+            && let Some(session) = tools.exited(*pid)
+        {
+            operator::leave(&session).await;
+        }
         // What the listener throws is his affair.
         let _ = told.call1(&JsValue::NULL, &to_js(&told::as_json(one)));
     }

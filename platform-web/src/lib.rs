@@ -21,6 +21,7 @@ mod host;
 mod js;
 mod profile;
 mod spawn;
+mod tools;
 
 #[cfg(test)]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

@@ -18,6 +18,13 @@ pub(crate) fn profile(durability: Durability, no_storage: Option<String>) -> Pro
                 .to_owned(),
         ),
     ];
+    missing.push((
+        "some names".to_owned(),
+        "a folder that was picked shows no links, and no files or folders whose names are not allowed everywhere (with \
+         < > : \" | ? * or \\ in them, a space or a dot at an end, or device names such as con): nothing tells that they \
+         are there; a folder that was dropped as its files shows all but links"
+            .to_owned(),
+    ));
     missing.extend(no_storage.map(|why| ("storage".to_owned(), format!("{why}: the log is gone with this tab"))));
     match crate::sandbox::wasm_missing() {
         None => programs.insert(0, ProgramKind::Wasm),

@@ -4,7 +4,7 @@
 //! values, which know no host; `tests/clauses.rs` runs them on this machine and `tests/web/` in a browser
 //! tab. [`kernel`] has clauses about a whole kernel on any [`world::Host`]; `tests/kernel/` runs each in
 //! the simulation and natively, with handlers and with a real component, `tests/web/` runs the simulation
-//! in the tab, and each clause on the tab's own host. A digest that is pinned in one place is compared in all.
+//! in the tab, and each clause on the tab's own host, in the same two ways. A digest that is pinned in one place is compared in all.
 //!
 //! To add a clause, write it in its module and list it below; a tidy test finds one that is not listed.
 //! It also needs a fault that makes it fail, planted in `tests/plants/`.
@@ -48,7 +48,7 @@ macro_rules! each_kernel_clause {
                 a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
                 it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
-                an_agent_may_be_named_as_its_application, a_start_waits_for_an_answer,
+                an_agent_may_have_the_name_of_its_application, a_start_waits_for_an_answer,
                 a_plan_that_cannot_be_followed_is_not_installed, an_agent_that_never_ran_is_not_waited_for;
             authority: what_lacks_a_grant_is_denied_and_not_performed, no_environment_gives_a_right,
                 a_child_gets_what_its_parent_may_give, to_use_is_not_to_give, applications_do_not_reach_each_other,
@@ -93,6 +93,9 @@ macro_rules! each_kernel_clause {
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
             timers: a_timer_fires_when_it_is_due;
+            tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,
+                a_cleared_tool_takes_the_label, what_does_not_fit_is_not_handed_on, a_tool_has_one_owner_and_goes_with_it,
+                a_tool_is_called_after_its_intent_is_stored, calls_of_tools_are_drawn;
             traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
                 a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,
                 the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,

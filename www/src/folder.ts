@@ -19,6 +19,12 @@ export interface Folder {
   bytes: number | null;
 }
 
+/** A file, or why there is none. */
+type Listed = [path: string, file: File | string];
+
+/** What an entry is called that has no name. */
+const UNNAMED = '\u{FFFD}';
+
 /** A folder of more files is taken as a handle. */
 const MOST_FILES = 50_000;
 
@@ -33,7 +39,7 @@ export async function dropped(data: DataTransfer, progress: (files: number) => v
   const loose = [...data.files];
   const folders = entries.filter((entry) => entry?.isDirectory);
   if (items.length === 1 && folders[0]) {
-    const files: [string, File][] = [];
+    const files: Listed[] = [];
     if (await walk(folders[0] as FileSystemDirectoryEntry, '', files, progress)) return ofFiles(folders[0].name, files);
   }
   if (items.length === 1 && handles[0]) {
@@ -68,28 +74,42 @@ export async function chosen(input: HTMLInputElement): Promise<Folder> {
   });
 }
 
-export function ofFiles(name: string, files: [string, File][]): Folder {
-  return { name, source: { files }, partial: false, files: files.length, bytes: files.reduce((sum, [, file]) => sum + file.size, 0) };
+export function ofFiles(name: string, files: Listed[]): Folder {
+  const bytes = files.reduce((sum, [, file]) => sum + (typeof file === 'string' ? 0 : file.size), 0);
+  return { name, source: { files }, partial: false, files: files.length, bytes };
 }
 
 function ofHandle(handle: FileSystemDirectoryHandle): Folder {
   return { name: handle.name, source: handle, partial: true, files: null, bytes: null };
 }
 
-/** Every file below `folder`; false if they are too many. What cannot be opened is left out, as a chooser leaves it out. */
-async function walk(folder: FileSystemDirectoryEntry, path: string, into: [string, File][], progress: (files: number) => void): Promise<boolean> {
+/** Every file below `folder`; false if they are too many. In place of what cannot be opened stands the reason, so that the report has it. */
+async function walk(folder: FileSystemDirectoryEntry, path: string, into: Listed[], progress: (files: number) => void): Promise<boolean> {
   const reader = folder.createReader();
-  const below = (entry: FileSystemEntry) => (path ? `${path}/${entry.name}` : entry.name);
+  const before = into.length;
+  const below = (name: string) => (path ? `${path}/${name}` : name);
+  let unnamed = 0;
   for (;;) {
-    const page = await new Promise<FileSystemEntry[]>((resolve) => reader.readEntries(resolve, () => resolve([])));
+    const page = await new Promise<FileSystemEntry[] | string>((resolve) => reader.readEntries(resolve, (error) => resolve(error.message)));
+    if (typeof page === 'string') {
+      // Half a folder would look like all of it.
+      into.length = before;
+      into.push([path === '' ? UNNAMED : path, `the folder could not be listed: ${page}`]);
+      return true;
+    }
     if (page.length === 0) return true;
-    const files = await Promise.all(page.filter((entry) => entry.isFile).map((entry) => new Promise<[string, File] | null>((resolve) =>
-      (entry as FileSystemFileEntry).file((file) => resolve([below(entry), file]), () => resolve(null)))));
-    into.push(...files.filter((file) => file !== null));
+    // Browsers give no name that is not UTF-8, and nothing leads to what has one.
+    const named = page.filter((entry) => entry.name !== '');
+    for (const { isDirectory } of page.filter((entry) => entry.name === '')) {
+      unnamed += 1;
+      into.push([below(unnamed === 1 ? UNNAMED : `${UNNAMED}${unnamed}`), `${isDirectory ? 'a folder' : 'a file'} whose name is not UTF-8, which the browser does not give`]);
+    }
+    into.push(...await Promise.all(named.filter((entry) => entry.isFile).map((entry) => new Promise<Listed>((resolve) =>
+      (entry as FileSystemFileEntry).file((file) => resolve([below(entry.name), file]), (error) => resolve([below(entry.name), error.message]))))));
     progress(into.length);
     if (into.length > MOST_FILES) return false;
-    for (const entry of page) {
-      if (entry.isDirectory && !(await walk(entry as FileSystemDirectoryEntry, below(entry), into, progress))) return false;
+    for (const entry of named) {
+      if (entry.isDirectory && !(await walk(entry as FileSystemDirectoryEntry, below(entry.name), into, progress))) return false;
     }
   }
 }

@@ -108,6 +108,9 @@ export interface Owner { owner: boolean }
 
 /** What went wrong, with the code that names it and a sentence for a person. */
 export class Failure extends Error {
+  /** After a crash: the database as it was recorded. */
+  recorded: (() => Promise<Blob>) | null = null;
+
   constructor(readonly code: string, message: string) {
     super(message);
     this.name = 'Failure';
@@ -291,7 +294,9 @@ export class Host {
   onCrashed(listener: (failure: Failure) => void): void {
     this.kernel.on('crashed', (told) => {
       const { message, reason } = record(told);
-      listener(new Failure('crashed', text(message ?? reason) || 'The kernel stopped and did not say why.'));
+      const failure = new Failure('crashed', text(message ?? reason) || 'The kernel stopped and did not say why.');
+      if ('export' in told) failure.recorded = () => this.call((told as { export(): Promise<Blob> }).export());
+      listener(failure);
     });
   }
 

@@ -511,6 +511,8 @@ export class Session {
     if (!host) return;
     const summary = await host.summary().catch(() => null);
     if (summary && this.host === host) this.summary = summary;
+    // A person may answer late whether the browser is to keep what is stored.
+    this.profile = host.profile();
   }
 
   /** Reads what the log has gained. Calls that come meanwhile wait for one more reading. */

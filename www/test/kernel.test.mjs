@@ -141,6 +141,28 @@ test('a dropped folder with hostile names is audited, and stays text', async () 
   await context.close();
 });
 
+test('what the browser cannot open is in the report, with the reason', async () => {
+  const context = await fresh();
+  const page = await open(context);
+  const odd = mkdtempSync(join(tmpdir(), 'weft-odd-'));
+  mkdirSync(join(odd, 'c:d'));
+  for (const name of ['a<b.txt', 'c:d/nul.txt', 'plain.txt']) writeFileSync(join(odd, name), 'text\n');
+  // Two names that are not UTF-8: the browser shows that something is there, and not what.
+  for (const byte of [0xfe, 0xff]) writeFileSync(Buffer.concat([Buffer.from(`${odd}/b`), Buffer.from([byte])]), 'hidden\n');
+  await drop(page, odd);
+  await page.getByRole('button', { name: 'Give this and run' }).click();
+  await done(page);
+  const report = await reportOf(page);
+  assert.deepEqual([report.scanned.files, report.scanned.unreadable], [5, 2], JSON.stringify(report.scanned));
+  const unreadable = JSON.stringify(report.hygiene).match(/whose name is not UTF-8, which the browser does not give/g);
+  assert.equal(unreadable?.length, 2, JSON.stringify(report.hygiene));
+  await page.getByRole('tab', { name: 'Host' }).click();
+  await page.getByText('with < > : " | ? * or \\ in them').waitFor();
+  assert.deepEqual(context.problems, []);
+  await context.close();
+  rmSync(odd, { recursive: true });
+});
+
 test('a reload goes on with the log and still has the report; so does a page without a network', async () => {
   const context = await fresh();
   const page = await open(context);

@@ -36,12 +36,12 @@ impl Agent {
         }
     }
 
-    fn native(name: &Name) -> Agent {
+    fn native(name: &Name, instance: InstanceKind) -> Agent {
         Agent {
             name: name.clone(),
             role: Role::Worker,
             program: Program::Native { name: name.clone() },
-            instance: InstanceKind::Kept,
+            instance,
             limits: Limits::default(),
             wall: None,
             budget: Vec::new(),
@@ -61,9 +61,10 @@ pub(crate) struct Catalog {
 
 impl Catalog {
     /// The handlers that the host registered, spawnable by whoever may `spawn /agent/NAME`.
-    pub(crate) fn of_natives(names: &[Name]) -> Catalog {
-        let agents = names.iter().map(|name| ((None, name.clone()), Arc::new(Agent::native(name)))).collect();
-        Catalog { agents }
+    pub(crate) fn of_natives(natives: &[(Name, InstanceKind)]) -> Catalog {
+        let agent =
+            |(name, instance): &(Name, InstanceKind)| ((None, name.clone()), Arc::new(Agent::native(name, *instance)));
+        Catalog { agents: natives.iter().map(agent).collect() }
     }
 
     /// The agent that `name` means for a process of `app`.

@@ -249,6 +249,7 @@ impl<P: Platform> Inner<P> {
                     false => self.spawn_guarded("start", start),
                 }
             }
+            Performance::HandOn => self.submit(Input::Recorded { action }),
             Performance::Device(request) => {
                 // A task for each read would cost more than the read: its caller waits, and two threads are woken.
                 let now = AssertUnwindSafe(|| self.devices.at_once(&request));

@@ -53,6 +53,8 @@ pub struct Perform {
 pub enum Performance {
     /// Make an instance; answered by `Input::Started`.
     Start(StartRequest),
+    /// Nothing but wait until the intent may be known; answered by `Input::Recorded`.
+    HandOn,
     /// Ask a device; answered by `Input::Done`, unless nobody waits (`stop` of a stream whose owner is gone).
     Device(DeviceRequest),
 }

@@ -78,6 +78,9 @@ impl State {
         for name in process.rare.services.keys() {
             self.services.remove(name);
         }
+        for name in &process.rare.tools {
+            self.tools.remove(name);
+        }
         for deadline in process.rare.timers.values().map(|t| t.deadline).chain(process.rare.wall) {
             self.undue(deadline);
         }

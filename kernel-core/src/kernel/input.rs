@@ -67,6 +67,11 @@ pub enum Input {
         /// What it said; the refusal's code and reason otherwise.
         result: Result<DeviceReply, (Code, String)>,
     },
+    /// The intent of a call that was held back is in the log, or need not be yet: it is handed on.
+    Recorded {
+        /// The act.
+        action: ActionId,
+    },
     /// A guest returned from `handle`.
     Handled {
         /// Which process.

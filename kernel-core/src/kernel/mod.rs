@@ -177,4 +177,4 @@ impl<P: Platform> Kernel<P> {
 }
 
 /// What an application may ask of this kernel beyond the least; `app::plan` refuses the rest by name.
-pub const FEATURES: &[crate::app::Feature] = &[crate::app::Feature::Rule];
+pub const FEATURES: &[crate::app::Feature] = &[crate::app::Feature::Rule, crate::app::Feature::ToolCalls];

@@ -7,6 +7,7 @@ use super::rows;
 use super::state::{Abandoned, Due, State};
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
+use crate::ipc::Envelope;
 use crate::label::Labels;
 use crate::path::{Resource, Verb};
 use crate::platform::DeviceReply;
@@ -41,6 +42,8 @@ pub(crate) enum OpenKind {
     Call {
         /// Which.
         callee: Pid,
+        /// The request, until it is handed on.
+        held: Option<Box<Envelope>>,
     },
     /// A message.
     Inbox {
@@ -269,7 +272,7 @@ impl State {
         // Ending the application has answered whoever was starting it.
         let Some(open) = self.opened.get(&action) else { return };
         let reason = match &open.kind {
-            OpenKind::Call { callee } => format!("/proc/{callee} did not reply in time; it may still act"),
+            OpenKind::Call { callee, .. } => format!("/proc/{callee} did not reply in time; it may still act"),
             OpenKind::Inbox { .. } => "no such message came in time".to_owned(),
             _ => format!("`{}` on {} did not finish in time", open.verb.as_str(), open.resource),
         };

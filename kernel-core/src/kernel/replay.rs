@@ -9,6 +9,7 @@ use crate::chain::{Hash, Log};
 use crate::environment::Environment;
 use crate::path::Name;
 use crate::platform::Key;
+use crate::process::InstanceKind;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -37,7 +38,7 @@ pub fn replay(
     journal: &Journal,
     public: [u8; 32],
     environment: Environment,
-    natives: &[Name],
+    natives: &[(Name, InstanceKind)],
 ) -> Result<(u64, Hash), ReplayError> {
     let mut state = None;
     let mut rows: BTreeMap<Key, Option<Bytes>> = BTreeMap::new();

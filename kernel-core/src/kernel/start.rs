@@ -15,6 +15,7 @@ use crate::environment::Environment;
 use crate::id::ActionId;
 use crate::path::Name;
 use crate::platform::{Batch, HostError, KeyPurpose, Keys, Platform, Storage, StorageError};
+use crate::process::InstanceKind;
 use crate::time::{Instant, Now};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -52,8 +53,8 @@ pub struct Parts<P: Platform> {
 pub struct BootOptions {
     /// The environment whose thresholds hold.
     pub environment: Environment,
-    /// Handlers that the host registered, spawnable by name.
-    pub natives: Vec<Name>,
+    /// Handlers that the host registered, spawnable by name, with how long an instance of each lives.
+    pub natives: Vec<(Name, InstanceKind)>,
     /// Where notices go from the first on.
     pub observer: Option<mpsc::Sender<Told>>,
     /// Whether the inputs are kept in memory, for replay.

@@ -14,7 +14,7 @@ use super::pids::PidMap;
 use super::random::Random;
 use super::road::Novelty;
 use super::rows::{CACHED, Rows};
-use super::verb::Tail;
+use super::verb::{Tail, Tool};
 use crate::budget::Ledger;
 use crate::environment::Environment;
 use crate::governance::{Charter, Decision};
@@ -23,7 +23,7 @@ use crate::ipc::Topics;
 use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::{Key, Profile};
-use crate::process::{History, Process};
+use crate::process::{History, InstanceKind, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
@@ -52,6 +52,7 @@ pub struct State {
     pub(crate) names: FxHashMap<(Option<Name>, Name), Pid>,
     pub(crate) history: History,
     pub(crate) services: BTreeMap<Name, Pid>,
+    pub(crate) tools: BTreeMap<Name, Tool>,
     pub(crate) topics: Topics,
     pub(crate) streams: FxHashMap<StreamId, Pid>,
     pub(crate) mounts: BTreeMap<Name, Mount>,
@@ -185,7 +186,7 @@ impl Need {
 
 impl State {
     /// A kernel that has not booted: it knows no process and refuses everyone.
-    pub fn new(boot: &Boot, environment: Environment, natives: &[Name]) -> State {
+    pub fn new(boot: &Boot, environment: Environment, natives: &[(Name, InstanceKind)]) -> State {
         State {
             counters: boot.last,
             random: Random::new(boot.seed),
@@ -197,6 +198,7 @@ impl State {
             names: FxHashMap::default(),
             history: History::new(HISTORY),
             services: BTreeMap::new(),
+            tools: BTreeMap::new(),
             topics: Topics::default(),
             streams: FxHashMap::default(),
             mounts: BTreeMap::new(),
@@ -236,6 +238,7 @@ impl State {
             Input::Handled { pid, message, handled } => self.handled(*pid, *message, handled, now, fx),
             Input::Done { action, result } => self.done(*action, result, now, fx)?,
             Input::Started { action, result } => self.started(*action, result, now, fx),
+            Input::Recorded { action } => self.hand_on(*action, now, fx),
             Input::Tick => self.tick(now, fx),
             Input::Flush => self.flush(now, fx),
             Input::Answer { action, allow, by } => self.answer(*action, *allow, by, now, fx)?,

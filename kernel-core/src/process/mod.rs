@@ -181,6 +181,8 @@ pub struct Rare {
     pub withheld: Vec<CallId>,
     /// Services that it answers, with what it carried when it registered.
     pub services: BTreeMap<Name, Labels>,
+    /// Tools that it answers for.
+    pub tools: BTreeSet<Name>,
     /// Who is told when it ends, with what each carried when it asked for that.
     pub monitors: BTreeMap<Pid, Labels>,
     /// The processes and applications of whose end it is told.

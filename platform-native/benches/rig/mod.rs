@@ -7,7 +7,7 @@ use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{BootOptions, Kernel, Parts, Session};
 use kernel_core::path::Name;
 use kernel_core::platform::{BoxFuture, Port, Programs};
-use kernel_core::process::Role;
+use kernel_core::process::{InstanceKind, Role};
 use platform_native::{Host, HostOptions, NativePlatform};
 use tokio::runtime::Runtime;
 
@@ -60,7 +60,7 @@ impl Rig {
             let host = Host::open(options).await.expect("a host");
             let Host { platform, storage, sandbox, devices, keys, .. } = host;
             let mut boot = BootOptions::new(environment);
-            boot.natives = vec![name("echo"), name("idle")];
+            boot.natives = ["echo", "idle"].map(|native| (name(native), InstanceKind::Kept)).into();
             let kernel =
                 Kernel::boot(Parts { platform, storage, sandbox, devices, keys }, boot).await.expect("a kernel");
             let session = attached(&kernel, "bench").await;

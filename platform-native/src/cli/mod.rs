@@ -17,6 +17,7 @@ mod stored;
 mod table;
 mod terminal;
 mod text;
+mod web;
 
 use clap::Parser;
 use exit::{Exit, Failure};
@@ -58,6 +59,8 @@ enum Command {
     Chain(chain::Command),
     /// Say what this machine can do
     Doctor(doctor::Doctor),
+    /// Serve the page: the kernel in a tab of this machine's browser
+    Web(web::Web),
 }
 
 /// Runs the command that the process was started with.
@@ -103,6 +106,7 @@ impl Command {
             Command::App(app) => app.json(),
             Command::Chain(chain) => chain.json(),
             Command::Doctor(doctor) => doctor.json,
+            Command::Web(web) => web.json,
         }
     }
 
@@ -112,6 +116,7 @@ impl Command {
             Command::App(app) => app.run(terminal),
             Command::Chain(chain) => on_runtime(chain.run(terminal)),
             Command::Doctor(doctor) => on_runtime(doctor.run(terminal)),
+            Command::Web(web) => on_runtime(web.run(terminal)),
         }
     }
 }
@@ -182,7 +187,7 @@ mod tests {
         for later in ["up", "ps", "approvals", "receipt", "tree"] {
             assert!(!help.contains(&format!("\n  {later} ")), "{later}");
         }
-        for now in ["run", "app", "chain", "doctor"] {
+        for now in ["run", "app", "chain", "doctor", "web"] {
             assert!(help.contains(&format!("\n  {now} ")), "{now}: {help}");
         }
     }

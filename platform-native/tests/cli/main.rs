@@ -21,3 +21,4 @@ mod running;
 mod signals;
 mod terminal;
 mod trees;
+mod web;

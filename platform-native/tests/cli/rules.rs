@@ -38,10 +38,10 @@ fn a_rule_that_could_not_be_evaluated_is_told_with_its_place() {
 #[test]
 fn what_nothing_draws_upon_is_unsupported_by_name() {
     let home = Home::new(&format!(
-        "{}[[service]]\nname = \"s\"\nowner = \"actor\"\nmethods = [\"sum\"]\n[budget]\ntool_calls = 1\ntokens = 5\n",
+        "{}[[service]]\nname = \"s\"\nowner = \"actor\"\nmethods = [\"sum\"]\n[budget]\ntokens = 5\n",
         agent("actor", &["act register /svc/s"], "use = [\"register /svc/s\"]")
     ));
-    let names = ["methods of services", "budgets of tool calls", "budgets of tokens"];
+    let names = ["methods of services", "budgets of tokens"];
     home.weft(&["app", "check", "play"]).exits(0).says(&names).says(&["It cannot run here yet"]);
     home.weft(&["run", "play"]).exits(5).tells(&names);
 }

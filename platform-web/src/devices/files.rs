@@ -23,11 +23,26 @@ pub(super) struct Files {
 #[derive(Debug)]
 enum Node {
     Folder(BTreeMap<String, Node>),
+    File(Dropped),
+}
+
+/// What lies at a path of such a list.
+#[derive(Clone, Debug)]
+pub enum Dropped {
+    /// A file.
     File(File),
+    /// Something that could not be opened, with the reason. It is listed as an empty file, and a read tells why.
+    Unreadable(String),
+}
+
+impl From<File> for Dropped {
+    fn from(file: File) -> Dropped {
+        Dropped::File(file)
+    }
 }
 
 impl Files {
-    pub(super) fn new(name: &Name, files: Vec<(String, File)>) -> Result<Files, MountError> {
+    pub(super) fn new(name: &Name, files: Vec<(String, Dropped)>) -> Result<Files, MountError> {
         let mut root = BTreeMap::new();
         for (path, file) in files {
             insert(&mut root, &path, file).map_err(|why| MountError::BadPath { name: name.clone(), path, why })?;
@@ -46,7 +61,8 @@ impl Files {
         let entry = |(name, node): &(&String, &Node)| {
             let (kind, size) = match node {
                 Node::Folder(_) => (EntryKind::Directory, 0),
-                Node::File(file) => (EntryKind::File, size(file)),
+                Node::File(Dropped::File(file)) => (EntryKind::File, size(file)),
+                Node::File(Dropped::Unreadable(_)) => (EntryKind::File, 0),
             };
             Entry { name: (*name).clone(), kind, size }
         };
@@ -58,7 +74,10 @@ impl Files {
 
     pub(super) async fn read(&self, path: &str, offset: u64, len: u32) -> Result<DeviceReply, DeviceError> {
         match self.find(path)? {
-            Some(Node::File(file)) => {
+            Some(Node::File(Dropped::Unreadable(why))) => {
+                Err(DeviceError::Refused(format!("{} could not be opened: {why}", self.place.shown(path))))
+            }
+            Some(Node::File(Dropped::File(file))) => {
                 let body = slice(file, offset, len).await.map_err(|e| changed(&self.place, path, &e))?;
                 Ok(DeviceReply::Data { body, meta: Meta { size: size(file) } })
             }
@@ -92,7 +111,7 @@ impl Files {
     }
 }
 
-fn insert(root: &mut BTreeMap<String, Node>, path: &str, file: File) -> Result<(), &'static str> {
+fn insert(root: &mut BTreeMap<String, Node>, path: &str, file: Dropped) -> Result<(), &'static str> {
     let mut names: Vec<&str> = path.split('/').collect();
     if names.iter().any(|name| matches!(*name, "" | "." | "..") || name.contains('\0')) {
         return Err("is not a path");

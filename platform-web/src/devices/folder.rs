@@ -32,6 +32,9 @@ const LISTINGS: usize = 8;
 /// How many handles of folders are kept.
 const FOLDERS: usize = 64;
 
+/// What an entry is called whose name the browser does not give, because it is not UTF-8; the next ones get a number.
+const UNNAMED: &str = "\u{FFFD}";
+
 /// How many files are asked for their size at the same time.
 const SIZES_AT_ONCE: usize = 64;
 
@@ -151,6 +154,9 @@ impl Folder {
     ) -> Result<FileSystemFileHandle, DeviceError> {
         wait(folder.get_file_handle(name)).await.map_err(|e| match &*name_of(&e) {
             "TypeMismatchError" => self.place.unfit(path, "is a folder"),
+            "NotFoundError" if name.starts_with(UNNAMED) => {
+                self.place.unfit(path, "stands for an entry whose name is not UTF-8, which the browser does not give")
+            }
             _ => self.place.refused("opening", path, &e),
         })
     }
@@ -195,6 +201,7 @@ impl Folder {
             self.place.refused("listing", path, &e)
         };
         let mut all = Listing::new();
+        let mut unnamed = 0;
         let handles: AsyncIterator = folder.values();
         loop {
             let next: IteratorNext = wait(handles.next().map_err(failed)?).await.map_err(failed)?;
@@ -207,7 +214,14 @@ impl Folder {
                 return Err(DeviceError::Full(what));
             }
             let handle: FileSystemHandle = next.value().unchecked_into();
-            all.push((encode_segment(handle.name().as_bytes()), handle));
+            let name = match handle.name() {
+                empty if empty.is_empty() => {
+                    unnamed += 1;
+                    if unnamed == 1 { UNNAMED.to_owned() } else { format!("{UNNAMED}{unnamed}") }
+                }
+                name => name,
+            };
+            all.push((encode_segment(name.as_bytes()), handle));
         }
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(all)
@@ -216,6 +230,10 @@ impl Folder {
     /// One entry; `None` if it is gone meanwhile.
     async fn entry(&self, folder: &[String], name: &str, handle: &FileSystemHandle) -> Option<Entry> {
         let entry = |kind, size| Some(Entry { name: name.to_owned(), kind, size });
+        // Nothing leads to it, whatever it is; a read will say why.
+        if handle.name().is_empty() {
+            return entry(EntryKind::File, 0);
+        }
         if handle.kind() == FileSystemHandleKind::Directory {
             let whole = [folder, &[handle.name()]].concat();
             let of_another = self.ends.borrow().iter().any(|(end, _)| *end == whole);
@@ -226,7 +244,7 @@ impl Folder {
             Ok(file) => entry(EntryKind::File, size(&file)),
             Err(e) if name_of(&e) == "NotFoundError" => None,
             // It is there and cannot be looked at: it is listed, and a read will say why.
-            Err(_) => entry(EntryKind::Other, 0),
+            Err(_) => entry(EntryKind::File, 0),
         }
     }
 

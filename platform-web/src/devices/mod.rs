@@ -8,7 +8,7 @@ use kernel_core::path::Name;
 use kernel_core::platform::{DeviceError, DeviceReply, DeviceRequest, Devices, Meta};
 use std::cell::RefCell;
 use std::rc::Rc;
-use web_sys::{File, FileSystemDirectoryHandle};
+use web_sys::FileSystemDirectoryHandle;
 
 mod fetch;
 mod files;
@@ -20,6 +20,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
+pub use files::Dropped;
 pub use mounts::MountError;
 
 use mounts::{Mount, Mounts};
@@ -50,7 +51,7 @@ impl WebDevices {
     /// # Errors
     ///
     /// [`MountError::BadPath`] for a path that is none, or that two files have. Nothing was bound then.
-    pub fn bind_files(&self, name: &Name, files: Vec<(String, File)>) -> Result<(), MountError> {
+    pub fn bind_files(&self, name: &Name, files: Vec<(String, Dropped)>) -> Result<(), MountError> {
         let files = files::Files::new(name, files)?;
         self.mounts.borrow_mut().insert(name, Mount::Files(Rc::new(files)));
         Ok(())

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
-use web_sys::{FileSystemGetDirectoryOptions, FileSystemRemoveOptions};
+use web_sys::{File, FileSystemGetDirectoryOptions, FileSystemRemoveOptions};
 
 mod streams;
 
@@ -58,7 +58,7 @@ impl Bench {
 
     fn of_files(files: &[(&str, &str)]) -> WebDevices {
         let devices = WebDevices::default();
-        let files = files.iter().map(|(path, content)| (path.to_string(), file(content))).collect();
+        let files = files.iter().map(|(path, content)| (path.to_string(), file(content).into())).collect();
         devices.bind_files(&name("m"), files).unwrap();
         devices
     }
@@ -320,7 +320,7 @@ async fn what_was_dropped_is_not_changed() {
 #[wasm_bindgen_test]
 async fn lists_of_files_that_are_none_are_refused() {
     let bind = |files: &[&str]| {
-        let files = files.iter().map(|path| (path.to_string(), file(""))).collect();
+        let files = files.iter().map(|path| (path.to_string(), file("").into())).collect();
         WebDevices::default().bind_files(&name("m"), files)
     };
     for files in [&["a", "a"][..], &["a", "a/b"], &["a/b", "a"], &["/a"], &["a//b"], &["../a"], &["a/./b"], &[""]] {
@@ -361,4 +361,21 @@ async fn what_kernels_keep_is_not_mounted() {
         let refused = WebDevices::default().bind(&name("m"), folder).await.unwrap_err();
         assert!(matches!(refused, MountError::Ours { .. }), "{refused}");
     }
+}
+
+#[wasm_bindgen_test]
+async fn what_could_not_be_opened_is_listed_and_a_read_says_why() {
+    let devices = WebDevices::default();
+    let files = vec![
+        ("d/f".to_owned(), file("x").into()),
+        ("d/g".to_owned(), Dropped::Unreadable("the browser was not given leave".to_owned())),
+    ];
+    devices.bind_files(&name("m"), files).unwrap();
+    let entry = |name: &str, size| (name.to_owned(), EntryKind::File, size);
+    assert_eq!(list(&devices, "d").await.unwrap(), [entry("f", 1), entry("g", 0)]);
+    let refused = read(&devices, "d/g", 0, 10).await.unwrap_err();
+    assert!(
+        matches!(&refused, DeviceError::Refused(why) if why.contains("/fs/m/d/g could not be opened: the browser"))
+    );
+    assert_eq!(content(&devices, "d/f").await, "x");
 }

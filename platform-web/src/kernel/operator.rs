@@ -5,6 +5,8 @@ use super::OPERATOR;
 use super::error::{Failure, Fallible};
 use crate::WebPlatform;
 use crate::storage::RedbStorage;
+use crate::tools::{PROGRAM, Tools};
+use js_sys::Function;
 use kernel_core::app::Plan;
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::ipc::body;
@@ -12,8 +14,8 @@ use kernel_core::kernel::{Kernel, Session, rows};
 use kernel_core::path::{Name, Pattern, Verb};
 use kernel_core::platform::Storage;
 use kernel_core::process::Role;
-use kernel_core::refusal::Code;
-use serde_json::json;
+use kernel_core::refusal::{Code, Refusal};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// One day, in milliseconds: the longest that a receive may wait.
@@ -37,6 +39,7 @@ const OWN: &[&str] = &[
     "monitor /proc/*",
     "send /svc/*",
     "call /svc/*",
+    "call /tool/*",
     "publish /topic/**",
     "subscribe /topic/**",
     "stop /app/*",
@@ -60,6 +63,36 @@ pub(super) async fn of_app(kernel: &Kernel<WebPlatform>, plan: &Plan) -> Fallibl
     let given: BTreeSet<Right> = plan.agents.iter().flat_map(|agent| agent.given.iter().cloned()).collect();
     let held = Capabilities::new(own.to_vec(), given.into_iter().collect()).map_err(invalid)?;
     Ok(kernel.attach(name()?, Role::User, held).await?)
+}
+
+/// Offers the function `run` as the tool `name`, declared as the body of its `register` says; its number.
+pub(super) async fn offer(
+    kernel: &Kernel<WebPlatform>,
+    tools: &Tools,
+    name: &str,
+    declared: &Value,
+    run: Function,
+) -> Fallible<u64> {
+    let name = Name::parse(name).map_err(|e| invalid(format!("`{name}` is no name of a tool: {e}")))?;
+    let register = Right::parse(&format!("register /tool/{name}")).map_err(invalid)?;
+    let spawn = Right::parse(&format!("spawn /agent/{PROGRAM}")).map_err(invalid)?;
+    let held = Capabilities::new(vec![spawn], vec![register.clone()]).map_err(invalid)?;
+    let session = kernel.attach(self::name()?, Role::User, held).await?;
+    let (number, registered) = tools.offer(name.clone(), body::json(declared), run);
+    tools.keep(number, session.clone());
+    let head = json!({ "name": format!("tool.{name}"), "args": number, "use": [register.to_string()], "grant": [] });
+    let spawned = session.act("spawn", &format!("/agent/{PROGRAM}"), body::json(&head)).await;
+    let ended = || Refusal::new(Code::Failed, format!("the process of /tool/{name} ended before it had registered"));
+    let registered = match spawned {
+        Ok(_) => registered.await.unwrap_or_else(|_| Err(ended())),
+        Err(refusal) => Err(refusal),
+    };
+    if let Err(refusal) = registered {
+        drop(tools.withdraw(number));
+        leave(&session).await;
+        return Err(refusal.into());
+    }
+    Ok(number)
 }
 
 /// Keeps `session`, whose child the running application `app` is, until that has ended.

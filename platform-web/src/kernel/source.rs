@@ -1,7 +1,7 @@
 //! What JavaScript gives to be mounted.
 
 use super::error::{Failure, Fallible};
-use crate::devices::WebDevices;
+use crate::devices::{Dropped, WebDevices};
 use crate::js::{scope, wait, words};
 use js_sys::{Array, Reflect};
 use kernel_core::path::Name;
@@ -37,11 +37,19 @@ pub(super) async fn mount(devices: &WebDevices, kernel: &Name, name: &str, sourc
         );
         return Err(Failure::new("invalid", message));
     }
-    let pair = |pair: JsValue| -> Option<(String, File)> {
+    let pair = |pair: JsValue| -> Option<(String, Dropped)> {
         let pair: Array = pair.dyn_into().ok()?;
-        Some((pair.get(0).as_string()?, pair.get(1).dyn_into().ok()?))
+        let dropped = match pair.get(1).dyn_into::<File>() {
+            Ok(file) => Dropped::File(file),
+            Err(other) => Dropped::Unreadable(other.as_string()?),
+        };
+        Some((pair.get(0).as_string()?, dropped))
     };
-    let bad = || Failure::new("invalid", format!("the files of the mount `{name}` are not pairs of a path and a File"));
+    let bad = || {
+        let message =
+            format!("the files of the mount `{name}` are not pairs of a path and a File, or why there is none");
+        Failure::new("invalid", message)
+    };
     let files = Array::from(&files).iter().map(|one| pair(one).ok_or_else(bad)).collect::<Fallible<_>>()?;
     Ok(devices.bind_files(&name, files)?)
 }

@@ -148,7 +148,7 @@ async fn what_was_not_given_is_not_installed() {
     let refused = install(&["connect /net/example.org:443"], &["repo"]).await.unwrap_err();
     assert!(message(&refused).contains("nothing is mounted there"), "{}", message(&refused));
     assert_eq!(code(&install(&["fly /net/x"], &[]).await.unwrap_err()), "invalid");
-    assert_eq!(code(&kernel.start("a").await.unwrap_err()), "not_found");
+    assert_eq!(code(&kernel.start("a", "quiet").await.unwrap_err()), "not_found");
     assert_eq!(code(&kernel.stop("a").await.unwrap_err()), "not_found");
     assert_eq!(
         code(&kernel.act("connect", "/net/example.com:443", JsValue::UNDEFINED, None).await.unwrap_err()),
@@ -233,7 +233,7 @@ async fn after_a_panic_nothing_of_the_kernel_runs_and_every_call_says_so() {
         kernel.read_file("m", "x").await.map(drop),
         kernel.mount("m", nothing()).await,
         kernel.install(MANIFEST, files(), to_js(&json!({}))).await,
-        kernel.start("a").await,
+        kernel.start("a", "quiet").await,
         kernel.stop("a").await,
         kernel.kill(1.0).await,
         kernel.shutdown("now").await.map(drop),

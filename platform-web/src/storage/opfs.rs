@@ -166,8 +166,17 @@ impl StorageBackend for OpfsFile {
         Ok(())
     }
 
+    /// A file grows whole or not at all: where the browser has no more room it says so, or makes the file as long as
+    /// there is room for and says nothing. A file of neither length would be no database at the next start.
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.handle.truncate_with_f64(len as f64).map_err(|e| io_of(&e))
+        let before = self.len()?;
+        let resized = self.handle.truncate_with_f64(len as f64).map_err(|e| io_of(&e));
+        let found = self.len()?;
+        if found == len {
+            return resized;
+        }
+        self.handle.truncate_with_f64(before as f64).map_err(|e| io_of(&e))?;
+        resized.and(Err(io::ErrorKind::StorageFull.into()))
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -7,6 +7,7 @@ use kernel_core::environment::Environment;
 use kernel_core::ipc::body::MAX_PAYLOAD;
 use kernel_core::kernel::replay;
 use kernel_core::platform::{KeyPurpose, Keys};
+use kernel_core::process::InstanceKind;
 use kernel_core::refusal::{Code, Refusal};
 use kernel_core::sim::{Sim, SimKeys};
 
@@ -45,7 +46,7 @@ pub fn body(data: &[u8]) -> bool {
         assert_eq!(log.size(), last.size);
 
         let public = SimKeys.public(KeyPurpose::Log).await.expect("a key");
-        let natives = [sample::name(sample::ECHO)];
+        let natives = [(sample::name(sample::ECHO), InstanceKind::Kept)];
         let replayed = replay(&journal, public, Environment::dev(), &natives).expect("what happened can be replayed");
         assert!(replayed.0 <= log.size(), "a journal leaves what happened");
         any

@@ -8,7 +8,7 @@ use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{BootError, BootOptions, Journal, Kernel, Session, log_key, open_log};
 use kernel_core::path::Name;
 use kernel_core::platform::{BoxFuture, Key, KeyPurpose, Keys, Port, Programs};
-use kernel_core::process::Role;
+use kernel_core::process::{InstanceKind, Role};
 use kernel_core::refusal::Refusal;
 use kernel_core::sim::{Sim, SimKeys, SimPlatform, SimStorage};
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ pub async fn boot(sim: &Sim, storage: SimStorage) -> Result<Kernel<SimPlatform>,
     devices.mount("repo");
     devices.put("repo", "README", b"read me");
     let mut options = BootOptions::new(Environment::dev());
-    options.natives = vec![name(ECHO)];
+    options.natives = vec![(name(ECHO), InstanceKind::Kept)];
     options.journal = true;
     Kernel::boot(sim.parts(storage, programs(), devices), options).await
 }

@@ -156,14 +156,20 @@ pub async fn a_failure_is_noted_before_it_is_told<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// An agent may well have the name of its application.
-pub async fn an_agent_may_be_named_as_its_application<H: Host>(host: H) {
+/// An agent may be named as its application is: the two are found by different paths.
+pub async fn an_agent_may_have_the_name_of_its_application<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    world.run(app("same", [agent("same"), agent("other").after(&["same"])]).until_quiet()).await;
-    world.ended("same").await;
-    let log = world.log().await;
-    let ended = log.iter().find_map(|e| if let Content::AppEnded(ended) = &e.content { Some(ended) } else { None });
-    assert!(ended.is_some_and(|ended| ended.ok), "{ended:?}");
+    world.run(app("calm", [agent("a"), agent("calm").after(&["a"])])).await;
+    let session = world.session().await;
+    let again = session.act("start", "/app/calm", "").await.expect_err("it runs");
+    assert_eq!(again.code.as_str(), "conflict", "{again}");
+    // Its end is that of one agent.
+    let path = format!("/proc/{}", world.pid("calm"));
+    session.act("stop", &path, "").await.expect("stopped");
+    assert_eq!(world.tell("a", "").await, "");
+    session.act("stop", "/app/calm", "").await.expect("stopped");
+    assert_eq!(ended(&mut world).await, (true, "done".to_owned()));
+    world.run(app("calm", [agent("calm")])).await;
     world.finish().await;
 }
 

@@ -11,6 +11,7 @@ pub mod log;
 pub mod messages;
 pub mod processes;
 pub mod timers;
+pub mod tools;
 pub mod traces;
 pub mod tree;
 pub mod verdicts;

@@ -6,6 +6,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::State;
 use kernel_core::kernel::effects::{Effects, Performance, Wake};
 use kernel_core::kernel::input::Input;
+use kernel_core::process::InstanceKind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// To kill a process is to end all that it started; the answer names the dead.
@@ -110,7 +111,7 @@ pub async fn every_instance_draws_its_own_randomness<H: Host>(host: H) {
     let (mut state, mut seeds, mut rows) = (None, Vec::new(), BTreeMap::new());
     for (now, input) in world.kernel().journal() {
         if let Input::Boot(boot) = &input {
-            state = Some(State::new(boot, Environment::dev(), &[name("puppet")]));
+            state = Some(State::new(boot, Environment::dev(), &[(name("puppet"), InstanceKind::Kept)]));
         }
         let (state, mut fx) = (state.as_mut().expect("a boot"), Effects::default());
         while let Err(need) = state.step(&input, now, &mut fx) {
@@ -122,7 +123,7 @@ pub async fn every_instance_draws_its_own_randomness<H: Host>(host: H) {
         rows.extend(fx.rows);
         seeds.extend(fx.acts.into_iter().filter_map(|perform| match perform.what {
             Performance::Start(request) => Some(request.seed),
-            Performance::Device(_) => None,
+            Performance::HandOn | Performance::Device(_) => None,
         }));
         seeds.extend(fx.wakes.into_iter().filter_map(|wake| match wake {
             Wake::Deliver { fresh, .. } => fresh.map(|request| request.seed),

@@ -32,7 +32,7 @@ use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{BootOptions, Journal, Kernel, ProcessRow, Session, Told, log_key, open_log, replay};
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
-use kernel_core::process::{Lifecycle, Role};
+use kernel_core::process::{InstanceKind, Lifecycle, Role};
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
 use std::future::poll_fn;
@@ -57,6 +57,8 @@ const EVERYTHING: &[&str] = &[
     "send /svc/*",
     "call /svc/*",
     "register /svc/*",
+    "register /tool/*",
+    "call /tool/*",
     "publish /topic/**",
     "subscribe /topic/**",
     "spawn /agent/*",
@@ -157,7 +159,7 @@ impl<H: Host> World<H> {
         let (observer, told) = mpsc::channel(10_000);
         self.told = told;
         let mut options = BootOptions::new(self.environment.clone());
-        options.natives = vec![name("puppet")];
+        options.natives = vec![(name("puppet"), InstanceKind::Kept)];
         options.observer = Some(observer);
         options.journal = true;
         options.rows = self.at_hand.unwrap_or(options.rows);
@@ -292,7 +294,7 @@ impl<H: Host> World<H> {
 
     fn find(&self, agent: &str) -> Option<Pid> {
         let processes = self.kernel().summary().processes;
-        processes.iter().find(|p| p.name.as_str() == agent && p.state != Lifecycle::Exited).map(|p| p.pid)
+        processes.iter().rfind(|p| p.name.as_str() == agent && p.state != Lifecycle::Exited).map(|p| p.pid)
     }
 
     /// The pid of a process that lives.
@@ -406,7 +408,7 @@ impl<H: Host> World<H> {
             Ok((Checkpoint { size: signed, .. }, _)) => {
                 assert_eq!((opened.signed, signed), (size, size), "the last checkpoint is over all of the log");
                 if self.whole {
-                    let natives = [name("puppet")];
+                    let natives = [(name("puppet"), InstanceKind::Kept)];
                     let again = replay(&self.journal, public, self.environment.clone(), &natives);
                     assert_eq!(again.expect("a journal that replays"), (size, head), "the journal gives the same log");
                 }

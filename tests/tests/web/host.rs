@@ -1,6 +1,7 @@
 //! The host of a tab: rows in memory, mounts in the origin private file system.
 
 use bytes::Bytes;
+use js_sys::Function;
 use kernel_core::ipc::Envelope;
 use kernel_core::kernel::Parts;
 use kernel_core::platform::{
@@ -11,12 +12,12 @@ use kernel_core::time::{Instant, Now, WallTime};
 use kernel_tests::world::{Host, Kind, MOUNTS, name, programs};
 use platform_web::devices::WebDevices;
 use platform_web::keys::WebKeys;
-use platform_web::sandbox::{WebGuest, WebSandbox};
+use platform_web::sandbox::{WebGuest, WebSandbox, use_guests};
 use platform_web::storage::RedbStorage;
 use platform_web::{HostOptions, StorageKind, WebPlatform};
 use std::cell::Cell;
 use std::future::Future;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{FileSystemDirectoryHandle, FileSystemGetDirectoryOptions, FileSystemRemoveOptions, WorkerGlobalScope};
 
@@ -26,6 +27,8 @@ const TRAP: &str = "trap: told to";
 thread_local! {
     /// How many hosts were made; each has folders of its own.
     static MADE: Cell<u32> = const { Cell::new(0) };
+    /// Whether it is known what makes workers for guests.
+    static GUESTS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Rows and the folders of the mounts.
@@ -33,11 +36,29 @@ pub(crate) struct WebHost {
     storage: RedbStorage,
     keys: WebKeys,
     devices: WebDevices,
+    kind: Kind,
 }
 
 impl WebHost {
-    /// Empty, with the folders that are bound.
+    /// Empty, with the folders that are bound, for puppets that are handlers.
     pub(crate) async fn new() -> WebHost {
+        WebHost::of(Kind::Handler).await
+    }
+
+    /// The same for puppets that are components, each in a worker of its own.
+    pub(crate) async fn with_components() -> WebHost {
+        if !GUESTS.with(Cell::get) {
+            let import =
+                Function::new_no_args("return import('/tests/web/parts/suite.js').then((suite) => suite.guests())");
+            let promise: js_sys::Promise = import.call0(&JsValue::NULL).expect("a promise").unchecked_into();
+            let guests: Result<JsValue, JsValue> = JsFuture::from(promise).await;
+            use_guests(guests.expect("what makes workers: run `node build/suite.mjs` in pkg/").unchecked_into());
+            GUESTS.with(|known| known.set(true));
+        }
+        WebHost::of(Kind::Component).await
+    }
+
+    async fn of(kind: Kind) -> WebHost {
         let number = MADE.with(|made| made.replace(made.get() + 1));
         let root: FileSystemDirectoryHandle = wait(scope().navigator().storage().get_directory()).await;
         let whole = FileSystemRemoveOptions::new();
@@ -50,7 +71,7 @@ impl WebHost {
             devices.bind(&name(mount), make(&folder, mount).await).await.expect("a folder that can be mounted");
         }
         let storage = RedbStorage::in_memory().expect("rows in memory");
-        WebHost { storage, keys: WebKeys::in_memory().await.expect("a key"), devices }
+        WebHost { storage, keys: WebKeys::in_memory().await.expect("a key"), devices, kind }
     }
 }
 
@@ -71,7 +92,7 @@ impl Host for WebHost {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Handler
+        self.kind
     }
 
     async fn put(&self, mount: &str, path: &str, body: &[u8]) {

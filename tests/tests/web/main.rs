@@ -40,3 +40,18 @@ mod handlers {
         async in_the_tab
     );
 }
+
+/// With the component, as applications bring it. `pkg/build/suite.mjs` provides what makes its workers, so these run
+/// after the package is built; the others need nothing of it.
+macro_rules! with_components {
+    ($clause:path) => {
+        $clause(crate::host::WebHost::with_components().await).await
+    };
+}
+
+mod components {
+    kernel_tests::each_kernel_clause!(
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async with_components
+    );
+}

@@ -1,6 +1,7 @@
 /** What stands around every view: tabs, the line of state below, announcements, the failure that ends it all. */
 
 import { attribute, fill, h, say, toggle } from '../dom';
+import { Failure } from '../kernel';
 import type { Session } from '../session';
 import { count, plain } from '../format';
 import { save } from './save';
@@ -127,7 +128,7 @@ function title({ stage, run, questions }: Session): string {
 const ADVICE: Record<string, string> = {
   storage: 'The browser refused the storage that the log needs, or has no room left. Free some space, or leave a private window, and try again. Nothing that was recorded is lost.',
   unsupported: 'This browser lacks something that the kernel cannot do without. A current Chromium, Firefox or Safari may have it.',
-  crashed: 'Nothing runs any more, and nothing that was acknowledged is lost. Save what was read of the log if you want to look into it, then boot again.',
+  crashed: 'Nothing runs any more, and nothing that was acknowledged is lost. Save what was recorded if you want to look into it, then boot again.',
   boot: 'The kernel refuses to start over a log that it cannot trust. It is still there as it was.',
 };
 
@@ -138,9 +139,10 @@ export class FailureView {
   private readonly text = h('p', { class: 'failure-text' });
   private readonly advice = h('p', { class: 'muted' });
   private readonly export = h('button', { type: 'button', class: 'button', on: { click: () => this.save() } }, icons.down(), 'Save what was read of the log');
+  private readonly database = h('button', { type: 'button', class: 'button', on: { click: () => void this.saveAll() } }, icons.down(), 'Save all that was recorded');
   readonly element = h('div', { class: 'failure' }, this.code, this.heading, this.text, this.advice,
     h('div', { class: 'zone-actions' },
-      h('button', { type: 'button', class: 'button is-primary', on: { click: () => location.reload() } }, 'Boot again'), this.export));
+      h('button', { type: 'button', class: 'button is-primary', on: { click: () => location.reload() } }, 'Boot again'), this.database, this.export));
 
   constructor(private readonly session: Session) {}
 
@@ -156,6 +158,17 @@ export class FailureView {
     say(this.text, plain(failure.message, 600));
     say(this.advice, ADVICE[failure.code] ?? '');
     this.export.hidden = log.entries.length === 0;
+    this.database.hidden = failure.recorded === null || this.session.profile?.durability !== 'disk';
+  }
+
+  /** The database, which `weft chain verify` reads on a machine. */
+  private async saveAll(): Promise<void> {
+    try {
+      const recorded = await this.session.failure?.recorded?.();
+      if (recorded) save('weft.redb', new Uint8Array(await recorded.arrayBuffer()), 'application/octet-stream');
+    } catch (error) {
+      say(this.advice, plain(Failure.of(error).message, 600));
+    }
   }
 
   private save(): void {

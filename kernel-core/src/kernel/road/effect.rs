@@ -12,9 +12,9 @@ use crate::label::Labels;
 use crate::path::Name;
 use bytes::Bytes;
 
-/// The effect of an act: its base, how new it is, what its labels add.
+/// The effect of an act: its base, how new it is, what its labels add, and what was declared of the target.
 pub(super) fn derive(row: &Row, uses: u64, labels: &Labels, target: &Target) -> Derived {
-    governance::derive(row.base, governance::novelty(uses), row.weighs, labels, &target.clearance, None)
+    governance::derive(row.base, governance::novelty(uses), row.weighs, labels, &target.clearance, target.declared)
 }
 
 impl State {

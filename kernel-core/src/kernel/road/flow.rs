@@ -1,5 +1,6 @@
 //! Station 2: which labels does the act carry, and may they reach the resource?
 
+use crate::governance::Effect;
 use crate::id::Pid;
 use crate::kernel::request::Parsed;
 use crate::kernel::rows;
@@ -16,6 +17,8 @@ pub(crate) struct Target {
     pub(crate) clearance: Labels,
     /// Labels that its ceiling refuses.
     pub(crate) blocked: Labels,
+    /// What whoever answers for it said of what is done to it.
+    pub(crate) declared: Option<Effect>,
     /// Why it cannot be acted upon although a right says so (a mount that is read-only, or not bound).
     pub(crate) refusal: Option<Refusal>,
 }
@@ -56,19 +59,35 @@ impl State {
                 // Starting it spawns its agents in the same step, so what those acts need is needed now.
                 need.want(self, rows::novelty(name, Verb::Spawn, Kind::Agent));
             }
+            Resource::Tool(name) if parsed.verb == Verb::Call => match self.receiver(&parsed.resource) {
+                Ok(pid) => {
+                    target.blocked = self.above_ceiling(pid, labels);
+                    if let Some(tool) = self.tools.get(name) {
+                        target.declared = Some(tool.effect);
+                        if let Some(clearance) = &tool.clearance {
+                            target.clearance = clearance.clone();
+                            // Both are parts of what the act carries, so they fit into one set.
+                            let above = labels.minus(clearance);
+                            target.blocked = target.blocked.join(&above).unwrap_or(above);
+                        }
+                    }
+                }
+                Err(gone) => target.refusal = Some(gone),
+            },
             resource @ (Resource::Proc(_) | Resource::Service(_)) if matches!(parsed.verb, Verb::Send | Verb::Call) => {
-                if let Some(ceiling) = self
-                    .receiver(resource)
-                    .ok()
-                    .and_then(|pid| self.processes.get(&pid))
-                    .and_then(|p| p.clearance.as_ref())
-                {
-                    target.blocked = labels.minus(ceiling);
+                if let Ok(pid) = self.receiver(resource) {
+                    target.blocked = self.above_ceiling(pid, labels);
                 }
             }
             _ => {}
         }
         target
+    }
+
+    /// Those of `labels` that `pid` may not receive.
+    fn above_ceiling(&self, pid: Pid, labels: &Labels) -> Labels {
+        let ceiling = self.processes.get(&pid).and_then(|process| process.clearance.as_ref());
+        ceiling.map_or(Labels::NONE, |ceiling| labels.minus(ceiling))
     }
 
     fn mount_target(&self, path: &FsPath, verb: Verb, target: &mut Target, need: &mut Need) {

@@ -110,7 +110,7 @@ impl State {
         let parsed = match readable {
             Ok(parsed) => parsed,
             Err(refusal) => {
-                if self.reserve_act(pid, false, call, request, now, fx) {
+                if self.reserve_act(pid, None, call, request, now, fx) {
                     self.refuse_unread(pid, call, request, refusal, now, fx);
                 }
                 return Ok(());
@@ -119,7 +119,7 @@ impl State {
         let labels = match self.carried(pid, parsed) {
             Ok(labels) => labels,
             Err(e) => {
-                if self.reserve_act(pid, false, call, request, now, fx) {
+                if self.reserve_act(pid, None, call, request, now, fx) {
                     let refusal = Refusal::new(Code::TooLarge, format!("the act cannot be labelled: {e}"));
                     self.refuse_unread(pid, call, request, refusal, now, fx);
                 }
@@ -130,7 +130,7 @@ impl State {
             return Ok(());
         }
         let survey = self.survey(pid, parsed, labels)?;
-        if !self.reserve_act(pid, reserve::is_message(parsed.verb), call, request, now, fx) {
+        if !self.reserve_act(pid, reserve::draws(parsed), call, request, now, fx) {
             return Ok(());
         }
         let facts = self.facts(pid, parsed, request.body(), &survey);
@@ -173,7 +173,7 @@ impl State {
         let call = Some(call);
         if let Some(no) = self.cannot_act(pid) {
             self.reply(pid, call, Err(no), now, fx);
-        } else if !self.withhold(pid, call) && self.reserve_act(pid, false, call, request, now, fx) {
+        } else if !self.withhold(pid, call) && self.reserve_act(pid, None, call, request, now, fx) {
             self.refuse_unread(pid, call, request, Refusal::new(Code::Failed, reason), now, fx);
             self.weigh(pid, now, fx);
         }
@@ -250,8 +250,8 @@ impl State {
             return false;
         };
         let grant = process.rare.routes[index].key.grant.clone();
-        let message = reserve::is_message(parsed.verb);
-        if !self.reserve_act(pid, message, call, request, now, fx) {
+        let also = reserve::draws(parsed);
+        if !self.reserve_act(pid, also, call, request, now, fx) {
             return true;
         }
         self.counters.action += 1;

@@ -1,19 +1,24 @@
-//! Station 5: budgets. Every act draws from `acts`, refused ones too; messages from `messages` as well.
+//! Station 5: budgets. Every act draws from `acts`, refused ones too; messages from `messages` as well, calls of tools
+//! from `tool_calls`.
 //! Whoever has used up its account is stopped, alone.
 
 use crate::budget::{AccountId, Exhausted, Level, Meter};
 use crate::id::{CallId, Pid};
 use crate::kernel::effects::Effects;
-use crate::kernel::request::Request;
+use crate::kernel::request::{Parsed, Request};
 use crate::kernel::state::State;
-use crate::path::Verb;
+use crate::path::{Kind, Verb};
 use crate::process::ExitReason;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 
-/// Whether a verb draws from `messages`.
-pub(super) fn is_message(verb: Verb) -> bool {
-    matches!(verb, Verb::Send | Verb::Publish | Verb::Call)
+/// What an act draws from besides `acts`.
+pub(super) fn draws(parsed: &Parsed) -> Option<Meter> {
+    match parsed.verb {
+        Verb::Call if parsed.resource.kind() == Kind::Tool => Some(Meter::ToolCalls),
+        Verb::Send | Verb::Publish | Verb::Call => Some(Meter::Messages),
+        _ => None,
+    }
 }
 
 impl State {
@@ -22,7 +27,7 @@ impl State {
     pub(super) fn reserve_act(
         &mut self,
         pid: Pid,
-        message: bool,
+        also: Option<Meter>,
         call: Option<CallId>,
         request: &Request,
         now: Now,
@@ -30,9 +35,9 @@ impl State {
     ) -> bool {
         let Some(process) = self.processes.get(&pid) else { return false };
         let account = process.account;
-        let drawn = self.draw(account, Meter::Acts).and_then(|()| match message {
-            true => self.draw(account, Meter::Messages),
-            false => Ok(()),
+        let drawn = self.draw(account, Meter::Acts).and_then(|()| match also {
+            Some(meter) => self.draw(account, meter),
+            None => Ok(()),
         });
         let Err(exhausted) = drawn else { return true };
         let reason = exhausted.to_string();

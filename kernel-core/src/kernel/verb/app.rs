@@ -224,7 +224,7 @@ impl State {
             process.enter(Lifecycle::Running);
             process.busy = false;
         }
-        // It is no agent, and an agent may well have the name of its application.
+        // It is found as the application; its name is free for an agent.
         self.names.remove(&(None, name.clone()));
         self.charter = charter;
         self.bind_mounts(&plan);

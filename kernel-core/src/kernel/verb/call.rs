@@ -5,10 +5,11 @@ use super::send::{self, Message};
 use crate::id::{ActionId, Pid};
 use crate::ipc::EnvelopeKind;
 use crate::kernel::delivery::clip;
-use crate::kernel::effects::Effects;
+use crate::kernel::effects::{Effects, Perform, Performance};
 use crate::kernel::open::{Closed, Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
+use crate::kernel::verb::table::Class;
 use crate::label::Labels;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -52,12 +53,39 @@ pub(super) fn deadline(ms: Option<u64>) -> Duration {
 impl State {
     pub(super) fn apply_call(&mut self, act: &Act, call: &Call, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
         let target = self.reached(act)?;
+        self.refuse_unfit(act, &call.message)?;
         self.refuse_circle(act.pid, target)?;
         let deadline = now.at.after(call.deadline);
         let envelope = self.envelope(act, EnvelopeKind::Request, &call.message, Some(deadline));
-        self.deliver_at(target, envelope, act.action, Some(act.action), now, fx)?;
-        self.open(act, Open::new(act, OpenKind::Call { callee: target }), Some(deadline));
+        let held = match act.class {
+            // It leaves the kernel, or may: not before the log has it, where that is what the environment wants.
+            Class::Outward => {
+                let what = Performance::HandOn;
+                fx.acts.push(Perform { action: act.action, durable: act.durable, what });
+                Some(Box::new(envelope))
+            }
+            Class::Inner | Class::Observing => {
+                self.deliver_at(target, envelope, act.action, Some(act.action), now, fx)?;
+                None
+            }
+        };
+        self.open(act, Open::new(act, OpenKind::Call { callee: target, held }), Some(deadline));
         Ok(Answer::Later)
+    }
+
+    /// The intent of a call is where it has to be: the request goes to whoever answered for it when it was made.
+    pub(crate) fn hand_on(&mut self, action: ActionId, now: Now, fx: &mut Effects) {
+        let Some(open) = self.opened.get_mut(&action) else { return };
+        let OpenKind::Call { callee, held } = &mut open.kind else { return };
+        let (callee, Some(envelope)) = (*callee, held.take()) else { return };
+        let delivered = match self.receiver(&envelope.target) {
+            Ok(still) if still == callee => self.deliver_at(callee, *envelope, action, Some(action), now, fx),
+            Ok(_) => Err(Refusal::new(Code::NotFound, format!("/proc/{callee} does not answer for it any more"))),
+            Err(gone) => Err(gone),
+        };
+        if let Err(refusal) = delivered {
+            self.close(action, Err(refusal), now, fx);
+        }
     }
 
     /// Refuses a wait of `caller` for `callee` that would close a circle of processes that wait.
@@ -93,7 +121,7 @@ impl State {
     fn waits_for(&self, pid: Pid) -> Vec<Pid> {
         let acts = self.processes.get(&pid).map_or(&[][..], |process| &process.rare.acts);
         let callee = |action| match &self.opened.get(action)?.kind {
-            OpenKind::Call { callee } => Some(*callee),
+            OpenKind::Call { callee, .. } => Some(*callee),
             _ => None,
         };
         acts.iter().filter_map(callee).collect()
@@ -115,7 +143,11 @@ impl State {
         }
         // An error is a reply like any other: its text is the callee's own.
         let caller = self.opened.get(&action).map(|open| open.pid);
-        let taken = caller.map_or(Ok(()), |caller| self.taint(caller, labels));
+        let labels = match self.output_labels(action, labels) {
+            Ok(labels) => labels,
+            Err(refusal) => return self.close(action, Err(refusal), now, fx),
+        };
+        let taken = caller.map_or(Ok(()), |caller| self.taint(caller, &labels));
         let result = taken.and_then(|()| match result {
             Ok(reply) if reply.len() > crate::ipc::body::MAX_PAYLOAD => Err(Refusal::new(
                 Code::TooLarge,
@@ -127,7 +159,7 @@ impl State {
             )),
             // What most replies say.
             Ok(reply) if labels.is_empty() => Ok(crate::ipc::body::join_line("{\"labels\":[]}", &reply)),
-            Ok(reply) => Ok(crate::ipc::body::join(&Head { labels }, &reply)),
+            Ok(reply) => Ok(crate::ipc::body::join(&Head { labels: &labels }, &reply)),
             Err(text) => {
                 let text = clip(&text);
                 Err(Refusal::new(Code::Failed, format!("/proc/{callee} answered with an error: {text}")))

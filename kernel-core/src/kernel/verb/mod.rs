@@ -15,6 +15,7 @@ mod spawn;
 mod streams;
 pub mod table;
 mod timer;
+mod tool;
 mod topic;
 mod tree;
 
@@ -31,6 +32,8 @@ pub use spawn::Spawn;
 pub use streams::StreamRead;
 pub(crate) use streams::Tail;
 pub use timer::TimerStart;
+pub use tool::NewTool;
+pub(crate) use tool::Tool;
 
 use crate::governance;
 use crate::ipc::body;
@@ -65,6 +68,7 @@ pub enum Op {
     Subscribe,
     Call(Call),
     Register,
+    RegisterTool(Box<NewTool>),
     Spawn(Box<Spawn>),
     Stop,
     Kill,
@@ -120,6 +124,7 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         (Verb::Publish, _) => Op::Publish(send::parse(&body)?),
         (Verb::Subscribe, _) => Op::Subscribe,
         (Verb::Call, _) => Op::Call(call::parse(&body)?),
+        (Verb::Register, Kind::Tool) => Op::RegisterTool(Box::new(tool::parse(&body)?)),
         (Verb::Register, _) => Op::Register,
         (Verb::Spawn, _) => Op::Spawn(Box::new(header(&body)?)),
         (Verb::Stop, _) => Op::Stop,
@@ -158,6 +163,7 @@ impl State {
             (Op::Stop, Resource::Stream(stream)) => self.apply_stream_stop(act, *stream, now, fx),
             (Op::Subscribe, Resource::Topic(topic)) => self.apply_subscribe(act, topic),
             (Op::Register, Resource::Service(name)) => self.apply_register(act, name),
+            (Op::RegisterTool(tool), Resource::Tool(name)) => self.apply_register_tool(act, name, tool),
             (Op::Spawn(spawn), Resource::Agent(name)) => self.apply_spawn(act, name, spawn, now, fx),
             (Op::Info, Resource::Proc(pid)) => self.apply_info(act, *pid),
             (Op::Stop, Resource::Proc(pid)) => self.apply_stop(act, *pid, now, fx),

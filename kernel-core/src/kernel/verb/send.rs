@@ -75,7 +75,7 @@ impl State {
         }
     }
 
-    /// Delivers what was sent to a process, or to a service for which it registered.
+    /// Delivers what was sent to a process, or to a service or tool for which it registered.
     #[allow(clippy::too_many_arguments)] // Those of `deliver`, and no more.
     pub(super) fn deliver_at(
         &mut self,
@@ -91,6 +91,10 @@ impl State {
                 let asked = self.registered(name);
                 self.deliver_as(pid, envelope, &asked, action, request, now, fx)
             }
+            Resource::Tool(name) => {
+                let asked = self.tools.get(name).map(|tool| tool.asked.clone()).unwrap_or_default();
+                self.deliver_as(pid, envelope, &asked, action, request, now, fx)
+            }
             _ => self.deliver(pid, envelope, action, request, now, fx),
         }
     }
@@ -100,6 +104,7 @@ impl State {
         let (pid, what) = match resource {
             Resource::Proc(pid) => (Some(*pid), "process"),
             Resource::Service(name) => (self.services.get(name).copied(), "service"),
+            Resource::Tool(name) => (self.tools.get(name).map(|tool| tool.pid), "tool"),
             _ => (None, "receiver"),
         };
         pid.filter(|pid| self.processes.get(pid).is_some_and(|p| p.is_alive()))

@@ -196,6 +196,23 @@ pub static ROWS: &[Row] = &[
         .doc("Takes the next envelope out of the own mailbox, waiting for one; nobody takes from another's. The other half of `send`, so it is \
               recorded and weighs as that; its labels join the process. An instance of one message that carries more than \
               its process began with takes nothing: what it left would tell of it."),
+    // Tools.
+    act(Verb::Register, &[Kind::Tool], Observing, EXCHANGE)
+        .takes(&[
+            field("effect", Type::Json, "the least effect of a call: `{risk, fairness, privacy, novelty, security}`, each from 0 to 10000, default 0; without it every call has the highest there is").audited(),
+            field("output_labels", Type::Texts(64), "labels joined to all that it answers; default none").audited(),
+            field("clearance", Type::Texts(64), "labels that may reach it: they do not weigh on a call, and all others are refused; where it is not given any label may reach it, and weighs").audited(),
+            field("schema", Type::Json, "what the payload of a call has to be: a JSON schema of `type`, `properties`, `required`, `additionalProperties`, `items`, `enum`, `const`, `minimum`, `maximum`, `minLength`, `maxLength`, `minItems`, `maxItems`, with `title`, `description`, `default` and `examples` for people; any other keyword is `invalid`; without it any bytes are taken"),
+        ])
+        .doc("Becomes the process that answers for the tool, until it ends: what comes to it there comes with what the process \
+              carries now. `conflict` if it is taken. Effect as `send`."),
+    act(Verb::Call, &[Kind::Tool], Outward, EXCHANGE)
+        .takes(&[DEADLINE, LABELS, CONTENT_TYPE, CORRELATION])
+        .payload()
+        .blocks()
+        .reply("a line `{\"labels\":[...]}`, then what the tool's `handle` returned")
+        .doc("Calls a tool with the payload as its arguments, of which none are `{}`, and waits for the answer. What the tool declared can only \
+              raise the effect. Arguments that do not fit its schema are `invalid`, and it is handed nothing."),
     // Processes.
     act(Verb::Read, &[Kind::Proc], Observing, LOOK)
         .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`")
@@ -271,7 +288,6 @@ pub static ROWS: &[Row] = &[
         .doc("Removes a stopped application. Effect as `spawn`. What the process and the plan carried joins whoever finds \
               nothing there."),
     // What a later version brings.
-    act(Verb::Call, &[Kind::Tool], Outward, EXCHANGE).blocks().doc("Calls a tool.").missing("tools"),
     act(Verb::Signal, &[Kind::Proc], Outward, SPAWN)
         .doc("Sends a signal to a process. Effect as `spawn`.")
         .missing("signals"),
