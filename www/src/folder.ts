@@ -3,17 +3,21 @@
  *
  * A dropped folder is its files, all of them: a folder that the browser hands out as a handle hides files whose names
  * it does not trust (with `<`, `:` or `|` in them), and an audit that misses some in silence is none. A handle is what
- * a chosen folder is, and what a dropped one is that has more files than can be listed; then the consent says so.
+ * a chosen folder is, and what a dropped one is that has more files than can be listed; then the consent says so. What
+ * the browser does not open although it is there, such as a file whose name is no UTF-8, is named beside what is mounted.
  * Nothing is read here but names and sizes.
  */
 
 import type { MountSource } from './kernel';
+import { counted, list, plain } from './format';
 
 export interface Folder {
   name: string;
   source: MountSource;
   /** Whether the browser may leave out files whose names it does not trust. */
   partial: boolean;
+  /** Paths of what is there and could not be opened, so that nobody who is given the folder sees it. */
+  closed: string[];
   /** null where only the handle knows. */
   files: number | null;
   bytes: number | null;
@@ -21,6 +25,9 @@ export interface Folder {
 
 /** A folder of more files is taken as a handle. */
 const MOST_FILES = 50_000;
+
+/** So many of the entries that could not be opened are named. */
+const NAMED = 5;
 
 /** A person closed the chooser. */
 export class Cancelled extends Error {}
@@ -33,8 +40,8 @@ export async function dropped(data: DataTransfer, progress: (files: number) => v
   const loose = [...data.files];
   const folders = entries.filter((entry) => entry?.isDirectory);
   if (items.length === 1 && folders[0]) {
-    const files: [string, File][] = [];
-    if (await walk(folders[0] as FileSystemDirectoryEntry, '', files, progress)) return ofFiles(folders[0].name, files);
+    const [files, closed]: [[string, File][], string[]] = [[], []];
+    if (await walk(folders[0] as FileSystemDirectoryEntry, '', { files, closed, progress })) return ofFiles(folders[0].name, files, closed);
   }
   if (items.length === 1 && handles[0]) {
     const handle = await handles[0].catch(() => null);
@@ -68,28 +75,43 @@ export async function chosen(input: HTMLInputElement): Promise<Folder> {
   });
 }
 
-export function ofFiles(name: string, files: [string, File][]): Folder {
-  return { name, source: { files }, partial: false, files: files.length, bytes: files.reduce((sum, [, file]) => sum + file.size, 0) };
+export function ofFiles(name: string, files: [string, File][], closed: string[] = []): Folder {
+  return { name, source: { files }, partial: false, closed, files: files.length, bytes: files.reduce((sum, [, file]) => sum + file.size, 0) };
 }
 
 function ofHandle(handle: FileSystemDirectoryHandle): Folder {
-  return { name: handle.name, source: handle, partial: true, files: null, bytes: null };
+  return { name: handle.name, source: handle, partial: true, closed: [], files: null, bytes: null };
 }
 
-/** Every file below `folder`; false if they are too many. What cannot be opened is left out, as a chooser leaves it out. */
-async function walk(folder: FileSystemDirectoryEntry, path: string, into: [string, File][], progress: (files: number) => void): Promise<boolean> {
+/** What is to be known of a folder that could not be opened whole; empty where nothing is closed. */
+export function unopened({ closed }: Folder): string {
+  if (closed.length === 0) return '';
+  const named = closed.slice(0, NAMED).map((path) => plain(path, 120));
+  const rest = closed.length - named.length;
+  return `The browser could not open ${counted(closed.length, 'entry', 'entries')} of it: ${list(rest ? [...named, counted(rest, 'other')] : named)}. No agent sees ${closed.length === 1 ? 'it' : 'them'}.`;
+}
+
+interface Found { files: [string, File][]; closed: string[]; progress: (files: number) => void }
+
+/** Every file below `folder`; false if they are too many. */
+async function walk(folder: FileSystemDirectoryEntry, path: string, found: Found): Promise<boolean> {
+  const { files, closed, progress } = found;
   const reader = folder.createReader();
   const below = (entry: FileSystemEntry) => (path ? `${path}/${entry.name}` : entry.name);
   for (;;) {
-    const page = await new Promise<FileSystemEntry[]>((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (page.length === 0) return true;
-    const files = await Promise.all(page.filter((entry) => entry.isFile).map((entry) => new Promise<[string, File] | null>((resolve) =>
-      (entry as FileSystemFileEntry).file((file) => resolve([below(entry), file]), () => resolve(null)))));
-    into.push(...files.filter((file) => file !== null));
-    progress(into.length);
-    if (into.length > MOST_FILES) return false;
+    const page = await new Promise<FileSystemEntry[] | null>((resolve) => reader.readEntries(resolve, () => resolve(null)));
+    if (page === null) closed.push(`${path}/`);
+    if (page === null || page.length === 0) return true;
+    const opened = await Promise.all(page.filter((entry) => entry.isFile).map((entry) => new Promise<[string, File] | string>((resolve) =>
+      (entry as FileSystemFileEntry).file((file) => resolve([below(entry), file]), () => resolve(below(entry))))));
+    for (const one of opened) {
+      if (typeof one === 'string') closed.push(one);
+      else files.push(one);
+    }
+    progress(files.length);
+    if (files.length > MOST_FILES) return false;
     for (const entry of page) {
-      if (entry.isDirectory && !(await walk(entry as FileSystemDirectoryEntry, below(entry), into, progress))) return false;
+      if (entry.isDirectory && !(await walk(entry as FileSystemDirectoryEntry, below(entry), found))) return false;
     }
   }
 }
