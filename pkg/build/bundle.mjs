@@ -60,3 +60,5 @@ await build({
   plugins: [bindgen, addressless],
 });
 await copyFile(`${BINDGEN}.core.wasm`, 'dist/transpiler.wasm');
+// npm packs nothing from outside of the package's folder.
+for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) await copyFile(`../${licence}`, licence);

@@ -31,10 +31,11 @@ after(async () => {
 test('the tarball holds what is needed and nothing else, under the version of the crate', async () => {
   const files = (await readdir(unpacked, { recursive: true, withFileTypes: true })).filter((f) => f.isFile()).map((f) => join(f.parentPath, f.name).slice(unpacked.length + 1));
   assert.deepEqual(files.sort(), [
-    'README.md', 'dist/app.d.ts', 'dist/guest-worker.js', 'dist/index.d.ts', 'dist/index.js', 'dist/kernel-protocol.d.ts',
+    'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'dist/app.d.ts', 'dist/guest-worker.js', 'dist/index.d.ts', 'dist/index.js', 'dist/kernel-protocol.d.ts',
     'dist/kernel-worker.js', 'dist/kernel.d.ts', 'dist/transpiler.js', 'dist/transpiler.wasm', 'dist/types.d.ts', 'dist/weft.wasm',
     'package.json',
   ]);
+  for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) assert.equal(await readFile(join(unpacked, licence), 'utf8'), await readFile(`${ROOT}${licence}`, 'utf8'));
   const version = /\[workspace\.package\]\nversion = "(.*)"/.exec(await readFile(`${ROOT}Cargo.toml`, 'utf8'))[1];
   assert.equal(JSON.parse(await readFile(join(unpacked, 'package.json'), 'utf8')).version, version);
   for (const script of files.filter((file) => file.endsWith('.js'))) {

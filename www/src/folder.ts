@@ -3,17 +3,21 @@
  *
  * A dropped folder is its files, all of them: a folder that the browser hands out as a handle hides files whose names
  * it does not trust (with `<`, `:` or `|` in them), and an audit that misses some in silence is none. A handle is what
- * a chosen folder is, and what a dropped one is that has more files than can be listed; then the consent says so.
+ * a chosen folder is, and what a dropped one is that has more files than can be listed; then the consent says so. What
+ * the browser does not open although it is there, such as a file whose name is no UTF-8, is named beside what is mounted.
  * Nothing is read here but names and sizes.
  */
 
 import type { MountSource } from './kernel';
+import { counted, list, plain } from './format';
 
 export interface Folder {
   name: string;
   source: MountSource;
   /** Whether the browser may leave out files whose names it does not trust. */
   partial: boolean;
+  /** Paths of what is there and could not be opened, so that nobody who is given the folder can read it. */
+  closed: string[];
   /** null where only the handle knows. */
   files: number | null;
   bytes: number | null;
@@ -27,6 +31,9 @@ const UNNAMED = '\u{FFFD}';
 
 /** A folder of more files is taken as a handle. */
 const MOST_FILES = 50_000;
+
+/** So many of the entries that could not be opened are named. */
+const NAMED = 5;
 
 /** A person closed the chooser. */
 export class Cancelled extends Error {}
@@ -76,11 +83,20 @@ export async function chosen(input: HTMLInputElement): Promise<Folder> {
 
 export function ofFiles(name: string, files: Listed[]): Folder {
   const bytes = files.reduce((sum, [, file]) => sum + (typeof file === 'string' ? 0 : file.size), 0);
-  return { name, source: { files }, partial: false, files: files.length, bytes };
+  const closed = files.filter(([, file]) => typeof file === 'string').map(([path]) => path);
+  return { name, source: { files }, partial: false, closed, files: files.length, bytes };
 }
 
 function ofHandle(handle: FileSystemDirectoryHandle): Folder {
-  return { name: handle.name, source: handle, partial: true, files: null, bytes: null };
+  return { name: handle.name, source: handle, partial: true, closed: [], files: null, bytes: null };
+}
+
+/** What is to be known of a folder that could not be opened whole; empty where nothing is closed. */
+export function unopened({ closed }: Folder): string {
+  if (closed.length === 0) return '';
+  const named = closed.slice(0, NAMED).map((path) => plain(path, 120));
+  const rest = closed.length - named.length;
+  return `The browser could not open ${counted(closed.length, 'entry', 'entries')} of it: ${list(rest ? [...named, counted(rest, 'other')] : named)}. No agent can read ${closed.length === 1 ? 'it' : 'them'}.`;
 }
 
 /** Every file below `folder`; false if they are too many. In place of what cannot be opened stands the reason, so that the report has it. */

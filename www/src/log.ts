@@ -53,6 +53,8 @@ export class Log {
   readonly verbs = new Set<string>();
   readonly names = new Map<number, string>();
   private readonly acts = new Map<number, Act>();
+  /** Those that observe, apart: by far the most, and only what could not be done is followed by an outcome. */
+  private readonly looks = new Map<number, Act>();
   private readonly byRoute = new Map<number, Route>();
   private readonly refusals = new Map<number, Entry>();
 
@@ -124,7 +126,7 @@ export class Log {
       case 'route_counted':
       case 'folded':
       case 'answered':
-        return this.acts.get(event.action) ?? null;
+        return this.acts.get(event.action) ?? this.looks.get(event.action) ?? null;
       case 'exited':
       case 'attached':
         return { pid: Number(content.pid) || 0, name: String(content.name ?? ''), verb: '', resource: '' };
@@ -138,10 +140,10 @@ export class Log {
   }
 
   private keep(event: Event, act: Act): Act {
-    if (event.kind === 'observed') return act;
-    this.acts.set(event.action, act);
+    const [kept, most] = event.kind === 'observed' ? [this.looks, 16_384] : [this.acts, 65_536];
+    kept.set(event.action, act);
     // Acts that ended are not forgotten one by one: a bound is enough.
-    if (this.acts.size > 65_536) this.acts.delete(this.acts.keys().next().value!);
+    if (kept.size > most) kept.delete(kept.keys().next().value!);
     return act;
   }
 
@@ -192,7 +194,7 @@ function what(event: Event, content: any, act: Act | null): string {
     case 'escalated':
       return `${KINDS[event.kind]} ${ofAct}`;
     case 'outcome':
-      return `${ofAct}: ${content.result}${content.bytes ? `, ${bytes(Number(content.bytes))}` : ''}${
+      return `${ofAct}: ${content.result}${
         content.note ? ` (${content.note})` : ''}${after(content.reason)}`;
     case 'refused':
       return `${content.asked}: ${content.code}${after(content.reason)}`;
@@ -204,7 +206,7 @@ function what(event: Event, content: any, act: Act | null): string {
       return `ended: ${content.reason}${after(content.detail)}; ${counted(content.messages, 'message')}, ${counted(
         content.acts, 'act')}, ${count(content.refused)} refused${content.lost ? `, ${count(content.lost)} lost` : ''}`;
     case 'answered':
-      return `${ofAct}: ${content.allow ? 'allowed' : 'not allowed'} by ${content.by}`;
+      return !content.allow && content.by === NOBODY ? `${ofAct}: nobody answered` : `${ofAct}: ${content.allow ? 'allowed' : 'not allowed'} by ${content.by}`;
     case 'consent':
       return `${content.app} ${content.version} was given ${joined(content.given)}; mounts ${joined(content.mounts)}`;
     case 'shutdown':
@@ -223,6 +225,9 @@ function what(event: Event, content: any, act: Act | null): string {
       return event.kind;
   }
 }
+
+/** Whom the kernel names where nobody answered. */
+const NOBODY = 'nobody';
 
 const times = (n: unknown): string => (Number(n) === 1 ? 'once' : `${count(Number(n) || 0)} times`);
 const joined = (items: unknown): string => (Array.isArray(items) && items.length ? items.join(', ') : 'nothing');

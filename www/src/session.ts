@@ -39,6 +39,7 @@ export interface Asked extends Question { deadline: number }
 export type FeedItem =
   | { id: number; at: number; kind: 'log' | 'warned' | 'answer'; who: string; text: string; level: string }
   | { id: number; at: number; kind: 'act'; who: string; verb: string; resource: string; outward: boolean; decision: Decision; score: number; text: string }
+  | { id: number; at: number; kind: 'undone'; who: string; verb: string; resource: string; what: string; text: string }
   | { id: number; at: number; kind: 'life'; level: string; what: string; names: string[]; text: string }
   | { id: number; at: number; kind: 'refusal'; who: string; what: string; asked: string; reason: string; action: number;
       entry: Entry | null; full: boolean; text: string }
@@ -83,6 +84,8 @@ export class Session {
   /** The refused acts that were shown. */
   private told = new Set<number>();
   busy = '';
+  /** How many acts of the run were permitted and could not be done. */
+  failures = 0;
   private reportBefore: Uint8Array | null = null;
   private ids = 0;
   private listeners: (() => void)[] = [];
@@ -202,6 +205,7 @@ export class Session {
     this.reportBefore = this.report?.json ?? null;
     this.report = null;
     this.told.clear();
+    this.failures = 0;
     this.busy = 'Installing';
     this.changed();
     try {
@@ -336,6 +340,7 @@ export class Session {
     this.base = null;
     this.feed = [];
     this.told.clear();
+    this.failures = 0;
     this.log.entries.filter((entry) => entry.seq >= this.run!.since).forEach((entry) => this.acted(entry));
   }
 
@@ -391,10 +396,29 @@ export class Session {
       this.refused({ who: name, what: String(code), asked: String(asked), reason: String(reason), action: event.action }, entry);
       return;
     }
+    if (event.kind === 'outcome') {
+      this.outcome(entry);
+      return;
+    }
     if (event.content?.facts?.app !== run.app) return;
     const talks = event.kind === 'route_opened' && TALKS.has(verb);
     const outward = event.kind === 'intent' && name !== run.app;
     if ((talks || outward) && decision) this.push({ kind: 'act', who: name, verb, resource, outward, decision, score: score ?? 0, text: '' });
+  }
+
+  /** What was permitted and could not be done is no refusal, unless only the device knew that it is not granted. */
+  private outcome(entry: Entry): void {
+    const { event, name, verb, resource } = entry;
+    const [what, reason] = [String(event.content?.result), String(event.content?.reason ?? '')];
+    if (what === 'done') return;
+    if (what === 'denied') {
+      this.refused({ who: name, what, asked: `${verb} ${resource}`, reason, action: event.action }, entry);
+      return;
+    }
+    this.failures += 1;
+    if (this.failures <= CARDS) this.push({ kind: 'undone', who: name, verb, resource, what, text: reason });
+    else if (this.failures === CARDS + 1) this.push({ kind: 'log', who: '', level: 'warn', text: 'More could not be done. The log tells of each.' });
+    else this.changed();
   }
 
   /** Lives that begin or end alike, one after the other, are one line. */

@@ -269,32 +269,58 @@ test('without private storage it is said what to do, and nothing was begun', asy
   await context.close();
 });
 
+/** An endpoint on this machine, and how its page is let in by CORS. */
+async function listen(cors) {
+  const heard = [];
+  const server = createServer((request, response) => {
+    heard.push(request.method);
+    request.resume().on('end', () => response.writeHead(200, cors).end('{}'));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { heard, place: `127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+const OPEN = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*', 'access-control-allow-private-network': 'true' };
+
+/** Begins a run in `environment` whose publisher may connect to `place`. */
+async function publish(page, environment, place) {
+  await page.getByRole('radio', { name: environment }).check();
+  await ready(page);
+  await begin(page);
+  await page.getByLabel('Give connect /net/**').check();
+  await page.getByLabel('Host and port').fill(place);
+  await page.getByRole('button', { name: 'Give this and run' }).click();
+}
+
+const cell = async (page, name) => Number(await page.locator('.strip-cell', { hasText: name }).locator('dd').innerText());
+
 describe('an act that scores high is asked about', () => {
   for (const [answer, allow] of [['Allow once', true], ['Refuse', false]]) {
     test(answer, async () => {
-      const heard = [];
-      const endpoint = createServer((request, response) => {
-        heard.push(request.method);
-        const cors = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*', 'access-control-allow-private-network': 'true' };
-        request.resume().on('end', () => response.writeHead(200, cors).end('{}'));
-      });
-      await new Promise((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
+      const endpoint = await listen(OPEN);
       const context = await fresh();
       const page = await open(context);
-      await page.getByRole('radio', { name: 'prod' }).check();
-      await ready(page);
-      await begin(page);
-      await page.getByLabel('Give connect /net/**').check();
-      await page.getByLabel('Host and port').fill(`127.0.0.1:${endpoint.address().port}`);
-      await page.getByRole('button', { name: 'Give this and run' }).click();
+      await publish(page, 'prod', endpoint.place);
       const question = page.getByRole('alertdialog', { name: 'publisher asks to connect' });
       await question.waitFor();
       assert.match(await question.innerText(), /prod lets at most 3000 pass/);
       await question.getByRole('button', { name: answer }).and(page.locator(':enabled')).click();
       await done(page);
       const report = await reportOf(page);
-      assert.equal(heard.includes('POST'), allow);
+      assert.equal(endpoint.heard.includes('POST'), allow);
       assert.equal(report.publisher.status, allow ? 200 : null);
+      await context.close();
+      endpoint.close();
+    });
+  }
+  for (const environment of ['dev', 'staging']) {
+    test(`in ${environment} a connection alone is not, as the consent says`, async () => {
+      const endpoint = await listen(OPEN);
+      const context = await fresh();
+      const page = await open(context);
+      await publish(page, environment, endpoint.place);
+      await done(page);
+      assert.deepEqual([await cell(page, 'asked'), await cell(page, 'warned')], [0, 1]);
+      assert.equal((await reportOf(page)).publisher.status, 200);
       await context.close();
       endpoint.close();
     });

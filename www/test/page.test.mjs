@@ -3,8 +3,10 @@
 
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { begin, done, launch, openPlayer, ready, run } from './browser.mjs';
 import { buildPlayer, out } from './player/build.mjs';
@@ -250,6 +252,89 @@ test('a folder that is dropped anywhere is asked about', async () => {
   await page.context().close();
 });
 
+test('what the browser does not open of a dropped folder is named where it is given, where it runs and where it is reported', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-closed-'));
+  mkdirSync(join(folder, 'locked'));
+  for (const name of ['open.txt', 'closed.txt', Buffer.from('bad\xffname.txt', 'latin1')]) writeFileSync(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name)]), 'text');
+  const page = await openPlayer(browser, address);
+  await ready(page);
+  await page.evaluate(() => {
+    const { file } = FileSystemFileEntry.prototype;
+    FileSystemFileEntry.prototype.file = function (ok, fail) { return this.name === 'closed.txt' ? fail(new DOMException('no', 'NotReadableError')) : file.call(this, ok, fail); };
+    const { createReader } = FileSystemDirectoryEntry.prototype;
+    FileSystemDirectoryEntry.prototype.createReader = function () { return this.name === 'locked' ? { readEntries: (_, fail) => fail(new DOMException('no', 'NotReadableError')) } : createReader.call(this); };
+  });
+  const protocol = await page.context().newCDPSession(page);
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await protocol.send('Input.dispatchDragEvent', { type, x: 640, y: 400, data: { items: [], files: [folder], dragOperationsMask: 1 } });
+  await page.getByRole('dialog').waitFor();
+  const asked = await page.getByRole('dialog').innerText();
+  assert.match(asked, /1 file, 4 bytes/);
+  assert.match(asked, /The browser could not open 3 entries of it: (?=.*closed\.txt)(?=.*locked)(?=.*bad.name\.txt).*\. No agent can read them\./);
+  await page.getByRole('button', { name: 'Give this and run' }).click();
+  await done(page);
+  assert.match(await page.locator('.run-about').innerText(), /1 file, 4 bytes, 3 not opened/);
+  await page.getByRole('tab', { name: /Report/ }).click();
+  assert.match(await page.locator('.report .note.is-warn').first().innerText(), /Not all of the folder was audited\s+The browser could not open 3 entries/);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  rmSync(folder, { recursive: true });
+});
+
+test('what could not be done is told, and is no refusal', async () => {
+  const page = await openPlayer(browser, address, { control: { pace: 9000 } });
+  await run(page);
+  await page.locator('.is-act').first().waitFor();
+  await page.waitForFunction(() => globalThis.player.live.played.some((event) => event.kind === 'observed' && event.content.facts.name === 'walker'));
+  await page.evaluate(() => globalThis.player.live.undone(30));
+  await page.getByText('More could not be done').waitFor();
+  const undone = page.locator('.feed-item.is-undone');
+  assert.equal(await undone.count(), 20);
+  assert.match(await undone.first().innerText(), /walker\s+failed read \/fs\/repo\/closed-0\.txt: reading it failed/);
+  assert.equal(await page.locator('.strip-cell', { hasText: 'failed' }).locator('dd').innerText(), '30');
+  assert.equal(await page.locator('.strip-cell', { hasText: 'refused' }).locator('dd').innerText(), '0');
+  assert.equal(await page.locator('#tab-run .badge').innerText(), '');
+  await page.getByRole('tab', { name: 'Log' }).click();
+  await page.getByRole('searchbox', { name: 'Text' }).fill('closed-29.txt: failed');
+  assert.match(await page.locator('.log-table tr.event').first().innerText(), /outcome[\s\S]*walker[\s\S]*read \/fs\/repo\/closed-29\.txt: failed: reading it failed/);
+  await page.context().close();
+});
+
+describe('what is asked again is told as it is', () => {
+  for (const [environment, sentence] of [['dev', 'In dev you are not asked again'], ['staging', 'In staging you are asked again only if labels'], ['prod', 'In prod you are asked again when it connects']]) {
+    test(environment, async () => {
+      const page = await openPlayer(browser, address);
+      await ready(page);
+      await page.getByRole('radio', { name: environment }).check();
+      await begin(page);
+      const said = await page.getByRole('dialog').innerText();
+      assert.ok(said.includes(sentence), said);
+      for (const other of ['dev', 'staging', 'prod'].filter((name) => name !== environment)) assert.ok(!said.includes(`In ${other}`), said);
+      await page.context().close();
+    });
+  }
+});
+
+describe('no line of a card ends within a word', () => {
+  for (const width of [360, 800, 1280]) {
+    test(`${width} px`, () => inState('finished', { viewport: { width, height: 800 } }, async (page) => {
+      const broken = await page.locator('.refusal').evaluate((card) => {
+        const walker = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
+        const found = [];
+        while (walker.nextNode()) {
+          for (const { index, 0: word } of walker.currentNode.data.matchAll(/[\p{L}\p{N}]+/gu)) {
+            const range = document.createRange();
+            range.setStart(walker.currentNode, index);
+            range.setEnd(walker.currentNode, index + word.length);
+            if (new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1) found.push(word);
+          }
+        }
+        return found;
+      });
+      assert.deepEqual(broken, []);
+    }));
+  }
+});
+
 test('a folder can be chosen where the browser hands out no handles', async () => {
   const page = await openPlayer(browser, address);
   await page.evaluate(() => { delete globalThis.showDirectoryPicker; delete Window.prototype.showDirectoryPicker; });
@@ -280,6 +365,13 @@ test('what is given is what was chosen, and what is no right is told', async () 
   assert.deepEqual(await given, { allow: ['connect /net/example.com:443'], mounts: ['repo', 'out'], out: 'opfs', files: 12 });
   await page.context().close();
 });
+
+test('an outcome is told in the words of the command line', () => inState('finished', {}, async (page) => {
+  await page.getByRole('tab', { name: 'Log' }).click();
+  await page.getByRole('searchbox', { name: 'Text' }).fill('outcome');
+  const told = await page.locator('.log-table tr.event .l-4').allInnerTexts();
+  assert.ok(told.includes('write /fs/out/report.md: done') && told.includes('spawn /agent/walker: done (9)'), told.join('\n'));
+}));
 
 test('the log is filtered by process, verb and decision', () => inState('finished', {}, async (page) => {
   await page.getByRole('tab', { name: 'Log' }).click();

@@ -45,7 +45,7 @@ const states = {
   kill: [{ pace: 6000 }, async (page) => { await run(page); await page.waitForTimeout(2500); await page.getByRole('button', { name: 'Kill secrets' }).click(); }],
 };
 const looks = { light: { colorScheme: 'light' }, dark: { colorScheme: 'dark' } };
-const sizes = { 1280: { width: 1280, height: 800 }, 360: { width: 360, height: 740 } };
+const sizes = { 1280: { width: 1280, height: 800 }, 800: { width: 800, height: 1000 }, 360: { width: 360, height: 740 } };
 for (const [name, [control, go]] of Object.entries(states)) {
   if (only.length && !only.includes(name)) continue;
   for (const [look, { colorScheme }] of Object.entries(looks)) {

@@ -9,7 +9,7 @@ import type { Asked, Session } from '../session';
 import { ANSWER_MS } from '../session';
 import { plain } from '../format';
 import { dialog, type Dialog } from './dialog';
-import { figure, reasons, road } from './verdict';
+import { address, figure, reasons, road } from './verdict';
 
 const DEAF_MS = 600;
 
@@ -48,7 +48,7 @@ export class AskView {
     const left = h('span', { class: 'muted' });
     const bar = h('span', { class: 'countdown-fill' });
     fill(box.body,
-      h('p', { class: 'ask-what' }, h('code', null, plain(question.resource, 500))),
+      h('p', { class: 'ask-what' }, address(question.resource, 500)),
       road(question.explanation, ''),
       reasons(question.explanation, 'The kernel gave no reason.'),
       question.explanation ? figure(question.explanation, question.action) : null);

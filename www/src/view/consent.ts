@@ -4,15 +4,22 @@
  */
 
 import { fill, h, unique, type Child } from '../dom';
-import { Failure, type Ask, type Check, type CheckedMount } from '../kernel';
-import type { Folder } from '../folder';
+import { Failure, type Ask, type Check, type CheckedMount, type Environment } from '../kernel';
+import { unopened, type Folder } from '../folder';
 import type { Session } from '../session';
 import { bytes, counted, list, plain } from '../format';
 import { dialog } from './dialog';
-import { labels } from './verdict';
+import { address, labels } from './verdict';
 import { icons } from './icons';
 
 type Out = 'opfs' | FileSystemDirectoryHandle;
+
+/** Whether a right to connect is the last word: what connecting alone scores lies over the threshold of prod only. */
+const AGAIN: Record<Environment, string> = {
+  dev: 'In dev you are not asked again: what scores too high is refused.',
+  staging: 'In staging you are asked again only if labels that it carries make it score too high.',
+  prod: 'In prod you are asked again when it connects.',
+};
 
 export function consent(session: Session, folder: Folder): void {
   const check = session.check;
@@ -95,6 +102,7 @@ function mountRow(mount: CheckedMount, check: Check, folder: Folder, choose: (ou
       h('p', { class: 'muted' }, agents ? `${agents}: ${list([...new Set(verbs)])}. ` : 'No agent uses it. ',
         reads ? 'Never written to.' : null,
         reads && folder.partial ? ' The browser shows a page no files whose names hold characters such as < > : " | ? *; drop the folder to have all of them.' : null,
+        reads && folder.closed.length ? h('span', { class: 'is-closed' }, ` ${unopened(folder)}`) : null,
         mount.clearance.length ? [' Cleared for ', labels(mount.clearance)] : null,
         mount.labels.length ? [' What is read carries ', labels(mount.labels)] : null)));
 }
@@ -123,7 +131,7 @@ function outChoice(choose: (out: Out) => void): HTMLElement {
 
 function requiredRow(ask: Ask): HTMLElement {
   return h('div', { class: 'consent-row' },
-    h('div', { class: 'consent-what' }, h('code', null, plain(ask.right, 300))),
+    h('div', { class: 'consent-what' }, address(ask.right, 300)),
     h('div', { class: 'consent-how' }, h('p', null, plain(list(ask.agents), 200))));
 }
 
@@ -157,10 +165,10 @@ class Optional {
     const hint = net
       ? session.profile?.net === false
         ? 'This host has no network, so it would be refused as unsupported.'
-        : 'A tab reaches out by fetch: the other side has to allow this page (CORS). In prod and staging you are asked again when it connects.'
+        : `A tab reaches out by fetch: the other side has to allow this page (CORS). ${AGAIN[session.environment]}`
       : 'In full, or narrowed to a part.';
     this.element = h('div', { class: 'consent-row' },
-      h('div', { class: 'consent-what' }, h('label', { class: 'check' }, this.box, h('span', null, 'Give ', h('code', null, plain(ask.right, 300))))),
+      h('div', { class: 'consent-what' }, h('label', { class: 'check' }, this.box, h('span', null, 'Give ', address(ask.right, 300)))),
       h('div', { class: 'consent-how' },
         h('p', null, plain(list(ask.agents), 200), h('span', { class: 'muted' }, ' starts without it too.')),
         open ? h('div', { class: 'narrow' }, h('code', { 'aria-hidden': 'true' }, plain(this.stem, 200)), this.input) : null,
@@ -193,7 +201,7 @@ class Optional {
 function everyRight(check: Check): HTMLElement {
   return h('dl', { class: 'rights' }, check.agents.map((agent) => [
     h('dt', null, plain(agent.name, 64)),
-    h('dd', null, [...agent.use, ...agent.grant.map((right) => `grant ${right}`)].map((right) => h('code', null, plain(right, 200))),
-      agent.optional.map((right) => h('code', { class: 'is-optional' }, `${plain(right, 200)} (optional)`))),
+    h('dd', null, [...agent.use, ...agent.grant.map((right) => `grant ${right}`)].map((right) => address(right, 200)),
+      agent.optional.map((right) => address(`${right} (optional)`, 220, 'is-optional'))),
   ]));
 }

@@ -4,7 +4,7 @@ import { fill, h, say } from '../dom';
 import type { FeedItem, Session } from '../session';
 import { explanationOf } from '../kernel';
 import { clock, count, counted, plain } from '../format';
-import { figure, reasons, road } from './verdict';
+import { address, figure, reasons, road } from './verdict';
 import { icons } from './icons';
 
 const SHOWN = [
@@ -111,8 +111,14 @@ export class FeedView {
     if (item.kind === 'act') {
       return h('li', { class: `feed-item is-act is-${item.decision}`, 'data-kind': 'acts', 'data-acts': true }, time,
         h('span', { class: 'feed-who' }, plain(item.who, 64)),
-        h('span', { class: 'feed-text' }, h('span', { class: 'verb' }, plain(item.verb, 32)), ' ', h('code', null, plain(item.resource, 240))),
+        h('span', { class: 'feed-text' }, h('span', { class: 'verb' }, plain(item.verb, 32)), ' ', address(item.resource, 240)),
         h('span', { class: 'feed-score', title: `score ${item.score}: ${item.decision}` }, h('span', { class: 'sr' }, `${item.decision}, score `), count(item.score)));
+    }
+    if (item.kind === 'undone') {
+      return h('li', { class: 'feed-item is-undone', 'data-kind': 'acts', 'data-acts': true }, time,
+        h('span', { class: 'feed-who' }, plain(item.who, 64)),
+        h('span', { class: 'feed-text' }, h('b', null, plain(item.what, 32).replace('_', ' ')), ' ', h('span', { class: 'verb' }, plain(item.verb, 32)), ' ', address(item.resource, 240),
+          item.text ? [': ', plain(item.text, 400)] : null));
     }
     const verdict = item.kind === 'warned' || item.kind === 'answer';
     return h('li', { class: `feed-item is-${item.kind} ${item.level ? `is-${item.level === 'error' || item.level === 'bad' ? 'bad' : item.level}` : ''}`, 'data-kind': verdict ? 'verdicts' : 'agents', 'data-acts': verdict },
@@ -130,7 +136,7 @@ export class FeedView {
         h('header', null,
           h('span', { class: 'stamp' }, icons.close(), item.what === 'denied' ? 'refused' : plain(item.what, 32).replace('_', ' ')),
           time),
-        h('p', { class: 'refusal-what' }, h('b', null, plain(item.who, 64)), ` ${plain(verb, 32)} `, h('code', null, plain(resource.join(' '), 300))),
+        h('p', { class: 'refusal-what' }, h('b', null, plain(item.who, 64)), ` ${plain(verb, 32)} `, address(resource.join(' '), 300)),
         road(explanation, item.what),
         reasons(explanation, item.reason),
         explanation ? figure(explanation, item.action, log ? [h('dt', null, ''), h('dd', null, log)] : null) : null));
@@ -179,7 +185,7 @@ export class RoutesView {
         const times = h('td', { class: 'num' });
         this.cells.set(row.id, times);
         return h('tr', null, h('th', { scope: 'row' }, plain(row.name, 64)),
-          h('td', { class: 'c-to' }, h('span', { class: 'verb' }, plain(row.verb, 32)), ' ', h('code', null, plain(row.resource, 120))), times);
+          h('td', { class: 'c-to' }, h('span', { class: 'verb' }, plain(row.verb, 32)), ' ', address(row.resource, 120)), times);
       }));
     }
     let sum = 0;

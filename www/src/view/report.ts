@@ -3,10 +3,11 @@
 import { fill, h, type Child } from '../dom';
 import type { Contents, Package, Report } from '../report';
 import type { Session } from '../session';
+import { unopened } from '../folder';
 import { bytes, count, counted, plain } from '../format';
 import { save } from './save';
 import { icons } from './icons';
-import { sentence } from './verdict';
+import { address, sentence } from './verdict';
 
 const ROWS = 100;
 
@@ -48,7 +49,9 @@ export class ReportView {
     const lines = languages.reduce((sum, one) => sum + one.lines, 0);
     const dependencies = packages.reduce((sum, one) => sum + one.dependencies.length, 0);
     const figure = (n: Child, what: string, state = '') => h('div', { class: `figure-cell ${state}` }, h('dd', null, n), h('dt', null, what));
+    const folder = this.session.run?.folder;
     return [
+      folder?.closed.length ? h('div', { class: 'note is-warn' }, h('h2', null, icons.warn(), 'Not all of the folder was audited'), h('p', null, unopened(folder))) : null,
       contents.complete ? null : h('div', { class: 'note is-warn' }, h('h2', null, icons.warn(), 'This audit is not complete'),
         h('ul', null, contents.problems.map((problem) => h('li', null, plain(problem, 400))))),
       h('dl', { class: 'figures' },
@@ -62,7 +65,7 @@ export class ReportView {
         secrets.findings.length ? table(['where', 'what', 'excerpt'], secrets.findings, (one) => [place(one.path, one.line), plain(one.kind, 64), h('code', { class: 'excerpt' }, plain(one.excerpt, 300))]) : none('None found.'),
         unlisted(secrets.unlisted)),
       section('What agents were refused', '', contents.refusals.length ? contents.refusals.map((refusal) => h('div', { class: 'note is-refused' },
-        h('p', null, h('b', null, plain(refusal.agent, 64)), ` was given ${counted(refusal.findings, 'finding')} and tried to ${plain(refusal.verb, 32)} `, h('code', null, plain(refusal.resource, 200)), '.'),
+        h('p', null, h('b', null, plain(refusal.agent, 64)), ` was given ${counted(refusal.findings, 'finding')} and tried to ${plain(refusal.verb, 32)} `, address(refusal.resource, 200), '.'),
         h('p', null, h('b', null, plain(refusal.code, 32)), ': ', sentence(refusal.reason)),
         refusal.action !== null ? h('p', null, h('button', { type: 'button', class: 'link', on: { click: () => this.open.log(refusal.action!) } }, `act ${count(refusal.action)} in the log`)) : null)) : none('Nothing.'),
         contents.publisher ? h('p', { class: 'muted' }, published(contents.publisher)) : null),
@@ -128,6 +131,9 @@ function needs(one: Package): Child {
 
 function published({ endpoint, status, problem }: NonNullable<Contents['publisher']>): string {
   if (!endpoint && !problem) return 'The publisher was given no right to connect, so it posted nothing.';
-  if (status !== null) return `The publisher posted the totals, without findings, to ${plain(endpoint ?? '', 200)} (HTTP status ${status}).`;
+  if (status !== null) {
+    const [to, taken] = [plain(endpoint ?? '', 200), status >= 200 && status < 300];
+    return `The publisher ${taken ? 'posted' : 'sent'} the totals, without findings, to ${to}${taken ? ` (HTTP status ${status})` : `, which did not take them (HTTP status ${status})`}.`;
+  }
   return `The publisher could not post the totals${endpoint ? ` to ${plain(endpoint, 200)}` : ''}: ${plain(problem ?? 'no response', 300)}.`;
 }

@@ -21,6 +21,7 @@ export class RunView {
   private readonly about = h('p', { class: 'run-about' });
   private readonly state = h('span', { class: 'run-state' });
   private readonly elapsed = h('dd', { class: 'num' });
+  private readonly failed = h('dd', { class: 'num' });
   private readonly counts = new Map(STRIP.map((name) => [name, h('dd', { class: 'num' })]));
   private readonly actions: { stop: HTMLButtonElement; report: HTMLButtonElement; again: HTMLButtonElement };
   private readonly parts: { update(): void }[];
@@ -35,11 +36,13 @@ export class RunView {
       report: button('Report', 'is-primary', () => open.report(), icons.file()),
       again: button('Another folder', '', () => session.reset(), icons.folder()),
     };
-    const cells = STRIP.map((name) => h('div', { class: `strip-cell is-${name}` }, h('dt', null, NAMES[name]), this.counts.get(name)!));
+    const cell = (name: string, what: string, value: HTMLElement) => h('div', { class: `strip-cell is-${name}` }, h('dt', null, what), value);
+    const cells = STRIP.map((name) => cell(name, NAMES[name], this.counts.get(name)!));
+    cells.splice(STRIP.indexOf('dead_letters'), 0, cell('failed', 'failed', this.failed));
     this.element = h('div', { class: 'run' },
       h('section', { class: 'strip', 'aria-label': 'The run' },
         h('div', { class: 'strip-what' }, h('div', { class: 'strip-title' }, this.heading, this.state), this.about),
-        h('dl', { class: 'strip-counts' }, h('div', { class: 'strip-cell' }, h('dt', null, 'elapsed'), this.elapsed), cells),
+        h('dl', { class: 'strip-counts' }, cell('elapsed', 'elapsed', this.elapsed), cells),
         h('div', { class: 'strip-actions' }, this.actions.stop, this.actions.report, this.actions.again)),
       processes.element, feed.element, routes.element);
     setInterval(() => this.clock(), 100);
@@ -58,15 +61,17 @@ export class RunView {
     attribute(this.state, 'data-state', ended ? (ended.ok ? 'done' : 'failed') : 'running');
     const { folder } = run;
     const size = folder && folder.files !== null ? `, ${counted(folder.files, 'file')}, ${bytes(folder.bytes ?? 0)}` : '';
-    const where = folder ? `on ${plain(folder.name, 80)}${size}` : 'begun before this page was opened';
+    const closed = folder?.closed.length ? `, ${count(folder.closed.length)} not opened` : '';
+    const where = folder ? `on ${plain(folder.name, 80)}${size}${closed}` : 'begun before this page was opened';
     say(this.about, `${where} in ${summary?.environment || run.environment}`);
     const base = this.session.base;
-    for (const name of STRIP) {
-      const n = Math.max(0, (summary?.verdicts[name] ?? 0) - (base?.[name] ?? 0));
-      const cell = this.counts.get(name)!;
+    const show = (cell: HTMLElement, n: number) => {
       say(cell, count(n));
       attribute(cell.parentElement!, 'data-some', n > 0 ? '' : null);
-    }
+    };
+    for (const name of STRIP) show(this.counts.get(name)!, Math.max(0, (summary?.verdicts[name] ?? 0) - (base?.[name] ?? 0)));
+    // What was permitted and could not be done: the gate does not count it, the log tells of it.
+    show(this.failed, this.session.failures);
     this.actions.stop.hidden = stage !== 'running';
     this.actions.stop.disabled = busy !== '';
     this.actions.report.hidden = !(stage === 'ended' && this.session.report);

@@ -7,6 +7,7 @@ import { sample } from '../sample';
 import type { Session } from '../session';
 import { count, counted, plain } from '../format';
 import { consent } from './consent';
+import { address } from './verdict';
 import { icons } from './icons';
 
 /** What each agent of the example does, in the words of its README. */
@@ -170,7 +171,7 @@ export class StartView {
       const known = Object.hasOwn(DOES, agent.name) ? DOES[agent.name]! : '';
       return h('tr', null, h('th', { scope: 'row' }, plain(agent.name, 64)), h('td', { class: 'muted' }, known),
         h('td', { class: 'c-asks' }, asks.length
-          ? asks.map((ask) => [h('code', { class: ask.optional ? 'is-optional' : '' }, plain(ask.right, 120)), ask.optional ? h('span', { class: 'muted' }, ' optional') : null, ' '])
+          ? asks.map((ask) => [address(ask.right, 120, ask.optional ? 'is-optional' : null), ask.optional ? h('span', { class: 'muted' }, ' optional') : null, ' '])
           : h('span', { class: 'muted' }, 'nothing')));
     }));
   }

@@ -96,15 +96,21 @@ export function figure(explanation: Explanation, action: number, more: Child = n
       row('carries', labels(explanation.labels)),
       explanation.clearance.length ? row('target may hold', labels(explanation.clearance)) : null,
       explanation.blocked.length ? row('may not reach it', labels(explanation.blocked)) : null,
-      explanation.missing ? row('missing right', h('code', null, plain(explanation.missing.right, 300)))
-        : row('permitted by', explanation.grant ? h('code', null, plain(explanation.grant, 300)) : h('span', { class: 'muted' }, 'nothing')),
+      explanation.missing ? row('missing right', address(explanation.missing.right, 300))
+        : row('permitted by', explanation.grant ? address(explanation.grant, 300) : h('span', { class: 'muted' }, 'nothing')),
       row('in the log', `act ${count(action)}`),
       more));
 }
 
+/** An address or a right, as code: a line that is too short for it ends after a slash, or before a dot or a colon. */
+export function address(text: string, most: number, name: string | null = null): HTMLElement {
+  const parts = plain(text, most).split(/(?<=\/)|(?=[.:])/);
+  return h('code', { class: name }, parts.map((part, i) => [i ? h('wbr') : null, part]));
+}
+
 /** A sentence of the kernel's: what it puts between backquotes is set as code. */
 export function sentence(text: string, most = 600): Child[] {
-  return plain(text, most).split('`').map((part, i, all) => (i % 2 && i < all.length - 1 ? h('code', null, part) : i % 2 ? `\`${part}` : part));
+  return plain(text, most).split('`').map((part, i, all) => (i % 2 && i < all.length - 1 ? address(part, most) : i % 2 ? `\`${part}` : part));
 }
 
 /** Every reason, the weightiest first. */

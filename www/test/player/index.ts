@@ -193,6 +193,17 @@ export class Kernel {
     for (let i = 0; i < n; i += 1) this.notice('verdict', { action: 90_000 + i, name: 'courier', what: 'denied', verb: 'connect', resource: `/net/h${i}.example.com:443`, reason: 'no right' });
   }
 
+  /** So many reads of the walker's that were permitted and that a device could not do. */
+  undone(n: number) {
+    const observed = this.played.findLast((event) => event.kind === 'observed' && event.content.facts.name === 'walker');
+    for (let i = 0; i < n; i += 1) {
+      const [action, time] = [80_000 + i, new Date().toISOString()];
+      const facts = { ...observed.content.facts, verb: 'read', resource: `/fs/repo/closed-${i}.txt` };
+      this.played.push({ ...observed, seq: this.played.length, time, action, content: { ...observed.content, facts } });
+      this.played.push({ seq: this.played.length, time, action, kind: 'outcome', content: { result: 'failed', reason: 'reading it failed: it may not be read', bytes: 0, note: '' } });
+    }
+  }
+
   private tell(event: string, told: any) { for (const listener of this.listeners.get(event) ?? []) listener(told); }
   private notice(name: string, body: any) { this.tell('notice', { kind: name, ...body }); }
 
