@@ -84,7 +84,7 @@ export async function chosen(input: HTMLInputElement): Promise<Folder> {
 export function ofFiles(name: string, files: Listed[]): Folder {
   const bytes = files.reduce((sum, [, file]) => sum + (typeof file === 'string' ? 0 : file.size), 0);
   const closed = files.filter(([, file]) => typeof file === 'string').map(([path]) => path);
-  return { name, source: { files }, partial: false, closed, files: files.length, bytes };
+  return { name, source: { files }, partial: false, closed, files: files.length - closed.length, bytes };
 }
 
 function ofHandle(handle: FileSystemDirectoryHandle): Folder {
