@@ -11,7 +11,6 @@ use crate::platform::DeviceRequest;
 use crate::process::{Ended, ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
-use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 impl State {
@@ -64,10 +63,10 @@ impl State {
     fn end_one(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) {
         self.count_busy(pid);
         let Some(mut process) = self.processes.remove(&pid) else { return };
-        if let Entry::Occupied(holder) = self.names.entry((process.app.clone(), process.name.clone()))
-            && *holder.get() == pid
-        {
-            holder.remove();
+        let name = (process.app.clone(), process.name.clone());
+        // An application gave its own away.
+        if self.names.get(&name) == Some(&pid) {
+            self.names.remove(&name);
         }
         if process.program.is_some() {
             fx.wakes.push(Wake::Drop { pid });
