@@ -64,6 +64,15 @@ fn diagnostics_that_cannot_be_written_stop_nothing() {
 }
 
 #[test]
+fn nothing_is_refused_however_soon_an_application_ends() {
+    let home = Home::with_script(&[]);
+    for _ in 0..40 {
+        let document = home.weft(&["run", "play", "--json"]).exits(0).json();
+        assert_eq!((&document["refusals"], &document["verdicts"]["refused"]), (&serde_json::json!([]), &0.into()));
+    }
+}
+
+#[test]
 fn json_is_one_document_with_the_same() {
     let home = three();
     let mut arguments = GIVEN.to_vec();

@@ -11,11 +11,12 @@ use kernel_core::app::{Checked, Plan};
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::ipc::body;
 use kernel_core::kernel::effects::Notice;
-use kernel_core::kernel::{Kernel, Told};
+use kernel_core::kernel::{Kernel, Session, Summary, Told};
 use kernel_core::path::{Name, Pattern, Verb};
-use kernel_core::process::Role;
+use kernel_core::process::{Lifecycle, Role};
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::json;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -69,7 +70,8 @@ pub(super) async fn drive(
     timeout: Option<Duration>,
 ) -> Ending {
     let (step, mut steps) = lines::unbounded_channel();
-    let mut play = pin!(play(kernel, checked, plan, step));
+    let started = Cell::new(false);
+    let mut play = pin!(play(kernel, checked, plan, step, &started));
     let mut interrupted = pin!(interrupt.wait());
     let mut over = pin!(async {
         match timeout {
@@ -110,12 +112,16 @@ pub(super) async fn drive(
                     }
                 }
             },
-            ended = &mut play => return match ended {
-                Ok(()) => Ending::Ended,
-                Err(refusal) => Ending::Refused(refusal),
-            },
+            refusal = &mut play => return Ending::Refused(refusal),
             limit = &mut over => return Ending::TimedOut(limit),
-            _ = draw.tick() => screen.progress(&kernel.summary()),
+            _ = draw.tick() => {
+                let summary = kernel.summary();
+                // Where so much was told that the notice of its end was lost.
+                if started.get() && !runs(&summary, &plan.app) {
+                    return Ending::Ended;
+                }
+                screen.progress(&summary);
+            }
         }
     }
 }
@@ -134,13 +140,41 @@ struct Step {
     more: String,
 }
 
-/// What the session does. Completes when the application has ended.
+/// Whether anything of the application is alive.
+fn runs(summary: &Summary, app: &Name) -> bool {
+    summary.processes.iter().any(|row| row.app.as_ref() == Some(app) && row.state != Lifecycle::Exited)
+}
+
+/// What the session does: it starts the application, and is there until the run is over. Completes when it is
+/// refused something, which it also is where the kernel cannot go on.
 async fn play(
     kernel: &Kernel<RunPlatform>,
     checked: &Checked,
     plan: &Plan,
     steps: lines::UnboundedSender<Step>,
-) -> Result<(), Refusal> {
+    started: &Cell<bool>,
+) -> Refusal {
+    let session = match start(kernel, checked, plan, steps).await {
+        Ok(session) => session,
+        Err(refusal) => return refusal,
+    };
+    started.set(true);
+    loop {
+        let receive = body::json(&json!({ "deadline_ms": DAY }));
+        match session.act("read", "/proc/self/inbox", receive).await {
+            Err(refusal) if refusal.code != Code::TimedOut => return refusal,
+            _ => {}
+        }
+    }
+}
+
+/// Installs and starts the application.
+async fn start(
+    kernel: &Kernel<RunPlatform>,
+    checked: &Checked,
+    plan: &Plan,
+    steps: lines::UnboundedSender<Step>,
+) -> Result<Session, Refusal> {
     // Whoever drew them has gone only when the run is over.
     let tell = |name, at: Instant, more| drop(steps.send(Step { name, took: at.elapsed(), more }));
     let at = Instant::now();
@@ -160,28 +194,14 @@ async fn play(
     session.act("install", &app, body::join(&json!({}), &payload)).await?;
     session.act("start", &app, body::json(&json!({ "until": "quiet" }))).await?;
     tell("start", at, counted(plan.agents.len() as u64, "agent"));
-
-    match session.act("monitor", &app, body::json(&json!({}))).await {
-        Ok(_) => {}
-        // It was quicker than this.
-        Err(refusal) if refusal.code == Code::NotFound => return Ok(()),
-        Err(refusal) => return Err(refusal),
-    }
-    loop {
-        let receive = body::json(&json!({ "deadline_ms": DAY }));
-        match session.act("read", "/proc/self/inbox", receive).await {
-            Ok(_) => return Ok(()),
-            Err(refusal) if refusal.code == Code::TimedOut => {}
-            Err(refusal) => return Err(refusal),
-        }
-    }
+    Ok(session)
 }
 
 /// What the session holds: to run this one application, and to hand on what the operator gave it.
 fn authority(plan: &Plan) -> Result<Capabilities, Refusal> {
     let invalid = |e: &dyn std::fmt::Display| Refusal::new(Code::Invalid, e.to_string());
     let pattern = Pattern::parse(&format!("/app/{}", plan.app)).map_err(|e| invalid(&e))?;
-    let own = [Verb::Install, Verb::Start, Verb::Monitor].map(|verb| Right { verb, pattern: pattern.clone() });
+    let own = [Verb::Install, Verb::Start].map(|verb| Right { verb, pattern: pattern.clone() });
     let given: BTreeSet<Right> = plan.agents.iter().flat_map(|agent| agent.given.iter().cloned()).collect();
     Capabilities::new(own.to_vec(), given.into_iter().collect()).map_err(|e| invalid(&e))
 }
