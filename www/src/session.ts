@@ -53,7 +53,8 @@ const CARDS = 20;
 const PAGE = 500;
 /** What the kernel calls the person. */
 const OPERATOR = 'operator';
-const TALKS = new Set(['send', 'publish', 'call']);
+/** Verbs by which one process says something to another. */
+export const TALKS = new Set(['send', 'publish', 'call']);
 const LIVE_MS = 200;
 const IDLE_MS = 2_000;
 /** So long a refusal waits for the event that tells all of it: a card does not grow once it is shown. */

@@ -1,7 +1,7 @@
 /** What happens, as it happens: lives, lines that agents logged, warnings, refusals with all that led to them. */
 
 import { fill, h, say } from '../dom';
-import type { FeedItem, Session } from '../session';
+import { TALKS, type FeedItem, type Session } from '../session';
 import { explanationOf } from '../kernel';
 import { clock, count, counted, plain } from '../format';
 import { address, figure, reasons, road } from './verdict';
@@ -168,7 +168,7 @@ export class RoutesView {
 
   update(): void {
     const { run, log } = this.session;
-    const routes = run ? log.routes.filter((route) => route.seq >= run.since && route.pid >= run.pidsFrom && route.verb !== 'start' && route.verb !== 'stop') : [];
+    const routes = run ? log.routes.filter((route) => route.seq >= run.since && route.pid >= run.pidsFrom && TALKS.has(route.verb)) : [];
     const merged = new Map<string, { id: number; name: string; verb: string; resource: string; count: number }>();
     for (const route of routes) {
       const key = `${route.pid} ${route.verb} ${route.resource}`;

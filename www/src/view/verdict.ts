@@ -104,13 +104,18 @@ export function figure(explanation: Explanation, action: number, more: Child = n
 
 /** An address or a right, as code: a line that is too short for it ends after a slash, or before a dot or a colon. */
 export function address(text: string, most: number, name: string | null = null): HTMLElement {
-  const parts = plain(text, most).split(/(?<=\/)|(?=[.:])/);
+  const parts = plain(text, most).split(/(?<=\S\/)|(?=[.:])/);
   return h('code', { class: name }, parts.map((part, i) => [i ? h('wbr') : null, part]));
+}
+
+/** A flag is one word: no line ends at its hyphens. */
+function unbroken(text: string): Child[] {
+  return text.split(/(--[a-z]+)/).map((part, i) => (i % 2 ? h('span', { class: 'flag' }, part) : part));
 }
 
 /** A sentence of the kernel's: what it puts between backquotes is set as code. */
 export function sentence(text: string, most = 600): Child[] {
-  return plain(text, most).split('`').map((part, i, all) => (i % 2 && i < all.length - 1 ? address(part, most) : i % 2 ? `\`${part}` : part));
+  return plain(text, most).split('`').map((part, i, all) => (i % 2 && i < all.length - 1 ? address(part, most) : unbroken(i % 2 ? `\`${part}` : part)));
 }
 
 /** Every reason, the weightiest first. */
