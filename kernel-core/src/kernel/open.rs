@@ -110,7 +110,8 @@ impl State {
         self.end_open(action, result, Closed::default(), now, fx);
     }
 
-    /// Ends an open act: records the outcome where an intent stands, a refusal where it comes to one, and replies.
+    /// Ends an open act: records the outcome where an intent stands or a device could not do it, a refusal where it
+    /// comes to one, and replies.
     pub(crate) fn end_open(
         &mut self,
         action: ActionId,
@@ -125,14 +126,16 @@ impl State {
         }
         self.unblock(open.pid, action);
         let result = result.map_err(|refusal| refusal.of(action));
+        // What a device could not do was permitted all the same: no refusal. Only what is not granted is one: which
+        // address a name has, or where a link leads, the device alone knows.
+        let not_done = closed.by_device && result.as_ref().is_err_and(|refusal| refusal.code != Code::Denied);
         match (open.kind, &result) {
             (OpenKind::Escalated(held), Err(refusal)) => self.unanswered(action, *held, refusal, now, fx),
             // Its device is busy with it, or will be told that it is not to begin: what came of it is known then.
             (_, _) if self.unsettled.contains_key(&action) => {}
-            (_, result) if open.class == Class::Outward => {
+            (_, result) if open.class == Class::Outward || not_done => {
                 self.record_outcome(action, result, closed.note, now, fx);
-                // An address that is not granted is refused by the device, which alone knows what a name is.
-                if !closed.by_device || matches!(result, Err(refusal) if refusal.code == Code::Denied) {
+                if !not_done {
                     self.count_failed(open.pid, open.class, result, now, fx);
                 }
             }
@@ -204,7 +207,7 @@ impl State {
         }
     }
 
-    /// The outcome event of an intent, and the end of its row among the open intents.
+    /// The outcome event of an act, and the end of its row among the open intents if it has one.
     pub(crate) fn record_outcome(
         &mut self,
         action: ActionId,
@@ -214,7 +217,7 @@ impl State {
         fx: &mut Effects,
     ) {
         let (word, reason, bytes) = match result {
-            Ok(reply) => ("done", String::new(), reply.len() as u64),
+            Ok(reply) => (Outcome::DONE, String::new(), reply.len() as u64),
             Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note };

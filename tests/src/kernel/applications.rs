@@ -2,9 +2,11 @@
 
 use crate::world::{Host, World, agent, app};
 use kernel_core::environment::Environment;
+use kernel_core::governance::Then;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::Lifecycle;
+use kernel_core::refusal::Code;
 use std::time::Duration;
 
 /// Waits for the end of an application: whether nothing went wrong, and the reason.
@@ -147,5 +149,19 @@ pub async fn a_failure_is_noted_before_it_is_told<H: Host>(host: H) {
     world.session().await.act("send", &path, secret).await.expect("sent");
     let (ok, reason) = ended(&mut world).await;
     assert!(!ok && reason.contains("it broke"), "{reason}");
+    world.finish().await;
+}
+
+/// Two applications may give their rules one id. One that does not fit beside its application's name is refused, so
+/// that it is never mistaken for another's.
+pub async fn a_rule_is_its_applications_alone<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let when = "verbs = ['write']";
+    for name in ["one", "two"] {
+        world.run(app(name, [agent(&format!("of-{name}"))]).unmounted().ruled("no", when, Then::Deny)).await;
+    }
+    let long = app("three", [agent("third")]).unmounted().ruled(&"x".repeat(60), when, Then::Deny);
+    let refusal = world.try_run(long).await.expect_err("its name is too long");
+    assert!(refusal.code == Code::Invalid && refusal.reason.contains("shorten its id"), "{refusal}");
     world.finish().await;
 }

@@ -53,15 +53,16 @@ impl State {
         let detail = governance::explain(&facts, &verdict).to_string();
         let decided = Decided { facts: facts.clone(), verdict: verdict.clone(), body: None };
         self.record(act.action, Content::Escalated(Box::new(decided)), now, fx);
+        let wait = parsed.op.deadline().map_or(ANSWER_DEADLINE, |own| own.min(ANSWER_DEADLINE));
         fx.wakes.push(Wake::Ask(Ask {
             action: act.action,
             name: facts.name.to_string(),
             verb: parsed.verb.as_str().to_owned(),
             resource: parsed.resource.to_string(),
             detail,
+            wait,
         }));
         let held = Held { parsed: parsed.clone(), body: body.clone(), act: act.clone(), facts, verdict };
-        let wait = parsed.op.deadline().map_or(ANSWER_DEADLINE, |own| own.min(ANSWER_DEADLINE));
         self.open(&act, Open::new(&act, OpenKind::Escalated(Box::new(held))), Some(now.at.after(wait)));
     }
 
@@ -112,6 +113,7 @@ impl State {
             let refusal = verdict::refusal(&facts, &verdict);
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         } else if let Some(refusal) = survey.target.refusal.take() {
+            self.tally.count(Decision::Deny);
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         } else {
             self.permitted(act, &parsed, &body, facts, verdict, survey.uses, now, fx);
