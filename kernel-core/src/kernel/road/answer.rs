@@ -15,7 +15,7 @@ use bytes::Bytes;
 use std::time::Duration;
 
 /// How long an escalation waits for an answer, if the act has no earlier deadline of its own.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Who answers where no one did.
 pub(crate) const NOBODY: &str = "nobody";

@@ -17,7 +17,7 @@ mod reserve;
 mod verdict;
 
 pub(crate) use answer::NOBODY;
-pub use answer::{ANSWER_DEADLINE, Held};
+pub use answer::Held;
 pub(crate) use effect::Novelty;
 pub(crate) use flow::Target;
 pub(crate) use record::{Asked, is_own_doing, is_refusal};
