@@ -126,8 +126,8 @@ impl State {
         }
         self.unblock(open.pid, action);
         let result = result.map_err(|refusal| refusal.of(action));
-        // What a device could not do was permitted all the same: no refusal. Only what is not granted is one: which
-        // address a name has, or where a link leads, the device alone knows.
+        // What a device could not do was permitted all the same, so it is no refusal. An address that is not granted
+        // is one: the device alone knows what a name is.
         let not_done = closed.by_device && result.as_ref().is_err_and(|refusal| refusal.code != Code::Denied);
         match (open.kind, &result) {
             (OpenKind::Escalated(held), Err(refusal)) => self.unanswered(action, *held, refusal, now, fx),
