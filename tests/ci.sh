@@ -329,7 +329,7 @@ usage() {
     for step in "${DEFAULT_STEPS[@]}"; do printf '  %-8s %s\n' "$step" "${ABOUT[$step]}"; done
     echo "by name alone:"
     for step in "${MORE_STEPS[@]}"; do printf '  %-8s %s\n' "$step" "${ABOUT[$step]}"; done
-    sed -n 's/^#   \([A-Z_]* .*\)/  \1/p' "${BASH_SOURCE[0]}"
+    sed -n 's/^#   \([A-Z_]* .*\)/  \1/p' "$ROOT/tests/ci.sh"
 }
 
 # The closing line of every test runner in a log, with the name of what it ran, then what failed.
@@ -347,7 +347,7 @@ closing_lines() {
 
 main() {
     local steps=("$@") step name
-    case ${1:-} in -h | --help) usage && exit 0 ;; esac
+    case ${1:-} in -h | --help) usage; exit ;; esac
     ((${#steps[@]})) || steps=("${DEFAULT_STEPS[@]}")
     for step in "${steps[@]}"; do
         [[ -n ${ABOUT[$step]:-} ]] || { echo "ci: no step is called \`$step\`" >&2 && usage >&2 && exit 2; }

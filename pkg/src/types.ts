@@ -224,6 +224,8 @@ export interface Ask {
   resource: string;
   /** What the decision was made upon, as `weft rules explain` prints it. */
   detail: unknown;
+  /** How long it waits for an answer, in milliseconds; without one it is refused then. */
+  wait_ms: number;
 }
 
 /** What `Kernel.on` tells. */

@@ -49,7 +49,8 @@ macro_rules! each_kernel_clause {
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
                 it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
                 an_agent_may_have_the_name_of_its_application, a_start_waits_for_an_answer,
-                a_plan_that_cannot_be_followed_is_not_installed, an_agent_that_never_ran_is_not_waited_for;
+                a_plan_that_cannot_be_followed_is_not_installed, an_agent_that_never_ran_is_not_waited_for,
+                a_rule_is_its_applications_alone;
             authority: what_lacks_a_grant_is_denied_and_not_performed, no_environment_gives_a_right,
                 a_child_gets_what_its_parent_may_give, to_use_is_not_to_give, applications_do_not_reach_each_other,
                 an_application_gets_what_its_starter_may_give, a_process_needs_no_right_on_itself,
@@ -64,7 +65,8 @@ macro_rules! each_kernel_clause {
                 what_was_over_a_budget_is_recorded, what_was_cancelled_is_never_performed, an_answer_is_for_one_act,
                 a_kernel_that_has_stopped_answers, a_component_is_kept_as_its_hash_says,
                 a_boot_tells_what_was_not_signed, a_dead_letter_names_its_act,
-                a_refusal_for_another_reason_is_another, what_cannot_be_read_is_a_refusal;
+                a_refusal_for_another_reason_is_another, what_cannot_be_read_is_a_refusal,
+                what_a_device_cannot_do_is_no_refusal;
             floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
                 a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals,
@@ -107,7 +109,7 @@ macro_rules! each_kernel_clause {
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,
                 a_mount_for_reading_is_not_written, what_is_missing_is_named, a_yes_is_too_late_for_the_suspended,
-                an_answer_is_for_what_is_so_by_then, an_escalated_act_keeps_its_own_deadline,
+                an_answer_is_for_what_is_so_by_then, an_escalated_act_keeps_its_own_deadline, a_yes_does_not_open_a_mount,
                 a_rule_that_cannot_be_evaluated_is_not_loaded;
         }
     };

@@ -101,6 +101,8 @@ export interface Question {
   verb: string;
   resource: string;
   explanation: Explanation | null;
+  /** How long it waits for an answer, in milliseconds. */
+  wait: number;
 }
 
 export interface Verified { ok: boolean; size: number; root: string; problem: string | null }
@@ -271,6 +273,7 @@ export class Host {
         verb: text(ask.verb),
         resource: text(ask.resource),
         explanation: asExplanation(ask.detail),
+        wait: number(ask.wait_ms),
       });
     });
   }

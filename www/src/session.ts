@@ -46,8 +46,6 @@ export type FeedItem =
   | { id: number; at: number; kind: 'end'; ok: boolean; text: string };
 type Without<T> = T extends unknown ? Omit<T, 'id' | 'at'> : never;
 
-/** As the kernel has it: an escalation that nobody answers for so long is a refusal. */
-export const ANSWER_MS = 30_000;
 const FEED = 600;
 const CARDS = 20;
 const PAGE = 500;
@@ -456,7 +454,7 @@ export class Session {
   }
 
   private ask(question: Question): void {
-    this.questions.push({ ...question, deadline: performance.now() + ANSWER_MS });
+    this.questions.push({ ...question, deadline: performance.now() + question.wait });
     this.changed();
   }
 

@@ -302,7 +302,11 @@ describe('an act that scores high is asked about', () => {
       await publish(page, 'prod', endpoint.place);
       const question = page.getByRole('alertdialog', { name: 'publisher asks to connect' });
       await question.waitFor();
-      assert.match(await question.innerText(), /prod lets at most 3000 pass/);
+      const told = await question.innerText();
+      assert.match(told, /prod lets at most 3000 pass/);
+      // The publisher asks with a deadline of 10 seconds.
+      const left = Number(/No answer in (\d+) s is a no/.exec(told)?.[1]);
+      assert.ok(left > 0 && left <= 10, told);
       await question.getByRole('button', { name: answer }).and(page.locator(':enabled')).click();
       await done(page);
       const report = await reportOf(page);

@@ -87,6 +87,9 @@ pub fn check(manifest: &Arc<Manifest>, around: &mut Surroundings<'_>) -> Result<
         }
     }
     for rule in &manifest.rules {
+        if let Err(why) = super::rule_name(&manifest.app.name.value, &rule.id) {
+            problems.add(rule.at, "rule.id", why);
+        }
         let key = format!("rule.{}.when.arguments", rule.id);
         for unkept in (around.unkept)(rule) {
             problems.add(rule.at, &key, unkept);

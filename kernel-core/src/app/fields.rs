@@ -3,11 +3,11 @@
 //! A reader never stops at a problem: it notes it, answers nothing, and goes on to the next key. No
 //! key goes unread: what a table may hold is listed when it is opened, and anything else is a problem.
 
-use super::problem::{Problems, quoted, suggestion, told};
+use super::problem::{Problems, closest, quoted, suggestion, told};
 use super::units::{parse_duration, parse_size};
 use crate::capability::Right;
 use crate::label::Labels;
-use crate::path::Name;
+use crate::path::{Name, PathError, Verb};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -273,7 +273,18 @@ impl<'t> Field<'t> {
     pub(super) fn rights(&self, problems: &mut Problems) -> Vec<Placed<Right>> {
         let mut rights = Vec::new();
         for item in self.items(problems) {
-            rights.extend(Field { key: self.key.clone(), ..item }.parsed(Right::parse, problems));
+            let item = Field { key: self.key.clone(), ..item };
+            let Some(text) = item.text(problems) else { continue };
+            match Right::parse(text) {
+                Ok(right) => rights.push(item.placed(right)),
+                Err(error) => problems.push(item.at, &item.key, || {
+                    let help = match &error {
+                        PathError::Verb(word) => closest(word, Verb::ALL.iter().map(|verb| verb.as_str())),
+                        _ => None,
+                    };
+                    (told(error), help.map(|verb| format!("did you mean `{verb}`?")))
+                }),
+            }
         }
         rights
     }

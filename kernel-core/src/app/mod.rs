@@ -30,7 +30,9 @@ pub use manifest::{
     Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Restart, Service, Tool,
 };
 pub use parse::{parse, parse_bytes};
-pub use plan::{AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan};
+pub use plan::{
+    AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan, rule_name,
+};
 pub use problem::{MAX_PROBLEMS, Problem, closest};
 pub use source::{MAX_DEPTH, MAX_MANIFEST, Source};
 pub use units::{parse_duration, parse_size};

@@ -8,7 +8,7 @@ use super::order::start_order;
 use crate::capability::{Capabilities, Right};
 use crate::governance::Rule;
 use crate::label::Labels;
-use crate::path::{Name, Pattern};
+use crate::path::{MAX_NAME, Name, Pattern};
 use crate::process::{InstanceKind, Role};
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -366,5 +366,16 @@ fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<Age
         restart: agent.restart.value,
         args: agent.args.to_string(),
         depends_on: agents.map(|needed| needed.value.clone()).collect(),
+    })
+}
+
+/// What a rule of `app` is called in the charter, where the rules of all applications stand side by side.
+///
+/// # Errors
+/// That the two are too long for one name, in a sentence.
+pub fn rule_name(app: &Name, id: &Name) -> Result<Name, String> {
+    let name = format!("{app}.{id}");
+    Name::parse(&name).map_err(|_| {
+        format!("`{name}`, by which the charter tells it from the rules of others, has more than {MAX_NAME} bytes: shorten its id")
     })
 }

@@ -28,20 +28,15 @@ impl fmt::Display for AccountId {
 }
 
 /// One meter of one account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode)]
-#[cbor(map)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
     /// What is counted.
-    #[n(0)]
     pub meter: Meter,
     /// The most that this account and all below it may use; `None` where only an ancestor is limited.
-    #[n(1)]
     pub limit: Option<u64>,
     /// Spent for good.
-    #[n(2)]
     pub used: u64,
     /// Reserved by acts under way; for a level, in use now.
-    #[n(3)]
     pub held: u64,
 }
 
@@ -55,18 +50,6 @@ impl Line {
     pub fn left(&self) -> Option<u64> {
         self.limit.map(|limit| limit.saturating_sub(self.drawn()))
     }
-}
-
-/// An account as it is stored: what brings it back after a restart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode)]
-#[cbor(map)]
-pub struct AccountRow {
-    /// The account that it draws from as well.
-    #[n(0)]
-    pub parent: Option<AccountId>,
-    /// Its meters, in the order of [`Meter`].
-    #[n(1)]
-    pub lines: Vec<Line>,
 }
 
 /// How much of a limit is left, as facts record it.
@@ -159,23 +142,8 @@ impl Ledger {
     /// Opens account `id` below `parent`. `limits` may name a meter more than once; the lowest counts. A limit
     /// may be higher than what an ancestor has left: the ancestor's binds all the same.
     pub fn open(&mut self, id: AccountId, parent: Option<AccountId>, limits: &[(Meter, u64)]) -> Result<(), OpenError> {
-        let lines = limits.iter().map(|&(meter, limit)| Line { meter, limit: Some(limit), used: 0, held: 0 });
-        self.insert(id, parent, lines.collect())
-    }
-
-    /// Brings back an account from its row. The parent must be back already. What was held when the row was
-    /// stored belonged to acts whose outcome is unknown: it is settled in full, and levels are given back.
-    ///
-    /// The sums of the ancestors are not touched; their own rows hold them.
-    pub fn restore(&mut self, id: AccountId, row: AccountRow) -> Result<(), OpenError> {
-        let folded = row.lines.into_iter().map(|line| match line.meter.is_level() {
-            true => Line { used: 0, held: 0, ..line },
-            false => Line { used: line.drawn(), held: 0, ..line },
-        });
-        self.insert(id, row.parent, folded.collect())
-    }
-
-    fn insert(&mut self, id: AccountId, parent: Option<AccountId>, mut lines: Vec<Line>) -> Result<(), OpenError> {
+        let own = limits.iter().map(|&(meter, limit)| Line { meter, limit: Some(limit), used: 0, held: 0 });
+        let mut lines: Vec<Line> = own.collect();
         if self.accounts.contains_key(&id) {
             return Err(OpenError::Taken(id));
         }
@@ -186,14 +154,7 @@ impl Ledger {
         }
         // Lowest limit first, the absent ones last; then one line for each meter.
         lines.sort_by_key(|line| (line.meter, line.limit.is_none(), line.limit));
-        lines.dedup_by(|later, first| {
-            let same = later.meter == first.meter;
-            if same {
-                first.used = first.used.max(later.used);
-                first.held = first.held.max(later.held);
-            }
-            same
-        });
+        lines.dedup_by_key(|line| line.meter);
         let entries: Box<[Entry]> = lines.into_iter().map(|line| Entry { line, own: 0 }).collect();
         let lines = (!entries.is_empty()).then(|| Box::new(entries));
         self.accounts.insert(id, Account { parent, children: 0, lines });
@@ -290,15 +251,14 @@ impl Ledger {
         self.accounts.get(&id)?.line(meter).copied()
     }
 
-    /// An open account as it is to be stored.
-    pub fn row(&self, id: AccountId) -> Option<AccountRow> {
-        let account = self.accounts.get(&id)?;
-        Some(AccountRow { parent: account.parent, lines: account.lines().copied().collect() })
+    /// The meters of an open account, in the order of [`Meter`].
+    pub fn lines(&self, id: AccountId) -> Option<Vec<Line>> {
+        Some(self.accounts.get(&id)?.lines().copied().collect())
     }
 
     /// Closes an account without children and returns what it came to. What it still holds is spent in full,
     /// because nobody will say what became of it; levels are given back.
-    pub fn close(&mut self, id: AccountId) -> Result<AccountRow, CloseError> {
+    pub fn close(&mut self, id: AccountId) -> Result<Vec<Line>, CloseError> {
         let account = self.accounts.get(&id).ok_or(CloseError::NotOpen(id))?;
         if account.children > 0 {
             return Err(CloseError::HasChildren(id, account.children));
@@ -312,12 +272,12 @@ impl Ledger {
                 false => drop(self.settle(id, line.meter, line.held, line.held)),
             }
         }
-        let row = self.row(id).ok_or(CloseError::NotOpen(id))?;
+        let lines = self.lines(id).ok_or(CloseError::NotOpen(id))?;
         self.accounts.remove(&id);
         if let Some(above) = parent.and_then(|parent| self.accounts.get_mut(&parent)) {
             above.children -= 1;
         }
-        Ok(row)
+        Ok(lines)
     }
 
     /// How many accounts are open.

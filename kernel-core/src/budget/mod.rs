@@ -5,7 +5,7 @@
 mod ledger;
 mod meter;
 
-pub use ledger::{AccountId, AccountRow, CloseError, Exhausted, Ledger, Level, Line, OpenError};
+pub use ledger::{AccountId, CloseError, Exhausted, Ledger, Level, Line, OpenError};
 pub use meter::Meter;
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl State {
         self.record(ActionId(0), Content::Boot(booted), now, fx);
         for action in &boot.interrupted {
             let outcome = Outcome {
-                result: "unknown".to_owned(),
+                result: Outcome::UNKNOWN.to_owned(),
                 reason: "the kernel stopped before it learned what came of it".to_owned(),
                 bytes: 0,
                 note: String::new(),

@@ -7,6 +7,7 @@ use crate::platform::{DeviceRequest, Key, StartRequest};
 use crate::process::ExitReason;
 use crate::refusal::Refusal;
 use bytes::Bytes;
+use std::time::Duration;
 
 /// Everything that one or more steps caused, in order. Reused by the driver, so that a step that
 /// causes little allocates little.
@@ -95,6 +96,8 @@ pub struct Ask {
     pub resource: String,
     /// The explanation, as JSON.
     pub detail: String,
+    /// How long it waits for an answer; without one it is refused then.
+    pub wait: Duration,
 }
 
 /// Something an observer may show.

@@ -29,7 +29,7 @@ pub struct Event {
 }
 
 macro_rules! contents {
-    ($($(#[$doc:meta])* $code:literal $variant:ident($body:ty) = $name:literal;)*) => {
+    ($($(#[$doc:meta])* $code:literal $constant:ident $variant:ident($body:ty) = $name:literal;)*) => {
         /// What an event says.
         #[derive(Clone, Debug, Serialize)]
         #[serde(rename_all = "snake_case", untagged)]
@@ -38,10 +38,15 @@ macro_rules! contents {
             $($(#[$doc])* $variant($body),)*
         }
 
+        /// The event kinds on the wire.
+        pub mod kind {
+            $($(#[$doc])* pub const $constant: u8 = $code;)*
+        }
+
         impl Content {
             /// The event kind on the wire.
             pub fn kind(&self) -> u8 {
-                match self { $(Content::$variant(_) => $code,)* }
+                match self { $(Content::$variant(_) => kind::$constant,)* }
             }
 
             /// The event kind in words.
@@ -61,7 +66,7 @@ macro_rules! contents {
             /// A kind that this version does not know, or a map that does not fit the kind.
             pub fn decode(kind: u8, bytes: &[u8]) -> Result<Content, String> {
                 match kind {
-                    $($code => minicbor::decode(bytes).map(Content::$variant).map_err(|e| e.to_string()),)*
+                    $(kind::$constant => minicbor::decode(bytes).map(Content::$variant).map_err(|e| e.to_string()),)*
                     other => Err(format!("events of kind {other} are newer than this version")),
                 }
             }
@@ -71,43 +76,43 @@ macro_rules! contents {
 
 contents! {
     /// The kernel booted.
-    0 Boot(Booted) = "boot";
+    0 BOOT Boot(Booted) = "boot";
     /// A phase of the boot ended.
-    1 Phase(Phase) = "phase";
+    1 PHASE Phase(Phase) = "phase";
     /// An outward act was permitted and is about to be performed.
-    2 Intent(Box<Decided>) = "intent";
-    /// What came of an intent.
-    3 Outcome(Outcome) = "outcome";
+    2 INTENT Intent(Box<Decided>) = "intent";
+    /// What came of an intent, or of an observing act that a device could not do.
+    3 OUTCOME Outcome(Outcome) = "outcome";
     /// An observing act was permitted.
-    4 Observed(Box<Decided>) = "observed";
+    4 OBSERVED Observed(Box<Decided>) = "observed";
     /// An act was refused.
-    5 Refused(Box<Refused>) = "refused";
+    5 REFUSED Refused(Box<Refused>) = "refused";
     /// Refusals equal to an earlier one, counted.
-    6 Folded(Counted) = "folded";
+    6 FOLDED Folded(Counted) = "folded";
     /// An inner act was permitted and opened a route.
-    7 RouteOpened(Box<Decided>) = "route_opened";
+    7 ROUTE_OPENED RouteOpened(Box<Decided>) = "route_opened";
     /// How many acts a route has carried.
-    8 RouteCounted(Counted) = "route_counted";
+    8 ROUTE_COUNTED RouteCounted(Counted) = "route_counted";
     /// A process ended.
-    9 Exited(Exited) = "exited";
+    9 EXITED Exited(Exited) = "exited";
     /// An escalation was answered, or its deadline passed.
-    10 Answered(Answered) = "answered";
+    10 ANSWERED Answered(Answered) = "answered";
     /// The operator gave an application what it asked for.
-    11 Consent(Consented) = "consent";
+    11 CONSENT Consent(Consented) = "consent";
     /// The kernel is stopping.
-    12 Shutdown(Text) = "shutdown";
+    12 SHUTDOWN Shutdown(Text) = "shutdown";
     /// A session was opened.
-    13 Attached(Attached) = "attached";
+    13 ATTACHED Attached(Attached) = "attached";
     /// An application ended.
-    14 AppEnded(AppEnded) = "app_ended";
+    14 APP_ENDED AppEnded(AppEnded) = "app_ended";
     /// A message could not be delivered.
-    15 DeadLetter(DeadLetter) = "dead_letter";
+    15 DEAD_LETTER DeadLetter(DeadLetter) = "dead_letter";
     /// A process was suspended by the kernel.
-    16 Suspended(Text) = "suspended";
+    16 SUSPENDED Suspended(Text) = "suspended";
     /// An act waits for the answer to an escalation.
-    17 Escalated(Box<Decided>) = "escalated";
+    17 ESCALATED Escalated(Box<Decided>) = "escalated";
     /// An event that the log could not hold, and what can be said of it.
-    18 Unfit(Unfit) = "unfit";
+    18 UNFIT Unfit(Unfit) = "unfit";
 }
 
 /// Kind 0.
@@ -361,6 +366,13 @@ pub struct Unfit {
     /// Why it did not fit.
     #[n(3)]
     pub reason: String,
+}
+
+impl Outcome {
+    /// The result of what was done.
+    pub const DONE: &str = "done";
+    /// The result of an intent of which nobody knows what came of it.
+    pub const UNKNOWN: &str = "unknown";
 }
 
 /// A commitment to a body: SHA-256 of 16 random bytes and the body. The salt is kept in a row apart, so

@@ -113,7 +113,8 @@ impl State {
         self.end_open(action, result, Closed::default(), now, fx);
     }
 
-    /// Ends an open act: records the outcome where an intent stands, a refusal where it comes to one, and replies.
+    /// Ends an open act: records the outcome where an intent stands or a device could not do it, a refusal where it
+    /// comes to one, and replies.
     pub(crate) fn end_open(
         &mut self,
         action: ActionId,
@@ -128,14 +129,18 @@ impl State {
         }
         self.unblock(open.pid, action);
         let result = result.map_err(|refusal| refusal.of(action));
+        // What a device could not do was permitted all the same, so it is no refusal. An address that is not granted
+        // is one: the device alone knows what a name is. A callee's error is an answer.
+        let not_done = closed.by_other
+            && open.class != Class::Inner
+            && result.as_ref().is_err_and(|refusal| refusal.code != Code::Denied);
         match (open.kind, &result) {
             (OpenKind::Escalated(held), Err(refusal)) => self.unanswered(action, *held, refusal, now, fx),
             // Its device is busy with it, or will be told that it is not to begin: what came of it is known then.
             (_, _) if self.unsettled.contains_key(&action) => {}
-            (_, result) if open.class == Class::Outward => {
+            (_, result) if open.class == Class::Outward || not_done => {
                 self.record_outcome(action, result, closed.note, now, fx);
-                // An address that is not granted is refused by the device, which alone knows what a name is.
-                if !closed.by_other || matches!(result, Err(refusal) if refusal.code == Code::Denied) {
+                if !not_done {
                     self.count_failed(open.pid, open.class, result, now, fx);
                 }
             }
@@ -207,7 +212,7 @@ impl State {
         }
     }
 
-    /// The outcome event of an intent, and the end of its row among the open intents.
+    /// The outcome event of an act, and the end of its row among the open intents if it has one.
     pub(crate) fn record_outcome(
         &mut self,
         action: ActionId,
@@ -217,7 +222,7 @@ impl State {
         fx: &mut Effects,
     ) {
         let (word, reason, bytes) = match result {
-            Ok(reply) => ("done", String::new(), reply.len() as u64),
+            Ok(reply) => (Outcome::DONE, String::new(), reply.len() as u64),
             Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note };

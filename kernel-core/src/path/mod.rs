@@ -19,6 +19,7 @@ mod word;
 pub use address::AddressClass;
 pub use endpoint::Endpoint;
 pub use error::PathError;
+pub(crate) use name::MAX_NAME;
 pub use name::Name;
 pub use pattern::Pattern;
 pub use resource::{FsPath, MAX_PATH, Resource, TreePath};

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// The most bytes that a name may have.
-pub(super) const MAX_NAME: usize = 64;
+pub(crate) const MAX_NAME: usize = 64;
 
 /// 1 to 64 of the unreserved bytes `A-Z a-z 0-9 - . _ ~` (RFC 3986 2.3), but not `.` or `..`.
 ///

@@ -18,7 +18,7 @@ pub(crate) enum Command {
     /// Reads its manifest and its programs and lists what is wrong with its place: first how the manifest is
     /// written, and when that is in order what it means and what its programs are. Also says what the
     /// application asks for, with the flags that give it. Nothing is run. Exit code 0 if nothing is wrong,
-    /// else 2.
+    /// 2 if something is, 5 if nothing is wrong and this version cannot run it.
     Check {
         /// The folder of the application, or its weft.toml
         #[arg(value_name = "APP")]
@@ -47,7 +47,7 @@ impl Command {
         } else {
             print_fitted(&lines(&checked, &lacking, terminal), terminal)?;
         }
-        Ok(Exit::Done)
+        Ok(if lacking.is_empty() { Exit::Done } else { Exit::Unsupported })
     }
 }
 
@@ -99,8 +99,9 @@ fn document(checked: &Checked, lacking: &[Need]) -> Value {
 fn lines(checked: &Checked, lacking: &[Need], terminal: Terminal) -> Vec<String> {
     let (manifest, palette) = (checked.manifest(), terminal.out);
     let size: u64 = checked.programs().values().map(|program| program.info.size).sum();
+    let found = if lacking.is_empty() { "nothing is wrong" } else { "nothing is wrong, but it cannot run here yet" };
     let mut lines = vec![format!(
-        "{} {}: nothing is wrong; nothing was run; {}, {} ({})",
+        "{} {}: {found}; nothing was run; {}, {} ({})",
         palette.bold(manifest.app.name.as_str()),
         manifest.app.version.value,
         counted(manifest.agents.len() as u64, "agent"),
@@ -120,7 +121,7 @@ fn lines(checked: &Checked, lacking: &[Need], terminal: Terminal) -> Vec<String>
     section("It needs from whoever runs it:", false);
     section("It uses, where it is given:", true);
     if !lacking.is_empty() {
-        lines.push(palette.warn("It cannot run here yet:"));
+        lines.push(palette.warn("What it needs and this version lacks:"));
         lines.extend(lacking.iter().map(|need| format!("    {need}")));
     }
     lines
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_kernel_lacks_is_told_and_is_no_problem() {
+    fn what_this_kernel_lacks_is_told_in_the_first_line() {
         let checked = checked();
         let lacking = needs(checked.manifest());
         assert_eq!(lacking.len(), 1);
@@ -168,7 +169,10 @@ mod tests {
         assert_eq!(document["app"]["name"], "a");
         assert_eq!(document["unsupported"][0]["feature"], "restart");
         let text = lines(&checked, &lacking, Terminal::default()).join("\n");
-        assert!(text.contains("nothing is wrong; nothing was run; 1 agent, 1 program"), "{text}");
+        assert!(
+            text.starts_with("a 0.1.0: nothing is wrong, but it cannot run here yet; nothing was run; 1 agent"),
+            "{text}"
+        );
         assert!(text.contains("restarts by a supervisor are not supported by this kernel"), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! The events of a stored log, one after the other, decoded as far as this version can.
 
-use kernel_core::chain::{Decoded, TABLE_EVENTS, decode, entries, event_key, event_seq};
+use kernel_core::chain::{Decoded, Header, TABLE_EVENTS, decode, entries, event_key, event_seq};
 use kernel_core::codec::table_range;
 use kernel_core::id::ActionId;
 use kernel_core::kernel::event::Content;
@@ -26,12 +26,12 @@ pub(crate) struct Entry {
     pub(crate) content: Result<Content, String>,
 }
 
-/// Shows `visit` every event of a kind that is `wanted`, from the row that begins with event `from` on,
+/// Shows `visit` every event whose header is `wanted`, from the row that begins with event `from` on,
 /// until it breaks. An event that is none is shown as the reason, with the first event of its row.
 pub(crate) async fn each<S: Storage>(
     storage: &S,
     from: u64,
-    wanted: impl Fn(u8) -> bool,
+    wanted: impl Fn(&Header) -> bool,
     mut visit: impl FnMut(Result<Entry, (u64, String)>) -> ControlFlow<()>,
 ) -> Result<(), StorageError> {
     let (mut from, to) = (event_key(from), table_range(TABLE_EVENTS).1);
@@ -41,7 +41,7 @@ pub(crate) async fn each<S: Storage>(
             let first = event_seq(key).unwrap_or(0);
             for entry in entries(row) {
                 let shown = match entry.map_err(|e| e.to_string()).and_then(|e| decode(e).map_err(|e| e.to_string())) {
-                    Ok(event) if wanted(event.header.kind) => visit(Ok(Entry::of(&event))),
+                    Ok(event) if wanted(&event.header) => visit(Ok(Entry::of(&event))),
                     Ok(_) => ControlFlow::Continue(()),
                     Err(reason) => visit(Err((first, reason))),
                 };

@@ -19,8 +19,10 @@ mod terminal;
 mod text;
 mod web;
 
-use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
 use exit::{Exit, Failure};
+use kernel_core::app::closest;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = suggested(error);
             let wrong = error.use_stderr();
             if wrong && std::env::args_os().any(|argument| argument == "--json") {
                 // Where it cannot be written there is still what is told below.
@@ -119,6 +122,25 @@ impl Command {
             Command::Web(web) => on_runtime(web.run(terminal)),
         }
     }
+}
+
+/// The same with the command that a word which is none was most likely meant to be. The parser knows only of words
+/// that look alike.
+fn suggested(mut error: clap::Error) -> clap::Error {
+    let unknown = match (error.get(ContextKind::InvalidSubcommand), error.get(ContextKind::SuggestedSubcommand)) {
+        (Some(ContextValue::String(word)), None) => word.clone(),
+        _ => return error,
+    };
+    let mut command = Arguments::command();
+    for argument in std::env::args_os().skip(1) {
+        if let Some(inner) = command.find_subcommand(argument) {
+            command = inner.clone();
+        }
+    }
+    if let Some(close) = closest(&unknown, command.get_subcommands().map(|inner| inner.get_name())) {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![close.to_owned()]));
+    }
+    error
 }
 
 /// A command line that is none, for a program: the parser's first paragraph.

@@ -12,8 +12,8 @@ use crate::data_dir::regular;
 use crate::keys::{FileKeys, LOG_KEY};
 use crate::storage::{ROWS, RedbStorage, Table, page};
 use bytes::Bytes;
-use kernel_core::chain::{ChainError, Checkpoint, Head, Opened, Opening, Trust, VerifierKey, head_key};
-use kernel_core::kernel::event::Content;
+use kernel_core::chain::{ChainError, Checkpoint, Head, Header, Opened, Opening, Trust, VerifierKey, head_key};
+use kernel_core::kernel::event::{Content, kind};
 use kernel_core::kernel::{BootError, feed, log_key};
 use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
 use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableError};
@@ -26,9 +26,6 @@ use std::time::{Duration, Instant};
 
 /// How long a reader waits for the database while another has it for itself, to repair it or to check its pages.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The kind of event that begins a boot (FORMAT.md).
-const BOOT: u8 = 0;
 
 /// A data directory, held for as long as this lives.
 pub(crate) struct Stored {
@@ -101,7 +98,7 @@ impl Stored {
     /// What cannot be read.
     pub(crate) async fn unsigned(&self) -> Result<Vec<(u64, u64)>, Failure> {
         let mut found = Vec::new();
-        let boots = |kind| kind == BOOT;
+        let boots = |header: &Header| header.kind == kind::BOOT;
         events::each(&self.rows, 0, boots, |entry| {
             if let Ok(Entry { seq, content: Ok(Content::Boot(boot)), .. }) = entry
                 && boot.unsigned > 0

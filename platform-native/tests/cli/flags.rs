@@ -62,6 +62,9 @@ fn what_is_no_command_has_a_document_too() {
         assert!(!done.err.contains('\u{1b}'), "{done:#?}");
     }
     home.weft(&["chain"]).exits(2).tells(&["verify", "show"]);
+    for (wrong, said) in [(&["rnu"][..], "'run'"), (&["help", "rnu"], "'run'"), (&["chain", "sohw"], "'show'")] {
+        home.weft(wrong).exits(2).tells(&["similar", said]);
+    }
 }
 
 #[test]

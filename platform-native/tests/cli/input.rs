@@ -68,10 +68,13 @@ fn manifests_and_programs_that_are_none_are_refused() {
 }
 
 #[test]
-fn what_this_kernel_lacks_is_exit_5_at_the_start_and_no_problem_of_the_check() {
+fn what_this_kernel_lacks_is_exit_5_at_the_start_and_at_the_check() {
     let home = Home::new(&agent("a", &[], "restart = \"permanent\""));
     home.weft(&["run", "play"]).exits(5).tells(&["play/weft.toml", "agent.a.restart", "not supported by this kernel"]);
-    home.weft(&["app", "check", "play"]).exits(0).says(&["It cannot run here yet:"]);
+    let check = home.weft(&["app", "check", "play"]).exits(5);
+    check.says(&["play 0.1.0: nothing is wrong, but it cannot run here yet", "agent.a.restart"]);
+    let document = home.weft(&["app", "check", "play", "--json"]).exits(5).json();
+    assert_eq!(document["unsupported"][0]["feature"], "restart");
 }
 
 #[test]

@@ -109,7 +109,13 @@ fn strict_makes_a_refusal_exit_3() {
     // What does not exist is no refusal of the gate.
     let home =
         Home::new(&format!("{MOUNTS}{}", agent("reader", &["act read /fs/repo/none"], "use = [\"read /fs/repo/**\"]")));
-    home.weft(&["run", "play", "--mount", "repo=repo", "--strict"]).exits(0);
+    let document = home.weft(&["run", "play", "--mount", "repo=repo", "--strict", "--json"]).exits(0).json();
+    assert_eq!((&document["refusals"], &document["verdicts"]["refused"]), (&serde_json::json!([]), &0.into()));
+    let failure = &document["failures"][0];
+    assert_eq!(
+        (&failure["agent"], &failure["asked"], &failure["code"]),
+        (&"reader".into(), &"read /fs/repo/none".into(), &"not_found".into())
+    );
 }
 
 #[test]

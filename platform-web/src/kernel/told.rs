@@ -4,14 +4,17 @@ use kernel_core::kernel::Told;
 use kernel_core::kernel::effects::{Ask, Notice};
 use serde_json::{Value, json};
 
-/// `{notice: {kind, ..}}` or `{ask: {action, name, verb, resource, detail}}`.
+/// `{notice: {kind, ..}}` or `{ask: {action, name, verb, resource, detail, wait_ms}}`.
 pub(super) fn as_json(told: Told) -> Value {
     match told {
         Told::Notice(notice) => json!({ "notice": of_notice(notice) }),
-        Told::Ask(Ask { action, name, verb, resource, detail }) => {
+        Told::Ask(Ask { action, name, verb, resource, detail, wait }) => {
             // It is JSON in a text already; what is none is shown as the text.
             let detail = serde_json::from_str(&detail).unwrap_or(Value::String(detail));
-            json!({ "ask": { "action": action, "name": name, "verb": verb, "resource": resource, "detail": detail } })
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            json!({ "ask": {
+                "action": action, "name": name, "verb": verb, "resource": resource, "detail": detail, "wait_ms": wait_ms,
+            } })
         }
     }
 }

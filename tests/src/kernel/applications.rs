@@ -242,3 +242,17 @@ pub async fn an_agent_that_never_ran_is_not_waited_for<H: Host>(host: H) {
     assert!(refusal.reason.contains("wall time"), "{refusal}");
     world.finish().await;
 }
+
+/// Two applications may give their rules one id. One that does not fit beside its application's name is refused, so
+/// that it is never mistaken for another's.
+pub async fn a_rule_is_its_applications_alone<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let when = "verbs = ['write']";
+    for name in ["one", "two"] {
+        world.run(app(name, [agent(&format!("of-{name}"))]).unmounted().ruled("no", when, Then::Deny)).await;
+    }
+    let long = app("three", [agent("third")]).unmounted().ruled(&"x".repeat(60), when, Then::Deny);
+    let refusal = world.try_run(long).await.expect_err("its name is too long");
+    assert!(refusal.code == Code::Invalid && refusal.reason.contains("shorten its id"), "{refusal}");
+    world.finish().await;
+}

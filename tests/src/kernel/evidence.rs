@@ -1,6 +1,6 @@
 //! Nothing is refused, asked or answered without a trace, and nothing that a guest says can stop the log.
 
-use crate::world::{Commits, Host, Recorded, World, agent, app};
+use crate::world::{Answers, Commits, Host, Recorded, World, agent, app};
 use bytes::Bytes;
 use futures::join;
 use kernel_core::app::MountMode;
@@ -84,6 +84,29 @@ pub async fn a_refusal_after_permission_is_recorded<H: Host>(host: H) {
         assert_eq!(refused(&world.log().await, act), [code]);
     }
     assert_eq!(world.kernel().summary().verdicts.refused, before + 3);
+    world.finish().await;
+}
+
+/// What a device cannot do was permitted: an outcome tells of it, and it is no refusal.
+pub async fn what_a_device_cannot_do_is_no_refusal<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let reader = agent("reader").uses(&["read /fs/in/**"]);
+    world.run(app("a", [reader]).mounted("in", MountMode::Read, &[], &[])).await;
+    let before = world.kernel().summary().verdicts.refused;
+    world.hand.answers(Answers::Full);
+    assert!(world.act("reader", "read /fs/in/x").await.starts_with("full: "));
+    world.hand.answers(Answers::Pass);
+    let (summary, pid) = (world.kernel().summary(), world.pid("reader"));
+    assert_eq!(summary.verdicts.refused, before);
+    assert_eq!(summary.processes.iter().find(|row| row.pid == pid).map(|row| row.used.refused), Some(0));
+    let log = world.log().await;
+    assert!(refused(&log, "read /fs/in/x").is_empty());
+    let read = |e: &&Recorded| matches!(&e.content, Content::Observed(d) if d.facts.resource.to_string() == "/fs/in/x");
+    let act = log.iter().find(read).expect("observed").action;
+    let of_act = log.iter().filter(|e| e.action == act).map(|e| &e.content);
+    let results: Vec<&str> =
+        of_act.filter_map(|c| if let Content::Outcome(o) = c { Some(&*o.result) } else { None }).collect();
+    assert_eq!(results, ["full"]);
     world.finish().await;
 }
 

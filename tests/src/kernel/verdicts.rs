@@ -175,6 +175,22 @@ pub async fn a_yes_is_too_late_for_the_suspended<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// A yes opens no mount that is not bound any more: that is a denial, as it is where nobody is asked.
+pub async fn a_yes_does_not_open_a_mount<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    world.run(app("mounts", [agent("a")])).await;
+    let session = world.session().await;
+    let act = session.act("write", "/fs/out/x", "{\"replace\":true,\"labels\":[\"secret\"]}\nbody");
+    let ask = world.asked().await;
+    world.session().await.act("stop", "/app/mounts", "").await.expect("stopped");
+    let before = world.kernel().summary().verdicts.denied;
+    world.kernel().answer(ask.action, true, "the suite");
+    let refusal = act.await.expect_err("no folder is bound");
+    assert!(refusal.code == Code::NotFound && refusal.reason.contains("no folder is bound"), "{refusal}");
+    assert_eq!(world.kernel().summary().verdicts.denied, before + 1);
+    world.finish().await;
+}
+
 /// A yes is for what was asked: what has changed meanwhile is decided again.
 pub async fn an_answer_is_for_what_is_so_by_then<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
@@ -214,7 +230,8 @@ pub async fn an_escalated_act_keeps_its_own_deadline<H: Host>(host: H) {
     let script = "now\nact connect /net/example.com:443 {\"deadline_ms\":5000}\nnow";
     let call = session.act("call", &path, format!("{{\"deadline_ms\":600000}}\n{script}"));
     let (reply, ()) = join!(call, async {
-        world.asked().await;
+        // And says so.
+        assert_eq!(world.asked().await.wait, Duration::from_secs(5));
         hand.advance(Duration::from_secs(6));
     });
     let reply = String::from_utf8_lossy(&reply.expect("a transcript")).into_owned();

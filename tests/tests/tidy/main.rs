@@ -85,3 +85,13 @@ fn hold(name: &str, rule: Rule) {
     let lines: Vec<String> = problems.iter().map(|p| format!("  {p}\n")).collect();
     assert!(lines.is_empty(), "{name} is broken {} times:\n{}", lines.len(), lines.concat());
 }
+
+#[test]
+fn the_test_command_says_what_it_does_in_any_folder() {
+    let mut command = std::process::Command::new("bash");
+    let done = command.args(["../ci.sh", "--help"]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).output();
+    let done = done.expect("bash");
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && err.is_empty(), "{}: {err}", done.status);
+    assert!(out.starts_with("usage: tests/ci.sh") && out.contains("WEFT_SKIP"), "{out}");
+}

@@ -6,7 +6,6 @@
 
 import { fill, h, say } from '../dom';
 import type { Asked, Session } from '../session';
-import { ANSWER_MS } from '../session';
 import { plain } from '../format';
 import { dialog, type Dialog } from './dialog';
 import { address, figure, reasons, road } from './verdict';
@@ -66,6 +65,6 @@ export class AskView {
     const { question, left, bar } = this.shown;
     const rest = Math.max(0, question.deadline - performance.now());
     say(left, `No answer in ${Math.ceil(rest / 1000)} s is a no`);
-    bar.style.setProperty('--share', `${(rest / ANSWER_MS) * 100}%`);
+    bar.style.setProperty('--share', `${(rest / question.wait) * 100}%`);
   }
 }

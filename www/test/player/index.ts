@@ -30,6 +30,8 @@ interface Control {
 
 const control: Control = ((globalThis as any).player ??= { recording: 'dev', pace: 1500, bootFails: null, verifyFails: null, ok: true, live: null });
 
+/** How long a question waits. */
+const WAIT_MS = 30_000;
 const fail = (code: string, message: string) => Object.assign(new Error(message), { code });
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -267,7 +269,7 @@ export class Kernel {
       score: verdict.score, threshold: verdict.threshold, warn_at: Math.ceil(verdict.threshold * 0.6), environment: facts.environment.name,
     };
     this.notice('verdict', { action, name: facts.name, what: 'escalated', verb: facts.verb, resource: facts.resource, reason: verdict.reasons[0].text });
-    this.tell('ask', { action, name: facts.name, verb: facts.verb, resource: facts.resource, detail });
+    this.tell('ask', { action, name: facts.name, verb: facts.verb, resource: facts.resource, detail, wait_ms: WAIT_MS });
     await new Promise<boolean>((resolve) => this.questions.set(action, resolve));
   }
 }

@@ -237,3 +237,16 @@ fn what_later_versions_run_passes_the_check() {
     checked(&format!("{WHOLE}{later}")).unwrap_or_else(|p| panic!("{}", shown(&p)));
     checked(&whole_with("role = \"worker\"", "inbox = \"durable\"")).unwrap_or_else(|p| panic!("{}", shown(&p)));
 }
+
+#[test]
+fn a_rule_and_its_application_fit_into_one_name() {
+    let with = |id: &str| {
+        checked(&format!(
+            "{WHOLE}\n[[rule]]\nid = \"{id}\"\ntext = \"T.\"\nthen = \"deny\"\nwhen = {{ verbs = [\"write\"] }}\n"
+        ))
+    };
+    let room = 64 - "repo-audit.".len();
+    assert!(with(&"x".repeat(room)).is_ok());
+    let found = shown(&with(&"x".repeat(room + 1)).unwrap_err());
+    assert!(found.contains("rule.id: ") && found.contains("has more than 64 bytes: shorten its id"), "{found}");
+}

@@ -167,7 +167,11 @@ fn each_mistake_has_its_place_its_key_and_advice() {
             "weft.toml:2:1: app.name: is missing\n    help: for example: name = \"my-app\"",
         ),
         ("\"read /fs/repo/**\"", "\"read /fs/repo/**/x\"", "weft.toml:27:8: agent.walker.use: "),
-        ("\"read /fs/repo/**\"", "\"raed /fs/repo/**\"", "weft.toml:27:8: agent.walker.use: \"raed\" is not a verb"),
+        (
+            "\"read /fs/repo/**\"",
+            "\"raed /fs/repo/**\"",
+            "weft.toml:27:8: agent.walker.use: \"raed\" is not a verb\n    help: did you mean `read`?",
+        ),
         ("\"read /fs/repo/**\"", "\"/fs/repo/**\"", "weft.toml:27:8: agent.walker.use: \"/fs/repo/**\" is not a right"),
         ("[\"untrusted\"]", "[\"Un trusted\"]", "weft.toml:30:10: agent.walker.labels: `Un trusted` is not a label"),
         ("[\"untrusted\"]", "\"untrusted\"", "weft.toml:30:10: agent.walker.labels: must be a list, and is a string"),

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use std::time::Duration;
 
 /// How long an escalation waits for an answer, if the act has no earlier deadline of its own.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Who answers where no one did.
 pub(crate) const NOBODY: &str = "nobody";
@@ -54,15 +54,16 @@ impl State {
         let detail = governance::explain(&facts, &verdict).to_string();
         let decided = Decided { facts: facts.clone(), verdict: verdict.clone(), body: None };
         self.record(act.action, Content::Escalated(Box::new(decided)), now, fx);
+        let wait = parsed.op.deadline().map_or(ANSWER_DEADLINE, |own| own.min(ANSWER_DEADLINE));
         fx.wakes.push(Wake::Ask(Ask {
             action: act.action,
             name: facts.name.to_string(),
             verb: parsed.verb.as_str().to_owned(),
             resource: parsed.resource.to_string(),
             detail,
+            wait,
         }));
         let held = Held { parsed: parsed.clone(), body: body.clone(), act: act.clone(), facts, verdict };
-        let wait = parsed.op.deadline().map_or(ANSWER_DEADLINE, |own| own.min(ANSWER_DEADLINE));
         self.open(&act, Open::new(&act, OpenKind::Escalated(Box::new(held))), Some(now.at.after(wait)));
     }
 
@@ -125,6 +126,7 @@ impl State {
             let refusal = verdict::refusal(&facts, &verdict);
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         } else if let Some(refusal) = survey.target.refusal.take() {
+            self.tally.count(Decision::Deny);
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         } else {
             self.permitted(act, &parsed, &body, facts, verdict, survey.uses, now, fx);

@@ -16,8 +16,8 @@ mod record;
 mod reserve;
 mod verdict;
 
+pub use answer::Held;
 pub(crate) use answer::NOBODY;
-pub use answer::{ANSWER_DEADLINE, Held};
 pub(crate) use effect::Novelty;
 pub(crate) use flow::Target;
 pub(crate) use record::{Asked, is_own_doing, is_refusal};

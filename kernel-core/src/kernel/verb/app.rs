@@ -6,10 +6,10 @@
 //! spawned on the road.
 
 use super::{Body, invalid, table};
-use crate::app::{AgentPlan, MountMode, Plan, ProgramPlan, own_rights};
+use crate::app::{AgentPlan, MountMode, Plan, ProgramPlan, own_rights, rule_name};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
-use crate::governance::Charter;
+use crate::governance::{Charter, Rule};
 use crate::id::Pid;
 use crate::kernel::app::App;
 use crate::kernel::catalog::Agent;
@@ -295,12 +295,13 @@ impl State {
             return Err(invalid(format!("the rules of `{name}` cannot be evaluated: {}", unkept.join("; "))));
         }
         let mut rules = self.charter.rules().to_vec();
-        rules.extend(plan.rules.iter().cloned().map(|mut rule| {
+        for rule in &plan.rules {
             // Ids are the application's own: another one may use the same.
-            rule.id = Name::parse(&format!("{name}.{}", rule.id)).unwrap_or(rule.id);
+            let id = rule_name(name, &rule.id).map_err(invalid)?;
+            let mut rule = Rule { id, ..rule.clone() };
             rule.when.apps = vec![name.clone()];
-            rule
-        }));
+            rules.push(rule);
+        }
         Charter::with_rules(self.charter.version() + 1, rules).map_err(|errors| {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
             invalid(format!("the rules of `{name}` do not hold together: {}", errors.join("; ")))

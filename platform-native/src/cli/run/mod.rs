@@ -167,7 +167,7 @@ impl Run {
         let elapsed = screen.elapsed();
         let summary = kernel.summary();
         drop(kernel);
-        let record = record::read(&rows, from, Advice { manifest: checked.manifest(), plan }, &summary.verdicts).await;
+        let record = record::read(&rows, from, Advice { manifest: checked.manifest(), plan }, &summary).await;
         let size = stored::head(&rows).await.ok().flatten().map_or(from, |head| head.size);
         rows.close().await;
 

@@ -8,16 +8,22 @@ use crate::cli::terminal::Palette;
 use crate::cli::text::{plain, plain_within};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::effects::Ask;
-use kernel_core::kernel::road::ANSWER_DEADLINE;
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// The questions that wait, the first of which is on the screen.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
-    open: VecDeque<Ask>,
+    open: VecDeque<Asked>,
+}
+
+/// A question, and until when it waits.
+#[derive(Debug)]
+struct Asked {
+    ask: Ask,
+    until: Instant,
 }
 
 /// What to do with a line that was typed.
@@ -37,30 +43,31 @@ impl Questions {
 
     /// Adds one; true if it is to be shown now.
     pub(super) fn add(&mut self, ask: Ask) -> bool {
-        self.open.push_back(ask);
+        let until = Instant::now() + ask.wait;
+        self.open.push_back(Asked { ask, until });
         self.open.len() == 1
     }
 
-    /// The one on the screen.
-    pub(super) fn shown(&self) -> Option<&Ask> {
-        self.open.front()
+    /// The one on the screen, and how long it still waits.
+    pub(super) fn shown(&self) -> Option<(&Ask, Duration)> {
+        self.open.front().map(|Asked { ask, until }| (ask, until.saturating_duration_since(Instant::now())))
     }
 
     /// Takes the answer to the one on the screen.
     pub(super) fn answer(&mut self, line: &str) -> Option<Answer> {
-        self.open.pop_front().map(|ask| Answer { action: ask.action, allow: is_yes(line) })
+        self.open.pop_front().map(|Asked { ask, .. }| Answer { action: ask.action, allow: is_yes(line) })
     }
 
     /// The act waits no more. True if its question was on the screen.
     pub(super) fn withdraw(&mut self, action: ActionId) -> bool {
-        let shown = self.shown().is_some_and(|ask| ask.action == action);
-        self.open.retain(|ask| ask.action != action);
+        let shown = self.shown().is_some_and(|(ask, _)| ask.action == action);
+        self.open.retain(|asked| asked.ask.action != action);
         shown
     }
 }
 
-/// The lines of one question, the prompt last.
-pub(super) fn lines(ask: &Ask, palette: Palette) -> Vec<String> {
+/// The lines of one question that still waits for so long, the prompt last.
+pub(super) fn lines(ask: &Ask, left: Duration, palette: Palette) -> Vec<String> {
     let detail: Value = serde_json::from_str(&ask.detail).unwrap_or_default();
     let mut lines = vec![format!(
         "{} {} wants to {} {}",
@@ -77,8 +84,13 @@ pub(super) fn lines(ask: &Ask, palette: Palette) -> Vec<String> {
     if !labels.is_empty() {
         lines.push(format!("    carries {}", plain(&labels.join(", "))));
     }
-    lines.push(format!("  Allow this once? No answer within {} s is a no. [y/N] ", ANSWER_DEADLINE.as_secs()));
+    lines.push(format!("  Allow this once? No answer within {} s is a no. [y/N] ", seconds(left)));
     lines
+}
+
+/// Seconds, of which the last may be a part.
+pub(super) fn seconds(left: Duration) -> u128 {
+    left.as_millis().div_ceil(1_000)
 }
 
 fn word(value: &Value) -> String {
@@ -122,17 +134,19 @@ mod tests {
             verb: "connect".to_owned(),
             resource: "/net/x:1".to_owned(),
             detail: detail.to_owned(),
+            wait: Duration::from_secs(10),
         }
     }
 
     #[test]
     fn a_question_says_who_wants_what_and_why_it_is_asked() {
-        let text = lines(&ask(1), Palette::default()).join("\n");
+        let text = lines(&ask(1), Duration::from_millis(9_900), Palette::default()).join("\n");
         for part in [
             "courier wants to connect /net/x:1",
             "the score is over\\u{1b}[1m",
             "score 10500 of 3000 in prod",
             "carries secret",
+            "No answer within 10 s is a no",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
@@ -142,7 +156,17 @@ mod tests {
 
     #[test]
     fn an_explanation_that_cannot_be_read_is_no_panic() {
-        assert!(lines(&Ask { detail: "{".to_owned(), ..ask(1) }, Palette::default()).len() > 2);
+        assert!(lines(&Ask { detail: "{".to_owned(), ..ask(1) }, Duration::ZERO, Palette::default()).len() > 2);
+    }
+
+    #[test]
+    fn a_question_waits_no_longer_for_being_shown_late() {
+        let mut questions = Questions::default();
+        questions.add(ask(1));
+        questions.add(Ask { wait: Duration::ZERO, ..ask(2) });
+        assert!(questions.shown().is_some_and(|(_, left)| left > Duration::ZERO && left <= ask(1).wait));
+        questions.answer("n");
+        assert_eq!(questions.shown().map(|(ask, left)| (ask.action, left)), Some((ActionId(2), Duration::ZERO)));
     }
 
     #[test]

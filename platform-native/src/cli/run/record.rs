@@ -3,16 +3,17 @@
 
 use super::advice::Advice;
 use crate::cli::events::{self, Entry};
+use kernel_core::chain::Header;
 use kernel_core::governance::{Decision, Facts, Verdict, explain};
 use kernel_core::id::ActionId;
-use kernel_core::kernel::Tally;
-use kernel_core::kernel::event::{Content, Decided, Outcome, Refused};
+use kernel_core::kernel::event::{Content, Decided, Outcome, Refused, kind};
+use kernel_core::kernel::{ProcessRow, Summary};
 use kernel_core::path::Name;
 use kernel_core::platform::{Storage, StorageError};
 use kernel_core::refusal::Code;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// How many refusals, and how many kinds of warning, are listed; the others are counted.
@@ -25,9 +26,9 @@ pub(super) struct Record {
     pub(super) ended: Option<(bool, String)>,
     /// What was repaired in the log at the start; empty where nothing was.
     pub(super) repair: String,
-    /// The first refusals.
+    /// The first refusals, those of the gate before others.
     pub(super) refusals: Vec<Refusal>,
-    /// How many refusals of other kinds there were.
+    /// How many refusals there were beside them.
     pub(super) more_refusals: u64,
     /// How often the gate itself refused: what `--strict` asks about.
     pub(super) gate: u64,
@@ -56,7 +57,7 @@ pub(super) struct Refusal {
     pub(super) action: ActionId,
     /// Who.
     pub(super) pid: u64,
-    /// By name; empty where the act did not parse.
+    /// By name; empty where nobody knows it any more.
     pub(super) agent: String,
     /// The verb and the resource, or what was written instead of them.
     pub(super) asked: String,
@@ -70,7 +71,8 @@ pub(super) struct Refusal {
     pub(super) detail: Value,
 }
 
-/// One outward act that was permitted and could not be done: a full disk, a host that does not answer.
+/// One act that was permitted and could not be done: a full disk, a file that nobody may read, a host that does not
+/// answer.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Failed {
     /// The event that tells its outcome.
@@ -136,30 +138,21 @@ pub(super) struct Suspended {
     pub(super) reason: String,
 }
 
-/// The kinds of event that say that an act was permitted (FORMAT.md): by far the most, and of interest
-/// only where some were permitted with a warning or by an answer.
-const PERMITTED: [u8; 3] = [INTENT, 4, 7];
+/// The kinds of event that say that an act was permitted: by far the most, and of interest only where some were
+/// permitted with a warning or by an answer.
+const PERMITTED: [u8; 3] = [kind::INTENT, kind::OBSERVED, kind::ROUTE_OPENED];
 
-/// The kind of event that says what is going to be done (FORMAT.md).
-const INTENT: u8 = 2;
-
-/// What an outcome says that went well.
-const DONE: &str = "done";
-
-/// What an outcome says of which nobody knows what it was.
-const UNKNOWN: &str = "unknown";
-
-/// Reads what the log says of the run of what is planned that begins with event `from`. `said` is what the
-/// gate counted: what it never said is not looked for.
+/// Reads what the log says of the run of what is planned that begins with event `from`. `summary` tells which
+/// processes there were, and what the gate counted: what it never said is not looked for.
 pub(super) async fn read<S: Storage>(
     storage: &S,
     from: u64,
     advice: Advice<'_>,
-    said: &Tally,
+    summary: &Summary,
 ) -> Result<Record, StorageError> {
     let mut reader = Reader { advice: Some(advice), ..Reader::default() };
-    let all = said.warned > 0 || said.escalated > 0;
-    let wanted = |kind: u8| all || !PERMITTED.contains(&kind);
+    let all = summary.verdicts.warned > 0 || summary.verdicts.escalated > 0;
+    let wanted = |header: &Header| all || !PERMITTED.contains(&header.kind);
     events::each(storage, from, wanted, |entry| {
         if let Ok(entry) = entry {
             reader.take(&entry, &advice.plan.app);
@@ -167,77 +160,39 @@ pub(super) async fn read<S: Storage>(
         ControlFlow::Continue(())
     })
     .await?;
-    let mut record = reader.record;
-    if !record.failures.is_empty() {
-        name_failures(storage, from, &mut record.failures).await?;
-    }
-    if !reader.late.is_empty() {
-        name_late(storage, from, advice, reader.late, &mut record.refusals).await?;
-    }
-    Ok(record)
-}
-
-/// An outcome names only its act; what that was and whose stands in its intent.
-async fn name_failures<S: Storage>(storage: &S, from: u64, failures: &mut [Failed]) -> Result<(), StorageError> {
-    let mut unnamed: BTreeMap<ActionId, &mut Failed> = failures.iter_mut().map(|one| (one.action, one)).collect();
-    events::each(
-        storage,
-        from,
-        |kind| kind == INTENT,
-        |entry| {
-            if let Ok(Entry { action, content: Ok(Content::Intent(decided)), .. }) = entry
-                && let Some(failed) = unnamed.remove(&action)
-            {
-                failed.pid = decided.facts.pid.0;
-                failed.agent = decided.facts.name.to_string();
-                failed.asked = asked(&decided);
-            }
-            if unnamed.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        },
-    )
-    .await
-}
-
-/// The outcome of an act that the gate let pass and the device refused names only its act: what it was and whose
-/// stands in its intent.
-async fn name_late<S: Storage>(
-    storage: &S,
-    from: u64,
-    advice: Advice<'_>,
-    mut late: BTreeMap<ActionId, usize>,
-    refusals: &mut [Refusal],
-) -> Result<(), StorageError> {
-    let intents = |kind| kind == INTENT;
-    events::each(storage, from, intents, |entry| {
-        if let Ok(Entry { action, content: Ok(Content::Intent(decided)), .. }) = entry
-            && let Some(refusal) = late.remove(&action).and_then(|index| refusals.get_mut(index))
-        {
-            refusal.pid = decided.facts.pid.0;
-            refusal.agent = decided.facts.name.to_string();
-            refusal.asked = asked(&decided);
-            refusal.detail = explained(&decided.facts, &decided.verdict, Some(advice));
-        }
-        if late.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })
-    .await
+    reader.name(storage, from).await?;
+    Ok(reader.record(&summary.processes))
 }
 
 #[derive(Default)]
 struct Reader<'a> {
+    /// Of its refusals, those of the gate alone.
     record: Record,
+    /// The other refusals: of what was not there, full or malformed.
+    others: Vec<Refusal>,
     advice: Option<Advice<'a>>,
-    /// Where the refusals are listed of which only the outcome was read.
-    late: BTreeMap<ActionId, usize>,
+    /// Acts of which only the outcome was read.
+    unnamed: BTreeMap<ActionId, Unnamed>,
     /// Where each kind of warning is listed.
     warned: BTreeMap<(String, String), usize>,
-    /// Where each refusal is listed, by its act; the value is whether the gate said it, where it is not.
+    /// Where each refusal is listed, by its act.
     refused: BTreeMap<ActionId, Place>,
 }
 
+/// Where a refusal is listed: nowhere, where there were too many.
 #[derive(Clone, Copy)]
 struct Place {
     listed: Option<usize>,
     by_gate: bool,
+}
+
+/// Where an outcome is listed that names only its act.
+#[derive(Clone, Copy)]
+enum Unnamed {
+    /// Among the failures.
+    Failure(usize),
+    /// Among the refusals of the gate.
+    Refusal(usize),
 }
 
 impl Reader<'_> {
@@ -252,7 +207,8 @@ impl Reader<'_> {
             Content::Folded(folded) => {
                 if let Some(place) = self.refused.get(&entry.action).copied() {
                     self.record.gate += if place.by_gate { folded.more } else { 0 };
-                    match place.listed.and_then(|index| self.record.refusals.get_mut(index)) {
+                    let list = if place.by_gate { &mut self.record.refusals } else { &mut self.others };
+                    match place.listed.and_then(|index| list.get_mut(index)) {
                         Some(first) => first.count += folded.more,
                         None => self.record.more_refusals += folded.more,
                     }
@@ -274,8 +230,8 @@ impl Reader<'_> {
                 cancelled: false,
             }),
             Content::Outcome(outcome) if is_gate(&outcome.result) => self.refused_late(entry, outcome),
-            Content::Outcome(outcome) if outcome.result == UNKNOWN => self.record.unknown += 1,
-            Content::Outcome(outcome) if outcome.result != DONE => self.failed(entry, outcome),
+            Content::Outcome(outcome) if outcome.result == Outcome::UNKNOWN => self.record.unknown += 1,
+            Content::Outcome(outcome) if outcome.result != Outcome::DONE => self.failed(entry, outcome),
             Content::Suspended(text) => {
                 self.record.suspended.push(Suspended { pid: text.pid, reason: text.reason.clone() });
             }
@@ -300,13 +256,14 @@ impl Reader<'_> {
         }
         let by_gate = is_gate(&refused.code);
         self.record.gate += u64::from(by_gate);
-        let listed = (self.record.refusals.len() < LISTED).then_some(self.record.refusals.len());
+        let list = if by_gate { &mut self.record.refusals } else { &mut self.others };
+        let listed = (list.len() < LISTED).then_some(list.len());
         self.refused.insert(entry.action, Place { listed, by_gate });
         if listed.is_none() {
             self.record.more_refusals += 1;
             return;
         }
-        self.record.refusals.push(Refusal {
+        list.push(Refusal {
             seq: entry.seq,
             action: entry.action,
             pid: refused.pid,
@@ -326,6 +283,7 @@ impl Reader<'_> {
             self.record.more_failures += 1;
             return;
         }
+        self.unnamed.insert(entry.action, Unnamed::Failure(self.record.failures.len()));
         self.record.failures.push(Failed {
             seq: entry.seq,
             action: entry.action,
@@ -343,7 +301,7 @@ impl Reader<'_> {
             self.record.more_refusals += 1;
             return;
         }
-        self.late.insert(entry.action, self.record.refusals.len());
+        self.unnamed.insert(entry.action, Unnamed::Refusal(self.record.refusals.len()));
         self.record.refusals.push(Refusal {
             seq: entry.seq,
             action: entry.action,
@@ -355,6 +313,56 @@ impl Reader<'_> {
             count: 1,
             detail: Value::Null,
         });
+    }
+
+    /// An outcome names only its act: what that was and whose stands in the event that permitted it.
+    async fn name<S: Storage>(&mut self, storage: &S, from: u64) -> Result<(), StorageError> {
+        if self.unnamed.is_empty() {
+            return Ok(());
+        }
+        let mut unnamed = std::mem::take(&mut self.unnamed);
+        let acts: BTreeSet<ActionId> = unnamed.keys().copied().collect();
+        let wanted = |header: &Header| PERMITTED.contains(&header.kind) && acts.contains(&header.action);
+        events::each(storage, from, wanted, |entry| {
+            if let Ok(Entry { action, content: Ok(Content::Intent(decided) | Content::Observed(decided)), .. }) = entry
+                && let Some(place) = unnamed.remove(&action)
+            {
+                self.name_one(place, &decided);
+            }
+            if unnamed.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .await
+    }
+
+    fn name_one(&mut self, place: Unnamed, decided: &Decided) {
+        let (facts, asked) = (&decided.facts, asked(decided));
+        match place {
+            Unnamed::Failure(index) => {
+                if let Some(failed) = self.record.failures.get_mut(index) {
+                    (failed.pid, failed.agent, failed.asked) = (facts.pid.0, facts.name.to_string(), asked);
+                }
+            }
+            Unnamed::Refusal(index) => {
+                if let Some(refusal) = self.record.refusals.get_mut(index) {
+                    (refusal.pid, refusal.agent, refusal.asked) = (facts.pid.0, facts.name.to_string(), asked);
+                    refusal.detail = explained(facts, &decided.verdict, self.advice);
+                }
+            }
+        }
+    }
+
+    /// What was read: the gate's refusals first, and who asked also where the log has only a number.
+    fn record(self, processes: &[ProcessRow]) -> Record {
+        let Reader { mut record, mut others, .. } = self;
+        let room = LISTED - record.refusals.len();
+        record.more_refusals += others.drain(room.min(others.len())..).map(|refusal| refusal.count).sum::<u64>();
+        record.refusals.append(&mut others);
+        for refusal in record.refusals.iter_mut().filter(|refusal| refusal.agent.is_empty()) {
+            if let Ok(index) = processes.binary_search_by_key(&refusal.pid, |row| row.pid.0) {
+                refusal.agent = processes[index].name.to_string();
+            }
+        }
+        record
     }
 
     fn warned(&mut self, entry: &Entry, decided: &Decided) {
@@ -429,7 +437,7 @@ mod tests {
         reader.take(&entry(1, 5, refused(Code::Denied)), &app);
         reader.take(&entry(2, 5, Content::Folded(Counted { more: 4, closed: false })), &app);
         reader.take(&entry(3, 6, refused(Code::NotFound)), &app);
-        let record = reader.record;
+        let record = reader.record(&[]);
         assert_eq!(record.refusals.len(), 2);
         assert_eq!(record.refusals[0].count, 5);
         assert_eq!(record.gate, 5, "not found is no refusal of the gate");
@@ -445,7 +453,7 @@ mod tests {
         reader.take(&entry(1, 5, outcome("denied")), &app);
         reader.take(&entry(2, 6, outcome("done")), &app);
         assert_eq!((reader.record.gate, reader.record.refusals.len()), (1, 1));
-        assert_eq!(reader.late.len(), 1);
+        assert_eq!(reader.unnamed.len(), 1);
     }
 
     #[test]
@@ -461,6 +469,20 @@ mod tests {
     }
 
     #[test]
+    fn the_refusals_of_the_gate_come_first_and_are_cut_last() {
+        let (mut reader, app) = (reader(), Name::parse("a").unwrap());
+        for n in 0..LISTED as u64 + 3 {
+            reader.take(&entry(n, n, refused(Code::NotFound)), &app);
+        }
+        let last = LISTED as u64 + 3;
+        reader.take(&entry(last, LISTED as u64 - 1, Content::Folded(Counted { more: 4, closed: true })), &app);
+        reader.take(&entry(last + 1, last, refused(Code::Denied)), &app);
+        let record = reader.record(&[]);
+        assert_eq!((record.refusals.len(), record.more_refusals, record.gate), (LISTED, 3 + 5, 1));
+        assert_eq!((record.refusals[0].code.as_str(), record.refusals[1].code.as_str()), ("denied", "not_found"));
+    }
+
+    #[test]
     fn what_failed_is_listed_and_what_nobody_knows_is_counted() {
         let (mut reader, app) = (reader(), Name::parse("a").unwrap());
         let outcome = |result: &str| {
@@ -472,7 +494,7 @@ mod tests {
         for n in 0..LISTED as u64 + 2 {
             reader.take(&entry(3 + n, 7 + n, outcome("full")), &app);
         }
-        let record = reader.record;
+        let record = reader.record(&[]);
         assert_eq!((record.failures.len(), record.more_failures, record.unknown), (LISTED, 2, 1));
         assert_eq!((record.failures[0].action, record.failures[0].code.as_str()), (ActionId(7), "full"));
     }

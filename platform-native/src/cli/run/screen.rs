@@ -12,7 +12,6 @@ use crate::cli::text::{count, counted, duration, fitted, plain_within};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Summary;
 use kernel_core::kernel::effects::{Ask, Notice};
-use kernel_core::kernel::road::ANSWER_DEADLINE;
 use kernel_core::platform::LogLevel;
 use kernel_core::process::Lifecycle;
 use std::time::{Duration, Instant};
@@ -201,7 +200,7 @@ impl Screen {
                 ask.name,
                 ask.verb,
                 ask.resource,
-                ANSWER_DEADLINE.as_secs()
+                question::seconds(ask.wait)
             );
             self.warning(&text);
         }
@@ -251,8 +250,8 @@ impl Screen {
 
     fn show_question(&mut self) {
         self.clear();
-        if let Some(ask) = self.questions.shown() {
-            let mut lines = question::lines(ask, self.terminal.err);
+        if let Some((ask, left)) = self.questions.shown() {
+            let mut lines = question::lines(ask, left, self.terminal.err);
             let prompt = lines.pop().unwrap_or_default();
             let fit = |line: &String| fitted(line, self.terminal.err_columns, indent(line) + 2);
             let text: String = lines.iter().flat_map(fit).map(|line| format!("{line}\n")).collect();
@@ -373,7 +372,7 @@ mod tests {
 
     fn ask(action: u64) -> Ask {
         let (name, verb, resource) = ("courier".to_owned(), "connect".to_owned(), "/net/x:1".to_owned());
-        Ask { action: ActionId(action), name, verb, resource, detail: "{}".to_owned() }
+        Ask { action: ActionId(action), name, verb, resource, detail: "{}".to_owned(), wait: Duration::from_secs(10) }
     }
 
     fn refused(action: u64) -> Notice {
