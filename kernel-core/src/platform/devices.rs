@@ -17,10 +17,12 @@ pub enum EntryKind {
     File,
     /// A directory.
     Directory,
-    /// A symbolic link whose target is inside the mount and exists.
+    /// A symbolic link whose target is inside the mount and exists, or is where the operating system lets nobody look.
     Link,
-    /// A symbolic link whose target is missing, outside the mount, or part of a loop.
+    /// A symbolic link whose target is missing, or part of a loop.
     BrokenLink,
+    /// A symbolic link that leads out of the mount. Whether anything is there is not looked at, so that nobody learns it.
+    OutsideLink,
     /// A socket, fifo or device, or the folder of another mount; it can be listed but not read.
     Other,
 }

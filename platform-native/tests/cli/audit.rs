@@ -105,6 +105,7 @@ fn find_all(seed: u64, large: bool) {
     let report = report(&home);
     assert_eq!((&report["complete"], &report["problems"]), (&json!(true), &json!([])), "seed {seed}");
     assert_eq!(report["scanned"]["files"], planted.files);
+    assert_eq!((&report["scanned"]["links"], &report["scanned"]["outside_links"]), (&json!(4), &json!(1)));
     assert_same(seed, &home, &found(&report["secrets"]["findings"]), &planted.secrets);
     assert_same(seed, &home, &found(&report["hygiene"]["findings"]), &planted.defects);
     assert_inventory(&report, &planted);

@@ -39,7 +39,7 @@ const RECORD: usize = 24;
 pub enum What {
     /// A piece of a file.
     Piece,
-    /// A link that leads nowhere.
+    /// A link that leads nowhere, or to itself.
     BrokenLink,
     /// A socket, fifo or device.
     Special,

@@ -17,8 +17,10 @@ pub enum EntryKind {
     Directory,
     /// A link whose target is in the mount.
     Link,
-    /// A link that leads nowhere, out of the mount, or to itself.
+    /// A link that leads nowhere, or to itself.
     BrokenLink,
+    /// A link that leads out of the mount; whether anything is there is not told.
+    OutsideLink,
     /// A socket, fifo or device.
     #[serde(other)]
     Other,

@@ -50,6 +50,8 @@ pub struct Walked {
     pub folders: u64,
     /// Symbolic links, broken ones among them; none is followed.
     pub links: u64,
+    /// Those of the links that lead out of the folder; what is there was not scanned.
+    pub outside_links: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Entries that could not be read, or not to their end.

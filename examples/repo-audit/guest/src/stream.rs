@@ -4,6 +4,9 @@ use crate::Refusal;
 use crate::acts::{act, act_with, unexpected};
 use serde::Deserialize;
 
+/// How long a connection may take, in milliseconds: the kernel's own default, since a person may be asked first.
+const PATIENCE: u64 = 30_000;
+
 /// An open connection; closed when dropped.
 #[derive(Debug)]
 pub struct Stream {
@@ -16,7 +19,7 @@ pub fn connect(endpoint: &str) -> Result<Stream, Refusal> {
     struct Reply {
         stream: String,
     }
-    let reply = act("connect", endpoint, "{\"deadline_ms\":10000}")?;
+    let reply = act("connect", endpoint, &format!("{{\"deadline_ms\":{PATIENCE}}}"))?;
     let reply: Reply = serde_json::from_slice(&reply).map_err(|_| unexpected("connect"))?;
     Ok(Stream { path: reply.stream })
 }

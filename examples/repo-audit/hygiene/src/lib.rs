@@ -50,9 +50,7 @@ impl Scan for Finder {
     fn entry(&mut self, record: &Record<'_>) {
         let why = String::from_utf8_lossy(record.data);
         match record.what {
-            What::BrokenLink => {
-                self.scan.entry(record.path, "broken-link", "its target is missing, outside, or itself")
-            }
+            What::BrokenLink => self.scan.entry(record.path, "broken-link", "its target is missing, or itself"),
             What::Special => self.scan.entry(record.path, "special-file", "a socket, fifo or device"),
             What::Unreadable => self.scan.entry(record.path, "unreadable", &why),
             What::Piece => {

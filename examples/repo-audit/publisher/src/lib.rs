@@ -8,7 +8,7 @@ use guest::ipc::{self, Mail};
 use guest::message::{HELLO, Published, REPORTER, TOTALS};
 use guest::process;
 use guest::stream::{self, Stream};
-use guest::{Agent, Envelope, Kind, Refusal, log};
+use guest::{Agent, Code, Envelope, Kind, Refusal, code_name, log};
 use serde_json::{Map, Value, json};
 
 /// How long it waits for each piece of the response, in milliseconds.
@@ -90,7 +90,15 @@ impl Publisher {
                 (Some(status), None)
             }
             Ok(None) => (None, Some("the response was not HTTP".to_owned())),
-            Err(refusal) => (None, Some(log::refused(&format!("posting the totals to {endpoint}"), &refusal))),
+            Err(refusal) => {
+                log::refused(&format!("posting the totals to {endpoint}"), &refusal);
+                // The report says what was tried, and that it failed.
+                let problem = match refusal.code {
+                    Code::Failed => refusal.reason,
+                    code => format!("{}: {}", code_name(code), refusal.reason),
+                };
+                (None, Some(problem))
+            }
         };
         Published { endpoint: Some(endpoint), status, problem }
     }

@@ -2,6 +2,7 @@
 
 use crate::gathered::Gathered;
 use guest::message::Tried;
+use scan::text::size;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -73,6 +74,13 @@ fn summary(out: &mut String, gathered: &Gathered) {
                 ),
             ),
             (
+                walked.outside_links,
+                (
+                    "link leads out of the folder; what is there was not scanned",
+                    "links lead out of the folder; what is there was not scanned",
+                ),
+            ),
+            (
                 walked.skipped_folders,
                 ("folder was left out, as the manifest says", "folders were left out, as the manifest says"),
             ),
@@ -109,6 +117,13 @@ fn refusals(out: &mut String, gathered: &Gathered) {
     match &gathered.published {
         Some(published) => match (&published.endpoint, published.status, &published.problem) {
             (None, _, None) => line!(out, "The publisher was given no right to connect, so it posted nothing.\n"),
+            (Some(endpoint), Some(status), _) if !(200..300).contains(&status) => {
+                line!(
+                    out,
+                    "The publisher sent the totals, without findings, to {}, which did not take them (HTTP status {status}).\n",
+                    code(endpoint)
+                );
+            }
             (Some(endpoint), Some(status), _) => {
                 line!(
                     out,
@@ -121,7 +136,7 @@ fn refusals(out: &mut String, gathered: &Gathered) {
                 line!(
                     out,
                     "The publisher could not post the totals{to}: {}.\n",
-                    text(problem.as_deref().unwrap_or("no response"))
+                    text(problem.as_deref().unwrap_or("no response").trim_end_matches('.'))
                 );
             }
         },
@@ -136,12 +151,18 @@ fn refusal(out: &mut String, tried: &Tried) {
         return;
     };
     let detail = &refusal.detail;
-    line!(
-        out,
-        "The courier was given {} and tried to take {} out. The kernel refused.\n",
-        counted(tried.findings, "finding"),
-        if tried.findings == 1 { "it" } else { "them" }
-    );
+    match tried.findings {
+        0 => line!(
+            out,
+            "The courier was given an empty list of findings and tried to connect all the same. The kernel refused.\n"
+        ),
+        1 => line!(out, "The courier was given 1 finding and tried to take it out. The kernel refused.\n"),
+        n => line!(
+            out,
+            "The courier was given {} and tried to take them out. The kernel refused.\n",
+            counted(n, "finding")
+        ),
+    }
     line!(out, "| | |");
     line!(out, "|---|---|");
     let process = detail.get("process").map_or(String::new(), |pid| format!(" (process {pid})"));
@@ -304,17 +325,6 @@ fn count(n: u64) -> String {
 /// A count of things: "1 file", "2 files".
 fn counted(n: u64, one: &str) -> String {
     format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
-}
-
-/// Bytes with one decimal, in integers.
-fn size(bytes: u64) -> String {
-    for (unit, name) in [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")] {
-        if bytes >= unit {
-            let tenths = bytes / (unit / 10);
-            return format!("{}.{} {name}", tenths / 10, tenths % 10);
-        }
-    }
-    format!("{bytes} bytes")
 }
 
 #[cfg(test)]

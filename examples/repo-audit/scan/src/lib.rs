@@ -12,5 +12,6 @@ pub mod inventory;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 
+pub mod address;
 pub mod feed;
 pub mod text;

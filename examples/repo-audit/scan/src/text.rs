@@ -62,6 +62,17 @@ pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// A size for a person, with one decimal, in integers.
+pub fn size(bytes: u64) -> String {
+    for (unit, name) in [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")] {
+        if bytes >= unit {
+            let tenths = bytes / (unit / 10);
+            return format!("{}.{} {name}", tenths / 10, tenths % 10);
+        }
+    }
+    format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" })
+}
+
 /// What follows the last dot of the file name, if it is neither the first character nor the last.
 pub fn extension(path: &str) -> Option<&str> {
     let (stem, extension) = file_name(path).rsplit_once('.')?;

@@ -154,6 +154,10 @@ impl Walk {
                 self.file = Some(File { path, shown, size: entry.size, offset: 0 });
             }
             EntryKind::Link => self.walked.links += 1,
+            EntryKind::OutsideLink => {
+                self.walked.links += 1;
+                self.walked.outside_links += 1;
+            }
             EntryKind::BrokenLink => {
                 self.walked.links += 1;
                 self.note(What::BrokenLink, &path, "");

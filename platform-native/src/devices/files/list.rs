@@ -162,7 +162,7 @@ impl Mount {
         let kind = if meta.file_type().is_symlink() {
             // From the mount's handle, because a link may lead up and down again inside the mount.
             let whole: PathBuf = folder.iter().chain([&file_name]).collect();
-            if self.dir.metadata(whole).is_ok() { EntryKind::Link } else { EntryKind::BrokenLink }
+            self.dir.metadata(whole).map_or_else(|e| unfollowed(&e), |_| EntryKind::Link)
         } else if meta.is_dir() && self.roots.end(Root::from(&meta), &self.name).is_some() {
             // What is in it is reached through another mount, or through none.
             EntryKind::Other
@@ -171,6 +171,16 @@ impl Mount {
         };
         let size = if kind == EntryKind::File { meta.len() } else { 0 };
         Some(Entry { name: name.to_owned(), kind, size })
+    }
+}
+
+/// What a link is that could not be followed.
+fn unfollowed(error: &io::Error) -> EntryKind {
+    match (error.kind(), error.raw_os_error()) {
+        // cap-std's own: the path would have left the folder.
+        (io::ErrorKind::PermissionDenied, None) => EntryKind::OutsideLink,
+        (io::ErrorKind::PermissionDenied, Some(_)) => EntryKind::Link,
+        _ => EntryKind::BrokenLink,
     }
 }
 

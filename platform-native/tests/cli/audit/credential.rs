@@ -24,7 +24,7 @@ pub(super) struct Credential {
 }
 
 /// How many kinds [`any`] knows.
-pub(super) const KINDS: usize = 63;
+pub(super) const KINDS: usize = 76;
 
 /// A credential of the kind numbered `n`, which is below [`KINDS`].
 pub(super) fn any(random: &mut Random, n: usize) -> Credential {
@@ -34,7 +34,7 @@ pub(super) fn any(random: &mut Random, n: usize) -> Credential {
 /// Kind, then what it is made of: each part is plain text, or an alphabet and a length.
 type Format = (&'static str, &'static [(&'static str, usize)]);
 
-const FORMATS: [Format; 43] = [
+const FORMATS: [Format; 49] = [
     ("aws-access-key-id", &[("AKIA", 0), (BASE32, 16)]),
     ("aws-access-key-id", &[("ASIA", 0), (BASE32, 16)]),
     ("github-token", &[("ghp_", 0), (ALNUM, 36)]),
@@ -75,6 +75,12 @@ const FORMATS: [Format; 43] = [
     ("shopify-token", &[("shpat_", 0), (HEX, 32)]),
     ("twilio-key", &[("SK", 0), (HEX, 32)]),
     ("new-relic-key", &[("NRAK-", 0), (UPPER, 27)]),
+    ("grafana-token", &[("glsa_", 0), (ALNUM, 32), ("_", 0), (HEX, 8)]),
+    ("atlassian-token", &[("ATATT3xFfGF0", 0), (TOKEN, 170)]),
+    ("postman-key", &[("PMAK-", 0), (HEX, 24), ("-", 0), (HEX, 34)]),
+    ("groq-key", &[("gsk_", 0), (ALNUM, 52)]),
+    ("xai-key", &[("xai-", 0), (ALNUM, 80)]),
+    ("replicate-token", &[("r8_", 0), (ALNUM, 37)]),
     ("linear-key", &[("lin_api_", 0), (ALNUM, 40)]),
     ("age-secret-key", &[("AGE-SECRET-KEY-1", 0), (BECH32, 58)]),
     ("vault-token", &[("hvs.", 0), (TOKEN, 90)]),
@@ -153,11 +159,28 @@ fn written_out(random: &mut Random, n: usize) -> Credential {
                 ";EndpointSuffix=core.windows.net\"",
             )
         }
+        19 => ("assignment", "static const char token[] = \"", random.text(ALNUM, 32), "\";"),
+        20 => ("assignment", "const apiKey string = \"", random.text(ALNUM, 32), "\""),
+        21 => ("assignment", "#define WIFI_PASSWORD \"", random.text(ALNUM, 24), "\""),
+        22 => ("assignment", "<password>", random.text(ALNUM, 20), "</password>"),
+        23 => ("assignment", "<add key=\"ApiSecret\" value=\"", random.text(ALNUM, 32), "\"/>"),
+        24 => ("assignment", "'APP_KEY' => 'base64:", format!("{}=", random.text(BASE64, 43)), "',"),
+        25 => (
+            "url-token",
+            "https://acme.blob.core.windows.net/c?sv=2022-11-02&sp=r&sig=",
+            format!("{}%3D", random.text(ALNUM, 43)),
+            "",
+        ),
         _ => ("assignment", "pwd=\"", random.text(ALNUM, 22), "\""),
     };
     // Letters alone, when chance makes words of them, are not told from a name (the example's README says so).
     let secret = if secret.bytes().any(|b| b.is_ascii_digit()) { secret } else { format!("7{}", &secret[1..]) };
     Credential { kind, text: format!("{before}{secret}{after}"), secret }
+}
+
+/// A password as a URL has it.
+pub(super) fn password(random: &mut Random) -> String {
+    format!("7{}", random.text(ALNUM, 15))
 }
 
 /// A private key, as lines; the first is where it is found.

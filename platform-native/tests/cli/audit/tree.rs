@@ -155,7 +155,7 @@ pub(super) fn grow(root: &Path, seed: u64, large: bool) -> Planted {
 /// Files as they are, with something here and there; every kind comes at least twice.
 fn ordinary(root: &Path, random: &mut Random, planted: &mut Planted) {
     let mut kind = 0;
-    for n in 0..36 {
+    for n in 0..48 {
         let name = format!("src/dir{}/file{n}.{}", n % 5, random.pick(NAMES));
         let mut file = File::new(planted, &name);
         let mut broken = false;
@@ -269,7 +269,8 @@ fn entries(root: &Path, planted: &mut Planted) {
     symlink("missing", at.join("broken")).unwrap();
     symlink("loop", at.join("loop")).unwrap();
     symlink("/etc/passwd", at.join("outside")).unwrap();
-    for name in ["broken", "loop", "outside"] {
+    // That one leads out is counted, and no defect: see `scanned.outside_links`.
+    for name in ["broken", "loop"] {
         planted.defects.insert((format!("links/{name}"), 0, "broken-link".to_owned()));
     }
     assert!(std::process::Command::new("mkfifo").arg(at.join("fifo")).status().unwrap().success());
@@ -282,39 +283,67 @@ fn entries(root: &Path, planted: &mut Planted) {
 
 fn manifests(root: &Path, random: &mut Random, planted: &mut Planted) {
     let v: Vec<String> = (0..8).map(|_| random.version()).collect();
+    // In dependencies' URLs, where the inventory prints what stands around them: file and line.
+    let p: Vec<String> = (0..4).map(|_| credential::password(random)).collect();
+    for (password, (path, line)) in
+        p.iter().zip([("m/Cargo.toml", 8), ("m/package.json", 1), ("m/requirements.txt", 5), ("m/pyproject.toml", 3)])
+    {
+        planted.secrets.insert((path.to_owned(), line, "url-password".to_owned()));
+        planted.values.push(password.clone());
+    }
     let texts = [
         (
             "m/Cargo.toml",
             "cargo",
             format!(
-                "[package]\nname = \"m\"\nversion = \"{}\"\nlicense = \"MPL-2.0\"\n[dependencies]\nserde = \"{}\"\nnear = {{ path = \"../near\" }}\n[dev-dependencies]\nproptest = {{ version = \"{}\" }}\n",
-                v[0], v[1], v[2]
+                "[package]\nname = \"m\"\nversion = \"{}\"\nlicense = \"MPL-2.0\"\n[dependencies]\nserde = \"{}\"\nnear = {{ path = \"../near\" }}\nown = {{ git = \"https://u:{}@git.internal/own\" }}\n[dev-dependencies]\nproptest = {{ version = \"{}\" }}\n",
+                v[0], v[1], p[0], v[2]
             ),
-            vec![["serde", &v[1], "normal"], ["near", "path ../near", "normal"], ["proptest", &v[2], "dev"]],
+            vec![
+                ["serde", &v[1], "normal"],
+                ["near", "path ../near", "normal"],
+                ["own", "git https://…@git.internal/own", "normal"],
+                ["proptest", &v[2], "dev"],
+            ],
         ),
         (
             "m/package.json",
             "npm",
             format!(
-                "{{\"name\": \"m\", \"version\": \"{}\", \"dependencies\": {{\"left-pad\": \"^{}\"}}, \"devDependencies\": {{\"esbuild\": \"{}\"}}}}",
-                v[0], v[3], v[4]
+                "{{\"name\": \"m\", \"version\": \"{}\", \"dependencies\": {{\"left-pad\": \"^{}\", \"own\": \"git+https://bot:{}@git.internal/own\"}}, \"devDependencies\": {{\"esbuild\": \"{}\"}}}}",
+                v[0], v[3], p[1], v[4]
             ),
-            vec![["left-pad", "^", "normal"], ["esbuild", &v[4], "dev"]],
+            vec![
+                ["left-pad", "^", "normal"],
+                ["own", "git+https://…@git.internal/own", "normal"],
+                ["esbuild", &v[4], "dev"],
+            ],
         ),
         (
             "m/requirements.txt",
             "requirements",
-            format!("# what it needs\nrequests[socks]>={}  # http\n-r other.txt\nflask=={}\n", v[5], v[6]),
-            vec![["requests", ">=", "normal"], ["flask", "==", "normal"]],
+            format!(
+                "# what it needs\nrequests[socks]>={}  # http\n-r other.txt\nflask=={}\n-e git+https://oauth2:{}@git.internal/own.git#egg=own\n",
+                v[5], v[6], p[2]
+            ),
+            vec![
+                ["requests", ">=", "normal"],
+                ["flask", "==", "normal"],
+                ["own", "git+https://…@git.internal/own.git#egg=own", "normal"],
+            ],
         ),
         (
             "m/pyproject.toml",
             "pyproject",
             format!(
-                "[project]\nname = \"m\"\ndependencies = [\"httpx>={}\"]\n[build-system]\nrequires = [\"hatchling\"]\n",
-                v[7]
+                "[project]\nname = \"m\"\ndependencies = [\"httpx>={}\", \"own @ https://u:{}@git.internal/own.whl\"]\n[build-system]\nrequires = [\"hatchling\"]\n",
+                v[7], p[3]
             ),
-            vec![["httpx", ">=", "normal"], ["hatchling", "*", "build"]],
+            vec![
+                ["httpx", ">=", "normal"],
+                ["own", "https://…@git.internal/own.whl", "normal"],
+                ["hatchling", "*", "build"],
+            ],
         ),
         (
             "m/go.mod",

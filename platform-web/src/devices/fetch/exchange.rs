@@ -148,8 +148,8 @@ impl Exchange {
             ""
         };
         let source = format!(
-            "the browser does not say why ({}): the server cannot be reached, or it does not let the page {page} read its \
-             answers, which it would by the header `Access-Control-Allow-Origin: {page}` (CORS){mixed}",
+            "the browser does not say why ({}): the server cannot be reached, or it answers without \
+             `Access-Control-Allow-Origin: {page}` (CORS){mixed}",
             words(error)
         );
         DeviceError::Io { doing: format!("fetching {}", self.url), source: source.into() }

@@ -62,6 +62,35 @@ fn it_tells_what_a_person_wants_to_know() {
 }
 
 #[test]
+fn it_says_no_more_than_what_happened() {
+    let mut gathered = gathered();
+    let walked = gathered.walked.as_mut().unwrap();
+    (walked.links, walked.outside_links) = (9, 2);
+    gathered.tried.as_mut().unwrap().findings = 0;
+    let publish = |status: Option<u16>, problem: Option<&str>| Published {
+        endpoint: Some("h:80".to_owned()),
+        status,
+        problem: problem.map(str::to_owned),
+    };
+    for (published, told) in [
+        (publish(Some(202), None), "The publisher posted the totals, without findings, to `h:80` (HTTP status 202)."),
+        (publish(Some(500), None), "to `h:80`, which did not take them (HTTP status 500)."),
+        (publish(None, Some("no answer.")), "The publisher could not post the totals to `h:80`: no answer.\n"),
+        (publish(None, Some("no answer")), "The publisher could not post the totals to `h:80`: no answer.\n"),
+    ] {
+        gathered.published = Some(published);
+        let report = render(&gathered);
+        for wanted in [
+            told,
+            "The courier was given an empty list of findings and tried to connect all the same.",
+            "| Note | 2 links lead out of the folder; what is there was not scanned |",
+        ] {
+            assert!(report.contains(wanted), "{wanted}\n{report}");
+        }
+    }
+}
+
+#[test]
 fn names_cannot_break_out_of_their_cell() {
     let mut gathered = gathered();
     let nasty = "a|b`<img src=x>\n# Title [x](http://h) ``";
@@ -109,7 +138,7 @@ fn an_incomplete_audit_says_so_first() {
 fn numbers() {
     assert_eq!([count(0), count(999), count(1000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
     assert_eq!(
-        [size(999), size(1000), size(1_250_000), size(5_368_709_120)],
-        ["999 bytes", "1.0 kB", "1.2 MB", "5.3 GB"]
+        [size(1), size(999), size(1000), size(1_250_000), size(5_368_709_120)],
+        ["1 byte", "999 bytes", "1.0 kB", "1.2 MB", "5.3 GB"]
     );
 }

@@ -5,6 +5,7 @@ mod conflict;
 mod utf8;
 
 use crate::feed::{Block, Feed};
+use crate::text;
 use serde::{Deserialize, Serialize};
 
 /// Something that should be put right.
@@ -116,10 +117,7 @@ impl Eye {
         }
         let size = self.size.max(self.seen);
         if size > large {
-            // In the unit of the report's other sizes.
-            let tenths = size / 100_000;
-            let told = if tenths > 0 { format!("{}.{} MB", tenths / 10, tenths % 10) } else { format!("{size} bytes") };
-            self.report("large-file", None, told);
+            self.report("large-file", None, text::size(size));
         }
     }
 

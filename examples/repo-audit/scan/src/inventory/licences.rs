@@ -64,14 +64,21 @@ fn is_identifier(word: &str) -> bool {
         && word.bytes().any(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-/// What a licence text holds that no other does, in words. The first that fits is the one.
+/// What a licence text holds that no other does, in words. The first that fits is the one. Licences name each other, so
+/// those of GNU and Mozilla go by their title and what follows it at once.
 const TEXTS: &[(&str, &[&str])] = &[
-    ("AGPL-3.0", &["gnu affero general public license", "version 3"]),
-    ("LGPL-3.0", &["gnu lesser general public license", "version 3 29 june 2007"]),
-    ("LGPL-2.1", &["gnu lesser general public license", "version 2 1 february 1999"]),
-    ("GPL-3.0", &["gnu general public license", "version 3 29 june 2007"]),
-    ("GPL-2.0", &["gnu general public license", "version 2 june 1991"]),
+    ("AGPL-3.0", &["gnu affero general public license version 3 19 november 2007"]),
+    ("LGPL-3.0", &["gnu lesser general public license version 3 29 june 2007"]),
+    ("LGPL-2.1", &["gnu lesser general public license version 2 1 february 1999"]),
+    ("LGPL-2.0", &["gnu library general public license version 2 june 1991"]),
+    ("GPL-3.0", &["gnu general public license version 3 29 june 2007"]),
+    ("GPL-2.0", &["gnu general public license version 2 june 1991"]),
+    ("GPL-1.0", &["gnu general public license version 1 february 1989"]),
+    ("GFDL-1.3", &["gnu free documentation license version 1 3 3 november 2008"]),
+    ("GFDL-1.2", &["gnu free documentation license version 1 2 november 2002"]),
+    ("MPL-1.1", &["mozilla public license version 1 1 1 definitions"]),
     ("MPL-2.0", &["mozilla public license version 2 0"]),
+    ("Artistic-1.0-Perl", &["the artistic license preamble", "provided that the use of this package is embedded"]),
     ("EPL-2.0", &["eclipse public license v 2 0"]),
     (
         "Apache-2.0 WITH LLVM-exception",
@@ -137,10 +144,20 @@ const TEXTS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The bytes of a tag of HTML after its `<`, which is what `text` begins with; 0 where it is none.
+fn tag(text: &[u8]) -> usize {
+    match text {
+        [b'<', b'/' | b'a'..=b'z' | b'A'..=b'Z', ..] => text.iter().take(200).position(|b| *b == b'>').unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// The licence that `bytes` is the text of, as an SPDX identifier.
 pub(super) fn recognise(bytes: &[u8]) -> Option<&'static str> {
     let mut words = String::with_capacity(bytes.len());
-    for b in bytes {
+    let mut rest = bytes;
+    while let [b, after @ ..] = rest {
+        rest = after.get(tag(rest)..).unwrap_or_default();
         if b.is_ascii_alphanumeric() {
             words.push(b.to_ascii_lowercase() as char);
         } else if !words.ends_with(' ') && !words.is_empty() {

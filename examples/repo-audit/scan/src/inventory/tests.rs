@@ -140,8 +140,120 @@ fn requirements() {
         ("c", "https://h/c.whl", "normal"),
         ("d", "==4", "normal"),
         ("e", "*", "normal"),
+        ("f.whl", "https://h/f.whl", "normal"),
     ];
     assert_eq!(dependencies("requirements-dev.txt", text), triples(&expected));
+    assert_eq!(dependencies("requirements/base.txt", "a\n"), triples(&[("a", "*", "normal")]));
+    assert!(scan(&[("x/base.txt", b"a\n"), ("requirements/x/base.txt", b"a\n")]).manifests.is_empty());
+
+    let text = "-e git+https://h/y.git@v1#egg=y\n--editable=git+ssh://git@h/z.git\n-e ./local\ngit+https://h/w@v2#subdirectory=s&egg=w[x]\n";
+    let expected = [
+        ("w", "git+https://h/w@v2#subdirectory=s&egg=w[x]", "normal"),
+        ("y", "git+https://h/y.git@v1#egg=y", "normal"),
+        ("z", "git+ssh://…@h/z.git", "normal"),
+    ];
+    assert_eq!(dependencies("requirements.txt", text), triples(&expected));
+}
+
+/// What authenticates is told nowhere, whichever manifest it stands in, however it is written and cut.
+#[test]
+fn credentials_of_urls_are_not_told() {
+    let manifests = [
+        (
+            "Cargo.toml",
+            "[package]\nname = \"URL\"\nlicense = \"URL\"\n[dependencies]\ng = { git = \"URL\", rev = \"v1\" }\np = { path = \"URL\" }\n",
+        ),
+        ("Cargo.toml", "[workspace.dependencies]\nv = \"URL\"\n[dependencies]\n\"URL\" = \"1\"\n"),
+        ("Cargo.toml", "\"URL\" = 1\n\"URL\" = 2\n"),
+        (
+            "package.json",
+            "{\"version\":\"URL\",\"license\":\"URL\",\"dependencies\":{\"a\":\"git+URL\",\"URL\":\"1\"},\"devDependencies\":{\"b\":\"URL\"}}",
+        ),
+        ("package.json", "\"URL\""),
+        ("package.json", "{\"dependencies\":{\"a\":\"x URL y\"}}"),
+        (
+            "requirements.txt",
+            "a @ URL\n-e git+URL#egg=b\nURL\n--editable=URL\nc @ URL ; python_version < '3'\n--index-url URL\n",
+        ),
+        ("go.mod", "module URL\nrequire URL v1\nrequire h.com/x URL\nreplace h.com/x => URL v1\n"),
+        ("go.mod", "URL\n"),
+        (
+            "pyproject.toml",
+            "[project]\nname = \"URL\"\nlicense = \"URL\"\ndependencies = [\"a @ URL\", \"URL\"]\n[project.optional-dependencies]\n\"URL\" = [\"b @ git+URL\"]\n[tool.poetry.dependencies]\nc = \"URL\"\n",
+        ),
+    ];
+    let long = format!("https://u:{}PAZZ@h/x", "a".repeat(300));
+    let urls = [
+        "https://u:PAZZ@h/x.git",
+        "https://PAZZ@h/x",
+        "https://h/x?token=PAZZ",
+        "https://u:PAZZ@h/x?token=PAZZ#main",
+        "https://u:PA/PAZZ@h/x",
+        "https://u:PA;PAZZ@h/x",
+        "https://u:PA?PAZZ@h/x",
+        "https://PA;PAZZ@h/x",
+        "//u:PAZZ@h/x",
+        long.as_str(),
+    ];
+    for (path, manifest) in manifests {
+        for url in urls {
+            let survey = scan(&[(path, manifest.replace("URL", url).as_bytes())]);
+            let told = serde_json::to_string(&survey).unwrap();
+            assert!(!told.contains("PA") && !told.contains("aaa"), "{url} in {path}: {told}");
+        }
+    }
+    let text = "[dependencies]\ng = { git = \"https://u:PAZZ@h/x?a=b\", rev = \"v1\" }\n";
+    assert_eq!(dependencies("Cargo.toml", text), triples(&[("g", "git https://…@h/x?…#v1", "normal")]));
+}
+
+/// Each begins as the licence does, and goes on with what it says of others.
+#[test]
+fn licences_that_name_others() {
+    let texts = [
+        (
+            "GPL-3.0",
+            "GNU GENERAL PUBLIC LICENSE\n  Version 3, 29 June 2007\n 13. Use with the GNU Affero General Public License.\n a work licensed under version 3 of the GNU Affero General Public License into a single combined work ... use the GNU Lesser General Public License instead of this License.",
+        ),
+        (
+            "AGPL-3.0",
+            "GNU AFFERO GENERAL PUBLIC LICENSE\n Version 3, 19 November 2007\n 13. Remote Network Interaction; Use with the GNU General Public License. under version 3 of the GNU General Public License",
+        ),
+        (
+            "LGPL-3.0",
+            "GNU LESSER GENERAL PUBLIC LICENSE\n Version 3, 29 June 2007\n incorporates the terms and conditions of version 3 of the GNU General Public License",
+        ),
+        (
+            "LGPL-2.1",
+            "GNU LESSER GENERAL PUBLIC LICENSE\n Version 2.1, February 1999\n the ordinary GNU General Public License, version 2",
+        ),
+        (
+            "LGPL-2.0",
+            "GNU LIBRARY GENERAL PUBLIC LICENSE\n Version 2, June 1991\n the ordinary GNU General Public License",
+        ),
+        (
+            "GPL-2.0",
+            "GNU GENERAL PUBLIC LICENSE\n Version 2, June 1991\n use the GNU Lesser General Public License instead",
+        ),
+        ("GPL-2.0", "<h1 class=\"t\">GNU GENERAL PUBLIC LICENSE</h1>\n<p>Version 2, June 1991</p>"),
+        ("GPL-1.0", "GNU GENERAL PUBLIC LICENSE\n Version 1, February 1989\n"),
+        (
+            "GFDL-1.3",
+            "GNU Free Documentation License\n Version 1.3, 3 November 2008\n such as the GNU General Public License",
+        ),
+        (
+            "MPL-2.0",
+            "Mozilla Public License Version 2.0\n====\n1. Definitions\n 1.12. means either the GNU General Public License, Version 2.0, the GNU Lesser General Public License, Version 2.1, the GNU Affero General Public License, Version 3.0, or any later versions",
+        ),
+        ("MPL-1.1", "MOZILLA PUBLIC LICENSE\n Version 1.1\n ----\n1. Definitions."),
+        (
+            "Artistic-1.0-Perl",
+            "The \"Artistic License\"\n\n Preamble\n provided that the use of this Package is embedded",
+        ),
+    ];
+    for (licence, text) in texts {
+        let survey = scan(&[("LICENSE", text.as_bytes())]);
+        assert_eq!(survey.licences.keys().collect::<Vec<_>>(), [licence]);
+    }
 }
 
 #[test]
@@ -195,6 +307,7 @@ fn broken_manifests_say_why() {
         ("package.json", "{\"a\":", "EOF"),
         ("package.json", "[]", "invalid type"),
         ("pyproject.toml", "a = \n", "line 1"),
+        ("go.mod", "garbage\n", "module"),
         ("Cargo.toml", &format!("a = {}", "[".repeat(100_000)), "line 1"),
         ("package.json", &"[".repeat(100_000), ""),
         ("Cargo.toml", &"#".repeat(LARGEST_MANIFEST + 1), "larger than"),

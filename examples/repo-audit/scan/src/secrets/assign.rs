@@ -1,12 +1,11 @@
 //! Assignments of a random value to a telling name: `api_key = "…"`, `"password": "…"`, `TOKEN=…`.
 
+use super::name::{self, tells};
 use super::{Match, encoding, is_lock_file, parameter, published, randomness, url};
 use crate::text;
 
 /// The longest value that is looked at.
 pub(super) const VALUE: usize = 512;
-/// The longest name.
-pub(super) const NAME: usize = 80;
 
 /// How the file at hand writes values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +96,9 @@ pub(super) fn find(text: &[u8], at: usize, style: Style, matches: &mut Vec<Match
     if value.len() < 10 || style == Style::Ignored || !value.iter().any(u8::is_ascii_alphanumeric) {
         return;
     }
-    if name(text, at).is_some_and(tells) && is_secret(value) {
+    // Laravel's `APP_KEY=base64:…`.
+    let is_key = |name: &[u8]| value.starts_with(b"base64:") && name.to_ascii_lowercase().ends_with(b"key");
+    if name::before(text, at).is_some_and(|name| tells(name) || is_key(name)) && is_secret(value) {
         matches.push(Match { start, end, kind: "assignment", rank: 2 });
     }
 }
@@ -135,8 +136,8 @@ fn is_basic(credentials: &[u8]) -> bool {
         && memchr::memchr(b':', &plain).is_some_and(|colon| url::is_password(&plain[colon + 1..]))
 }
 
-/// The value that begins at `begin`: what stands in quotes, or the word.
-fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, usize)> {
+/// The value that begins at `begin`: what stands in quotes, or the word, which ends where an element of XML does.
+pub(super) fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, usize)> {
     let is_quote = |b: &u8| matches!(b, b'"' | b'\'' | b'`');
     // `b"…"`, `r"…"`, `f'…'`, `@"…"`, `\"…\"` and `&"…"`.
     let prefix = text[begin..]
@@ -157,189 +158,10 @@ fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, usize)> {
     let window = &text[begin..text.len().min(begin + VALUE)];
     let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'|');
     let length = window.iter().position(ends).or((begin + window.len() == text.len()).then_some(window.len()))?;
+    let length = memchr::memmem::find(&window[..length], b"</").unwrap_or(length);
     // A call or an expression, not a value.
     let word = &window[..length];
     (!word.iter().any(|b| matches!(b, b'(' | b')' | b'[' | b']'))).then_some((begin, begin + length))
-}
-
-/// The name that is assigned to, before the operator at `at`.
-fn name(text: &[u8], at: usize) -> Option<&[u8]> {
-    let line = &text[text[..at]
-        .iter()
-        .rev()
-        .take(2 * NAME)
-        .position(|b| *b == b'\n')
-        .map_or(at.saturating_sub(2 * NAME), |n| at - n)..at];
-    let found = last_name(line)?;
-    // `token: &str = "…"`: what stands directly before is a type.
-    if text[at] == b'='
-        && !tells(found)
-        && let Some(colon) = (1..line.len().saturating_sub(1))
-            .rev()
-            .take_while(|i| match line[*i] {
-                b',' | b'(' | b'{' | b'"' => false,
-                b'\'' => line[*i..].starts_with(b"'static"),
-                // `[u8; 32]`
-                b';' => line[*i..].contains(&b']'),
-                _ => true,
-            })
-            .find(|i| line[*i] == b':' && line[*i - 1] != b':' && line[*i + 1] != b':')
-    {
-        return last_name(&line[..colon]);
-    }
-    Some(found)
-}
-
-/// The name at the end of `line`, without quotes and brackets around it.
-fn last_name(line: &[u8]) -> Option<&[u8]> {
-    let closes =
-        |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b']' | b')' | b':' | b'?' | b'\\');
-    let end = line.iter().rposition(|b| !closes(b))? + 1;
-    // `AWS::IAM::AccessKey` names a type.
-    let length = line[..end]
-        .iter()
-        .rev()
-        .take(NAME)
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b' '))
-        .count();
-    if line[..end - length].ends_with(b"::") {
-        return None;
-    }
-    let name = &line[end - length..end];
-    // Words before the name (`let`, `export`, prose) do not belong to it.
-    let name = &name[memchr::memrchr(b' ', name).map_or(0, |space| space + 1)..];
-    (!name.is_empty()).then_some(name)
-}
-
-/// Whether a name says that its value is secret.
-pub(super) fn tells(name: &[u8]) -> bool {
-    const SECRET: &[&str] = &[
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "token",
-        "apikey",
-        "accesskey",
-        "privatekey",
-        "authkey",
-        "credential",
-        "encryptionkey",
-        "signingkey",
-        "masterkey",
-        "sharedkey",
-        "accountkey",
-        "bearer",
-        "licensekey",
-        "deploykey",
-        "servicekey",
-        "sessionkey",
-    ];
-    const SECRET_WORD: &[&str] = &["pwd", "pass", "psk", "pat", "auth"];
-    const NOT: &[&str] = &[
-        "hash",
-        "digest",
-        "checksum",
-        "sha1",
-        "sha256",
-        "sha512",
-        "md5",
-        "public",
-        "fingerprint",
-        "tokeniz",
-        "csrf",
-        "xsrf",
-        "pagetoken",
-        "nexttoken",
-        "continuationtoken",
-        "synctoken",
-        "cancel",
-        "placeholder",
-        "regex",
-        "pattern",
-        "example",
-        "sample",
-        "dummy",
-        "fake",
-        "clienttoken",
-        "requesttoken",
-        "updatetoken",
-        "changetoken",
-        "locktoken",
-        "starttoken",
-        "outputtoken",
-        "inputtoken",
-        "purchasetoken",
-        "idempot",
-        "expir",
-        "integrity",
-        "signature",
-        "encrypted",
-        "cipher",
-        "selector",
-    ];
-    const NOT_LAST: &[&str] = &[
-        "name",
-        "path",
-        "file",
-        "url",
-        "uri",
-        "type",
-        "kind",
-        "field",
-        "header",
-        "label",
-        "length",
-        "len",
-        "size",
-        "count",
-        "limit",
-        "version",
-        "ttl",
-        "env",
-        "var",
-        "param",
-        "ref",
-        "arn",
-        "hint",
-        "policy",
-        "format",
-        "desc",
-        "description",
-        "message",
-        "title",
-        "error",
-        "endpoint",
-        "column",
-        "table",
-        "func",
-        "oid",
-        "provider",
-        "prefix",
-        "suffix",
-        "id",
-        "class",
-        "style",
-        "icon",
-        "color",
-        "schema",
-    ];
-    let mut squashed = Vec::with_capacity(name.len());
-    let mut last_word = 0;
-    for (i, b) in name.iter().enumerate() {
-        if b.is_ascii_alphanumeric() {
-            if b.is_ascii_uppercase() && i > 0 && name[i - 1].is_ascii_lowercase() {
-                last_word = squashed.len();
-            }
-            squashed.push(b.to_ascii_lowercase());
-        } else {
-            last_word = squashed.len();
-        }
-    }
-    let has = |words: &[&str]| words.iter().any(|word| memchr::memmem::find(&squashed, word.as_bytes()).is_some());
-    let last = &squashed[last_word..];
-    let is_last = |words: &[&str]| words.iter().any(|word| last == word.as_bytes());
-    (has(SECRET) || is_last(SECRET_WORD)) && !has(NOT) && (!is_last(NOT_LAST) || squashed.ends_with(b"secretid"))
 }
 
 /// Whether a value is random, and neither a reference to a secret nor a place for one.
@@ -351,10 +173,10 @@ pub(super) fn is_secret(value: &[u8]) -> bool {
         b'{' | b'[' | b'(' => value.last().is_some_and(|b| matches!(b, b'}' | b']' | b')')),
         _ => false,
     };
-    let value = &*encoding::percent(value);
+    let Some(value) = encoding::plain(value) else { return false };
+    let value = &*value;
     !variable
         && !value.is_empty()
-        && value.iter().all(u8::is_ascii_graphic)
         && !REFERS.iter().any(|start| value.starts_with(start.as_bytes()))
         && !is_digest(value)
         && memchr::memmem::find(value, b"://").is_none()

@@ -47,3 +47,15 @@ pub(super) fn percent(text: &[u8]) -> Cow<'_, [u8]> {
     }
     Cow::Owned(bytes)
 }
+
+/// What `text` says, percent-encoded or not; `None` where it holds what is no letter, digit or sign. Some passwords only
+/// look encoded: two digits after a `%` that would give anything else stay as they are, unless most of the text is such.
+pub(super) fn plain(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let decoded = percent(text);
+    let is_plain = |text: &[u8]| text.iter().all(u8::is_ascii_graphic);
+    if is_plain(&decoded) {
+        return Some(decoded);
+    }
+    let encoded = (text.len() - decoded.len()) / 2;
+    (is_plain(text) && encoded * 6 <= text.len()).then_some(Cow::Borrowed(text))
+}

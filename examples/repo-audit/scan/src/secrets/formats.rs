@@ -89,6 +89,12 @@ const FORMATS: &[Format] = &[
     format("shopify-token", "shpss_", Body::LowerHex, 32, 32),
     format("twilio-key", "SK", Body::LowerHex, 32, 32),
     format("new-relic-key", "NRAK-", Body::UpperDigit, 27, 27),
+    format("grafana-token", "glsa_", Body::Token, 41, 41),
+    format("atlassian-token", "ATATT3", Body::Token, 100, 255),
+    format("postman-key", "PMAK-", Body::Token, 59, 59),
+    format("groq-key", "gsk_", Body::Alnum, 52, 52),
+    format("xai-key", "xai-", Body::Alnum, 80, 80),
+    format("replicate-token", "r8_", Body::Alnum, 37, 37),
     format("linear-key", "lin_api_", Body::Alnum, 40, 40),
     format("age-secret-key", "AGE-SECRET-KEY-1", Body::Bech32, 58, 58),
 ];

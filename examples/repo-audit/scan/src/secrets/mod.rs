@@ -1,15 +1,19 @@
 //! Finds credentials: well-known key formats, private keys, passwords in URLs, high-entropy assignments.
 //!
 //! Three searches run over each block. Runs of 16 or more token characters ([`runs`]) are tried against the known
-//! formats ([`formats`]). `=` and `:` lead to assignments ([`assign`]) and to URLs ([`url`]). `PRIVATE KEY` leads to
-//! key blocks ([`pem`]). What is found is reported with a redacted excerpt ([`redact`]), never in full.
+//! formats ([`formats`]). `=` and `:` lead to assignments ([`assign`]) and to URLs ([`url`]), `#define` to definitions
+//! ([`define`]), `</` to elements ([`element`]). `PRIVATE KEY` leads to key blocks ([`pem`]). What is found
+//! is reported with a redacted excerpt ([`redact`]), never in full.
 //!
 //! Left out on purpose: anything that only a checksum or an issuer could tell from a digest, such as bare
 //! hexadecimal keys without a telling name.
 
 mod assign;
+mod define;
+mod element;
 mod encoding;
 mod formats;
+mod name;
 mod parameter;
 mod pem;
 mod published;
@@ -127,7 +131,7 @@ impl Eye {
         runs::each(block.text, block.from, block.to, |start, stop| self.index.run(block.text, start, stop, matches));
     }
 
-    /// `=` and `:`, for assignments and URLs.
+    /// `=` and `:`, for assignments and URLs; definitions and elements.
     fn marks(&self, block: &Block<'_>, matches: &mut Vec<Match>) {
         for hit in memchr2_iter(b'=', b':', block.own()) {
             let at = block.from + hit;
@@ -136,6 +140,16 @@ impl Eye {
             } else {
                 assign::find(block.text, at, self.style, matches);
             }
+        }
+        if self.style != assign::Style::Ignored {
+            // A mark that begins in the block may reach over its end.
+            let (text, from) = (block.text, block.from);
+            let each = |mark: &'static [u8]| {
+                let end = text.len().min(block.to + mark.len() - 1);
+                memmem::find_iter(&text[from..end], mark).map(move |hit| from + hit)
+            };
+            matches.extend(each(define::MARK).filter_map(|at| define::find(text, at)));
+            matches.extend(each(element::MARK).filter_map(|at| element::find(text, at)));
         }
     }
 

@@ -2,7 +2,9 @@
 //! (`;AccountKey=…;`). They stand in no quotes of their own.
 
 use super::Match;
-use super::assign::{NAME, VALUE, is_secret, tells};
+use super::assign::{VALUE, is_secret};
+use super::encoding;
+use super::name::{NAME, tells};
 
 /// Looks at the `=` at `at`.
 pub(super) fn find(text: &[u8], at: usize) -> Option<Match> {
@@ -19,12 +21,13 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Match> {
         !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'~' | b'%' | b'+' | b'/' | b'=' | b'!' | b'*'))
     };
     let length = window.iter().position(ends).or((start + window.len() == text.len()).then_some(window.len()))?;
-    // What goes on with a bracket is an expression of a program.
-    if matches!(window.get(length), Some(b'(' | b'[' | b'{' | b'$' | b'<')) {
+    // What goes on with a bracket is an expression of a program, or a place for a value; but an element may end there.
+    if matches!(window.get(length), Some(b'(' | b'[' | b'{' | b'$' | b'<')) && !window[length..].starts_with(b"</") {
         return None;
     }
     let (name, value) = (&text[before.len()..at], &window[..length]);
-    if length < 16 || !tells(name) || !is_secret(value) {
+    let signs = in_query && name == b"sig" && is_shared_access(value);
+    if length < 16 || !signs && !tells(name) || !is_secret(value) {
         return None;
     }
     let kind = match (in_query, name.eq_ignore_ascii_case(b"accountkey") && length == 88) {
@@ -33,4 +36,10 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Match> {
         (false, false) => "assignment",
     };
     Some(Match { start, end: start + length, kind, rank: 1 })
+}
+
+/// Whether this is the signature of an Azure shared access signature: base64 of 32 bytes, percent-encoded.
+fn is_shared_access(value: &[u8]) -> bool {
+    let plain = encoding::percent(value);
+    plain.len() == 44 && plain.ends_with(b"=") && encoding::base64(&plain).len() == 32
 }

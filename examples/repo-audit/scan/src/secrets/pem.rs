@@ -1,4 +1,4 @@
-//! Private key blocks (RFC 7468 and the older PEM and OpenPGP forms).
+//! Private key blocks (RFC 7468 and the older PEM and OpenPGP forms), and the private part of a key file of PuTTY.
 //!
 //! The header alone is no finding: parsers, documentation and error texts are full of it. A key is
 //! reported when the header is followed, on the same line or on later ones, by a real body: the first run
@@ -16,10 +16,27 @@ const PATIENCE: usize = 2048;
 
 /// The next header of a private key that begins in `text[from..to]`.
 pub(super) fn header(text: &[u8], from: usize, to: usize) -> Option<(usize, usize)> {
+    let to = to.min(text.len());
+    armour(text, from, to).into_iter().chain(putty(text, from, to)).min()
+}
+
+/// `Private-Lines: 14` at the start of a line (PuTTY's documentation, appendix C).
+fn putty(text: &[u8], from: usize, to: usize) -> Option<(usize, usize)> {
+    const LINES: &[u8] = b"Private-Lines: ";
+    memmem::find_iter(&text[from..to], LINES).map(|found| from + found).find_map(|start| {
+        let number = start + LINES.len();
+        let digits = text[number..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+        let whole = start == 0 || text[start - 1] == b'\n';
+        (whole && digits > 0).then_some((start, number + digits))
+    })
+}
+
+/// `-----BEGIN … PRIVATE KEY-----`.
+fn armour(text: &[u8], from: usize, to: usize) -> Option<(usize, usize)> {
     const BEGIN: &[u8] = b"-----BEGIN ";
     const KEY: &[u8] = b"PRIVATE KEY";
     let mut at = from;
-    while let Some(found) = memmem::find(&text[at..to.min(text.len())], BEGIN) {
+    while let Some(found) = memmem::find(&text[at..to], BEGIN) {
         let start = at + found;
         let rest = &text[start + BEGIN.len()..];
         let name =

@@ -49,7 +49,6 @@ const PLACEHOLDERS: &[&str] = &[
     "s3cr3t",
     "...",
     "****",
-    "%s",
 ];
 
 /// Shorter words, which chance makes too: they count where they begin like a word.
@@ -75,6 +74,7 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
     has_sequence(&lower)
         || has_slot(&lower)
         || has_guid(&lower)
+        || has_format(bytes)
         || PLACEHOLDERS.iter().any(|word| memmem::find(&lower, word.as_bytes()).is_some())
         || SHORT_PLACEHOLDERS
             .iter()
@@ -104,6 +104,11 @@ fn has_slot(bytes: &[u8]) -> bool {
             name.get(length) == Some(close)
         })
     })
+}
+
+/// `%s` as a format has it: no letter or digit goes on where it ends.
+fn has_format(bytes: &[u8]) -> bool {
+    memmem::find_iter(bytes, b"%s").any(|at| !bytes.get(at + 2).is_some_and(u8::is_ascii_alphanumeric))
 }
 
 /// Seven bytes that count up or down, or six that are the same; eight in a long text, where chance makes six.
@@ -153,8 +158,7 @@ fn words(bytes: &[u8]) -> (usize, usize) {
         let alone = (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
             && bytes.get(end).is_none_or(|b| !b.is_ascii_alphanumeric());
         if word.len() >= 4 || alone {
-            let common = word.windows(2).filter(|pair| is_common(pair[0], pair[1])).count();
-            if common * 4 >= (word.len() - 1) * 3 {
+            if common_pairs(word) * 4 >= (word.len() - 1) * 3 {
                 in_words += word.len();
             }
         }
@@ -166,6 +170,11 @@ fn words(bytes: &[u8]) -> (usize, usize) {
 fn is_common(first: u8, second: u8) -> bool {
     let index = |b: u8| usize::from(b.to_ascii_lowercase() - b'a');
     COMMON[index(first)] >> index(second) & 1 == 1
+}
+
+/// How many neighbours, all letters, are a common pair.
+fn common_pairs(word: &[u8]) -> usize {
+    word.windows(2).filter(|pair| is_common(pair[0], pair[1])).count()
 }
 
 /// Whether nearly all letters stand in words.
@@ -192,6 +201,7 @@ pub(super) fn is_random(bytes: &[u8]) -> bool {
     }
     let kinds = [lower, upper, digits, others].iter().filter(|k| **k > 0).count();
     let enough = match kinds {
+        1 if lower == n => 12,
         0 | 1 => 20,
         2 => 12,
         _ => 10,
@@ -201,8 +211,9 @@ pub(super) fn is_random(bytes: &[u8]) -> bool {
     }
     let (letters, in_words) = words(bytes);
     if kinds == 1 || digits == 0 && (lower == 0 || upper == 0) {
-        // Nothing but letters of one case: only the pairs can tell, so they must tell clearly.
-        return n >= 20 && in_words == 0;
+        // Nothing but letters of one case: only the pairs can tell, so they must tell clearly. Of few letters, no more
+        // than half of the pairs may be common; of letters by chance, a third is.
+        return if n >= 20 { in_words == 0 } else { kinds == 1 && common_pairs(bytes) * 2 < n - 1 };
     }
     // The shorter a text and the fewer its kinds, the clearer it must be of words to count.
     let share = match (n < 16 && kinds < 3, digits == 0) {

@@ -16,6 +16,7 @@ pub(super) fn excerpt(block: &Block<'_>, found: &Match, all: &[Match]) -> String
     let line_start = block.line_of(found.start).0.max(found.start.saturating_sub(WINDOW));
     let mut line: Vec<u8> = block.text[line_start..found.start].to_vec();
     mask_runs(&mut line);
+    mask_addresses(&mut line);
     for other in all.iter().filter(|other| other.start < found.start && other.end > line_start) {
         let start = other.start.max(line_start) - line_start;
         let end = other.end.min(found.start) - line_start;
@@ -53,6 +54,33 @@ fn mask_runs(line: &mut [u8]) {
             run[SHOWN..].fill(b'*');
         }
         at += length.max(1);
+    }
+}
+
+/// Masks the user information of URLs and the values in their queries, whatever these look like.
+fn mask_addresses(line: &mut [u8]) {
+    let mut from = 0;
+    while let Some(found) = memchr::memmem::find(&line[from..], b"//") {
+        let start = from + found + 2;
+        let url = &mut line[start..];
+        let length = url.iter().position(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'')).unwrap_or(url.len());
+        let url = &mut url[..length];
+        let authority = url.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(length);
+        if let Some(sign) = memchr::memrchr(b'@', &url[..authority]) {
+            url[..sign].fill(b'*');
+        }
+        if let Some(query) = memchr::memchr(b'?', url) {
+            let mut in_value = false;
+            for b in &mut url[query..] {
+                match b {
+                    b'=' if !in_value => in_value = true,
+                    b'&' | b'#' => in_value = false,
+                    _ if in_value => *b = b'*',
+                    _ => {}
+                }
+            }
+        }
+        from = start;
     }
 }
 

@@ -52,6 +52,12 @@ fn well_known_formats() {
         ("openai-key", format!("sk-{}", body(48))),
         ("vault-token", format!("hvs.{}", body(90))),
         ("age-secret-key", format!("AGE-SECRET-KEY-1{}", upper(58))),
+        ("grafana-token", format!("glsa_{}_{}", body(32), hex(8))),
+        ("atlassian-token", format!("ATATT3xFfGF0{}", body(170))),
+        ("postman-key", format!("PMAK-{}-{}", hex(24), hex(34))),
+        ("groq-key", format!("gsk_{}", body(52))),
+        ("xai-key", format!("xai-{}", body(80))),
+        ("replicate-token", format!("r8_{}", body(37))),
     ];
     for (kind, key) in cases {
         for text in [
@@ -270,6 +276,81 @@ fn assignments() {
     assert_eq!(kinds("a.js", &format!("headers: {{ 'Authorization': 'Bearer {value}' }}")), ["authorization-header"]);
     // base64 of `api:kD93jf0sQ2x`
     assert_eq!(kinds("a.js", "Authorization: Basic YXBpOmtEOTNqZjBzUTJ4"), ["authorization-header"]);
+}
+
+#[test]
+fn assignments_of_other_languages() {
+    let value = body(32);
+    let laravel = "base64:hJ3kQ9xW7bT5mR1vN8cL2pH6yD4gJ0sFaZ3kQ9xW7bU=";
+    for (path, text) in [
+        ("a.c", format!("const char token[] = \"{value}\";")),
+        ("a.c", format!("static char api_key[33] = \"{value}\";")),
+        ("a.go", format!("const apiKey string = \"{value}\"")),
+        ("a.go", format!("var secret []byte = \"{value}\"")),
+        ("a.h", format!("#define WIFI_PASSWORD \"{value}\"")),
+        ("a.h", format!("#define\tAPI_KEY\t L\"{value}\" // ours")),
+        ("a.xml", format!("<password>{value}</password>")),
+        ("a.xml", format!("<s:apiKey>{value}</s:apiKey>")),
+        ("web.config", format!("<add key=\"ApiSecret\" value=\"{value}\"/>")),
+        ("beans.xml", format!("<property name=\"password\" value='{value}'/>")),
+        ("web.config", format!("<c>Server=x;Password={value}</c>")),
+        ("a.xml", format!("<c>Server=x;Password={value}</c>")),
+        ("app.config", format!("Password={value}</c>")),
+        (".env", format!("APP_KEY={laravel}\n")),
+        ("phpunit.xml", format!("<env name=\"APP_KEY\" value=\"{laravel}\"/>")),
+        ("a.py", "mail_password = 'xqzvkjwhgtfbmnpd'".to_owned()),
+        ("a.py", "api_key = '*eli%S+*p%IwLZBk'".to_owned()),
+        ("a.py", "api_key = 'lgy@GO%fc&PIB75Z'".to_owned()),
+    ] {
+        assert_eq!(kinds(path, &text), ["assignment"], "{path}: {text}");
+    }
+    let signed = format!("https://a.blob.core.windows.net/c?sv=2022-11-02&sp=r&sig={}%2B%3D", body(42));
+    assert_eq!(kinds("a.md", &signed), ["url-token"]);
+    for (path, text) in [
+        ("a.c", format!("#define {value} \"{value}\"")),
+        ("a.c", format!("#define TOKEN_NAME \"{value}\"")),
+        ("a.c", "#define PASSWORD \"YOUR_PASSWORD_HERE_7\"".to_owned()),
+        ("a.c", "#define SECRET(x) \"x\"".to_owned()),
+        ("a.h", "#define SN_kx_ecdhe_psk \"KxECDHE-PSK\"".to_owned()),
+        ("a.h", "#define SN_regToken \"id-regCtrl-regToken\"".to_owned()),
+        ("a.h", "#define MASTER_SECRET_CONST \"\\x6d\\x61\\x73\\x74\\x65\\x72\\x20\\x73\"".to_owned()),
+        ("a.xml", format!("<name>{value}</name>")),
+        ("a.xml", "<password>${db.password.of.the.7th}</password>".to_owned()),
+        ("a.xml", format!("<password>see {value}</password>")),
+        ("a.html", format!("<input name=\"token\" value=\"{value}\">")),
+        ("web.config", format!("<add key=\"Theme\" value=\"{value}\"/>")),
+        ("a.go", format!("const name string = \"{value}\"")),
+        ("a.md", format!("https://h/x?sig={}", body(12))),
+        ("a.py", "token = 'internationalize'".to_owned()),
+        ("a.py", "password = 'mysupersecretpwd'".to_owned()),
+        ("a.py", "token = 'kx7-%s-9fQ2'".to_owned()),
+        ("a.py", "password = '%D0%BF%D0%B0%D1%80%D0%BE%D0%BB'".to_owned()),
+    ] {
+        assert!(kinds(path, &text).is_empty(), "{path}: {text}");
+    }
+}
+
+#[test]
+fn keys_of_putty() {
+    let line = body(64);
+    let file = |lines: &str| {
+        format!(
+            "PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\nComment: me\r\nPublic-Lines: 1\r\n{line}\r\n{lines}\r\nPrivate-MAC: x\r\n"
+        )
+    };
+    let found = scan("id.ppk", &file(&format!("Private-Lines: 1\r\n{line}")));
+    assert_eq!((found.len(), found[0].kind.as_str(), found[0].line), (1, "private-key", 6));
+    assert_eq!(found[0].excerpt, "Private-Lines: 1");
+    assert!(scan("id.ppk", &file("Private-Lines: none")).is_empty());
+    assert!(scan("id.txt", &format!("the line Private-Lines: 1\n{line}")).is_empty());
+}
+
+/// The context of a secret shows no password, however short, of a URL before it.
+#[test]
+fn excerpts_mask_urls() {
+    let text = format!("x https://u:pazz@h/a?k=pazz&t=pazz https://pazz@h ghp_{}", body(36));
+    let found = scan("a.txt", &text);
+    assert_eq!(found[0].excerpt, "x https://******@h/a?k=****&t=**** https://****@h ghp_…[40 characters]");
 }
 
 #[test]

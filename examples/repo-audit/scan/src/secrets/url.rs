@@ -56,8 +56,9 @@ pub(super) fn is_password(password: &[u8]) -> bool {
         Some(b'%') => password.ends_with(b"%"),
         _ => false,
     };
-    let plain = &*encoding::percent(password);
-    if variable || plain.len() < 8 || !plain.iter().all(u8::is_ascii_graphic) || randomness::is_placeholder(plain) {
+    let Some(plain) = encoding::plain(password) else { return false };
+    let plain = &*plain;
+    if variable || plain.len() < 8 || randomness::is_placeholder(plain) {
         return false;
     }
     let has = |is: fn(&u8) -> bool| plain.iter().any(is);

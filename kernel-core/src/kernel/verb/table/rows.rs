@@ -133,7 +133,7 @@ pub static ROWS: &[Row] = &[
         ])
         .reply(
             "`{\"entries\":[{\"name\",\"kind\",\"size\"}],\"next\":cursor or null}`; a kind is `file`, `directory`, `link` (it \
-             leads to something in the mount), `broken_link` (its target is missing, outside the mount, or itself) or `other`",
+             leads to something in the mount), `broken_link` (its target is missing, or itself), `outside_link` (it leads out of the mount) or `other`",
         )
         .doc("Lists what lies directly below, a page at a time."),
     act(Verb::List, &[Kind::Tree], Observing, LOOK).doc("Lists the nodes below a node.").missing("listing of the tree"),

@@ -2,7 +2,7 @@
 
 use super::{Manifest, dependency};
 
-pub(super) fn read(text: &str) -> Manifest {
+pub(super) fn read(text: &str) -> Result<Manifest, String> {
     let mut manifest = Manifest::default();
     let mut block = None;
     for line in text.lines() {
@@ -31,7 +31,10 @@ pub(super) fn read(text: &str) -> Manifest {
             _ => {}
         }
     }
-    manifest
+    if manifest.name.is_none() {
+        return Err("no line of it says `module`, as one of every go.mod does".to_owned());
+    }
+    Ok(manifest)
 }
 
 fn unquote(word: &str) -> &str {

@@ -1,0 +1,219 @@
+//! The names that values are assigned to, and which of them tell of a secret.
+
+/// The longest name.
+pub(super) const NAME: usize = 80;
+
+/// The name that is assigned to, before the operator at `at`.
+pub(super) fn before(text: &[u8], at: usize) -> Option<&[u8]> {
+    let line = &text[text[..at]
+        .iter()
+        .rev()
+        .take(2 * NAME)
+        .position(|b| *b == b'\n')
+        .map_or(at.saturating_sub(2 * NAME), |n| at - n)..at];
+    let found = last_name(line)?;
+    if found.eq_ignore_ascii_case(b"value")
+        && let Some(key) = attribute(line)
+    {
+        return Some(key);
+    }
+    // `apiKey string = "…"`, `apiKey []byte = …`: Go's types come last.
+    if text[at] == b'=' && matches!(found, b"string" | b"byte") {
+        let rest = line.trim_ascii_end().strip_suffix(found).unwrap_or_default();
+        let rest = rest.strip_suffix(b"[]").unwrap_or(rest);
+        return if rest.ends_with(b" ") || rest.ends_with(b"\t") { last_name(rest) } else { Some(found) };
+    }
+    // `token: &str = "…"`: what stands directly before is a type.
+    if text[at] == b'='
+        && !tells(found)
+        && let Some(colon) = (1..line.len().saturating_sub(1))
+            .rev()
+            .take_while(|i| match line[*i] {
+                b',' | b'(' | b'{' | b'"' => false,
+                b'\'' => line[*i..].starts_with(b"'static"),
+                // `[u8; 32]`
+                b';' => line[*i..].contains(&b']'),
+                _ => true,
+            })
+            .find(|i| line[*i] == b':' && line[*i - 1] != b':' && line[*i + 1] != b':')
+    {
+        return last_name(&line[..colon]);
+    }
+    Some(found)
+}
+
+/// The name in `key="NAME" value` and `name="NAME" value`, as configuration in XML has it; not in a form of HTML.
+fn attribute(line: &[u8]) -> Option<&[u8]> {
+    let line = line.trim_ascii_end();
+    let line = line[..line.len() - b"value".len()].trim_ascii_end();
+    let quote = *line.last().filter(|b| matches!(b, b'"' | b'\''))?;
+    let line = &line[..line.len() - 1];
+    let open = memchr::memrchr(quote, line)?;
+    let before = line[..open].trim_ascii_end().strip_suffix(b"=")?.trim_ascii_end().to_ascii_lowercase();
+    let word = before.strip_suffix(b"key").or(before.strip_suffix(b"name"))?;
+    (word.ends_with(b" ") && memchr::memmem::find(word, b"<input").is_none()).then_some(&line[open + 1..])
+}
+
+/// The name at the end of `line`, without quotes and brackets around it.
+fn last_name(line: &[u8]) -> Option<&[u8]> {
+    let line = without_length(line);
+    let closes =
+        |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b']' | b')' | b':' | b'?' | b'\\');
+    let end = line.iter().rposition(|b| !closes(b))? + 1;
+    // `AWS::IAM::AccessKey` names a type.
+    let length = line[..end]
+        .iter()
+        .rev()
+        .take(NAME)
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b' '))
+        .count();
+    if line[..end - length].ends_with(b"::") {
+        return None;
+    }
+    let name = &line[end - length..end];
+    // Words before the name (`let`, `export`, prose) do not belong to it.
+    let name = &name[memchr::memrchr(b' ', name).map_or(0, |space| space + 1)..];
+    (!name.is_empty()).then_some(name)
+}
+
+/// `char token[]` and `char token[32]` without what says how long it is.
+fn without_length(line: &[u8]) -> &[u8] {
+    let trimmed = line.trim_ascii_end();
+    trimmed
+        .strip_suffix(b"]")
+        .map(|inner| &inner[..inner.len() - inner.iter().rev().take_while(|b| b.is_ascii_digit()).count()])
+        .and_then(|inner| inner.strip_suffix(b"["))
+        .filter(|name| name.last().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_'))
+        .unwrap_or(line)
+}
+
+/// Whether a name says that its value is secret.
+pub(super) fn tells(name: &[u8]) -> bool {
+    const SECRET: &[&str] = &[
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "apikey",
+        "accesskey",
+        "privatekey",
+        "authkey",
+        "credential",
+        "encryptionkey",
+        "signingkey",
+        "masterkey",
+        "sharedkey",
+        "accountkey",
+        "bearer",
+        "licensekey",
+        "deploykey",
+        "servicekey",
+        "sessionkey",
+    ];
+    const SECRET_WORD: &[&str] = &["pwd", "pass", "psk", "pat", "auth"];
+    const NOT: &[&str] = &[
+        "hash",
+        "digest",
+        "checksum",
+        "sha1",
+        "sha256",
+        "sha512",
+        "md5",
+        "public",
+        "fingerprint",
+        "tokeniz",
+        "csrf",
+        "xsrf",
+        "pagetoken",
+        "nexttoken",
+        "continuationtoken",
+        "synctoken",
+        "cancel",
+        "placeholder",
+        "regex",
+        "pattern",
+        "example",
+        "sample",
+        "dummy",
+        "fake",
+        "clienttoken",
+        "requesttoken",
+        "updatetoken",
+        "changetoken",
+        "locktoken",
+        "starttoken",
+        "outputtoken",
+        "inputtoken",
+        "purchasetoken",
+        "idempot",
+        "expir",
+        "integrity",
+        "signature",
+        "encrypted",
+        "cipher",
+        "selector",
+    ];
+    const NOT_LAST: &[&str] = &[
+        "name",
+        "path",
+        "file",
+        "url",
+        "uri",
+        "type",
+        "kind",
+        "field",
+        "header",
+        "label",
+        "length",
+        "len",
+        "size",
+        "count",
+        "limit",
+        "version",
+        "ttl",
+        "env",
+        "var",
+        "param",
+        "ref",
+        "arn",
+        "hint",
+        "policy",
+        "format",
+        "desc",
+        "description",
+        "message",
+        "title",
+        "error",
+        "endpoint",
+        "column",
+        "table",
+        "func",
+        "oid",
+        "provider",
+        "prefix",
+        "suffix",
+        "id",
+        "class",
+        "style",
+        "icon",
+        "color",
+        "schema",
+    ];
+    let mut squashed = Vec::with_capacity(name.len());
+    let mut last_word = 0;
+    for (i, b) in name.iter().enumerate() {
+        if b.is_ascii_alphanumeric() {
+            if b.is_ascii_uppercase() && i > 0 && name[i - 1].is_ascii_lowercase() {
+                last_word = squashed.len();
+            }
+            squashed.push(b.to_ascii_lowercase());
+        } else {
+            last_word = squashed.len();
+        }
+    }
+    let has = |words: &[&str]| words.iter().any(|word| memchr::memmem::find(&squashed, word.as_bytes()).is_some());
+    let last = &squashed[last_word..];
+    let is_last = |words: &[&str]| words.iter().any(|word| last == word.as_bytes());
+    (has(SECRET) || is_last(SECRET_WORD)) && !has(NOT) && (!is_last(NOT_LAST) || squashed.ends_with(b"secretid"))
+}
