@@ -13,7 +13,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{BootOptions, Kernel, Session, log_key, open_log};
 use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn, Storage};
-use kernel_core::process::Role;
+use kernel_core::process::{InstanceKind, Role};
 use kernel_core::sim::{Faults, SimKeys, SimPlatform, Tear};
 use kernel_tests::world::{Host, Kind, SimHost, name, rights};
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ fn live(host: &SimHost, shared: &Shared, turns: u64) {
     let booting = async {
         let parts = host.open().await;
         let mut options = BootOptions::new(Environment::prod());
-        options.natives = vec![name("puppet")];
+        options.natives = vec![(name("puppet"), InstanceKind::Kept)];
         // On a torn or failing disk a boot may fail; it must not find anything amiss.
         let Ok(kernel) = Kernel::boot(parts, options).await else { return None };
         let held = ["write /tree/**", "read /tree/**", "write /fs/**", "spawn /agent/*"];
@@ -99,7 +99,7 @@ async fn look(host: &SimHost, shared: &Shared, seed: u64) {
     let parts = host.open().await;
     let (rows, public) = (parts.storage.clone(), SimKeys.public(KeyPurpose::Log).await.expect("a key"));
     let mut options = BootOptions::new(Environment::prod());
-    options.natives = vec![name("puppet")];
+    options.natives = vec![(name("puppet"), InstanceKind::Kept)];
     let kernel = Kernel::boot(parts, options).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     let held = Capabilities::new(rights(&["read /tree/**"]), Vec::new()).expect("few rights");
     let session = kernel.attach(name("reader"), Role::User, held).await.expect("a session");
