@@ -85,8 +85,11 @@ test('where the browser refuses the site all storage the kernel runs in memory, 
   }
 });
 
-test('a quota that is used up is told in words, loses nothing, and what was stored opens again', async () => {
-  const page = await tab(browser, server.url);
+// A private window keeps its files in memory, and has quotas of its own making.
+for (const kind of ['an ordinary', 'a private']) test(`in ${kind} window a quota that is used up is told in words, loses nothing, and what was stored opens again`, async () => {
+  const profile = kind === 'a private' ? undefined : await mkdtemp(join(tmpdir(), 'weft-full-'));
+  const own = profile && (await launch(profile));
+  const page = await tab(browser, server.url, own);
   const protocol = await page.context().newCDPSession(page);
   await page.evaluate(() => boot({ storage: 'opfs' }));
   const { usage } = await page.evaluate(() => navigator.storage.estimate());
@@ -122,6 +125,7 @@ test('a quota that is used up is told in words, loses nothing, and what was stor
   assert.deepEqual(new Set(lengths), new Set([200_000]));
   assert.equal(lengths.length, full.kept);
   await page.context().close();
+  if (profile) await rm(profile, { recursive: true, force: true });
 });
 
 test('a crash rejects what is open with a typed error that has what was recorded', async () => {
