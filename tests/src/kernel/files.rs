@@ -140,6 +140,12 @@ pub async fn comparing_a_file_brings_its_labels<H: Host>(host: H) {
     assert_eq!(world.labels("editor").await, ["secret"]);
     assert!(world.act("closed", guess).await.starts_with("denied: "));
     assert!(world.labels("closed").await.is_empty());
+    // The SHA-256 of "hunter2". Who may not learn that it is so does not write.
+    let right = "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7";
+    let guess = format!("write /fs/out/f {{\"replace\":true,\"expect\":\"{right}\"}} guess");
+    assert!(world.act("closed", &guess).await.starts_with("denied: "));
+    assert!(world.act("second", &guess).await.starts_with("ok "));
+    assert_eq!(world.labels("second").await, ["secret"]);
     world.finish().await;
 }
 
