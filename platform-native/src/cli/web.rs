@@ -162,10 +162,14 @@ fn wanted(request: &httparse::Request<'_, '_>, port: u16) -> Result<PathBuf, u16
     let mut out = PathBuf::new();
     let segments: Vec<&str> = below.split('/').collect();
     for (index, segment) in segments.iter().enumerate() {
+        // A folder is its index.
+        if segment.is_empty() && index + 1 == segments.len() {
+            out.push("index.html");
+            continue;
+        }
+        // What is no canonical name here is none, nothing and `..` among it.
         let name = kernel_core::path::decode_segment(segment).map_err(|_| 404_u16)?;
         match std::str::from_utf8(&name) {
-            // A folder is its index.
-            Ok("") if index + 1 == segments.len() => out.push("index.html"),
             Ok("" | "." | "..") | Err(_) => return Err(404),
             Ok(name) if name.contains(['/', '\0']) => return Err(404),
             Ok(name) => out.push(name),
