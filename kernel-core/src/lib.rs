@@ -15,6 +15,7 @@ pub mod id;
 pub mod ipc;
 pub mod kernel;
 pub mod label;
+pub mod meter;
 pub mod path;
 pub mod platform;
 pub mod process;

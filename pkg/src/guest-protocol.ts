@@ -17,6 +17,8 @@ export interface Program {
   glue: string;
   /** Core modules by the name that the glue asks for, each with the memory meter built in. */
   modules: Record<string, WebAssembly.Module>;
+  /** The names of the core modules that are fuel meters. */
+  fuel: string[];
   /** Under which key the glue looks for the kernel's functions; null for a component that needs none. */
   kernel: string | null;
   /** The key of the interface that has `handle`. */
@@ -47,21 +49,25 @@ export interface GuestRefusal {
 
 /** How a guest can end from inside; the kinds are those of the kernel. */
 export interface GuestFault {
-  kind: 'trap' | 'memory' | 'start';
+  kind: 'trap' | 'memory' | 'fuel' | 'start';
   /** One sentence for a person; never a stack, never the guest's memory. */
   reason: string;
 }
 
 /** From the kernel's worker. */
 export type ToGuest =
-  | { start: { program: Program; memory: bigint; seed: Uint8Array } }
+  | { start: { program: Program; memory: bigint; fuel: bigint; seed: Uint8Array } }
   | { handle: GuestEnvelope; now: bigint }
   | { reply: { ok: Uint8Array } | { refusal: GuestRefusal }; now: bigint };
 
-/** What was used so far: milliseconds of running since the last thing handed over, and the peak of memory in bytes. */
+/**
+ * What was used so far: milliseconds of running since the last thing handed over, the peak of memory in bytes, and the fuel
+ * of what is over: of starting, or of a message.
+ */
 export interface GuestUsage {
   ran: number;
   memory: bigint;
+  fuel: bigint;
 }
 
 /** From a guest's worker. */

@@ -9,6 +9,7 @@
 import { ChaCha20 } from './chacha.js';
 import { disarm } from './disarm.js';
 import { faultOf } from './fault.js';
+import { FuelMeter } from './fuel.js';
 import { MemoryMeter } from './meter.js';
 import type { Birth, FromGuest, GuestEnvelope, GuestUsage, Program, ToGuest } from './guest-protocol.js';
 
@@ -32,6 +33,7 @@ interface Glue {
 class Guest {
   readonly #port: MessagePort;
   #meter = new MemoryMeter(0n);
+  #fuel = new FuelMeter(0n);
   #random: ChaCha20 | undefined;
   #handle: ((message: GuestEnvelope) => Promise<Uint8Array>) | undefined;
   /** The act that waits: what its reply goes to. */
@@ -60,8 +62,9 @@ class Guest {
     }
   }
 
-  async #start({ program, memory, seed }: { program: Program; memory: bigint; seed: Uint8Array }): Promise<void> {
+  async #start({ program, memory, fuel, seed }: { program: Program; memory: bigint; fuel: bigint; seed: Uint8Array }): Promise<void> {
     this.#meter = new MemoryMeter(memory);
+    this.#fuel = new FuelMeter(fuel);
     this.#random = new ChaCha20(seed);
     const url = URL.createObjectURL(new Blob([program.glue], { type: 'text/javascript' }));
     disarm();
@@ -77,10 +80,15 @@ class Guest {
       const exports = await glue.instantiate(
         async (name) => program.modules[name]!,
         program.kernel === null ? {} : { [program.kernel]: this.#kernel() },
-        (module, imports) => this.#meter.instantiate(module, imports),
+        async (module, imports) => {
+          const instance = await this.#meter.instantiate(module, imports);
+          if (program.fuel.some((name) => module === program.modules[name])) this.#fuel.found(instance);
+          else if (!this.#fuel.built) throw new WebAssembly.LinkError('a core module before the fuel meter');
+          return instance;
+        },
       );
       this.#handle = exports[program.guest]!.handle;
-      this.#say({ started: this.#used() });
+      this.#say({ started: this.#used(this.#fuel.used) });
     } catch (error) {
       this.#fault(error, true);
     }
@@ -88,13 +96,16 @@ class Guest {
 
   async #activate(message: GuestEnvelope, now: bigint): Promise<void> {
     this.#now = now;
+    this.#fuel.fill();
     this.#resume();
     try {
       const ok = await this.#handle!(message);
-      this.#say({ handled: { ok }, used: this.#used() }, [ok.buffer]);
+      const over = this.#fuel.over();
+      if (over) return this.#say({ fault: over, used: this.#used(this.#fuel.used) });
+      this.#say({ handled: { ok }, used: this.#used(this.#fuel.used) }, [ok.buffer]);
     } catch (error) {
       // An error that `handle` answers is thrown as the text that it is; all else ends the instance.
-      if (typeof error === 'string') this.#say({ handled: { error }, used: this.#used() });
+      if (typeof error === 'string') this.#say({ handled: { error }, used: this.#used(this.#fuel.used) });
       else this.#fault(error, false);
     }
   }
@@ -123,8 +134,8 @@ class Guest {
   }
 
   #fault(error: unknown, starting: boolean): void {
-    const fault = this.#meter.fault() ?? faultOf(error, starting);
-    this.#say({ fault, used: this.#used() });
+    const fault = this.#fuel.fault() ?? this.#meter.fault() ?? faultOf(error, starting);
+    this.#say({ fault, used: this.#used(this.#fuel.atEnd) });
   }
 
   #resume(): void {
@@ -132,11 +143,11 @@ class Guest {
     this.#since = performance.now();
   }
 
-  #used(): GuestUsage {
+  #used(fuel = 0n): GuestUsage {
     const now = performance.now();
     this.#ran += now - this.#since;
     this.#since = now;
-    return { ran: this.#ran, memory: this.#meter.used };
+    return { ran: this.#ran, memory: this.#meter.used, fuel };
   }
 
   #say(message: FromGuest, transfer: ArrayBufferLike[] = []): void {

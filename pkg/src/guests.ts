@@ -23,12 +23,12 @@ const MOST_WORKERS = 256;
 /** What a guest tells: implemented in Rust. */
 export interface GuestEvents {
   running(): void;
-  started(ran: number, memory: bigint): void;
-  act(verb: string, resource: string, body: Uint8Array, ran: number, memory: bigint): void;
+  started(ran: number, memory: bigint, fuel: bigint): void;
+  act(verb: string, resource: string, body: Uint8Array, ran: number, memory: bigint, fuel: bigint): void;
   log(level: number, text: string): void;
-  handled(body: Uint8Array, ran: number, memory: bigint): void;
-  failed(error: string, ran: number, memory: bigint): void;
-  fault(kind: string, reason: string, ran: number, memory: bigint): void;
+  handled(body: Uint8Array, ran: number, memory: bigint, fuel: bigint): void;
+  failed(error: string, ran: number, memory: bigint, fuel: bigint): void;
+  fault(kind: string, reason: string, ran: number, memory: bigint, fuel: bigint): void;
   free(): void;
 }
 
@@ -83,7 +83,7 @@ export class Guests {
   }
 
   /** Starts a worker for a component that is ready. All that becomes of it is told to `events`, which it frees at the end. */
-  start(hash: string, memory: bigint, seed: Uint8Array, lock: string, events: GuestEvents): GuestWorker | undefined {
+  start(hash: string, memory: bigint, fuel: bigint, seed: Uint8Array, lock: string, events: GuestEvents): GuestWorker | undefined {
     if (this.#alive >= MOST_WORKERS) return undefined;
     this.#alive++;
     const ended = (end: Promise<void>) => {
@@ -93,7 +93,7 @@ export class Guests {
         this.#alive--;
       });
     };
-    return new GuestWorker(this.#parts.guestWorker, this.#programs.get(hash)!, memory, seed, lock, events, ended);
+    return new GuestWorker(this.#parts.guestWorker, this.#programs.get(hash)!, memory, fuel, seed, lock, events, ended);
   }
 
   /** Fulfilled when every worker that was ended is seen to be dead. */
@@ -115,6 +115,7 @@ export class GuestWorker {
     address: string,
     program: Promise<Program>,
     memory: bigint,
+    fuel: bigint,
     seed: Uint8Array,
     lock: string,
     events: GuestEvents,
@@ -126,7 +127,7 @@ export class GuestWorker {
     this.#lock = lock;
     this.#events = events;
     this.#ended = ended;
-    const failed = (reason: string) => this.#told({ fault: { kind: 'start', reason }, used: { ran: 0, memory: 0n } });
+    const failed = (reason: string) => this.#told({ fault: { kind: 'start', reason }, used: { ran: 0, memory: 0n, fuel: 0n } });
     this.#worker.onerror = (event) => {
       event.preventDefault();
       failed('the worker that it would run in could not be started');
@@ -134,7 +135,7 @@ export class GuestWorker {
     port1.onmessage = (event: MessageEvent<FromGuest>) => this.#told(event.data);
     this.#worker.postMessage({ port: port2, lock }, [port2]);
     program.then(
-      (program) => this.#say({ start: { program, memory, seed } }),
+      (program) => this.#say({ start: { program, memory, fuel, seed } }),
       (error: unknown) => failed(`its code cannot be compiled here: ${error instanceof Error ? error.message : error}`),
     );
   }
@@ -180,7 +181,7 @@ export class GuestWorker {
   #told(message: FromGuest): void {
     if (this.#over) return;
     const events = this.#events;
-    const used = (usage: GuestUsage): [number, bigint] => [usage.ran, usage.memory];
+    const used = (usage: GuestUsage): [number, bigint, bigint] => [usage.ran, usage.memory, usage.fuel];
     if ('act' in message) {
       const { verb, resource, body } = message.act;
       events.act(verb, resource, body, ...used(message.used));

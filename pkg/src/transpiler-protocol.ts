@@ -2,7 +2,7 @@
 
 /** The first message: the code of both halves, compiled. */
 export interface Setup {
-  /** The package's own WebAssembly: it checks components and builds the memory meter in. */
+  /** The package's own WebAssembly: it checks components and builds the meters in. */
   kernel: WebAssembly.Module;
   /** Where js-component-bindgen's core module lies. */
   bindgen: string;
@@ -17,6 +17,7 @@ export interface Make {
 export interface Made {
   glue: string;
   modules: Record<string, Uint8Array>;
+  fuel: string[];
   kernel: string | null;
   guest: string;
 }

@@ -1,10 +1,10 @@
 /**
- * The worker that makes components ready to run: checks them, turns them into glue and core modules, and builds the
- * memory meter into these. It holds no port but its own and nothing of the kernel, and is loaded only when a component
+ * The worker that makes components ready to run: checks them, builds the fuel meter in, turns them into glue and core
+ * modules, and builds the memory meter into these. It holds no port but its own and nothing of the kernel, and is loaded only when a component
  * comes that was never seen before.
  */
 
-import init, { GuestWorld, meter_guest_module } from '../dist/wasm/weft.js';
+import init, { GuestWorld, is_fuel_meter, meter_guest_module } from '../dist/wasm/weft.js';
 import type { FromTranspiler, Made, Make, Setup } from './transpiler-protocol.js';
 
 type Bindgen = typeof import('@bytecodealliance/jco-transpile/component');
@@ -13,6 +13,12 @@ declare global {
   /** Read by the transpiler in place of its own addresses, which the build takes out. */
   var bindgenModule: Promise<WebAssembly.Module>;
 }
+
+/**
+ * How the glue hands over an empty string: without asking the guest for room, as the native host does. Taken out, because a
+ * guest pays fuel for being asked.
+ */
+const NO_ROOM_FOR_NOTHING = 'if (s.length === 0) { return { ptr: 1, len: 0 }; }';
 
 let ready: Promise<Bindgen>;
 
@@ -28,7 +34,7 @@ async function make({ component }: Make): Promise<Made> {
     throw new Error(`the transpiler could not be loaded: ${words(error)}`);
   });
   const world = new GuestWorld(component);
-  const { files, imports } = generate(component, {
+  const { files, imports } = generate(world.metered(), {
     name: 'guest',
     noTypescript: true,
     noNodejsCompat: true,
@@ -41,10 +47,12 @@ async function make({ component }: Make): Promise<Made> {
     },
   });
   // The glue asks for the kernel's interface without its version; the check has seen to it that it asks for nothing else.
-  const made: Made = { glue: '', modules: {}, kernel: imports[0] ?? null, guest: world.guest };
+  const made: Made = { glue: '', modules: {}, fuel: [], kernel: imports[0] ?? null, guest: world.guest };
   for (const [name, bytes] of files) {
-    if (name.endsWith('.wasm')) made.modules[name] = meter_guest_module(bytes);
-    else made.glue = new TextDecoder().decode(bytes);
+    if (name.endsWith('.wasm')) {
+      made.modules[name] = meter_guest_module(bytes);
+      if (is_fuel_meter(bytes)) made.fuel.push(name);
+    } else made.glue = new TextDecoder().decode(bytes).replaceAll(NO_ROOM_FOR_NOTHING, '');
   }
   return made;
 }

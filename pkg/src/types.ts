@@ -181,9 +181,10 @@ export interface Process {
   /** Acts that passed the gate, and acts that were refused. */
   acts: number;
   refused: number;
-  /** Nanoseconds of running, and the peak of memory in bytes. */
+  /** Nanoseconds of running, the peak of memory in bytes, and units of the fuel meter. */
   cpu: number;
   memory: number;
+  fuel: number;
 }
 
 /** What the kernel knows of its processes, and what its gate has said. */

@@ -12,9 +12,11 @@ use bytes::Bytes;
 use cpu::CpuTime;
 use cpu_time::ProcessTime;
 use criterion::{Criterion, criterion_group, criterion_main};
+use platform_native::kernel_core::app::inspect;
 use platform_native::kernel_core::id::{MessageId, Pid};
 use platform_native::kernel_core::ipc::{Envelope, EnvelopeKind};
 use platform_native::kernel_core::label::Labels;
+use platform_native::kernel_core::meter::meter;
 use platform_native::kernel_core::path::Resource;
 use platform_native::kernel_core::platform::{
     ActReply, Guest, Limits, LogLevel, Port, Program, Programs, Sandbox, StartRequest, Syscalls,
@@ -28,6 +30,7 @@ use tokio::runtime::Runtime;
 use wasmtime::Engine;
 
 const ECHO: &[u8] = include_bytes!("../../tests/fixtures/guests/echo.wasm");
+const INVENTORY: &[u8] = include_bytes!("../../examples/repo-audit/components/inventory.wasm");
 
 /// A kernel that answers every act with its body: at once, or by another task after the guest was suspended.
 struct Answering;
@@ -191,6 +194,17 @@ fn guests(c: &mut Criterion<CpuTime>) {
         let floor = ("wasmtime alone", &mut floor as &mut dyn FnMut(u64) -> Duration);
         beside(c, what, bar, floor, |n| runtime.block_on(calls(&sandbox, hash, &body, n)));
     }
+
+    // Once for a component on a machine; beside it, what checking the same component takes.
+    let time = |n: u64, work: &dyn Fn()| {
+        let begun = ProcessTime::now();
+        (0..n).for_each(|_| work());
+        begun.elapsed()
+    };
+    let mut floor = |n: u64| time(n, &|| drop(std::hint::black_box(inspect(INVENTORY))));
+    let floor = ("looking at it", &mut floor as &mut dyn FnMut(u64) -> Duration);
+    let what = format!("meter a component of {} KiB", INVENTORY.len() >> 10);
+    beside(c, &what, Bar::None, floor, |n| time(n, &|| drop(std::hint::black_box(meter(INVENTORY)))));
 
     // On one thread, so that suspending and resuming is measured and not the waking of another thread.
     let one = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

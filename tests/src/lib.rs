@@ -58,7 +58,7 @@ macro_rules! each_kernel_clause {
                 what_a_child_gets_unsaid_is_ruled_too, a_declared_service_is_its_applications,
                 no_application_has_dots_in_its_name, nobody_receives_what_is_anothers;
             budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
-                messages_are_drawn, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
+                messages_are_drawn, fuel_ends_one_component, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
             evidence: no_text_is_too_long_for_the_log, what_an_application_failed_by_fits,
                 a_refusal_after_permission_is_recorded, a_question_that_nobody_answered_is_recorded,

@@ -56,6 +56,7 @@ export interface Process {
   acts: number;
   refused: number;
   cpu: number;
+  fuel: number;
   memory: number;
 }
 export const COUNTS = ['permitted', 'warned', 'escalated', 'denied', 'refused', 'exhausted', 'dead_letters'] as const;
@@ -327,6 +328,7 @@ function process(value: unknown): Process {
     acts: number(row.acts),
     refused: number(row.refused),
     cpu: number(row.cpu),
+    fuel: number(row.fuel),
     memory: number(row.memory),
   };
 }

@@ -152,7 +152,7 @@ pub struct AgentLimits {
     pub acts: Option<u64>,
     /// Messages sent, published and called.
     pub messages: Option<u64>,
-    /// Units of the kernel's own meter.
+    /// Units of the fuel meter of one `handle`, for components.
     pub fuel: Option<u64>,
 }
 

@@ -25,8 +25,6 @@ pub enum Feature {
     DurableInbox,
     /// `restart` other than temporary.
     Restart,
-    /// `limits.fuel`.
-    Fuel,
     /// `[[tool]]`.
     Tool,
     /// `[[container]]`.
@@ -49,7 +47,6 @@ impl Feature {
         match self {
             Feature::DurableInbox => "durable inboxes",
             Feature::Restart => "restarts by a supervisor",
-            Feature::Fuel => "fuel limits",
             Feature::Tool => "tools",
             Feature::Container => "containers",
             Feature::Rule => "rules of applications",
@@ -264,9 +261,6 @@ pub fn needs(manifest: &Manifest) -> Vec<Need> {
         }
         if agent.restart.value != Restart::Temporary {
             need(Feature::Restart, agent.restart.at, key("restart"));
-        }
-        if agent.limits.fuel.is_some() {
-            need(Feature::Fuel, agent.limits.at, key("limits.fuel"));
         }
     }
     for tool in &manifest.tools {

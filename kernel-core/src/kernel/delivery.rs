@@ -161,6 +161,7 @@ impl State {
     pub(crate) fn handled(&mut self, pid: Pid, message: MessageId, handled: &Handled, now: Now, fx: &mut Effects) {
         let Some(process) = self.processes.get_mut(&pid) else { return };
         process.used.cpu += handled.usage.cpu;
+        process.used.fuel = process.used.fuel.saturating_add(handled.usage.fuel);
         process.used.memory = process.used.memory.max(handled.usage.memory);
         let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
         let labels = process.labels.clone();
@@ -177,7 +178,7 @@ impl State {
                 }
                 let reason = clip(&fault.reason);
                 end = Some(match fault.kind {
-                    FaultKind::Cpu | FaultKind::Memory => ExitReason::Limit(reason),
+                    FaultKind::Cpu | FaultKind::Memory | FaultKind::Fuel => ExitReason::Limit(reason),
                     FaultKind::Start => ExitReason::NotStarted(reason),
                     FaultKind::Trap => ExitReason::Trap(reason),
                 });

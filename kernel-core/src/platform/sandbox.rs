@@ -21,6 +21,9 @@ pub struct Usage {
     pub cpu: u64,
     /// Highest sum of the instance's memories so far, bytes.
     pub memory: u64,
+    /// Units of the fuel meter, the same on every host; 0 for handlers of the host, which are not metered, and for
+    /// an activation that was ended by anything but its fuel.
+    pub fuel: u64,
 }
 
 /// What ended an instance from inside.
@@ -34,6 +37,8 @@ pub enum FaultKind {
     Cpu,
     /// It asked for more memory than its limit.
     Memory,
+    /// It used up its fuel.
+    Fuel,
     /// It could not be instantiated.
     Start,
 }
@@ -77,6 +82,7 @@ pub trait Sandbox: MaybeSend + MaybeSync + 'static {
 
     /// Makes an instance. No guest code runs before this, and none but instantiation runs within.
     ///
+    /// A component is run as [`crate::meter::meter`] rewrites it: its host makes code from nothing else.
     /// `component` answers the bytes of a wasm program when they are needed (they may not be if the
     /// compiled form is cached). `port` is the instance's only way to reach anything.
     fn start(

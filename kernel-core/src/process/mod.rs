@@ -72,6 +72,8 @@ pub struct Used {
     pub cpu: u64,
     /// Highest memory of an instance, bytes.
     pub memory: u64,
+    /// Units of the fuel meter.
+    pub fuel: u64,
 }
 
 /// The envelope that a process is busy with.

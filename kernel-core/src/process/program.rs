@@ -26,10 +26,12 @@ pub struct Limits {
     pub memory: u64,
     /// CPU time of one `handle`. Default 10 s.
     pub handle: Duration,
+    /// Units of the fuel meter of one `handle`. Default: not limited, only counted.
+    pub fuel: Option<u64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { memory: 64 << 20, handle: Duration::from_secs(10) }
+        Limits { memory: 64 << 20, handle: Duration::from_secs(10), fuel: None }
     }
 }

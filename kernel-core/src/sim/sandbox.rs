@@ -2,21 +2,31 @@
 
 use super::SimPlatform;
 use crate::codec::hex;
+use crate::id::Pid;
 use crate::ipc::Envelope;
 use crate::path::Name;
 use crate::platform::{
-    BoxFuture, Fault, FaultKind, Guest, Handled, Handler, HostError, MaybeSend, Port, Program, Programs, Sandbox,
-    StartRequest, Usage,
+    ActReply, BoxFuture, Fault, FaultKind, Guest, Handled, Handler, HostError, LogLevel, MaybeSend, Port, Program,
+    Programs, Sandbox, StartRequest, Syscalls, Usage,
 };
+use crate::refusal::Refusal;
+use crate::time::Instant;
 use bytes::Bytes;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The fuel that a component takes for one act here, where no instructions are counted.
+const FUEL_OF_ACT: u64 = 1_000;
 
 /// Errors that begin so are not returned by the script but end it, as these things end a component.
 const FAULTS: &[(&str, FaultKind)] =
     &[("trap: ", FaultKind::Trap), ("cpu: ", FaultKind::Cpu), ("memory: ", FaultKind::Memory)];
 
 /// Runs handlers: a native program is the handler of its name, a component the handler that is
-/// registered under the hexadecimal digits of its hash. Use is not measured.
+/// registered under the hexadecimal digits of its hash. Of what they use, only the acts of components are counted,
+/// as fuel.
 #[derive(Clone, Debug)]
 pub struct SimSandbox {
     platform: SimPlatform,
@@ -34,6 +44,7 @@ impl SimSandbox {
 pub struct SimGuest {
     handler: Box<dyn Handler>,
     inline: bool,
+    tank: Option<Arc<Tank>>,
 }
 
 impl fmt::Debug for SimGuest {
@@ -52,10 +63,14 @@ impl Sandbox for SimSandbox {
         port: Port,
     ) -> Result<SimGuest, Fault> {
         let no = |reason: String| Fault { kind: FaultKind::Start, reason };
+        let (mut port, mut tank) = (port, None);
         let name = match request.program {
             Program::Native { name } => name,
             Program::Wasm { hash } => {
                 component().await.map_err(|e| no(e.to_string()))?;
+                let full = Arc::new(Tank { limit: request.limits.fuel, use_: Mutex::default(), port: port.clone() });
+                port = Port::new(full.clone(), port.pid());
+                tank = Some(full);
                 let digits = hex(&hash);
                 Name::parse(&digits).map_err(|e| no(e.to_string()))?
             }
@@ -64,20 +79,91 @@ impl Sandbox for SimSandbox {
             no(format!("no handler is registered under `{name}`; add it to the programs of the host"))
         })?;
         // Either way of running a guest has to give the same result, so both are tried.
-        Ok(SimGuest { handler, inline: self.platform.fault().is_multiple_of(2) })
+        Ok(SimGuest { handler, inline: self.platform.fault().is_multiple_of(2), tank })
     }
 }
 
 impl Guest for SimGuest {
     fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled> {
         Box::pin(async move {
-            let result = self.handler.handle(message).await;
-            Handled { result: result.map(Ok).or_else(faulted), usage: Usage::default() }
+            let Some(tank) = &self.tank else {
+                let result = self.handler.handle(message).await;
+                return Handled { result: result.map(Ok).or_else(faulted), usage: Usage::default() };
+            };
+            let empty = tank.fill();
+            let result = match select(self.handler.handle(message), empty).await {
+                Either::Left((result, _)) => result.map(Ok).or_else(faulted),
+                Either::Right(_) => {
+                    let limit = tank.limit.unwrap_or(u64::MAX);
+                    let reason = format!("it used up its fuel, and its limit is {limit} units");
+                    Err(Fault { kind: FaultKind::Fuel, reason })
+                }
+            };
+            Handled { result, usage: Usage { fuel: tank.used(), ..Usage::default() } }
         })
     }
 
     fn inline(&self) -> bool {
         self.inline
+    }
+}
+
+/// A port through which a guest goes as far as its fuel does.
+struct Tank {
+    port: Port,
+    limit: Option<u64>,
+    use_: Mutex<Use>,
+}
+
+/// Of one activation.
+#[derive(Default)]
+struct Use {
+    fuel: u64,
+    empty: Option<oneshot::Sender<()>>,
+    /// What the act that was too much waits for.
+    never: Option<oneshot::Sender<Result<Bytes, Refusal>>>,
+}
+
+impl Tank {
+    /// An activation begins; what is answered completes when its fuel is used up.
+    fn fill(&self) -> oneshot::Receiver<()> {
+        let (empty, emptied) = oneshot::channel();
+        *self.in_use() = Use { fuel: 0, empty: Some(empty), never: None };
+        emptied
+    }
+
+    fn used(&self) -> u64 {
+        self.in_use().fuel
+    }
+
+    fn in_use(&self) -> MutexGuard<'_, Use> {
+        self.use_.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Syscalls for Tank {
+    fn act(&self, _: Pid, verb: &str, resource: &str, body: Bytes) -> ActReply {
+        {
+            let mut now = self.in_use();
+            let limit = self.limit.unwrap_or(u64::MAX);
+            if limit - now.fuel < FUEL_OF_ACT {
+                now.fuel = limit;
+                let (never, reply) = oneshot::channel();
+                now.never = Some(never);
+                now.empty.take().map(|empty| empty.send(()));
+                return ActReply::Wait(reply);
+            }
+            now.fuel += FUEL_OF_ACT;
+        }
+        self.port.act(verb, resource, body)
+    }
+
+    fn log(&self, _: Pid, level: LogLevel, text: &str) {
+        self.port.log(level, text);
+    }
+
+    fn now(&self, _: Pid) -> Instant {
+        self.port.now()
     }
 }
 

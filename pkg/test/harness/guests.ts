@@ -12,11 +12,13 @@ interface Outcome {
   fault?: { kind: string; reason: string };
   ran: number;
   memory: number;
+  fuel: number;
 }
 
 class Instance implements GuestEvents {
   worker!: GuestWorker;
   acts = 0;
+  owed = 0;
   logs: [number, string][] = [];
   freed = false;
   runs = false;
@@ -34,8 +36,9 @@ class Instance implements GuestEvents {
   running(): void {
     this.runs = true;
   }
-  started(ran: number, memory: bigint): void {
-    this.done({ ran, memory: Number(memory) });
+  started(ran: number, memory: bigint, fuel: bigint): void {
+    this.owed = Number(fuel);
+    this.done({ ran, memory: Number(memory), fuel: Number(fuel) });
   }
   async act(verb: string, resource: string, body: Uint8Array): Promise<void> {
     this.acts++;
@@ -48,23 +51,23 @@ class Instance implements GuestEvents {
   log(level: number, text: string): void {
     this.logs.push([level, text]);
   }
-  handled(body: Uint8Array, ran: number, memory: bigint): void {
-    this.done({ ok: new TextDecoder().decode(body), bytes: [...body.subarray(0, 64)], ran, memory: Number(memory) });
+  handled(body: Uint8Array, ran: number, memory: bigint, fuel: bigint): void {
+    this.done({ ok: new TextDecoder().decode(body), bytes: [...body.subarray(0, 64)], ran, memory: Number(memory), fuel: Number(fuel) });
   }
-  failed(error: string, ran: number, memory: bigint): void {
-    this.done({ error, ran, memory: Number(memory) });
+  failed(error: string, ran: number, memory: bigint, fuel: bigint): void {
+    this.done({ error, ran, memory: Number(memory), fuel: Number(fuel) });
   }
-  fault(kind: string, reason: string, ran: number, memory: bigint): void {
-    this.done({ fault: { kind, reason }, ran, memory: Number(memory) });
+  fault(kind: string, reason: string, ran: number, memory: bigint, fuel: bigint): void {
+    this.done({ fault: { kind, reason }, ran, memory: Number(memory), fuel: Number(fuel) });
   }
   free(): void {
     this.freed = true;
   }
 
-  handle(body: string, kind = 'request'): Promise<Outcome> {
+  handle(body: string, kind = 'request', target = '/svc/echo'): Promise<Outcome> {
     const outcome = this.#next();
     const bytes = new TextEncoder().encode(body);
-    this.worker.handle(3n, '/proc/5', '/svc/echo', kind, 9n, 1000n, ['private', 'secret'], 'text/plain', bytes, 42n);
+    this.worker.handle(3n, '/proc/5', target, kind, 9n, 1000n, ['private', 'secret'], 'text/plain', bytes, 42n);
     return outcome;
   }
 }
@@ -87,16 +90,17 @@ const harness = {
     return guests.make(hash, bytes).then(() => 'made', (error: Error) => error.message);
   },
   /** Starts an instance and answers its number, or what ended it. */
-  async start(hash: string, memory = 64 << 20): Promise<number | Outcome> {
+  async start(hash: string, memory = 64 << 20, fuel = 2 ** 53): Promise<number | Outcome> {
     const instance = new Instance();
     const seed = new Uint8Array(32).fill(1);
-    instance.worker = guests.start(hash, BigInt(memory), seed, `guest-${started++}`, instance)!;
+    instance.worker = guests.start(hash, BigInt(memory), BigInt(fuel), seed, `guest-${started++}`, instance)!;
     const outcome = await instance.outcome;
     return outcome.fault ? outcome : instances.push(instance) - 1;
   },
-  handle: (n: number, body: string, kind?: string) => instances[n]!.handle(body, kind),
+  handle: (n: number, body: string, kind?: string, target?: string) => instances[n]!.handle(body, kind, target),
   logs: (n: number) => instances[n]!.logs,
   acts: (n: number) => instances[n]!.acts,
+  owed: (n: number) => instances[n]!.owed,
   /** Hands over and does not wait. */
   begin(n: number, body: string): void {
     void instances[n]!.handle(body);

@@ -56,7 +56,7 @@ impl NativeInstance {
                 }
                 Err(panic) => Err(Fault { kind: FaultKind::Trap, reason: panicked(&*panic) }),
             };
-            Handled { result, usage: Usage { cpu, memory: 0 } }
+            Handled { result, usage: Usage { cpu, memory: 0, fuel: 0 } }
         })
     }
 }

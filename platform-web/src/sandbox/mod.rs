@@ -10,7 +10,7 @@ mod native;
 mod ready;
 mod wasm;
 
-pub use ready::{GuestWorld, meter_guest_module};
+pub use ready::{GuestWorld, is_fuel_meter, meter_guest_module};
 pub(crate) use wasm::missing as wasm_missing;
 pub use wasm::{Guests, WasmGuest, use_guests};
 

@@ -16,6 +16,7 @@ pub mod edits;
 pub mod event;
 pub mod journal;
 pub mod manifest;
+pub mod meter;
 pub mod mutate;
 pub mod note;
 pub mod paths;
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     target("event", event::body, 10_000),
     target("journal", journal::body, 300),
     target("manifest", manifest::body, 600),
+    target("meter", meter::body, 400),
     target("note", note::body, 5_000),
     target("paths", paths::body, 20_000),
     target("plan", plan::body, 2_000),

@@ -9,7 +9,7 @@ use std::path::Path;
 fn seeds(target: &Target) -> Vec<(String, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = vec![root.join("seeds").join(target.name)];
-    if target.name == "component" {
+    if ["component", "meter"].contains(&target.name) {
         // Components are kept once, with their sources.
         folders.push(root.join("../fixtures/guests"));
     }
@@ -78,4 +78,6 @@ macro_rules! targets {
     };
 }
 
-targets!(acts, body, cbor, component, edits, event, journal, manifest, note, paths, plan, request, rows, rules, store);
+targets!(
+    acts, body, cbor, component, edits, event, journal, manifest, meter, note, paths, plan, request, rows, rules, store
+);

@@ -1,6 +1,6 @@
 //! What a process may use up, and what happens when it has: it is stopped, alone, and the log says by what.
 
-use crate::world::{App, Host, World, agent, app};
+use crate::world::{App, Host, Kind, World, agent, app};
 use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::{AppEnded, Content, Exited};
@@ -73,6 +73,36 @@ pub async fn messages_are_drawn<H: Host>(host: H) {
     assert!(told.contains("talker ended (limit)"), "{told}");
     assert!(world.ended("talker").await.1.contains("messages"));
     assert_eq!(world.heard("other").await.matches("hi").count(), 3);
+    world.finish().await;
+}
+
+/// A component that has used up its fuel for a message is ended, alone, and the summary says by what; what the others
+/// use is counted. A program of the host has no meter, so a limit on its fuel is refused instead of forgotten.
+pub async fn fuel_ends_one_component<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let kind = host.kind();
+    let mut world = World::boot(host, Environment::dev()).await;
+    let agents = || {
+        let reads = |name: &str| agent(name).uses(&["read /fs/in/**"]);
+        [reads("spender").limited(|limits| limits.fuel = Some(2_000_000)), reads("other")]
+    };
+    if kind == Kind::Handler {
+        let refusal = world.try_run(app("spend", agents())).await.expect_err("a limit that would not hold");
+        assert!(refusal.reason.contains("fuel"), "{refusal}");
+        world.finish().await;
+        return;
+    }
+    world.run(app("spend", agents())).await;
+    for name in ["spender", "other"] {
+        assert_eq!(world.tell(name, "repeat 20 read /fs/in/x").await, "20 ok");
+        assert!(world.process(name).used.fuel > 0, "{name} used none");
+    }
+    let told = world.tell("spender", "repeat 20000 read /fs/in/x").await;
+    assert!(told.contains("fuel"), "{told}");
+    let (exit, detail) = world.ended("spender").await;
+    assert!(exit == "limit" && detail.contains("fuel") && detail.contains("2000000"), "{exit}: {detail}");
+    assert!(world.process("spender").used.fuel > 2_000_000, "what it had used before, and all of the last");
+    assert_eq!(world.tell("other", "").await, "");
     world.finish().await;
 }
 

@@ -36,6 +36,7 @@ const MODULES: &[(Layer, &[&str])] = &[
             "governance",
             "health",
             "ipc",
+            "meter",
             "process",
             "service",
             "tree",

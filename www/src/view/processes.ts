@@ -32,6 +32,7 @@ export class ProcessesView {
         h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
           head('process', 'c-name'), head('state', 'c-state'), head('messages', 'c-messages num', 'Envelopes handed to it'),
           head('acts', 'c-acts num', 'Acts that passed the gate'), head('refused', 'c-refused num', 'Acts that were refused'),
+          head('fuel', 'c-fuel num', 'What its instructions have cost, in millions of units: the same on every host'),
           head('memory', 'c-memory num', 'The highest memory of an instance'),
           head('acts in the log', 'c-thread', 'Each bar is a stretch of the log; taller is more acts'),
           h('th', { scope: 'col', role: 'columnheader', class: 'c-kill' }, h('span', { class: 'sr' }, 'kill')))),
@@ -81,7 +82,7 @@ export class ProcessesView {
 
   private row(first: Line): Row<Line> {
     const cell = (name: string, ...children: (Node | string)[]) => h('td', { role: 'cell', class: name }, children);
-    const [messages, acts, refused, memory] = ['messages', 'acts', 'refused', 'memory'].map((name) => h('td', { role: 'cell', class: `c-${name} num`, 'data-unit': name === 'memory' ? '' : name }));
+    const [messages, acts, refused, fuel, memory] = ['messages', 'acts', 'refused', 'fuel', 'memory'].map((name) => h('td', { role: 'cell', class: `c-${name} num`, 'data-unit': name === 'memory' ? '' : name }));
     const pid = h('span', { class: 'pid' });
     const dot = h('span', { class: 'dot', 'aria-hidden': 'true' });
     const word = h('span');
@@ -93,7 +94,7 @@ export class ProcessesView {
     memory!.append(bar, figure);
     const kill = h('button', { type: 'button', class: 'icon-button', on: { click: () => ask() } }, icons.close());
     const killCell = cell('c-kill', kill);
-    const element = h('tr', { role: 'row' }, name, state, messages!, acts!, refused!, memory!, cell('c-thread', canvas), killCell);
+    const element = h('tr', { role: 'row' }, name, state, messages!, acts!, refused!, fuel!, memory!, cell('c-thread', canvas), killCell);
     this.threads.set(first.key, { canvas, pid: null });
     this.watch(canvas);
     let now = first;
@@ -126,6 +127,7 @@ export class ProcessesView {
       say(acts!, process ? count(process.acts) : '');
       say(refused!, process ? count(process.refused) : '');
       toggle(refused!, 'is-bad', (process?.refused ?? 0) > 0);
+      say(fuel!, process?.fuel ? `${(process.fuel / 1e6).toFixed(1)} M` : '');
       const memoryUsed = process?.memory ?? 0;
       say(figure, memoryUsed ? bytes(memoryUsed) : '');
       bar.style.setProperty('--share', `${(memoryUsed / line.most) * 100}%`);

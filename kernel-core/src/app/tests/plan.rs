@@ -72,7 +72,6 @@ when = {}
 then = "deny"
 "#;
     let text = whole_with("role = \"worker\"", "inbox = \"durable\"\nrestart = \"permanent\"")
-        .replace("acts = 100_000", "acts = 100_000, fuel = 1")
         .replace("owner = \"reporter\"", "owner = \"reporter\"\nhealth = { every = \"5s\" }\nmethods = [\"summary\"]")
         .replace("wall = \"10m\"", "wall = \"10m\"\ntool_calls = 0\ntokens = 5")
         + later;
@@ -80,12 +79,12 @@ then = "deny"
     let needs = needs(checked.manifest());
     let features: Vec<Feature> = needs.iter().map(|need| need.feature).collect();
     use Feature::*;
-    assert_eq!(features, [DurableInbox, Restart, Fuel, Health, Methods, ToolCalls, Tokens, Tool, Container, Rule]);
+    assert_eq!(features, [DurableInbox, Restart, Health, Methods, ToolCalls, Tokens, Tool, Container, Rule]);
     let error = plan(&checked, &consent(), &[Restart, Health, Methods, ToolCalls]).unwrap_err();
     let PlanError::Unsupported(lacking) = &error else { panic!("{error}") };
     assert_eq!(
         lacking.iter().map(|need| need.feature).collect::<Vec<_>>(),
-        [DurableInbox, Fuel, Tokens, Tool, Container, Rule]
+        [DurableInbox, Tokens, Tool, Container, Rule]
     );
     assert!(
         error

@@ -363,7 +363,7 @@ fn defined(agent: &AgentPlan) -> Agent {
             ProgramPlan::Native(name) => Program::Native { name: name.clone() },
         },
         instance: agent.instance,
-        limits: Limits { memory: agent.limits.memory, handle: agent.limits.handle },
+        limits: Limits { memory: agent.limits.memory, handle: agent.limits.handle, fuel: agent.limits.fuel },
         wall: agent.limits.wall,
         budget: limit(Meter::Acts, agent.limits.acts)
             .into_iter()

@@ -15,6 +15,10 @@ use std::sync::{Arc, Mutex};
 
 #[cfg(not(feature = "wasm-sandbox"))]
 mod absent;
+#[cfg(feature = "wasm-sandbox")]
+mod fuel;
+#[cfg(feature = "wasm-sandbox")]
+mod meter;
 mod native;
 #[cfg(feature = "wasm-sandbox")]
 mod wasm;

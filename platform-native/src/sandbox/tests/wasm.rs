@@ -9,9 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-const ECHO: &[u8] = include_bytes!("../../../../tests/fixtures/guests/echo.wasm");
-const LOOPER: &[u8] = include_bytes!("../../../../tests/fixtures/guests/looper.wasm");
-const HOG: &[u8] = include_bytes!("../../../../tests/fixtures/guests/hog.wasm");
+pub(super) const ECHO: &[u8] = include_bytes!("../../../../tests/fixtures/guests/echo.wasm");
+pub(super) const LOOPER: &[u8] = include_bytes!("../../../../tests/fixtures/guests/looper.wasm");
+pub(super) const HOG: &[u8] = include_bytes!("../../../../tests/fixtures/guests/hog.wasm");
 const TRAPPER: &[u8] = include_bytes!("../../../../tests/fixtures/guests/trapper.wasm");
 const FLOODER: &[u8] = include_bytes!("../../../../tests/fixtures/guests/flooder.wasm");
 const ALIEN: &[u8] = include_bytes!("../../../../tests/fixtures/guests/alien.wasm");
@@ -20,7 +20,7 @@ const ALIEN: &[u8] = include_bytes!("../../../../tests/fixtures/guests/alien.was
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const EMPTY_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
-struct Bench {
+pub(super) struct Bench {
     sandbox: NativeSandbox,
     kernel: Arc<Scripted>,
     loads: Arc<AtomicU64>,
@@ -32,7 +32,7 @@ impl Bench {
         Bench { sandbox, kernel: Arc::default(), loads: Arc::default() }
     }
 
-    fn new() -> Bench {
+    pub(super) fn new() -> Bench {
         Bench::of(WasmSandbox::new(WasmOptions::default(), tokio::runtime::Handle::current()))
     }
 
@@ -53,11 +53,11 @@ impl Bench {
         self.sandbox.start(request(Program::Wasm { hash }, limits), component, port).await
     }
 
-    async fn start(&self, program: &'static [u8], limits: Limits) -> Result<NativeGuest, Fault> {
+    pub(super) async fn start(&self, program: &'static [u8], limits: Limits) -> Result<NativeGuest, Fault> {
         self.start_as(Sha256::digest(program).into(), program, limits).await
     }
 
-    async fn guest(&self, program: &'static [u8]) -> NativeGuest {
+    pub(super) async fn guest(&self, program: &'static [u8]) -> NativeGuest {
         self.start(program, Limits::default()).await.unwrap()
     }
 }
@@ -67,7 +67,7 @@ fn on_demand() -> WasmSandbox {
 }
 
 fn limits(memory: u64, handle: Duration) -> Limits {
-    Limits { memory, handle }
+    Limits { memory, handle, fuel: None }
 }
 
 async fn ask(guest: &mut NativeGuest, body: &str) -> Result<String, String> {
@@ -408,7 +408,7 @@ async fn what_would_cost_too_much_to_compile_is_not_compiled() {
 #[tokio::test]
 async fn what_an_instance_has_beside_its_memory_is_counted() {
     for bench in [Bench::new(), Bench::of(on_demand())] {
-        let state = kernel_core::app::weigh(ECHO).unwrap().state;
+        let state = kernel_core::meter::meter(ECHO).unwrap().state;
         assert!(state > 1_000);
         let reason = fault(bench.start(ECHO, limits(state - 1, Duration::from_secs(1))).await, FaultKind::Memory);
         assert!(reason.contains(&format!("{state} more bytes of memory, having 0")), "{reason}");

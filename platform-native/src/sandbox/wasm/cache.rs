@@ -1,11 +1,12 @@
 //! Compiled code on disk, so that a component is compiled once on a machine.
 //!
 //! A file is named by the component's hash and by a hash of everything that the code depends on (the
-//! engine's version, settings and processor). It starts with a SHA-256 over both and the rest, so that a
+//! engine's version, settings and processor, and the version of the fuel meter). It starts with a SHA-256 over both and the rest, so that a
 //! file that was cut, mixed up or hit by a bad disk is compiled anew instead of run. The directory has
 //! mode 0700 and must belong to who runs this: whoever could write there could run code in the host.
 
 use kernel_core::codec::hex;
+use kernel_core::meter;
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
@@ -51,6 +52,7 @@ impl CodeCache {
         }
         let mut hash = HashBytes(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hash);
+        meter::VERSION.hash(&mut hash);
         let mut id = [0; 16];
         id.copy_from_slice(&hash.0.finalize()[..16]);
         Ok(CodeCache { dir: Arc::new(dir.to_owned()), engine: id, temporary: Arc::default() })

@@ -128,9 +128,9 @@ fn on_demand(why: String) -> wasmtime::Result<(Engine, Allocation)> {
 fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(4))
+        .total_core_instances(instances.saturating_mul(5))
         .total_memories(instances)
-        .total_tables(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(3))
         // An instance keeps the stack of its last activation until it ends.
         .total_stacks(instances)
         .max_memory_size(RESERVATION as usize)

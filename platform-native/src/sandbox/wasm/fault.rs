@@ -2,12 +2,16 @@
 
 use super::limiter::Memory;
 use super::meter::OverLimit;
+use kernel_core::meter::INSTANTIATION;
 use kernel_core::platform::{Fault, FaultKind};
 use std::time::Duration;
 use wasmtime::Trap;
 
 /// The fault behind an error of wasmtime.
-pub(super) fn of_error(error: &wasmtime::Error, memory: &Memory) -> Fault {
+pub(super) fn of_error(error: &wasmtime::Error, memory: &Memory, fuel: u64) -> Fault {
+    if memory.fuel_is_used_up() {
+        return of_fuel(fuel);
+    }
     if let Some(reason) = memory.refusal() {
         return Fault { kind: FaultKind::Memory, reason };
     }
@@ -25,6 +29,10 @@ pub(super) fn of_error(error: &wasmtime::Error, memory: &Memory) -> Fault {
 
 /// The fault of an instance that could not be made.
 pub(super) fn of_start(error: &wasmtime::Error, memory: &Memory) -> Fault {
+    if memory.fuel_is_used_up() {
+        let reason = format!("it used up its fuel, and instantiating may take {INSTANTIATION} units");
+        return Fault { kind: FaultKind::Fuel, reason };
+    }
     if let Some(reason) = memory.refusal() {
         return Fault { kind: FaultKind::Memory, reason };
     }
@@ -43,6 +51,11 @@ pub(super) fn of_cpu(over: OverLimit) -> Fault {
         kind: FaultKind::Cpu,
         reason: format!("it used {} of CPU time, and its limit is {}", seconds(over.used), seconds(over.limit)),
     }
+}
+
+/// The fault of fuel.
+pub(super) fn of_fuel(limit: u64) -> Fault {
+    Fault { kind: FaultKind::Fuel, reason: format!("it used up its fuel, and its limit is {limit} units") }
 }
 
 /// A fault of kind `Start`.

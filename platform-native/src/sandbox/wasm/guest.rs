@@ -1,12 +1,13 @@
 //! One instance of a component.
 
-use super::bindings::{Agent, Context, wire};
+use super::bindings::{Context, wire};
 use super::engine::Machine;
 use super::fault;
 use super::meter::{Meter, Metered};
-use super::programs::Ready;
+use super::programs::{Made, Ready};
 use super::ticker::Ticker;
 use kernel_core::ipc::Envelope;
+use kernel_core::meter::INSTANTIATION;
 use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, Limits, Port, Usage};
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,15 +21,31 @@ pub struct WasmGuest {
     live: Option<Live>,
     ticker: Arc<Ticker>,
     limit: Duration,
-    // CPU time of instantiation, which the first activation answers for.
-    owed: u64,
+    fuel: Fuel,
+    // CPU time and fuel of instantiation, which the first activation answers for.
+    owed: (u64, u64),
     // What is told after the end.
     peak: u64,
 }
 
 struct Live {
     store: Store<Context>,
-    agent: Agent,
+    made: Made,
+}
+
+/// What fuel each activation is given.
+#[derive(Clone, Copy)]
+struct Fuel(i64);
+
+impl Fuel {
+    /// What is not limited is only counted.
+    fn of(limits: &Limits) -> Fuel {
+        Fuel(limits.fuel.map_or(i64::MAX, |fuel| i64::try_from(fuel).unwrap_or(i64::MAX)))
+    }
+
+    fn units(self) -> u64 {
+        self.0.unsigned_abs()
+    }
 }
 
 impl std::fmt::Debug for WasmGuest {
@@ -52,22 +69,27 @@ impl WasmGuest {
         if let Err(error) = store.data_mut().memory.take(program.state) {
             return Err(fault::of_start(&error, &store.data().memory));
         }
-        let mut meter = Meter::new(limits.handle);
+        let (mut meter, fuel) = (Meter::new(limits.handle), Fuel::of(&limits));
         let made = {
-            let future = pin!(program.agent.instantiate_async(&mut store));
+            let future = pin!(async {
+                let made = program.instantiate(&mut store).await?;
+                let used = made.fill(&mut store, fuel.0, INSTANTIATION as i64).await?;
+                Ok((made, used))
+            });
             Metered::new(future, &mut meter, machine.ticker()).await
         };
-        let agent = match made {
-            Ok(Ok(agent)) => agent,
+        let (made, used) = match made {
+            Ok(Ok(made)) => made,
             Ok(Err(error)) => return Err(fault::of_start(&error, &store.data().memory)),
             Err(over) => return Err(fault::of_cpu(over)),
         };
         Ok(WasmGuest {
             peak: store.data().memory.used(),
-            live: Some(Live { store, agent }),
+            live: Some(Live { store, made }),
             ticker: machine.ticker().clone(),
             limit: limits.handle,
-            owed: meter.nanos(),
+            fuel,
+            owed: (meter.nanos(), used),
         })
     }
 
@@ -75,7 +97,7 @@ impl WasmGuest {
         Box::pin(async move {
             let Some(mut live) = self.live.take() else {
                 let fault = Fault { kind: FaultKind::Trap, reason: "it has ended before".to_owned() };
-                return Handled { result: Err(fault), usage: Usage { cpu: 0, memory: self.peak } };
+                return Handled { result: Err(fault), usage: Usage { cpu: 0, memory: self.peak, fuel: 0 } };
             };
             let (sender, target) = (message.sender.to_string(), message.target.to_string());
             let labels: Vec<&str> = message.labels.iter().collect();
@@ -83,20 +105,36 @@ impl WasmGuest {
             let mut meter = Meter::new(self.limit);
             live.store.set_epoch_deadline(1);
             let called = {
-                let future = pin!(live.agent.weft_guest_guest().call_handle(&mut live.store, message));
+                let Live { store, made } = &mut live;
+                let future = pin!(async {
+                    let answer = made.agent.weft_guest_guest().call_handle(&mut *store, message).await?;
+                    // What is left is read and filled up for the next one at once.
+                    let used = made.fill(store, self.fuel.0, self.fuel.0).await?;
+                    Ok((answer, used))
+                });
                 Metered::new(future, &mut meter, &self.ticker).await
             };
-            self.peak = live.store.data().memory.used();
-            let usage = Usage { cpu: meter.nanos() + std::mem::take(&mut self.owed), memory: self.peak };
+            let memory = &live.store.data().memory;
+            self.peak = memory.used();
+            let (mut cpu, mut fuel) = std::mem::take(&mut self.owed);
+            cpu += meter.nanos();
             let result = match called {
-                Ok(Ok(answer)) => {
+                Ok(Ok((_, used))) if used > self.fuel.units() => {
+                    fuel += used;
+                    Err(fault::of_fuel(self.fuel.units()))
+                }
+                Ok(Ok((answer, used))) => {
+                    fuel += used;
                     self.live = Some(live);
                     Ok(answer.map(Into::into))
                 }
-                Ok(Err(error)) => Err(fault::of_error(&error, &live.store.data().memory)),
+                Ok(Err(error)) => {
+                    fuel += if memory.fuel_is_used_up() { self.fuel.units() } else { 0 };
+                    Err(fault::of_error(&error, memory, self.fuel.units()))
+                }
                 Err(over) => Err(fault::of_cpu(over)),
             };
-            Handled { result, usage }
+            Handled { result, usage: Usage { cpu, memory: self.peak, fuel } }
         })
     }
 }

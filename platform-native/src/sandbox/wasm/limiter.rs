@@ -1,5 +1,6 @@
 //! One sum over all memories and tables of an instance and what it has beside them, and its limit.
 
+use kernel_core::meter::SIGNAL;
 use wasmtime::ResourceLimiter;
 
 /// What a table element takes, bytes: wasmtime stores a pointer for each.
@@ -17,16 +18,17 @@ pub(super) struct Memory {
     used: u64,
     limit: u64,
     refused: Option<u64>,
+    fuel_is_used_up: bool,
 }
 
-/// The instance asked for more than its limit; ends it.
+/// The instance asked for more than its limit, or has no fuel left; ends it.
 #[derive(Debug, thiserror::Error)]
-#[error("over the memory limit")]
+#[error("over a limit")]
 struct OverLimit;
 
 impl Memory {
     pub(super) fn new(limit: u64) -> Memory {
-        Memory { used: 0, limit, refused: None }
+        Memory { used: 0, limit, refused: None, fuel_is_used_up: false }
     }
 
     /// Bytes of all memories and tables together. They never shrink, so this is also the peak.
@@ -39,6 +41,11 @@ impl Memory {
         self.refused.map(|more| {
             format!("it asked for {more} more bytes of memory, having {} of a limit of {}", self.used, self.limit)
         })
+    }
+
+    /// Whether the meter in the instance has told that it ended it.
+    pub(super) fn fuel_is_used_up(&self) -> bool {
+        self.fuel_is_used_up
     }
 
     /// Counts what an instance has beside its memories and tables.
@@ -73,6 +80,11 @@ impl ResourceLimiter for Memory {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // The meter's table begins empty and grows at the end alone.
+        if maximum == Some(SIGNAL as usize) && desired > current {
+            self.fuel_is_used_up = true;
+            return Err(wasmtime::Error::new(OverLimit));
+        }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }

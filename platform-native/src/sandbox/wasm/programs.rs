@@ -1,18 +1,18 @@
 //! Components that are ready to be instantiated, by hash: from memory, from the cache, or compiled.
 
-use super::bindings::{AgentPre, Context};
+use super::bindings::{Agent, AgentIndices, Context};
 use super::cache::{CodeCache, Compiled};
 use super::engine::Machine;
 use super::fault::{one_line, start};
 use bytes::Bytes;
-use kernel_core::app::weigh;
+use kernel_core::meter;
 use kernel_core::platform::{BoxFuture, Fault, HostError};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore, oneshot};
-use wasmtime::Engine;
-use wasmtime::component::Component;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, TypedFunc};
+use wasmtime::{Engine, Store};
 
 /// How many components are kept ready. Running instances keep their own code, however many there are.
 const READY: usize = 256;
@@ -30,9 +30,42 @@ type Slot = Arc<OnceCell<Arc<Ready>>>;
 
 /// A component that can be instantiated.
 pub(super) struct Ready {
-    pub(super) agent: AgentPre<Context>,
+    instance: InstancePre<Context>,
+    agent: AgentIndices,
+    /// The functions of the meters that were built into it.
+    fuel: Vec<ComponentExportIndex>,
     /// Bytes that an instance of it has beside memories and tables.
     pub(super) state: u64,
+}
+
+/// An instance of a component.
+pub(super) struct Made {
+    pub(super) agent: Agent,
+    /// Each sets what fuel there is and answers what was left.
+    fuel: Vec<TypedFunc<(i64,), (i64,)>>,
+}
+
+impl Made {
+    /// Gives each meter so much; answers what was used of `given` of them all together.
+    pub(super) async fn fill(&self, store: &mut Store<Context>, fuel: i64, given: i64) -> wasmtime::Result<u64> {
+        let mut used: u64 = 0;
+        for meter in &self.fuel {
+            let (left,) = meter.call_async(&mut *store, (fuel,)).await?;
+            used = used.saturating_add(given.saturating_sub(left).unsigned_abs());
+        }
+        Ok(used)
+    }
+}
+
+impl Ready {
+    /// Makes an instance in a store.
+    pub(super) async fn instantiate(&self, store: &mut Store<Context>) -> wasmtime::Result<Made> {
+        let instance = self.instance.instantiate_async(&mut *store).await?;
+        let agent = self.agent.load(&mut *store, &instance)?;
+        let fuel =
+            self.fuel.iter().map(|meter| instance.get_typed_func(&mut *store, meter)).collect::<Result<_, _>>()?;
+        Ok(Made { agent, fuel })
+    }
 }
 
 /// The components of one engine.
@@ -114,9 +147,9 @@ fn compile(hash: &[u8; 32], bytes: &[u8], engine: &Engine, cache: Option<&CodeCa
         return Err(start("its program is not the one that was installed: the hash of the bytes differs"));
     }
     let unfit = |why: &str| start(format!("it is not a component that can be compiled: {}", one_line(why)));
-    // Whoever installed it need not have checked it.
-    let state = weigh(bytes).map_err(|e| unfit(&e.to_string()))?.state;
-    let component = Component::from_binary(engine, bytes).map_err(|e| unfit(&e.to_string()))?;
+    // Whoever installed it need not have checked it: the meter looks at what is in it first.
+    let meter::Metered { component, state, .. } = meter::meter(bytes).map_err(|e| unfit(&e.to_string()))?;
+    let component = Component::from_binary(engine, &component).map_err(|e| unfit(&e.to_string()))?;
     let compiled = Compiled { component, state };
     if let Some(cache) = cache {
         cache.store(hash, &compiled);
@@ -140,11 +173,15 @@ fn ready(machine: &Machine, Compiled { component, state }: &Compiled) -> Result<
         .linker()
         .instantiate_pre(component)
         .map_err(|e| start(format!("its imports do not fit: {}", one_line(&e.root_cause().to_string()))))?;
-    let agent = AgentPre::new(linked).map_err(|e| {
+    let agent = AgentIndices::new(&linked).map_err(|e| {
         let cause = one_line(&e.root_cause().to_string());
         start(format!("it does not export weft:guest/guest@0.1.x as the world `agent` has it: {cause}"))
     })?;
-    Ok(Ready { agent, state: *state })
+    let fuel = (0..).map_while(|n| component.get_export_index(None, &meter::export(n))).collect::<Vec<_>>();
+    if fuel.is_empty() {
+        return Err(start("its code has no fuel meter"));
+    }
+    Ok(Ready { instance: linked, agent, fuel, state: *state })
 }
 
 /// Whether `name` is `allowed` with some patch version: `a:b/c@0.1.3` is of `a:b/c@0.1`.

@@ -21,10 +21,12 @@ extern "C" {
 
     /// Starts a worker; nothing if there are too many.
     #[wasm_bindgen(method)]
+    #[allow(clippy::too_many_arguments)] // What an instance is made of.
     pub(super) fn start(
         this: &Guests,
         hash: &str,
         memory: u64,
+        fuel: u64,
         seed: Uint8Array,
         lock: &str,
         events: GuestEvents,

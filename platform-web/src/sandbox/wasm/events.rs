@@ -5,11 +5,12 @@ use kernel_core::platform::{FaultKind, LogLevel};
 use std::time::Duration;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// What it has used: running since the last envelope, and the peak of its memory in bytes.
+/// What it has used: running since the last envelope, the peak of its memory in bytes, and the fuel of what is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) struct Used {
     pub(super) ran: Duration,
     pub(super) memory: u64,
+    pub(super) fuel: u64,
 }
 
 /// One thing that happened.
@@ -57,12 +58,12 @@ impl GuestEvents {
         self.tell(Event::Running);
     }
 
-    pub fn started(&self, ran: f64, memory: u64) {
-        self.tell(Event::Started(used(ran, memory)));
+    pub fn started(&self, ran: f64, memory: u64, fuel: u64) {
+        self.tell(Event::Started(used(ran, memory, fuel)));
     }
 
-    pub fn act(&self, verb: String, resource: String, body: Vec<u8>, ran: f64, memory: u64) {
-        self.tell(Event::Act { verb, resource, body, used: used(ran, memory) });
+    pub fn act(&self, verb: String, resource: String, body: Vec<u8>, ran: f64, memory: u64, fuel: u64) {
+        self.tell(Event::Act { verb, resource, body, used: used(ran, memory, fuel) });
     }
 
     pub fn log(&self, level: u8, text: String) {
@@ -76,25 +77,26 @@ impl GuestEvents {
         self.tell(Event::Log(level, text));
     }
 
-    pub fn handled(&self, body: Vec<u8>, ran: f64, memory: u64) {
-        self.tell(Event::Handled(Ok(body), used(ran, memory)));
+    pub fn handled(&self, body: Vec<u8>, ran: f64, memory: u64, fuel: u64) {
+        self.tell(Event::Handled(Ok(body), used(ran, memory, fuel)));
     }
 
-    pub fn failed(&self, error: String, ran: f64, memory: u64) {
-        self.tell(Event::Handled(Err(error), used(ran, memory)));
+    pub fn failed(&self, error: String, ran: f64, memory: u64, fuel: u64) {
+        self.tell(Event::Handled(Err(error), used(ran, memory, fuel)));
     }
 
-    pub fn fault(&self, kind: &str, reason: String, ran: f64, memory: u64) {
+    pub fn fault(&self, kind: &str, reason: String, ran: f64, memory: u64, fuel: u64) {
         let kind = match kind {
+            "fuel" => FaultKind::Fuel,
             "memory" => FaultKind::Memory,
             "start" => FaultKind::Start,
             _ => FaultKind::Trap,
         };
-        self.tell(Event::Fault(kind, reason, used(ran, memory)));
+        self.tell(Event::Fault(kind, reason, used(ran, memory, fuel)));
     }
 }
 
-fn used(ran: f64, memory: u64) -> Used {
+fn used(ran: f64, memory: u64, fuel: u64) -> Used {
     // What is no number of milliseconds counts as none: the worker is the package's own.
-    Used { ran: Duration::try_from_secs_f64(ran / 1_000.0).unwrap_or_default(), memory }
+    Used { ran: Duration::try_from_secs_f64(ran / 1_000.0).unwrap_or_default(), memory, fuel }
 }

@@ -28,8 +28,8 @@ pub struct WasmGuest {
     // Moved into each activation and back: an activation that is dropped takes the instance with it.
     live: Option<Live>,
     limit: Duration,
-    // What was used by starting, which the first activation answers for.
-    owed: Duration,
+    // The time and the fuel of starting, which the first activation answers for.
+    owed: (Duration, u64),
     // What is told after the end.
     peak: u64,
 }
@@ -74,7 +74,7 @@ impl WasmGuest {
         let (told, events) = GuestEvents::channel();
         let lock = lock(&port);
         let worker = guests
-            .start(hash, limits.memory, Uint8Array::from(&seed[..]), &lock, told)
+            .start(hash, limits.memory, fuel(&limits), Uint8Array::from(&seed[..]), &lock, told)
             .ok_or_else(|| start("the most instances that this host keeps at once are running; stop some first"))?;
         let mut live = Live { worker, events, port, clock: clock.clone() };
         match live.next(LOADING).await {
@@ -85,20 +85,22 @@ impl WasmGuest {
         }
         let ran = live.run(limits.handle).await;
         ran.result?.ok();
-        Ok(WasmGuest { live: Some(live), limit: limits.handle, owed: ran.used.ran, peak: ran.used.memory })
+        let owed = (ran.used.ran, ran.used.fuel);
+        Ok(WasmGuest { live: Some(live), limit: limits.handle, owed, peak: ran.used.memory })
     }
 
     pub(crate) fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled> {
         Box::pin(async move {
             let Some(mut live) = self.live.take() else {
                 let fault = Fault { kind: FaultKind::Trap, reason: "it has ended before".to_owned() };
-                return Handled { result: Err(fault), usage: Usage { cpu: 0, memory: self.peak } };
+                return Handled { result: Err(fault), usage: Usage { cpu: 0, memory: self.peak, fuel: 0 } };
             };
             live.hand_over(&message);
             let ran = live.run(self.limit).await;
             self.peak = self.peak.max(ran.used.memory);
-            let spent = ran.used.ran + std::mem::take(&mut self.owed);
-            let usage = Usage { cpu: u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX), memory: self.peak };
+            let (time, fuel) = std::mem::take(&mut self.owed);
+            let cpu = u64::try_from((time + ran.used.ran).as_nanos()).unwrap_or(u64::MAX);
+            let usage = Usage { cpu, memory: self.peak, fuel: fuel + ran.used.fuel };
             let result = ran.result.map(|handled| {
                 self.live = Some(live);
                 handled.map(Into::into)
@@ -186,6 +188,11 @@ impl Live {
         let detail = Uint8Array::from(refused.detail.as_bytes());
         self.worker.refuse(code(refused.code), &refused.reason, refused.action.0, refused.ticket, detail, now);
     }
+}
+
+/// What fuel each activation is given; what is not limited is only counted.
+fn fuel(limits: &Limits) -> u64 {
+    limits.fuel.map_or(i64::MAX as u64, |fuel| fuel.min(i64::MAX as u64))
 }
 
 /// A name for the Web Lock of one instance, unlike that of any other in this origin.

@@ -17,7 +17,7 @@ const SHOWN: usize = 20;
 const PROCESSES: usize = 100;
 
 /// What is left out of the table of processes where it does not fit, the first first.
-const DROPPABLE: [&str; 4] = ["ROLE", "CPU ms", "MEMORY", "MSGS"];
+const DROPPABLE: [&str; 5] = ["FUEL M", "ROLE", "CPU ms", "MEMORY", "MSGS"];
 
 /// Where the texts of a refusal begin.
 const TEXT: usize = 14;
@@ -95,6 +95,7 @@ fn processes(report: &Report<'_>, palette: Palette, columns: Option<usize>) -> V
         ("ACTS", Right),
         ("REFUSED", Right),
         ("CPU ms", Right),
+        ("FUEL M", Right),
         ("MEMORY", Right),
     ]);
     let measured = |n: u64, text: String| if n == 0 { "-".to_owned() } else { text };
@@ -109,6 +110,7 @@ fn processes(report: &Report<'_>, palette: Palette, columns: Option<usize>) -> V
             count(used.acts),
             count(used.refused),
             measured(used.cpu, format!("{:.1}", used.cpu as f64 / 1e6)),
+            measured(used.fuel, format!("{:.1}", used.fuel as f64 / 1e6)),
             measured(used.memory, bytes(used.memory)),
         ]);
     }
