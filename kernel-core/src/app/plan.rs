@@ -25,6 +25,8 @@ pub enum Feature {
     DurableInbox,
     /// `restart` other than temporary.
     Restart,
+    /// `limits.fuel` of a program that is part of the host: it is not metered.
+    Fuel,
     /// `[[tool]]`.
     Tool,
     /// `[[container]]`.
@@ -47,6 +49,7 @@ impl Feature {
         match self {
             Feature::DurableInbox => "durable inboxes",
             Feature::Restart => "restarts by a supervisor",
+            Feature::Fuel => "fuel limits of programs of the host",
             Feature::Tool => "tools",
             Feature::Container => "containers",
             Feature::Rule => "rules of applications",
@@ -163,7 +166,7 @@ impl Plan {
             [
                 (agent.inbox == Inbox::Durable).then_some(Feature::DurableInbox),
                 (agent.restart != Restart::Temporary).then_some(Feature::Restart),
-                agent.limits.fuel.map(|_| Feature::Fuel),
+                agent.limits.fuel.filter(|_| agent.is_native()).map(|_| Feature::Fuel),
             ]
         });
         let of_all = [
@@ -207,6 +210,12 @@ pub struct AgentPlan {
     pub depends_on: Vec<Name>,
     /// The body of its first message: one line of JSON.
     pub args: String,
+}
+
+impl AgentPlan {
+    fn is_native(&self) -> bool {
+        matches!(self.program, ProgramPlan::Native(_))
+    }
 }
 
 /// What an agent of a plan runs.

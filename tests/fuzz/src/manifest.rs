@@ -12,6 +12,7 @@ const ECHO: &[u8] = include_bytes!("../../fixtures/guests/echo.wasm");
 const FEATURES: &[Feature] = &[
     Feature::DurableInbox,
     Feature::Restart,
+    Feature::Fuel,
     Feature::Tool,
     Feature::Container,
     Feature::Rule,

@@ -12,7 +12,7 @@ use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::{Due, State};
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
-use crate::platform::{Fault, Program, StartRequest};
+use crate::platform::{Fault, StartRequest};
 use crate::process::{ExitReason, Lifecycle, Process, Role, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -118,19 +118,17 @@ impl State {
         Ok(Answer::Later)
     }
 
-    /// Refuses a host that lacks the kind of program, and a limit that this kind has not, before the host is asked.
+    /// Refuses a host that lacks the kind of program, before it is asked.
     fn profile_allows(&self, agent: &Agent) -> Result<(), Refusal> {
         let kind = agent.program_kind();
-        if !self.profile.programs.contains(&kind) {
-            let host = &self.profile.host;
-            let why = format!("agent `{}` needs a {kind:?} program, which the {host} host does not run", agent.name);
-            return Err(Refusal::new(Code::Unsupported, why));
+        if self.profile.programs.contains(&kind) {
+            return Ok(());
         }
-        if agent.limits.fuel.is_some() && matches!(agent.program, Program::Native { .. }) {
-            let why = format!("agent `{}` has a limit of fuel, and a native program is not metered", agent.name);
-            return Err(Refusal::new(Code::Unsupported, why));
-        }
-        Ok(())
+        let host = &self.profile.host;
+        Err(Refusal::new(
+            Code::Unsupported,
+            format!("agent `{}` needs a {kind:?} program, which the {host} host does not run", agent.name),
+        ))
     }
 
     /// Refuses an instance whose ceiling of memory is more than the accounts above it have left.
@@ -255,7 +253,9 @@ impl State {
         let process = self.processes.get(&pid);
         StartRequest {
             pid,
-            program: process.and_then(|p| p.program.clone()).unwrap_or(Program::Wasm { hash: [0; 32] }),
+            program: process
+                .and_then(|p| p.program.clone())
+                .unwrap_or(crate::platform::Program::Wasm { hash: [0; 32] }),
             limits: process.map(|p| p.limits).unwrap_or_default(),
             seed: process.map(|p| p.seed).unwrap_or_default(),
         }
