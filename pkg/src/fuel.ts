@@ -1,5 +1,5 @@
 /**
- * The fuel of one instance, read from the meters that were built into its component (`kernel-core/src/meter`): core modules, one
+ * The fuel of one instance, read from the meters that were built into its component: core modules, one
  * for each component in it that has code, instantiated before those, and whose one number falls with all that they execute.
  */
 

@@ -233,7 +233,7 @@ impl Rewriter {
         let mut meters = 0;
         let mut exports = ComponentExportSection::new();
         let mut export = |function| {
-            exports.export(&super::export(meters), ComponentExportKind::Func, function, None);
+            exports.export(super::export(meters), ComponentExportKind::Func, function, None);
             meters += 1;
         };
         let mut next = self.functions;

@@ -214,7 +214,6 @@ pub async fn a_plan_that_cannot_be_followed_is_not_installed<H: Host>(host: H) {
         (app("plan", [agent("a"), agent("a")]), Code::Invalid),
         (app("plan", [agent("a")]).ends_with("b"), Code::Invalid),
         (app("plan", [agent("a")]).serving("desk", "b", true), Code::Invalid),
-        (app("plan", [agent("a").limited(|limits| limits.fuel = Some(1))]), Code::Unsupported),
         (app("plan", [agent("a")]).budget(tokens), Code::Unsupported),
     ];
     for (plan, code) in plans {

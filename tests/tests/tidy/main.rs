@@ -95,3 +95,13 @@ fn the_test_command_says_what_it_does_in_any_folder() {
     assert!(done.status.success() && err.is_empty(), "{}: {err}", done.status);
     assert!(out.starts_with("usage: tests/ci.sh") && out.contains("WEFT_SKIP"), "{out}");
 }
+
+#[test]
+fn glue_is_cached_under_the_version_of_the_meter_in_it() {
+    let named = include_str!("../../../pkg/src/transpiler-version.ts");
+    let version = kernel_core::meter::VERSION;
+    assert!(
+        named.contains(&format!("+fuel-{version}'")),
+        "pkg/src/transpiler-version.ts does not name version {version}"
+    );
+}

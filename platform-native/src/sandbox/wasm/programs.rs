@@ -177,7 +177,7 @@ fn ready(machine: &Machine, Compiled { component, state }: &Compiled) -> Result<
         let cause = one_line(&e.root_cause().to_string());
         start(format!("it does not export weft:guest/guest@0.1.x as the world `agent` has it: {cause}"))
     })?;
-    let fuel = (0..).map_while(|n| component.get_export_index(None, &meter::export(n))).collect::<Vec<_>>();
+    let fuel = (0..).map_while(|n| component.get_export_index(None, meter::export(n))).collect::<Vec<_>>();
     if fuel.is_empty() {
         return Err(start("its code has no fuel meter"));
     }
