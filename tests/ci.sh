@@ -26,7 +26,7 @@ declare -A ABOUT=(
     [web]="the suites, and the tests of the web host, run in a worker of headless Chrome"
     [pkg]="the npm package and the page build and work in headless Chrome; the package also packed, in Vite and in webpack"
     [docs]="the documentation builds without a warning"
-    [components]="the clauses in a tab with real components, after step pkg; two of them fail and the run may hang there, see CHANGELOG"
+    [components]="the clauses in a tab with real components, after step pkg; two of them fail and the run may hang there, as README says"
     [long]="libFuzzer on every target for some minutes, then every bench beside its bar; an hour in all"
 )
 

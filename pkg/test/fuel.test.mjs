@@ -37,7 +37,8 @@ async function start(component, fuel = 2 ** 52) {
   return started;
 }
 
-const handle = (n, { body, kind = 'request', target }) => worker.evaluate((args) => harness.handle(...args), [n, body, kind, target]);
+const handle = (n, { body, kind = 'request', target, content_type }) =>
+  worker.evaluate((args) => harness.handle(...args), [n, body, kind, target, content_type]);
 const end = (n) => worker.evaluate((n) => harness.end(n), n);
 
 test('messages cost what they cost natively', async () => {

@@ -45,7 +45,7 @@ class Instance implements GuestEvents {
     if (resource === '/svc/later') await new Promise((later) => setTimeout(later, 5));
     if (resource === '/svc/echo' || resource === '/svc/later') this.worker.reply(body, 43n);
     else if (resource !== '/svc/never') {
-      this.worker.refuse('not-durable', `no ${verb} of ${resource}`, 7n, undefined, new TextEncoder().encode('{}'), 43n);
+      this.worker.refuse('not-durable', `no ${verb} of ${resource}`, 0n, undefined, new TextEncoder().encode('{}'), 43n);
     }
   }
   log(level: number, text: string): void {
@@ -64,10 +64,10 @@ class Instance implements GuestEvents {
     this.freed = true;
   }
 
-  handle(body: string, kind = 'request', target = '/svc/echo'): Promise<Outcome> {
+  handle(body: string, kind = 'request', target = '/svc/echo', type = 'text/plain'): Promise<Outcome> {
     const outcome = this.#next();
     const bytes = new TextEncoder().encode(body);
-    this.worker.handle(3n, '/proc/5', target, kind, 9n, 1000n, ['private', 'secret'], 'text/plain', bytes, 42n);
+    this.worker.handle(3n, '/proc/5', target, kind, 9n, 1000n, ['private', 'secret'], type, bytes, 42n);
     return outcome;
   }
 }
@@ -97,7 +97,7 @@ const harness = {
     const outcome = await instance.outcome;
     return outcome.fault ? outcome : instances.push(instance) - 1;
   },
-  handle: (n: number, body: string, kind?: string, target?: string) => instances[n]!.handle(body, kind, target),
+  handle: (n: number, body: string, kind?: string, target?: string, type?: string) => instances[n]!.handle(body, kind, target, type),
   logs: (n: number) => instances[n]!.logs,
   acts: (n: number) => instances[n]!.acts,
   owed: (n: number) => instances[n]!.owed,

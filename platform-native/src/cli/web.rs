@@ -61,15 +61,16 @@ impl Web {
         };
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.map_err(taken)?;
         let port = listener.local_addr().map_err(taken)?.port();
+        // Whoever reads the address may end it.
+        let no_signals = |e: io::Error| Failure::new(Exit::Unsupported, "signals", format!("no signals: {e}"));
+        let mut interrupted = signal(SignalKind::interrupt()).map_err(no_signals)?;
+        let mut ended = signal(SignalKind::terminate()).map_err(no_signals)?;
         let url = format!("http://localhost:{port}/");
         let shown = path.display().to_string();
         match self.json {
             true => print_json(&json!({ "weft": VERSION, "url": url, "dir": shown }))?,
             false => print(&[format!("{} serves {shown}; Ctrl-C ends it", terminal.out.bold(&url))])?,
         }
-        let no_signals = |e: io::Error| Failure::new(Exit::Unsupported, "signals", format!("no signals: {e}"));
-        let mut interrupted = signal(SignalKind::interrupt()).map_err(no_signals)?;
-        let mut ended = signal(SignalKind::terminate()).map_err(no_signals)?;
         tokio::select! {
             () = serve(listener, port, Arc::new(folder)) => {}
             _ = interrupted.recv() => {}

@@ -97,6 +97,8 @@ struct Cost {
     kind: EnvelopeKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
     body: String,
     fuel: u64,
 }
@@ -111,11 +113,14 @@ async fn messages_cost_what_they_cost_in_a_browser() {
     for Pinned { component, messages } in &mut pinned {
         let program: &'static [u8] = std::fs::read(root.join(&*component)).unwrap().leak();
         let mut guest = bench.guest(program).await;
-        for Cost { kind, target, body, fuel } in messages {
+        for Cost { kind, target, content_type, body, fuel } in messages {
             let mut message = envelope(body.clone());
             message.kind = *kind;
             if let Some(target) = target {
                 message.target = Resource::parse(target, PID).unwrap();
+            }
+            if let Some(content_type) = content_type {
+                message.content_type = content_type.as_str().into();
             }
             let handled = guest.handle(message).await;
             handled.result.unwrap().ok();
