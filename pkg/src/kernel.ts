@@ -360,12 +360,18 @@ export class Chain {
 
 const STOPPED = () => new KernelError('cancelled', 'the kernel was shut down');
 
+/** A worker that was told to end holds its lock until it has; browsers take about two seconds, and longer under load. */
+const ENDED_MS = 5_000;
+
 /** The database of the kernel `name`, which has crashed, while no other kernel has it. */
 async function recorded(name: string, profile: Profile | undefined): Promise<Blob> {
   if (profile?.durability === 'memory') throw new KernelError('unsupported', 'this kernel kept its log in memory, and that is gone with it');
   const absent = () => new KernelError('not_found', `this browser has no database of the kernel ${name}`);
-  return navigator.locks.request(kernelLock(name), { ifAvailable: true }, async (lock) => {
-    if (!lock) throw new KernelError('conflict', `a kernel ${name} runs in this browser again: its log holds what was recorded`);
+  const held = (error: Error) => {
+    if (error.name !== 'TimeoutError') throw error;
+    throw new KernelError('conflict', `a kernel ${name} runs in this browser again: its log holds what was recorded`);
+  };
+  return navigator.locks.request(kernelLock(name), { signal: AbortSignal.timeout(ENDED_MS) }, async () => {
     let folder = await navigator.storage.getDirectory();
     const [...path] = databaseOf(name);
     const file = path.pop()!;
@@ -373,7 +379,7 @@ async function recorded(name: string, profile: Profile | undefined): Promise<Blo
     const handle = await folder.getFileHandle(file).catch(() => { throw absent(); });
     // A copy: the file itself changes when the next kernel goes on.
     return new Blob([await (await handle.getFile()).arrayBuffer()]);
-  });
+  }).catch(held);
 }
 
 function read(app: AppFiles | string | URL): AppFiles | Promise<AppFiles> {
