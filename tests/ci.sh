@@ -134,7 +134,7 @@ ci: or on Debian: apt-get install rustc-web rust-web-src libstd-rust-web-dev lld
     export WEFT_WASM=$from
     # Another compiler must not share a directory with the native build.
     if [[ $from == rustup ]]; then
-        wasm_cargo() { run env CARGO_TARGET_DIR="$TARGET/wasm" cargo "$@" --target wasm32-unknown-unknown; }
+        wasm_cargo() { run env CARGO_TARGET_DIR="$TARGET/wasm" cargo "$1" --target wasm32-unknown-unknown "${@:2}"; }
         wasm_clippy() {
             need_component clippy cargo clippy --version
             run env CARGO_TARGET_DIR="$TARGET/wasm" cargo clippy --target wasm32-unknown-unknown "$@" -- -D warnings
@@ -144,7 +144,7 @@ ci: or on Debian: apt-get install rustc-web rust-web-src libstd-rust-web-dev lld
         wasm_cargo() {
             run env CARGO_TARGET_DIR="$TARGET/wasm-debian" RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc \
                 RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$WASM_LD" \
-                cargo "$@" --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort
+                cargo "$1" --target wasm32-unknown-unknown -Zbuild-std=std,panic_abort "${@:2}"
         }
         # The linter of the same compiler; rustup's is another version.
         wasm_clippy() {
