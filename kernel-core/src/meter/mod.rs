@@ -2,7 +2,7 @@
 //!
 //! [`meter`] is the public item. What comes out behaves as what went in, only that each straight piece of code first
 //! takes its cost from one number that all core modules of an instance share, and ends the instance where that number
-//! would fall below zero. The number lives in a small core module ([`instance`]) that is instantiated before all others.
+//! would fall below zero. The number lives in a small core module (`instance.rs`) that is instantiated before all others.
 //! Hosts reach it by the export [`EXPORT`]; a guest cannot name it: indices are moved so that all that it wrote means
 //! what it meant, and a component that uses one of the meter's names is refused.
 //!
