@@ -9,6 +9,7 @@ use kernel_core::path::Name;
 use kernel_core::platform::{BoxFuture, Port, Programs};
 use kernel_core::process::{InstanceKind, Role};
 use platform_native::{Host, HostOptions, NativePlatform};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// What the session may do.
@@ -80,9 +81,14 @@ impl Rig {
         self.runtime.block_on(async {
             self.session.act("spawn", "/agent/echo", body).await.expect("spawned");
             let path = format!("/svc/{service}");
-            while self.session.act("call", &path, "").await.is_err() {
-                tokio::task::yield_now().await;
+            // Fewer than what suspends a session for its refusals.
+            for _ in 0..50 {
+                if self.session.act("call", &path, "").await.is_ok() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
+            panic!("{path} did not answer");
         });
     }
 }
