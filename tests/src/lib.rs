@@ -97,7 +97,8 @@ macro_rules! each_kernel_clause {
             timers: a_timer_fires_when_it_is_due;
             tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,
                 a_cleared_tool_takes_the_label, what_does_not_fit_is_not_handed_on, a_tool_has_one_owner_and_goes_with_it,
-                a_tool_is_called_after_its_intent_is_stored, calls_of_tools_are_drawn;
+                a_tool_is_called_after_its_intent_is_stored, calls_of_tools_are_drawn,
+                what_a_tool_answers_suspends_nobody;
             traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
                 a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,
                 the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,

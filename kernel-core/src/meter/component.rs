@@ -91,7 +91,8 @@ impl Rewriter {
             Payload::ComponentSection { unchecked_range, .. } => {
                 let (nested, meters) = rewrite(part(bytes, unchecked_range)?)?;
                 self.components.push(meters);
-                self.copy(ComponentSectionId::Component.into(), &nested)
+                self.copy(ComponentSectionId::Component.into(), &nested);
+                Ok(())
             }
             Payload::InstanceSection(section) => self.instances(section),
             Payload::ComponentAliasSection(section) => self.aliases(section),
@@ -103,14 +104,14 @@ impl Rewriter {
                     return Err(damaged(0, "a part of a core module outside of one"));
                 };
                 let data = part(bytes, range)?;
-                self.copy(id, data)
+                self.copy(id, data);
+                Ok(())
             }
         }
     }
 
-    fn copy(&mut self, id: u8, data: &[u8]) -> Result<(), MeterError> {
+    fn copy(&mut self, id: u8, data: &[u8]) {
         self.out.section(&RawSection { id, data });
-        Ok(())
     }
 
     /// Counts what a section that is copied adds, and looks at its names.

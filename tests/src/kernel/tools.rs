@@ -186,3 +186,23 @@ pub async fn calls_of_tools_are_drawn<H: Host>(host: H) {
     assert_eq!(calls(&log, "/tool/scan").len(), 3);
     world.finish().await;
 }
+
+/// What a tool answers is not the doing of who calls it, also where the caller may not carry it, or nobody could.
+pub async fn what_a_tool_answers_suspends_nobody<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let many: Vec<String> = (0..64).map(|n| format!("\"l{n}\"")).collect();
+    let declared = |labels: &str| format!("{{\"effect\":{{}},\"output_labels\":[{labels}]}}");
+    let agents = [
+        caller().cleared_for(&[]),
+        tool("above", &declared("\"secret\"")),
+        tool("beyond", &declared(&many.join(","))).carries(&["secret"]),
+    ];
+    world.run(app("kit", agents)).await;
+    for (name, code) in [("above", "denied"), ("beyond", "too_large")] {
+        let told = world.tell("caller", &format!("repeat 150 call /tool/{name} - now")).await;
+        assert_eq!(told, format!("150 {code}"));
+        assert_eq!(world.process("caller").state, Lifecycle::Running);
+        assert!(world.labels("caller").await.is_empty());
+    }
+    world.finish().await;
+}

@@ -143,12 +143,11 @@ impl State {
         }
         // An error is a reply like any other: its text is the callee's own.
         let caller = self.opened.get(&action).map(|open| open.pid);
-        let labels = match self.output_labels(action, labels) {
-            Ok(labels) => labels,
-            Err(refusal) => return self.close(action, Err(refusal), now, fx),
-        };
-        let taken = caller.map_or(Ok(()), |caller| self.taint(caller, &labels));
-        let result = taken.and_then(|()| match result {
+        let taken = self.output_labels(action, labels).and_then(|labels| {
+            caller.map_or(Ok(()), |caller| self.taint(caller, &labels))?;
+            Ok(labels)
+        });
+        let result = taken.and_then(|labels| match result {
             Ok(reply) if reply.len() > crate::ipc::body::MAX_PAYLOAD => Err(Refusal::new(
                 Code::TooLarge,
                 format!(
