@@ -5,24 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { launch, open, ROOT, serve } from './browser.mjs';
 import { FILES } from './folder.mjs';
-import { tab as tabOf } from './tab.mjs';
+import { ONE, tab as tabOf } from './tab.mjs';
 
 const GUESTS = `${ROOT}tests/fixtures/guests/`;
 let server, browser;
-
-/** An application of one agent, of a fixture's component. */
-const APP = (guest, more = '') => `
-[app]
-name = "one"
-version = "1.0.0"
-description = "One agent"
-
-[[agent]]
-name = "solo"
-program = { wasm = "${guest}.wasm" }
-instance = "kept"
-${more}
-`;
 
 before(async () => {
   server = await serve({
@@ -34,7 +20,7 @@ before(async () => {
     '/older/': { folder: `${ROOT}pkg/dist/` },
     '/older/kernel-worker.js': `delete WebAssembly.Suspending;\n${await readFile(`${ROOT}pkg/dist/kernel-worker.js`, 'utf8')}`,
     // Beside the component of an application lies what would be its glue, if anything of it were ever run.
-    '/hostile/weft.toml': APP('echo'),
+    '/hostile/weft.toml': ONE('echo'),
     ...Object.fromEntries(['echo.js', 'echo.mjs', 'guest.js', 'index.js', 'echo.core.wasm', 'weft.js'].map((name) => [`/hostile/${name}`, 'globalThis.hostile = 1; throw 1'])),
     '/hostile/echo.wasm': await readFile(`${GUESTS}echo.wasm`),
   });
@@ -111,7 +97,7 @@ test('two tabs are one kernel; when the one that has it goes, the other takes ov
     await kernel.install(await one(manifest, 'echo'));
     await kernel.start('one');
     await until('ended');
-  }, APP('echo'));
+  }, ONE('echo'));
   const seen = await second.evaluate(async () => (await kernel.chain.verify()).ok);
   assert.equal(seen, true);
   const size = await first.evaluate(async () => (await kernel.chain.head()).size);
@@ -169,7 +155,7 @@ for (const [guest, more, words] of [
       const exited = await until('notice', ({ kind, name }) => kind === 'exited' && name === 'solo');
       const took = performance.now() - begun;
       return { exited, took, ok: (await kernel.chain.verify()).ok, processes: await kernel.processes() };
-    }, [APP(guest, more), guest]);
+    }, [ONE(guest, more), guest]);
     assert.match(JSON.stringify(outcome.exited), words);
     assert.equal(outcome.ok, true);
     assert.ok(outcome.took < 5_000, `${outcome.took} ms`);
@@ -205,7 +191,7 @@ test('a page with a strict Content-Security-Policy needs what the README says an
     import { Kernel } from '/weft/index.js';
     const kernel = await Kernel.boot({ storage: 'memory' });
     const echo = new Uint8Array(await (await fetch('/guests/echo.wasm')).arrayBuffer());
-    await kernel.install({ manifest: ${JSON.stringify(APP('echo'))}, files: { 'echo.wasm': echo } });
+    await kernel.install({ manifest: ${JSON.stringify(ONE('echo'))}, files: { 'echo.wasm': echo } });
     kernel.on('ended', (ended) => (globalThis.ended = ended));
     await kernel.start('one');
   `;
@@ -226,7 +212,7 @@ test('a browser that cannot suspend WebAssembly says so, and refuses components 
     profile: await boot({ storage: 'memory', assets: '/older/' }),
     refused: await failure(one(manifest, 'echo').then((app) => kernel.install(app))),
     ok: (await kernel.chain.verify()).ok,
-  }), APP('echo'));
+  }), ONE('echo'));
   assert.deepEqual(profile.programs, ['native']);
   assert.match(profile.missing.find(([what]) => what === 'wasm')[1], /cannot suspend WebAssembly/);
   assert.equal(refused.code, 'unsupported', JSON.stringify(refused));
@@ -247,7 +233,7 @@ test('kill means dead, at once for the kernel and seen by the lock', async () =>
     await kernel.shutdown();
     const held = (await navigator.locks.query()).held.filter(({ name }) => name.startsWith('weft-guest'));
     return { state, held, after: await failure(kernel.summary()) };
-  }, APP('looper', 'limits = { memory = "16MiB", handle = "60s" }'));
+  }, ONE('looper', 'limits = { memory = "16MiB", handle = "60s" }'));
   assert.equal(outcome.state, 'exited');
   assert.deepEqual(outcome.held, []);
   assert.deepEqual([outcome.after.code, outcome.after.typed], ['cancelled', true]);
@@ -267,7 +253,7 @@ test('what is wrong is told by a code and a sentence', async () => {
       alien: await failure(one(manifest, 'alien').then((app) => kernel.install(app))),
       fails: await failure(kernel.act('connect', '/net/10.0.0.1:80')),
     };
-  }, APP('alien'));
+  }, ONE('alien'));
   assert.ok(told.check.problems.length > 0);
   for (const [what, code] of [['wrong', 'invalid'], ['absent', 'not_found'], ['alien', 'invalid']]) {
     assert.deepEqual([told[what].code, told[what].typed], [code, true], JSON.stringify(told[what]));

@@ -4,44 +4,18 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { launch, ROOT, serve } from './browser.mjs';
-import { ready, tab } from './tab.mjs';
+import { test } from 'node:test';
+import { launch } from './browser.mjs';
+import { ONE, ready, served, tab } from './tab.mjs';
 
-let server, browser;
-
-const APP = (guest, more = '') => `
-[app]
-name = "one"
-version = "1.0.0"
-description = "One agent"
-
-[[agent]]
-name = "solo"
-program = { wasm = "${guest}.wasm" }
-instance = "kept"
-${more}
-`;
-
-before(async () => {
-  server = await serve({
-    '/': '<!doctype html><title>storage</title>',
-    '/weft/': { folder: `${ROOT}pkg/dist/` },
-    '/guests/': { folder: `${ROOT}tests/fixtures/guests/` },
-  });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const it = served('storage');
 
 test('the browser is asked to keep what is stored, and its answer is in the profile', async () => {
   for (const [permissions, persisted] of [[[], false], [['durableStorage'], true]]) {
-    const page = await tab(browser, server.url);
+    const page = await tab(it.browser, it.server.url);
     const protocol = await page.context().newCDPSession(page);
     const { targetInfo: { browserContextId } } = await protocol.send('Target.getTargetInfo');
-    await protocol.send('Browser.grantPermissions', { permissions, origin: server.url, browserContextId });
+    await protocol.send('Browser.grantPermissions', { permissions, origin: it.server.url, browserContextId });
     const told = await page.evaluate(async (wanted) => {
       await boot({ storage: 'opfs' });
       for (let i = 0; kernel.profile().persisted !== wanted && i < 100; i++) await new Promise((later) => setTimeout(later, 10));
@@ -61,7 +35,7 @@ test('where the browser refuses the site all storage the kernel runs in memory, 
   const context = await launch(profile);
   try {
     const page = await context.newPage();
-    await page.goto(server.url);
+    await page.goto(it.server.url);
     await ready(page);
     const told = await page.evaluate(async (manifest) => {
       const refused = await navigator.storage.getDirectory().then(() => null, ({ name }) => name);
@@ -71,7 +45,7 @@ test('where the browser refuses the site all storage the kernel runs in memory, 
       const ended = await until('ended');
       const out = await failure(kernel.mount('out', 'opfs'));
       return { refused, profile, ended, out, ok: (await kernel.chain.verify()).ok, stopped: typeof (await kernel.shutdown()) };
-    }, APP('echo'));
+    }, ONE('echo'));
     assert.equal(told.refused, 'SecurityError');
     assert.deepEqual([told.profile.durability, told.profile.persisted, told.ok, told.stopped], ['memory', null, true, 'string']);
     assert.equal(told.ended.ok, true, JSON.stringify(told.ended));
@@ -89,11 +63,11 @@ test('where the browser refuses the site all storage the kernel runs in memory, 
 for (const kind of ['an ordinary', 'a private']) test(`in ${kind} window a quota that is used up is told in words, loses nothing, and what was stored opens again`, async () => {
   const profile = kind === 'a private' ? undefined : await mkdtemp(join(tmpdir(), 'weft-full-'));
   const own = profile && (await launch(profile));
-  const page = await tab(browser, server.url, own);
+  const page = await tab(it.browser, it.server.url, own);
   const protocol = await page.context().newCDPSession(page);
   await page.evaluate(() => boot({ storage: 'opfs' }));
   const { usage } = await page.evaluate(() => navigator.storage.estimate());
-  await protocol.send('Storage.overrideQuotaForOrigin', { origin: server.url, quotaSize: usage + (3 << 20) });
+  await protocol.send('Storage.overrideQuotaForOrigin', { origin: it.server.url, quotaSize: usage + (3 << 20) });
   const full = await page.evaluate(async () => {
     const body = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 7919) % 251);
     for (let kept = 0; kept < 200; kept++) {
@@ -118,7 +92,7 @@ for (const kind of ['an ordinary', 'a private']) test(`in ${kind} window a quota
       return { verified, lengths };
     }, full.kept);
   };
-  await protocol.send('Storage.overrideQuotaForOrigin', { origin: server.url });
+  await protocol.send('Storage.overrideQuotaForOrigin', { origin: it.server.url });
   const { failed, verified, lengths } = await again();
   assert.equal(failed, undefined, JSON.stringify(failed));
   assert.equal(verified.ok, true, JSON.stringify(verified));
@@ -129,7 +103,7 @@ for (const kind of ['an ordinary', 'a private']) test(`in ${kind} window a quota
 });
 
 test('a crash rejects what is open with a typed error that has what was recorded', async () => {
-  const page = await tab(browser, server.url);
+  const page = await tab(it.browser, it.server.url);
   await page.evaluate(() => boot({ storage: 'opfs' }));
   const told = await page.evaluate(async (manifest) => {
     await kernel.act('write', '/tree/x', { replace: true }, new TextEncoder().encode('recorded'));
@@ -139,7 +113,7 @@ test('a crash rejects what is open with a typed error that has what was recorded
     globalThis.open = [failure(kernel.call('/tool/never')), failure(kernel.start('one')), failure(kernel.chain.verify())];
     await until('notice', ({ kind, name }) => kind === 'running' && name === 'solo');
     return (await kernel.chain.head()).size;
-  }, APP('looper', 'limits = { memory = "16MiB", handle = "60s" }'));
+  }, ONE('looper', 'limits = { memory = "16MiB", handle = "60s" }'));
   const worker = page.workers().find((one) => one.url().includes('kernel-worker'));
   // What a panic ends in.
   await worker.evaluate(() => void setTimeout(() => { throw new WebAssembly.RuntimeError('unreachable'); }));

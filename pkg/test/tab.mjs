@@ -1,7 +1,40 @@
 // A page that has the package and a few words for the tests that drive it.
 
 import assert from 'node:assert/strict';
-import { open } from './browser.mjs';
+import { after, before } from 'node:test';
+import { launch, open, ROOT, serve } from './browser.mjs';
+
+/** An application of one agent, of a fixture's component. */
+export const ONE = (guest, more = '') => `
+[app]
+name = "one"
+version = "1.0.0"
+description = "One agent"
+
+[[agent]]
+name = "solo"
+program = { wasm = "${guest}.wasm" }
+instance = "kept"
+${more}
+`;
+
+/** A server of the package and of the fixtures' components, and a browser: there while the tests of a file run. */
+export function served(title) {
+  const it = {};
+  before(async () => {
+    it.server = await serve({
+      '/': `<!doctype html><title>${title}</title>`,
+      '/weft/': { folder: `${ROOT}pkg/dist/` },
+      '/guests/': { folder: `${ROOT}tests/fixtures/guests/` },
+    });
+    it.browser = await launch();
+  });
+  after(async () => {
+    await it.browser?.close();
+    await it.server?.close();
+  });
+  return it;
+}
 
 /** A tab on `url`, where the package lies in `/weft/` and components in `/guests/`; with `context`, another one of the same browser profile. */
 export async function tab(browser, url, context) {

@@ -1,24 +1,10 @@
 // Functions of a page as tools: called through the gate, held to what was declared, gone with their page.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, ROOT, serve } from './browser.mjs';
-import { tab } from './tab.mjs';
+import { test } from 'node:test';
+import { served, tab } from './tab.mjs';
 
-let server, browser;
-
-before(async () => {
-  server = await serve({
-    '/': '<!doctype html><title>tools</title>',
-    '/weft/': { folder: `${ROOT}pkg/dist/` },
-    '/guests/': { folder: `${ROOT}tests/fixtures/guests/` },
-  });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const it = served('tools');
 
 /** An application of puppets, each of which does what its line says and then what it is told. */
 const APP = (name, agents) => `
@@ -57,7 +43,7 @@ async function run(page, name, agents, allow = []) {
 const ADD = `{ effect: { risk: 300 }, schema: { type: 'object', properties: { a: { type: 'number' }, b: { type: 'number' } }, required: ['a', 'b'], additionalProperties: false }, labels: ['private'], clearance: ['private'] }`;
 
 test('an agent calls a function of the page: through the gate, with an intent and an outcome, and labelled', async () => {
-  const page = await tab(browser, server.url);
+  const page = await tab(it.browser, it.server.url);
   await page.evaluate(() => boot({ storage: 'memory' }));
   await page.evaluate(`kernel.registerTool('add', ${ADD}, async ({ a, b }, { caller }) => (globalThis.caller = caller, { sum: a + b })).then((tool) => (globalThis.tool = tool))`);
   await run(page, 'sums', [{ agent: 'asker', uses: ['call /tool/add'] }, { agent: 'stranger' }], ['call /tool/add']);
@@ -89,7 +75,7 @@ test('an agent calls a function of the page: through the gate, with an intent an
 });
 
 test('what is declared only raises, and a tool that says nothing of its effect may do anything', async () => {
-  const page = await tab(browser, server.url);
+  const page = await tab(it.browser, it.server.url);
   const told = await page.evaluate(async () => {
     await boot({ storage: 'memory' });
     const any = { schema: true };
@@ -118,7 +104,7 @@ test('what is declared only raises, and a tool that says nothing of its effect m
 });
 
 test('what a function throws, and what it cannot answer, is an error with a code; bytes are answered as they are', async () => {
-  const page = await tab(browser, server.url);
+  const page = await tab(it.browser, it.server.url);
   const told = await page.evaluate(async () => {
     await boot({ storage: 'memory' });
     const any = { schema: true, effect: {} };
@@ -143,7 +129,7 @@ test('what a function throws, and what it cannot answer, is an error with a code
 });
 
 test('a call that nobody waits for any more is aborted: its deadline, its caller, its tool', async () => {
-  const page = await tab(browser, server.url);
+  const page = await tab(it.browser, it.server.url);
   await page.evaluate(() => boot({ storage: 'memory' }));
   await page.evaluate(() => {
     globalThis.aborted = [];
@@ -184,7 +170,7 @@ test('a call that nobody waits for any more is aborted: its deadline, its caller
 });
 
 test('labels of one call do not reach the next', async () => {
-  const page = await tab(browser, server.url);
+  const page = await tab(it.browser, it.server.url);
   await page.evaluate(() => boot({ storage: 'memory' }));
   await page.evaluate(() => kernel.registerTool('echo', { effect: {}, schema: true }, (args) => args));
   const told = await page.evaluate(async () => {
@@ -199,9 +185,9 @@ test('labels of one call do not reach the next', async () => {
 });
 
 test('a tool of a tab that is attached works, goes with its tab, and with the kernel that it was registered with', async () => {
-  const first = await tab(browser, server.url);
+  const first = await tab(it.browser, it.server.url);
   await first.evaluate(() => boot({ storage: 'opfs' }));
-  const [second, third] = [await tab(browser, server.url, first.context()), await tab(browser, server.url, first.context())];
+  const [second, third] = [await tab(it.browser, it.server.url, first.context()), await tab(it.browser, it.server.url, first.context())];
   for (const page of [second, third]) {
     await page.evaluate(() => boot({ storage: 'opfs' }));
     assert.equal(await page.evaluate(() => kernel.owner), false);
@@ -237,7 +223,7 @@ test('a tool of a tab that is attached works, goes with its tab, and with the ke
 });
 
 test('an application that stays is called by its services, and one that names its end ends with that agent', async () => {
-  const page = await tab(browser, server.url);
+  const page = await tab(it.browser, it.server.url);
   await page.evaluate(() => boot({ storage: 'memory' }));
   const manifest = `${APP('stays', [{ agent: 'clerk', uses: ['register /svc/report'], does: 'act register /svc/report' }])}
 [[service]]
