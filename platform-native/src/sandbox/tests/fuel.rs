@@ -3,7 +3,9 @@
 use super::wasm::{Bench, ECHO, HOG, LOOPER};
 use super::*;
 use kernel_core::meter::INSTANTIATION;
-use std::time::{Duration, Instant as Clock};
+
+/// CPU time in which one that runs away is ended, nanoseconds: the machine may be busy with others.
+const IN_TIME: u64 = 100_000_000;
 
 fn fueled(fuel: u64) -> Limits {
     Limits { fuel: Some(fuel), ..Limits::default() }
@@ -31,9 +33,8 @@ async fn one_that_runs_away_is_ended_by_its_fuel_and_no_other() {
     let bench = Bench::new();
     let mut bystander = bench.guest(ECHO).await;
     let mut looper = bench.start(LOOPER, fueled(20_000_000)).await.unwrap();
-    let begun = Clock::now();
     let handled = looper.handle(envelope("")).await;
-    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+    assert!(handled.usage.cpu < IN_TIME, "{} ns", handled.usage.cpu);
     assert!(handled.usage.fuel >= 20_000_000, "{}", handled.usage.fuel);
     assert_eq!(fault(handled.result, FaultKind::Fuel), "it used up its fuel, and its limit is 20000000 units");
     fault(looper.handle(envelope("")).await.result, FaultKind::Trap);
@@ -47,9 +48,8 @@ async fn a_script_that_runs_away_is_ended_too() {
     let bench = Bench::new();
     let mut guest = bench.start(QUICKJS, fueled(20_000_000)).await.unwrap();
     assert_eq!(guest.handle(envelope("hello")).await.result.unwrap().unwrap(), "hello");
-    let begun = Clock::now();
     let handled = guest.handle(envelope("loop")).await;
-    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+    assert!(handled.usage.cpu < IN_TIME, "{} ns", handled.usage.cpu);
     fault(handled.result, FaultKind::Fuel);
 }
 
