@@ -15,18 +15,18 @@
 set -uo pipefail
 exec </dev/null
 
-DEFAULT_STEPS=(fmt lint native guests wasm web pkg docs)
-MORE_STEPS=(components long)
+DEFAULT_STEPS=(fmt lint native guests wasm web pkg components docs)
+MORE_STEPS=(long)
 declare -A ABOUT=(
     [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
     [lint]="clippy without a warning, with and without the optional features; the core's bans do ban"
     [native]="every test on this machine: unit, property, conformance, tidy, command line, documentation"
     [guests]="every committed component builds, and is what its sources build to where the compiler is the one that made it"
     [wasm]="the kernel, the web host and the suites build for wasm32-unknown-unknown"
-    [web]="the suites, and the tests of the web host, run in a worker of headless Chrome"
+    [web]="the suites, and the tests of the web host, run in a worker of headless Chrome; handlers stand for components"
     [pkg]="the npm package and the page build and work in headless Chrome; the package also packed, in Vite and in webpack"
+    [components]="the clauses in a tab with real components, each in a worker; after step pkg, whose package it runs"
     [docs]="the documentation builds without a warning"
-    [components]="the clauses in a tab with real components, after step pkg; two of them fail and the run may hang there, as README says"
     [long]="libFuzzer on every target for some minutes, then every bench beside its bar; an hour in all"
 )
 
@@ -336,9 +336,9 @@ step_long() {
 usage() {
     echo "usage: tests/ci.sh [STEP...]      without a step, all of: ${DEFAULT_STEPS[*]}"
     local step
-    for step in "${DEFAULT_STEPS[@]}"; do printf '  %-8s %s\n' "$step" "${ABOUT[$step]}"; done
+    for step in "${DEFAULT_STEPS[@]}"; do printf '  %-10s %s\n' "$step" "${ABOUT[$step]}"; done
     echo "by name alone:"
-    for step in "${MORE_STEPS[@]}"; do printf '  %-8s %s\n' "$step" "${ABOUT[$step]}"; done
+    for step in "${MORE_STEPS[@]}"; do printf '  %-10s %s\n' "$step" "${ABOUT[$step]}"; done
     sed -n 's/^#   \([A-Z_]* .*\)/  \1/p' "$ROOT/tests/ci.sh"
 }
 
@@ -394,10 +394,10 @@ main() {
     printf '\nci: ==== summary ====\n'
     for name in "${summary[@]}"; do
         read -r step code took <<<"$name"
-        printf '  %-8s %-8s %s\n' "$step" "$code" "${took:+$took min}"
+        printf '  %-10s %-8s %s\n' "$step" "$code" "${took:+$took min}"
         [[ ! -e $LOGS/$step.log ]] || closing_lines "$LOGS/$step.log"
     done
-    printf '  %-8s %-8s %s min\n' all "$( ((failed)) && echo FAILED || echo ok)" "$(minutes $((SECONDS - all)))"
+    printf '  %-10s %-8s %s min\n' all "$( ((failed)) && echo FAILED || echo ok)" "$(minutes $((SECONDS - all)))"
     exit "$failed"
 }
 

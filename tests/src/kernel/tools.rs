@@ -158,9 +158,7 @@ pub async fn a_tool_is_called_after_its_intent_is_stored<H: Host>(host: H) {
     world.hand.commits(Commits::Wait);
     let acts = world.process("caller").used.acts;
     drop(session.act("send", &path, "\ndo act call /tool/scan - heard"));
-    while world.process("caller").used.acts == acts {
-        world.pause().await;
-    }
+    world.until(|world| world.process("caller").used.acts > acts).await;
     let killed = session.act("kill", &path, "");
     world.until(|world| world.process("caller").state == Lifecycle::Exited).await;
     world.hand.commits(Commits::Pass);

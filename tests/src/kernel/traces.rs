@@ -6,17 +6,26 @@ use kernel_core::kernel::Session;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::verb::table;
 use kernel_core::label::MAX_LABELS;
+use kernel_core::process::Lifecycle;
 use kernel_core::refusal::Code;
 use serde_json::{Value, json};
 
 const SECRET: &str = "{\"labels\":[\"secret\"]}";
 
-/// Sends `script` to a puppet in a message that is labelled secret, from a session that is not.
+/// Sends `script` to a puppet in a message that is labelled secret, from a session that is not; the puppet has it then.
 async fn whisper<H: Host>(world: &World<H>, agent: &str, script: &str) {
-    let session = world.session().await;
+    let had = |world: &World<H>| world.process(agent).used.messages;
+    let (session, before) = (world.session().await, had(world));
     let path = format!("/proc/{}", world.pid(agent));
     session.act("send", &path, format!("{SECRET}\ndo {script}")).await.expect("sent");
-    world.pause().await;
+    world.until(|world| had(world) > before).await;
+}
+
+/// The same for a script of one act; it is judged then.
+async fn whisper_act<H: Host>(world: &World<H>, agent: &str, act: &str) {
+    let before = world.process(agent).used.acts;
+    whisper(world, agent, &format!("act {act}")).await;
+    world.until(|world| world.process(agent).used.acts > before).await;
 }
 
 /// What has come to a puppet, once something has.
@@ -238,8 +247,8 @@ pub async fn what_was_asked_under_a_label_comes_with_it<H: Host>(host: H) {
         agent("marked").carries(&theirs),
     ];
     world.run(app("asks", agents)).await;
-    whisper(&world, "fresh", "act subscribe /topic/bit.one").await;
-    whisper(&world, "fresh", "act register /svc/bit").await;
+    whisper_act(&world, "fresh", "subscribe /topic/bit.one").await;
+    whisper_act(&world, "fresh", "register /svc/bit").await;
     let say = |to: &str| format!("do act send /proc/{} - it came", world.pid(to));
     let told = world.act("press", &format!("publish /topic/bit.one - {}", say("first"))).await;
     assert!(told.contains("\"receivers\":0,\"missed\":0"), "{told}");
@@ -290,7 +299,7 @@ pub async fn an_end_carries_the_labels_of_whoever_caused_it<H: Host>(host: H) {
     for (watcher, of) in [("watcher", "child"), ("other", "victim")] {
         assert_eq!(world.act(watcher, &format!("monitor /proc/{}", world.pid(of))).await, "ok {}");
     }
-    whisper(&world, "boss", "act stop /proc/self").await;
+    whisper_act(&world, "boss", "stop /proc/self").await;
     let heard = hears(&world, "watcher").await;
     assert!(heard.starts_with("exit ") && heard.contains("[secret]"), "{heard}");
     assert!(world.act("killer", &format!("kill /proc/{}", world.pid("victim"))).await.starts_with("ok "));
@@ -315,6 +324,7 @@ pub async fn an_end_carries_the_labels_of_whoever_caused_it<H: Host>(host: H) {
         let stops = if stopper { informed(&world).await } else { world.session().await };
         if !stopper {
             whisper(&world, &format!("{name}-agent"), "repeat 150 read /fs/in/x").await;
+            world.until(|world| world.process("flood-agent").state == Lifecycle::Suspended).await;
         }
         stops.act("stop", &format!("/app/{name}"), "").await.expect("stopped");
         let told = session.act("read", "/proc/self/inbox", "").await.expect("its end");

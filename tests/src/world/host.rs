@@ -9,8 +9,9 @@ use kernel_core::path::Name;
 use kernel_core::platform::{Platform, Programs};
 use kernel_core::sim::{Sim, SimDevices, SimPlatform, SimStorage};
 use sha2::{Digest, Sha256};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 /// The puppet as a component, for the hosts that run components.
 pub const COMPONENT: &[u8] = include_bytes!("../../fixtures/guests/puppet.wasm");
@@ -74,6 +75,18 @@ pub trait Host {
 
     /// The file in a mount, if there is one.
     fn get(&self, mount: &str, path: &str) -> impl Future<Output = Option<Bytes>>;
+
+    /// Lets all else that is ready here have its turn, however little time passes.
+    fn turn(&self) -> impl Future<Output = ()> {
+        let mut waited = false;
+        poll_fn(move |cx| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
 }
 
 /// The simulated host: a machine of its own, whose storage and devices outlive a reboot.

@@ -35,8 +35,6 @@ use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
 use kernel_core::process::{InstanceKind, Lifecycle, Role};
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 /// What a session of the suite may do and give.
@@ -346,15 +344,7 @@ impl<H: Host> World<H> {
     /// Lets others have their turns until `done`, however little time passes.
     pub async fn until(&self, done: impl Fn(&World<H>) -> bool) {
         while !done(self) {
-            let mut waited = false;
-            poll_fn(|cx| {
-                if std::mem::replace(&mut waited, true) {
-                    return Poll::Ready(());
-                }
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            })
-            .await;
+            self.host.turn().await;
         }
     }
 

@@ -109,6 +109,13 @@ impl Host for WebHost {
     async fn get(&self, mount: &str, path: &str) -> Option<Bytes> {
         self.devices.read_whole(mount, path).await.ok().map(Bytes::from)
     }
+
+    /// A turn of the event loop: what a guest's worker says is heard only in between.
+    async fn turn(&self) {
+        let next = Function::new_no_args("return new Promise((resolve) => setTimeout(resolve))");
+        let turn: js_sys::Promise = next.call0(&JsValue::NULL).expect("a promise").unchecked_into();
+        JsFuture::from(turn).await.expect("a turn");
+    }
 }
 
 /// The tab's platform, whose handlers end as they are told to.
