@@ -65,7 +65,8 @@ test('an agent calls a function of the page: through the gate, with an intent an
   assert.match(told.stranger, /^denied: /);
   assert.deepEqual(told.mine, { sum: 42 });
   assert.equal(told.name, 'add');
-  const { events, ok } = await page.evaluate(async () => ({ events: (await kernel.chain.events({ limit: 1000 })).events, ok: (await kernel.chain.verify()).ok }));
+  // Verifying stores what was recorded a moment ago.
+  const { ok, events } = await page.evaluate(async () => ({ ok: (await kernel.chain.verify()).ok, events: (await kernel.chain.events({ limit: 1000 })).events }));
   assert.equal(ok, true);
   const calls = events.filter(({ kind, content }) => kind === 'intent' && content.facts?.resource === '/tool/add');
   const outcomes = calls.map(({ action }) => events.find((event) => event.kind === 'outcome' && event.action === action)?.content.result);
