@@ -68,6 +68,7 @@ macro_rules! each_kernel_clause {
                 a_refusal_for_another_reason_is_another, what_cannot_be_read_is_a_refusal,
                 what_a_device_cannot_do_is_no_refusal;
             floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
+                whoever_is_suspended_receives_nothing,
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
                 a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals,
                 connections_under_way_are_bounded, replies_are_no_flood_of_refusals;

@@ -51,7 +51,10 @@ impl State {
             Some(OpenKind::Inbox { correlation }) => selects(*correlation, &envelope),
             _ => false,
         };
-        if let Some(receive) = process.rare.acts.iter().find(receives).copied() {
+        // What is suspended is handed nothing, whatever it waits for.
+        if process.life != Lifecycle::Suspended
+            && let Some(receive) = process.rare.acts.iter().find(receives).copied()
+        {
             let framed = self.receive(action, pid, &envelope, now, fx)?;
             self.close(receive, Ok(framed), now, fx);
             return Ok(());

@@ -70,6 +70,22 @@ pub async fn a_suspended_session_is_not_heard<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// A receive that was open when its process was suspended gets nothing: the message waits in the mailbox.
+pub async fn whoever_is_suspended_receives_nothing<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let (receiver, sender) = (world.session().await, world.session().await);
+    let receive = receiver.act("read", "/proc/self/inbox", "{\"deadline_ms\":1000}");
+    world.pause().await;
+    for _ in 0..100 {
+        receiver.act("read", "/tree/x", "").await.expect_err("it holds no right");
+    }
+    sender.act("send", &format!("/proc/{}", receiver.pid()), "\nx").await.expect("sent");
+    world.hand.advance(Duration::from_secs(2));
+    assert_eq!(receive.await.expect_err("it is suspended").code, Code::TimedOut);
+    assert_eq!(world.kernel().summary().verdicts.dead_letters, 0);
+    world.finish().await;
+}
+
 /// A message wakes the receive that it fits, whichever of several that is.
 pub async fn a_message_wakes_the_receive_that_it_fits<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
