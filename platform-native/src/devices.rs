@@ -23,8 +23,15 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-/// How many file requests are worked on at the same time; the others wait in order.
+/// How many file requests are worked on at the same time; the others wait in order. Fewer where this process may
+/// have fewer than eight descriptors for each.
 pub const FILES_AT_ONCE: usize = 32;
+
+/// How many descriptors this process may have.
+fn descriptors() -> usize {
+    let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    soft.map_or(usize::MAX, |soft| usize::try_from(soft).unwrap_or(usize::MAX))
+}
 
 /// The devices of this machine. Clones share mounts and streams.
 #[derive(Clone, Debug)]
@@ -46,7 +53,7 @@ impl NativeDevices {
             roots: Arc::default(),
             streams: Arc::new(streams::Streams::new(streams::most())),
             lookups: Arc::new(Semaphore::new(net::LOOKUPS)),
-            at_once: Arc::new(Semaphore::new(FILES_AT_ONCE)),
+            at_once: Arc::new(Semaphore::new((descriptors() / 8).clamp(1, FILES_AT_ONCE))),
             runtime,
         }
     }

@@ -121,7 +121,7 @@ impl Mount {
                 root,
                 roots,
                 listings: list::Listings::default(),
-                folders: folders::Folders::default(),
+                folders: folders::Folders::new(),
                 writes: write::Turns::default(),
             }),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(MountError::Missing { name: named, folder: at }),

@@ -18,8 +18,7 @@ const MAX_OPEN: usize = 1_024;
 
 /// How many connections this process may have open: half of the descriptors that it may have.
 pub(super) fn most() -> usize {
-    let soft = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    soft.and_then(|soft| usize::try_from(soft / 2).ok()).map_or(MAX_OPEN, |half| half.clamp(1, MAX_OPEN))
+    (super::descriptors() / 2).clamp(1, MAX_OPEN)
 }
 
 /// The most bytes of one read: the limit of a reply.

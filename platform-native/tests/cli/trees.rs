@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// No tree may make the program larger than this, in KiB.
@@ -134,6 +134,26 @@ fn five_gigabytes_in_one_file_and_a_hundred_thousand_files_fit_into_little_memor
     let notes = report["hygiene"]["findings"].to_string();
     assert!(notes.contains("partly-scanned") && notes.contains("1073741824 of 5368709120"), "{notes}");
     home.weft(&["chain", "verify"]).exits(0);
+}
+
+#[test]
+fn few_descriptors_leave_nothing_out() {
+    let home = audited();
+    for i in 0..60 {
+        let folder = home.path(&format!("tree/d{i}/inner"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("f.rs"), "fn main() {}\n").unwrap();
+    }
+    let plain = home.command(&[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n 40; exec \"$0\" {}", AUDIT.join(" "))]).arg(plain.get_program());
+    shell.current_dir(home.path("")).env_clear();
+    shell.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdin(Stdio::null());
+    let child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    Done::of_child(child).exits(0);
+    let report = report(&home);
+    assert_eq!((&report["scanned"]["files"], &report["scanned"]["folders"]), (&60.into(), &121.into()), "{report}");
+    assert_eq!(report["hygiene"]["findings"].as_array().unwrap().len(), 0, "{report}");
 }
 
 fn many(folder: &Path) {

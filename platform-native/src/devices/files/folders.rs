@@ -12,17 +12,27 @@ use std::time::{Duration, Instant};
 /// How long a handle is used.
 pub(super) const KEPT_FOR: Duration = Duration::from_millis(100);
 
-/// How many handles are kept: about as many as processes read at the same time.
+/// The most handles that are kept: about as many as processes read at the same time.
 const KEPT: usize = 32;
 
+/// How many are kept here: each is a descriptor, and what is kept must not be what is lacking.
+fn most() -> usize {
+    (crate::devices::descriptors() / 32).clamp(1, KEPT)
+}
+
 /// Handles by the path below the mount, the newest last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Folders {
+    most: usize,
     // Held to look up or exchange an entry, never while a folder is opened.
     kept: Mutex<VecDeque<(String, Arc<Dir>, Instant)>>,
 }
 
 impl Folders {
+    pub(super) fn new() -> Folders {
+        Folders { most: most(), kept: Mutex::default() }
+    }
+
     pub(super) fn find(&self, path: &str) -> Option<Arc<Dir>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, dir, opened) = kept.iter().rev().find(|(of, _, _)| of == path)?;
@@ -33,7 +43,7 @@ impl Folders {
     pub(super) fn keep(&self, path: &str, dir: &Arc<Dir>, begun: Instant) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(of, _, opened)| of != path && opened.elapsed() < KEPT_FOR);
-        if kept.len() == KEPT {
+        if kept.len() == self.most {
             kept.pop_front();
         }
         kept.push_back((path.to_owned(), dir.clone(), begun));
