@@ -99,6 +99,16 @@ pub enum ChainError {
         /// What is wrong with the note.
         source: CheckpointError,
     },
+    /// The body that is kept of an outward act is not the one that the log commits to.
+    #[error("the body that is kept of act {action} {what}: event {seq} commits to another")]
+    Body {
+        /// The event.
+        seq: u64,
+        /// The act.
+        action: u64,
+        /// How it shows.
+        what: &'static str,
+    },
     /// Events are not covered by a signed checkpoint, though all must be.
     #[error("events from {seq} on are not covered by a signed checkpoint")]
     Unsigned {
@@ -142,6 +152,7 @@ impl ChainError {
             ChainError::HeadMissing => "head_missing",
             ChainError::Tile { .. } => "tile_mismatch",
             ChainError::KeyUntrusted { .. } => "key_untrusted",
+            ChainError::Body { .. } => "body_changed",
             ChainError::Unsigned { .. } => "unsigned",
             ChainError::WrongOrigin { .. } => "wrong_origin",
             ChainError::Version { .. } => "version",
@@ -158,6 +169,7 @@ impl ChainError {
             | ChainError::Tampered { seq, .. }
             | ChainError::Forked { seq }
             | ChainError::Tile { seq, .. }
+            | ChainError::Body { seq, .. }
             | ChainError::Unsigned { seq }
             | ChainError::Version { seq, .. } => Some(*seq),
             ChainError::Rewritten { since, .. } => Some(*since),
@@ -181,7 +193,7 @@ impl ChainError {
                 "Keep the data directory and the checkpoint as evidence: together they prove that the log was rewritten \
                  or rolled back. Restore a copy that verifies against the checkpoint."
             }
-            ChainError::Tile { .. } => {
+            ChainError::Tile { .. } | ChainError::Body { .. } => {
                 "The events themselves verify. Keep the data directory as evidence and restore a copy that verifies."
             }
             _ => "Keep the data directory as evidence and restore a copy that verifies.",

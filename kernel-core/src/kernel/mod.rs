@@ -1,6 +1,7 @@
 //! The kernel: [`Kernel`] over any host, and [`State`], the pure machine inside it.
 
 mod app;
+mod bodies;
 mod boot;
 mod catalog;
 mod committer;
@@ -25,6 +26,7 @@ pub mod state;
 pub mod verb;
 
 pub use app::Until;
+pub use bodies::{Bodies, check_bodies};
 pub use inspect::{ProcessRow, Summary};
 pub use replay::{ReplayError, replay};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};

@@ -14,7 +14,7 @@ use crate::storage::{ROWS, RedbStorage, Table, page};
 use bytes::Bytes;
 use kernel_core::chain::{ChainError, Checkpoint, Head, Header, Opened, Opening, Trust, VerifierKey, head_key};
 use kernel_core::kernel::event::{Content, kind};
-use kernel_core::kernel::{BootError, feed, log_key};
+use kernel_core::kernel::{Bodies, BootError, check_bodies, feed, log_key};
 use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
 use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableError};
 use std::fs::OpenOptions;
@@ -90,6 +90,14 @@ impl Stored {
         }
         // Its commits are whole or nothing, as its profile says.
         Ok(feed(&self.rows, opening).await?.whole()?)
+    }
+
+    /// Compares what is kept of the bodies of outward acts with what the log, verified before, commits to.
+    ///
+    /// # Errors
+    /// The first body that is another one, and what cannot be read.
+    pub(crate) async fn check_bodies(&self) -> Result<Bodies, Failure> {
+        Ok(check_bodies(&self.rows).await?)
     }
 
     /// The boots that went on from events that no signature covered: the event of each, and how many.

@@ -2,13 +2,16 @@
 
 use crate::harness::{Done, Home, agent};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde_json::json;
 use std::path::Path;
 
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 
-/// The table bytes of the head row and of events, from FORMAT.md.
+/// The table bytes of rows, from FORMAT.md: the head row, events.
 const HEAD: u8 = 0x01;
 const EVENTS: u8 = 0x02;
+/// Salts and bodies of outward acts.
+const BODIES: u8 = 0x42;
 
 type Row = (Vec<u8>, Vec<u8>);
 
@@ -127,6 +130,30 @@ fn a_changed_byte_is_found_and_the_event_is_named() {
     assert!(done.json()["error"]["seq"].is_u64());
     home.weft(&["run", "play"]).exits(4).tells(&["the log does not verify: event", "was changed", "as evidence"]);
     home.weft(&["chain", "show"]).exits(4).tells(&["does not verify"]).says(&["boot"]);
+}
+
+#[test]
+fn a_body_that_the_log_does_not_commit_to_is_found_and_one_that_was_erased_is_counted() {
+    let home = ran();
+    let bodies = rows(&home, BODIES, BODIES + 1);
+    let verified = home.weft(&["chain", "verify", "--json"]).exits(0).json();
+    assert_eq!(verified["bodies"], json!({ "kept": bodies.len(), "long": 0, "erased": 0 }));
+    let (key, body) = bodies[0].clone();
+    let last = |flip: u8| {
+        let mut changed = body.clone();
+        *changed.last_mut().unwrap() ^= flip;
+        changed
+    };
+    let longer = [&body[..], b"x"].concat();
+    for changed in [last(1), longer, body[..16].to_vec(), body[..3].to_vec()] {
+        alter(&home, &[(key.clone(), Some(changed))]);
+        let error = home.weft(&["chain", "verify", "--json"]).exits(4).json()["error"].clone();
+        assert_eq!((error["code"].as_str(), error["seq"].is_u64()), (Some("body_changed"), true), "{error}");
+    }
+    alter(&home, &[(key, None)]);
+    let verified = home.weft(&["chain", "verify", "--json"]).exits(0).json();
+    assert_eq!(verified["bodies"], json!({ "kept": bodies.len() - 1, "long": 0, "erased": 1 }));
+    home.weft(&["chain", "verify"]).exits(0).says(&["1 erased"]);
 }
 
 #[test]

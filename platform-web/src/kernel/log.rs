@@ -8,7 +8,7 @@ use kernel_core::chain::{
 };
 use kernel_core::codec::table_range;
 use kernel_core::kernel::event::Content;
-use kernel_core::kernel::{BootError, feed};
+use kernel_core::kernel::{BootError, check_bodies, feed};
 use kernel_core::platform::Storage;
 use kernel_core::time::WallTime;
 use serde::Deserialize;
@@ -98,21 +98,26 @@ fn time(wall: WallTime) -> String {
     Date::new(&JsValue::from_f64((wall.0 / 1_000_000) as f64)).to_iso_string().into()
 }
 
-/// `{ok, size, root, signed, problem?}`: what does not verify is an answer, not an error.
+/// `{ok, size, root, signed, bodies, problem?}`: what does not verify is an answer, not an error.
 pub(super) async fn verify(rows: &RedbStorage, key: &VerifierKey) -> Fallible<Value> {
     let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
     let opened = match feed(rows, Opening::new(key.name.clone(), trust)).await {
         // Its commits are whole or nothing, as its profile says.
-        Ok(opened) => opened.whole(),
+        Ok(opened) => match (opened.whole(), check_bodies(rows).await) {
+            (Ok(opened), Ok(bodies)) => Ok((opened, bodies)),
+            (Err(error), _) | (_, Err(BootError::Chain(error))) => Err(error),
+            (_, Err(other)) => return Err(other.into()),
+        },
         Err(BootError::Chain(error)) => Err(error),
         Err(other) => return Err(other.into()),
     };
     Ok(match opened {
-        Ok(opened) => json!({
+        Ok((opened, bodies)) => json!({
             "ok": true,
             "size": opened.log.size(),
             "root": opened.log.root().to_base64(),
             "signed": opened.signed,
+            "bodies": bodies,
         }),
         Err(error) => {
             let problem =

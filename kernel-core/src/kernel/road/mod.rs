@@ -20,7 +20,7 @@ pub use answer::Held;
 pub(crate) use answer::NOBODY;
 pub(crate) use effect::Novelty;
 pub(crate) use flow::Target;
-pub(crate) use record::{Asked, is_own_doing, is_refusal};
+pub(crate) use record::{Asked, KEPT_BODY, is_own_doing, is_refusal};
 
 use super::effects::{Effects, Wake};
 use super::event::bounded_verdict;

@@ -29,7 +29,7 @@ const RESERVED: usize = 8;
 /// The most open routes of one process; beyond it the oldest closes.
 const ROUTES: usize = 64;
 /// Bodies up to this length are kept beside their salt; of longer ones only the salt.
-const KEPT_BODY: usize = 16 << 10;
+pub(crate) const KEPT_BODY: usize = 16 << 10;
 
 impl State {
     /// One event for the log. Whatever texts are in it, it fits: no guest can stop the log by what it says.

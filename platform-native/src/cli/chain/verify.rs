@@ -6,6 +6,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Terminal, indent, print_fitted, print_json};
 use crate::cli::text::{self, count, counted, shown};
 use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Opened, VerifierKey};
+use kernel_core::kernel::Bodies;
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ impl Verify {
         let stored = self.which.open().await?;
         let kept = note.map(|(file, note)| kept(file, note, &stored.key)).transpose()?;
         let opened = stored.verify(kept.clone()).await?;
+        let bodies = stored.check_bodies().await?;
         let adopted = stored.unsigned().await?;
         let (key, path) = (stored.key.clone(), stored.path.clone());
         let pages = stored.check_pages().await?;
@@ -45,6 +47,7 @@ impl Verify {
                 "root": log.root().to_base64(),
                 "head": log.head().to_string(),
                 "signed": signed,
+                "bodies": bodies,
                 "unsigned": adopted.iter().map(|(seq, events)| json!({ "boot": seq, "events": events })).collect::<Vec<_>>(),
                 "against": against.map(|(file, kept)| json!({ "file": text::path(file), "size": kept.size, "root": kept.root.to_base64() })),
                 "pages_checked": pages,
@@ -58,6 +61,7 @@ impl Verify {
             format!("  origin   {}", log.origin()),
             format!("  root     {}", log.root().to_base64()),
             format!("  signed   {}", coverage(signed, log.size())),
+            format!("  bodies   {}", checked(bodies)),
             format!("  key      {key}"),
         ];
         if let (Some(file), Some(kept)) = (&self.against, &kept) {
@@ -99,6 +103,16 @@ fn coverage(signed: u64, size: u64) -> String {
     } else {
         format!("the first {}; {} came after the last signature", count(signed), count(size - signed))
     }
+}
+
+fn checked(Bodies { kept, long, erased }: Bodies) -> String {
+    let mut text = format!("{} of outward acts as the log commits to", count(kept));
+    for (number, what) in [(long, "too long to be kept"), (erased, "erased")] {
+        if number > 0 {
+            text += &format!("; {} {what}", count(number));
+        }
+    }
+    text
 }
 
 /// The bytes of `file`, and no more than a checkpoint may have.
