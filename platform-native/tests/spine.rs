@@ -10,6 +10,7 @@ use kernel_core::platform::{BoxFuture, KeyPurpose, Keys, Port, Programs};
 use kernel_core::process::{InstanceKind, Role};
 use kernel_core::refusal::Code;
 use platform_native::{Host, HostOptions};
+use std::time::Duration;
 
 fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
@@ -50,9 +51,13 @@ async fn a_session_spawns_a_handler_and_calls_it() {
     let session = kernel.attach(name("operator"), Role::User, held).await.expect("a session");
     let spawned = session.act("spawn", "/agent/echo", "{\"use\":[\"register /svc/echo\"]}").await.expect("spawned");
     assert_eq!(&spawned[..], b"{\"pid\":2}");
-    // The handler registers its service when it handles its first envelope, after the spawn was answered.
-    while session.act("call", "/svc/echo", "").await.is_err_and(|r| r.code == Code::NotFound) {
-        tokio::task::yield_now().await;
+    // The handler registers its service when it handles its first envelope, after the spawn was answered. Ten
+    // seconds of patience, in fewer calls than suspend a session for its refusals.
+    for _ in 0..50 {
+        match session.act("call", "/svc/echo", "").await {
+            Err(refusal) if refusal.code == Code::NotFound => tokio::time::sleep(Duration::from_millis(200)).await,
+            _ => break,
+        }
     }
     for _ in 0..1_000 {
         let reply = session.act("call", "/svc/echo", "\nhello").await.expect("a reply");
