@@ -71,6 +71,8 @@ async function copyPackage(folder, entry, to) {
     if (!file.isFile() || !/\.(js|wasm)$/.test(file.name) || join(from, file.name) === entry) continue;
     await cp(join(from, file.name), join(to, file.name), { dereference: true });
   }
+  // Whose code goes along, under which licences.
+  await cp(join(folder, 'THIRD-PARTY.txt'), join(to, 'THIRD-PARTY.txt'));
 }
 
 /** The manifest and the programs that it names: the same files that the command line runs. */

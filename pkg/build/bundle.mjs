@@ -2,7 +2,8 @@
 // page, or copied and renamed by a bundler. What a script needs besides itself it is told the address of.
 
 import { build } from 'esbuild';
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { notices } from './notices.mjs';
 
 const JCO = 'node_modules/@bytecodealliance/jco-transpile';
 const BINDGEN = `${JCO}/vendor/js-component-bindgen-component`;
@@ -47,7 +48,7 @@ if (!(await readFile('src/transpiler-version.ts', 'utf8')).includes(`'jco-transp
 const [, shortcut] = /NO_ROOM_FOR_NOTHING = '(.*)';/.exec(await readFile('src/transpiler.ts', 'utf8'));
 if (!(await readFile(`${BINDGEN}.core.wasm`)).includes(shortcut)) throw new Error('the glue does not hand over empty strings as it used to');
 
-await build({
+const { metafile } = await build({
   entryPoints: ['src/index.ts', 'src/kernel-worker.ts', 'src/guest-worker.ts', 'src/transpiler.ts'],
   outdir: 'dist',
   bundle: true,
@@ -56,11 +57,14 @@ await build({
   minify: true,
   // Of the transpiler's branch for Node, which a browser never takes.
   external: ['node:*'],
+  // THIRD-PARTY.txt has what they say.
   legalComments: 'none',
+  metafile: true,
   logLevel: 'warning',
   define: { VERSION: JSON.stringify(version) },
   plugins: [bindgen, addressless],
 });
 await copyFile(`${BINDGEN}.core.wasm`, 'dist/transpiler.wasm');
+await writeFile('THIRD-PARTY.txt', await notices(Object.keys(metafile.inputs), await readFile(`${BINDGEN}.core.wasm`)));
 // npm packs nothing from outside of the package's folder.
 for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) await copyFile(`../${licence}`, licence);

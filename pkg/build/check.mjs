@@ -4,11 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 
 const bar = Number(process.argv[2]);
-const size = async (name) => gzipSync(await readFile(`dist/${name}`), { level: 9 }).length;
+const size = async (name) => gzipSync(await readFile(name.includes('.txt') ? name : `dist/${name}`), { level: 9 }).length;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1).padStart(8)} kB`;
 
 let total = 0;
-for (const name of ['weft.wasm', 'kernel-worker.js', 'index.js', 'guest-worker.js']) {
+for (const name of ['weft.wasm', 'kernel-worker.js', 'index.js', 'guest-worker.js', 'THIRD-PARTY.txt']) {
   const bytes = await size(name);
   total += bytes;
   console.log(`${kilobytes(bytes)}  ${name}`);

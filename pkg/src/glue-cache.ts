@@ -9,6 +9,10 @@ import { TRANSPILER } from './transpiler-version.js';
 
 const CACHE = 'weft-glue';
 
+/** What is kept may have so many bytes: the log lives of the same quota. The header that says how many one entry has. */
+const MOST_BYTES = 128 << 20;
+const SIZE = 'weft-bytes';
+
 /** What comes before the bytes of the modules. */
 interface Header extends Omit<Made, 'modules'> {
   modules: [name: string, length: number][];
@@ -28,13 +32,20 @@ export async function recall(hash: string): Promise<Made | undefined> {
   }
 }
 
-/** Keeps a component, and drops what other versions of the transpiler made. */
+/** Keeps a component, and drops what other versions of the transpiler made, and the oldest of what is too much. */
 export async function keep(hash: string, made: Made): Promise<void> {
   try {
+    const body = pack(made);
+    if (body.size > MOST_BYTES) return;
     const cache = await caches.open(CACHE);
-    await cache.put(address(hash), new Response(pack(made)));
+    await cache.put(address(hash), new Response(body, { headers: { [SIZE]: String(body.size) } }));
     const ours = address('');
-    for (const { url } of await cache.keys()) if (!url.startsWith(ours)) await cache.delete(url);
+    let room = MOST_BYTES;
+    // They are listed in the order in which they were put in.
+    for (const entry of [...(await cache.keys())].reverse()) {
+      if (entry.url.startsWith(ours)) room -= Number((await cache.match(entry))?.headers.get(SIZE) ?? MOST_BYTES);
+      if (room < 0 || !entry.url.startsWith(ours)) await cache.delete(entry);
+    }
   } catch {
     // Not kept: made again the next time.
   }

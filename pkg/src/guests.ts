@@ -5,18 +5,16 @@
 
 import { keep, recall } from './glue-cache.js';
 import type { FromGuest, GuestUsage, Program, ToGuest } from './guest-protocol.js';
-import type { FromTranspiler, Made, Make, Setup } from './transpiler-protocol.js';
+import type { Made } from './transpiler-protocol.js';
+import { Late, LIMITS, Transpilers, type TranspilerLimits, type TranspilerParts } from './transpilers.js';
 
 /** Where the package's parts lie, and its WebAssembly, compiled. */
-export interface GuestParts {
+export interface GuestParts extends TranspilerParts {
   guestWorker: string;
-  transpiler: string;
-  bindgen: string;
-  kernel: WebAssembly.Module;
 }
 
-/** How long the transpiler's worker stays when nobody needs it. */
-const LINGER_MS = 10_000;
+/** How many bytes of components are made ready, or wait for it, that were only looked at so far. */
+const MOST_FORESEEN = 256 << 20;
 /** The most guest workers at once, those that are being ended among them. */
 const MOST_WORKERS = 256;
 
@@ -32,54 +30,94 @@ export interface GuestEvents {
   free(): void;
 }
 
+/** A component that is ready, or is being made so. */
+interface Ready {
+  program: Promise<Program>;
+  /** Of the component, in bytes. */
+  size: number;
+  /** Whether it belongs to an application that is installed; else somebody only looked at one. */
+  wanted: boolean;
+  /** What it was made into, until it is kept. */
+  made: Promise<Made> | undefined;
+}
+
 /** Makes components ready and starts workers for them. */
 export class Guests {
   readonly #parts: GuestParts;
   readonly #keep: boolean;
-  readonly #programs = new Map<string, Promise<Program>>();
+  readonly #transpilers: Transpilers;
+  readonly #ready = new Map<string, Ready>();
   readonly #ending = new Set<Promise<void>>();
-  #transpiler: Transpiler | undefined;
-  /** One component is made ready after the other. */
-  #turn: Promise<void> = Promise.resolve();
   #alive = 0;
 
   /** `keep`: whether what was made ready is kept in the browser's cache. */
-  constructor(parts: GuestParts, keep: boolean) {
+  constructor(parts: GuestParts, keep: boolean, limits: Partial<TranspilerLimits> = {}) {
     this.#parts = parts;
     this.#keep = keep;
+    this.#transpilers = new Transpilers(parts, { ...LIMITS, ...limits });
   }
 
-  /** Whether a component is ready to be started, or can be without its bytes. */
+  /** Whether a component, of an application that is installed, is ready to be started, or can be without its bytes. */
   async known(hash: string): Promise<boolean> {
-    if (!this.#programs.has(hash) && this.#keep) {
-      const made = await recall(hash);
-      // What was kept and does not compile is damaged, and made ready again.
-      const program = made && (await compile(made).catch(() => undefined));
-      if (program && !this.#programs.has(hash)) this.#programs.set(hash, Promise.resolve(program));
-    }
-    return this.#programs.has(hash);
+    await this.#recall(hash);
+    return this.installed(hash);
   }
 
-  /** Makes a component ready, once however many ask. Rejects with one sentence. */
+  /** Makes a component of an application that is installed ready, once however many ask. Rejects with one sentence. */
   async make(hash: string, component: Uint8Array): Promise<void> {
-    let program = this.#programs.get(hash);
-    if (!program) {
-      program = this.#make(hash, component);
-      this.#programs.set(hash, program);
-      program.catch(() => this.#programs.delete(hash));
-    }
-    await program;
+    if (!this.#ready.has(hash)) this.#make(hash, component, true);
+    this.installed(hash);
+    await this.#ready.get(hash)!.program;
   }
 
-  async #make(hash: string, component: Uint8Array): Promise<Program> {
-    const before = this.#turn;
-    const made = before.then(() => {
-      this.#transpiler ??= new Transpiler(this.#parts, () => (this.#transpiler = undefined));
-      return this.#transpiler.make(component);
+  /** Makes a component ready that may be wanted soon, behind all that is wanted now. What does not work out is told when it is. */
+  async foresee(hash: string, component: Uint8Array): Promise<void> {
+    await this.#recall(hash);
+    if (!this.#ready.has(hash)) this.#make(hash, component, false);
+  }
+
+  /** A component belongs to an application that is installed: it goes before others, and is kept. Whether it was foreseen. */
+  installed(hash: string): boolean {
+    const ready = this.#ready.get(hash);
+    if (!ready) return false;
+    ready.wanted = true;
+    if (this.#keep) void ready.made?.then((made) => keep(hash, made)).catch(() => {});
+    ready.made = undefined;
+    return true;
+  }
+
+  /** Looks for it in the cache. */
+  async #recall(hash: string): Promise<void> {
+    if (this.#ready.has(hash) || !this.#keep) return;
+    const made = await recall(hash);
+    // What was kept and does not compile is damaged, and made ready again.
+    const program = made && (await compile(made).catch(() => undefined));
+    if (program && !this.#ready.has(hash)) this.#ready.set(hash, { program: Promise.resolve(program), size: 0, wanted: true, made: undefined });
+  }
+
+  #make(hash: string, component: Uint8Array, wanted: boolean): void {
+    const ready: Ready = { size: component.length, wanted, made: undefined, program: undefined! };
+    const here = () => this.#ready.get(hash) === ready;
+    ready.made = this.#transpilers.make(component, () => (ready.wanted ? 'now' : here() ? 'later' : 'never'));
+    ready.program = ready.made.then(compile);
+    this.#ready.set(hash, ready);
+    ready.program.catch((error: unknown) => {
+      ready.made = undefined;
+      // What the transpiler hangs on has had its time; all else is looked at once more if it is asked for once more.
+      if (here() && !(error instanceof Late)) this.#ready.delete(hash);
     });
-    this.#turn = made.then(() => {}, () => {});
-    if (this.#keep) void keep(hash, await made);
-    return compile(await made);
+    this.#forget();
+  }
+
+  /** What was only looked at does not pile up: the first goes first. */
+  #forget(): void {
+    const foreseen = [...this.#ready].filter(([, { wanted }]) => !wanted);
+    let size = foreseen.reduce((sum, [, ready]) => sum + ready.size, 0);
+    for (const [hash, ready] of foreseen) {
+      if (size <= MOST_FORESEEN) return;
+      size -= ready.size;
+      this.#ready.delete(hash);
+    }
   }
 
   /** Starts a worker for a component that is ready. All that becomes of it is told to `events`, which it frees at the end. */
@@ -93,7 +131,8 @@ export class Guests {
         this.#alive--;
       });
     };
-    return new GuestWorker(this.#parts.guestWorker, this.#programs.get(hash)!, memory, fuel, seed, lock, events, ended);
+    const program = this.#ready.get(hash)?.program ?? Promise.reject(new Error('it could not be made ready to run'));
+    return new GuestWorker(this.#parts.guestWorker, program, memory, fuel, seed, lock, events, ended);
   }
 
   /** Fulfilled when every worker that was ended is seen to be dead. */
@@ -136,7 +175,7 @@ export class GuestWorker {
     this.#worker.postMessage({ port: port2, lock }, [port2]);
     program.then(
       (program) => this.#say({ start: { program, memory, fuel, seed } }),
-      (error: unknown) => failed(`its code cannot be compiled here: ${error instanceof Error ? error.message : error}`),
+      (error: unknown) => failed(error instanceof Error ? error.message : String(error)),
     );
   }
 
@@ -196,47 +235,12 @@ export class GuestWorker {
   }
 }
 
-/** The transpiler's worker, for as long as it is needed. One that refused is not asked again: what it read may have hurt it. */
-class Transpiler {
-  readonly #worker: Worker;
-  readonly #gone: () => void;
-  #asked: { made: (made: Made) => void; refused: (error: Error) => void } | undefined;
-  #linger: ReturnType<typeof setTimeout> | undefined;
-
-  constructor({ transpiler, bindgen, kernel }: GuestParts, gone: () => void) {
-    this.#gone = gone;
-    this.#worker = new Worker(transpiler, { type: 'module', name: 'weft-transpiler' });
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#end('the transpiler could not be loaded');
-    };
-    this.#worker.onmessage = ({ data }: MessageEvent<FromTranspiler>) => {
-      if ('refused' in data) return this.#end(data.refused);
-      this.#asked?.made(data.made);
-      this.#linger = setTimeout(() => this.#end(''), LINGER_MS);
-    };
-    this.#worker.postMessage({ kernel, bindgen } satisfies Setup);
-  }
-
-  /** Makes one component ready; asked for the next one when that is done. */
-  make(component: Uint8Array): Promise<Made> {
-    clearTimeout(this.#linger);
-    return new Promise((made, refused) => {
-      this.#asked = { made, refused };
-      this.#worker.postMessage({ component } satisfies Make, [component.buffer as ArrayBuffer]);
-    });
-  }
-
-  #end(reason: string): void {
-    this.#worker.terminate();
-    this.#gone();
-    this.#asked?.refused(new Error(reason));
-  }
-}
-
+/** Rejects with one sentence: what an engine says of code that it cannot compile tells nobody anything. */
 async function compile({ modules, ...rest }: Made): Promise<Program> {
-  const compiled = await Promise.all(
-    Object.entries(modules).map(async ([name, bytes]) => [name, await WebAssembly.compile(bytes as BufferSource)] as const),
-  );
-  return { ...rest, modules: Object.fromEntries(compiled) };
+  const one = async ([name, bytes]: [string, Uint8Array]) => [name, await WebAssembly.compile(bytes as BufferSource)] as const;
+  try {
+    return { ...rest, modules: Object.fromEntries(await Promise.all(Object.entries(modules).map(one))) };
+  } catch {
+    throw new Error('its code cannot be compiled here');
+  }
 }

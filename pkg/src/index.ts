@@ -11,7 +11,7 @@
  * @packageDocumentation
  */
 
-export { App } from './app.js';
+export { App, type FetchOptions } from './app.js';
 export { Chain, Kernel } from './kernel.js';
 export { KernelCrashed, KernelError } from './types.js';
 export type {
@@ -21,6 +21,7 @@ export type {
   ChainEvent,
   Check,
   Effect,
+  Environment,
   Given,
   Json,
   KernelEvents,

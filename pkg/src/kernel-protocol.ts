@@ -1,10 +1,10 @@
 /** What a page and its kernel worker say to each other, and one kernel worker to another. */
 
-import type { BootOptions } from './types.js';
+import type { BootOptions, Environment } from './types.js';
 
 /** The first message to the kernel's worker: where the package's parts lie, and what to boot. */
 export interface Boot {
-  boot: Required<Omit<BootOptions, 'assets'>> & { parts: Parts };
+  boot: Required<Omit<BootOptions, 'assets' | 'environment'>> & { environment: Environment | undefined; parts: Parts };
 }
 
 /** Addresses of the package's files. */
@@ -49,11 +49,20 @@ export interface ToolRun {
 
 export type ToolAnswer = { run: number; ok: Uint8Array } | { run: number; failed: string };
 
-export type ToKernel = Boot | Call | { tool: ToolAnswer };
+/** A file of a mount, or why there is none. */
+export type Listed = [path: string, file: File | string];
+
+/** A part of a list that is too long to go with its call, where `{list}` stands for it. */
+export interface ListPart {
+  list: number;
+  files: Listed[];
+}
+
+export type ToKernel = Boot | Call | ListPart | { tool: ToolAnswer };
 
 export type FromKernel =
   /** Up: by this worker, or attached to that of another tab. */
-  | { booted: { owner: boolean; profile: unknown } }
+  | { booted: { owner: boolean; environment: Environment; profile: unknown } }
   | { answer: number; ok: unknown }
   | { answer: number; failed: Failure }
   /** What the kernel tells without being asked. */
@@ -65,12 +74,20 @@ export type FromKernel =
   /** The kernel is gone; nothing is answered any more. */
   | { crashed: Failure }
   /** It was shut down, by this tab or another one. */
-  | { stopped: true };
+  | { stopped: { reason: string } };
+
+/** What a worker that attaches is told of the kernel. */
+export interface Welcome {
+  environment: Environment;
+  profile: unknown;
+}
 
 /** Between the workers of tabs, over a BroadcastChannel. */
 export type Between =
   | { hello: string }
-  | { profile: unknown; to: string }
+  | { welcome: Welcome; to: string }
+  /** Another worker has the kernel from now on. */
+  | { took: Environment }
   | { from: string; ask: Call }
   | { from: string; tool: ToolAnswer }
   | { to: string; told: FromKernel }

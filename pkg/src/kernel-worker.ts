@@ -7,7 +7,13 @@ import init, * as weft from '../dist/wasm/weft.js';
 import { crashedFailure, failureOf } from './failure.js';
 import { Guests } from './guests.js';
 import { Tools, type Page } from './tools.js';
-import { METHODS, kernelLock, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel, type ToolAnswer } from './kernel-protocol.js';
+import { METHODS, kernelLock, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel, type ToolAnswer, type Welcome } from './kernel-protocol.js';
+import { Ahead } from './lists.js';
+import { load } from './load.js';
+import type { Environment } from './types.js';
+
+/** Of a kernel for which nobody named another. */
+const ENVIRONMENT: Environment = 'dev';
 
 /** How long the owner may take to answer a worker that attaches; it may be booting. */
 const HELLO_MS = 250;
@@ -28,18 +34,20 @@ class Owner {
   readonly #kernel: weft.WebKernel;
   readonly #guests: Guests;
   readonly tools = new Tools();
+  readonly environment: Environment;
   readonly profile: unknown;
 
-  private constructor(kernel: weft.WebKernel, guests: Guests, locks: boolean) {
+  private constructor(kernel: weft.WebKernel, guests: Guests, environment: Environment, locks: boolean) {
     this.#kernel = kernel;
     this.#guests = guests;
+    this.environment = environment;
     const profile: { missing: [string, string][] } = kernel.profile();
     if (!locks) profile.missing.push(['locks', NO_LOCKS]);
     this.profile = profile;
   }
 
-  static async boot({ parts, ...options }: Boot['boot'], locks: boolean, told: (message: FromKernel) => void): Promise<Owner> {
-    const kernel = await WebAssembly.compileStreaming(fetch(parts.wasm));
+  static async boot({ parts, environment = ENVIRONMENT, ...options }: Boot['boot'], locks: boolean, told: (message: FromKernel) => void): Promise<Owner> {
+    const kernel = await load(parts.wasm);
     await init({ module_or_path: kernel });
     const guests = new Guests({ ...parts, kernel }, options.storage === 'opfs');
     weft.use_guests(guests);
@@ -47,18 +55,23 @@ class Owner {
       if ('crashed' in news) crash(crashedFailure(news.crashed.message));
       else told({ told: news });
     };
-    return new Owner(await weft.WebKernel.boot(options, tell), guests, locks);
+    return new Owner(await weft.WebKernel.boot({ ...options, environment }, tell), guests, environment, locks);
   }
 
-  /** Makes components ready while a person still reads what they ask for. What does not work out is told when one is started. */
-  async #foresee(files: unknown): Promise<void> {
-    if (!('Suspending' in WebAssembly)) return;
-    for (const file of Object.values(files ?? {})) {
-      if (!(file instanceof Uint8Array) || !WASM.every((byte, i) => file[i] === byte)) continue;
-      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file as BufferSource));
-      const hash = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-      if (!(await this.#guests.known(hash))) void this.#guests.make(hash, file.slice()).catch(() => {});
-    }
+  /** Makes components ready while a person still reads what they ask for; answers their hashes. What does not work out is told when one is started. */
+  async #foresee(files: unknown): Promise<string[]> {
+    if (!('Suspending' in WebAssembly)) return [];
+    const component = (file: unknown): file is Uint8Array => file instanceof Uint8Array && WASM.every((byte, i) => file[i] === byte);
+    // The largest first: so those that are made ready side by side end together.
+    const components = Object.values(files ?? {}).filter(component).sort((a, b) => b.length - a.length);
+    return Promise.all(
+      components.map(async (file) => {
+        const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file as BufferSource));
+        const hash = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+        await this.#guests.foresee(hash, file.slice());
+        return hash;
+      }),
+    );
   }
 
   /** Takes back a tool of a page that is gone. */
@@ -71,11 +84,13 @@ class Owner {
   async perform({ call, method, args }: Call, page: Page): Promise<FromKernel> {
     try {
       if (!METHODS.includes(method)) throw new TypeError(`the kernel has no method ${method}`);
-      if (method === 'check' || method === 'install') void this.#foresee(args[1]);
+      const foreseen = method === 'check' || method === 'install' ? this.#foresee(args[1]) : undefined;
       // A function stays where it is; what Rust gets is the way to it.
       if (method === 'register_tool') args = [args[0], args[1], this.tools.runner(page, args[2] as number)];
       const perform = this.#kernel[method] as (...args: unknown[]) => unknown;
       const ok = await perform.apply(this.#kernel, args);
+      // Kept for the next time is what somebody has agreed to, and not what was only looked at.
+      if (method === 'install') void foreseen?.then((hashes) => hashes.forEach((hash) => this.#guests.installed(hash)));
       // Shut down means that nothing of a guest runs any more, and that this was seen.
       if (method === 'shutdown') await this.#guests.settled();
       return { answer: call, ok };
@@ -119,7 +134,7 @@ let over = false;
 async function alone(boot: Boot['boot'], locks: boolean): Promise<void> {
   const owner = await Owner.boot(boot, locks, say);
   seat = { perform: async (call) => say(await owner.perform(call, say)), answered: (answer) => owner.tools.answered(answer) };
-  say({ booted: { owner: true, profile: owner.profile } });
+  say({ booted: { owner: true, environment: owner.environment, profile: owner.profile } });
 }
 
 /** Boots the kernel of this name, or attaches to the tab that has it. */
@@ -131,11 +146,12 @@ async function shared(boot: Boot['boot']): Promise<void> {
   const channel = new BroadcastChannel(lock);
   const tell = (message: Between) => channel.postMessage(message);
 
-  const own = async (attached: boolean) => {
+  // Whoever takes the kernel over takes it over as it ran.
+  const own = async (attached: Welcome | undefined) => {
     // What is asked while the kernel boots is answered by it.
     const early: Call[] = [];
     seat = { perform: (call) => void early.push(call), answered() {} };
-    const owner = await Owner.boot(boot, true, (told) => {
+    const owner = await Owner.boot({ ...boot, environment: attached?.environment ?? boot.environment }, true, (told) => {
       say(told);
       tell({ all: told });
     });
@@ -143,13 +159,16 @@ async function shared(boot: Boot['boot']): Promise<void> {
       const answered = await owner.perform(call, page);
       page(answered);
       if (call.method !== 'shutdown' || 'failed' in answered) return;
-      tell({ all: { stopped: true } });
-      say({ stopped: true });
+      const stopped: FromKernel = { stopped: { reason: String(call.args[0]) } };
+      // Nobody is attached to it any more: who asks from now on waits for the lock, and boots it anew.
+      channel.onmessage = null;
+      tell({ all: stopped });
+      say(stopped);
     };
     seat = { perform: (call) => void perform(call, say), answered: (answer) => owner.tools.answered(answer) };
     const tabs = new Tabs((tool) => owner.unregister(tool));
     channel.onmessage = ({ data }: MessageEvent<Between>) => {
-      if ('hello' in data) tell({ profile: owner.profile, to: data.hello });
+      if ('hello' in data) tell({ welcome: { environment: owner.environment, profile: owner.profile }, to: data.hello });
       else if ('ask' in data) {
         void perform(data.ask, (told) => {
           if (data.ask.method === 'register_tool' && 'ok' in told) tabs.has(data.from, told.ok as number);
@@ -157,29 +176,41 @@ async function shared(boot: Boot['boot']): Promise<void> {
         });
       } else if ('tool' in data) owner.tools.answered(data.tool);
     };
-    say(attached ? { owner: true } : { booted: { owner: true, profile: owner.profile } });
+    say(attached ? { owner: true } : { booted: { owner: true, environment: owner.environment, profile: owner.profile } });
     // For those that attached to the owner before: it is this one now.
-    tell({ all: { owner: false } });
+    tell({ took: owner.environment });
     for (const call of early) seat.perform(call);
   };
 
   const attach = () => {
-    let known = false;
+    let known: Welcome | undefined;
     const open = new Set<number>();
-    const hello = () => known || tell({ hello: self });
+    const hello = () => known ?? tell({ hello: self });
     const ringing = setInterval(hello, HELLO_MS);
+    const other = (environment: Environment) => {
+      clearInterval(ringing);
+      crash(otherEnvironment(boot.name, environment, known?.environment ?? boot.environment!));
+    };
     channel.onmessage = ({ data }: MessageEvent<Between>) => {
-      if ('profile' in data && data.to === self && !known) {
-        known = true;
+      if (over) return;
+      if ('welcome' in data && data.to === self && !known) {
+        const { environment, profile } = data.welcome;
+        if (boot.environment !== undefined && boot.environment !== environment) return other(environment);
+        known = data.welcome;
         clearInterval(ringing);
-        say({ booted: { owner: false, profile: data.profile } });
+        say({ booted: { owner: false, environment, profile } });
       } else if ('told' in data && 'to' in data && data.to === self) {
         if ('answer' in data.told) open.delete(data.told.answer);
         say(data.told);
-      } else if ('all' in data) {
-        if ('owner' in data.all) abandon();
+      } else if ('took' in data) {
+        abandon();
+        // One that had not attached yet may have booted it in its own.
+        if (known && known.environment !== data.took) return other(data.took);
+        if (known) say({ owner: false });
+      } else if ('all' in data && known) {
+        // A worker that still attaches hears of no end: it boots the kernel when the lock is free.
         if ('stopped' in data.all) over = true;
-        if (known) say(data.all);
+        say(data.all);
       }
     };
     // What was asked of an owner that is gone is not known to have been done: whoever asked is told.
@@ -202,7 +233,7 @@ async function shared(boot: Boot['boot']): Promise<void> {
     };
   };
 
-  const hold = async (attached: boolean) => {
+  const hold = async (attached: Welcome | undefined) => {
     if (over) return;
     await own(attached).catch((error: unknown) => crash(failureOf(error)));
     // Held for the life of this worker.
@@ -211,13 +242,18 @@ async function shared(boot: Boot['boot']): Promise<void> {
   const first = await new Promise<boolean>((decided) => {
     void navigator.locks.request(lock, { ifAvailable: true }, (granted) => {
       decided(granted !== null);
-      return granted ? hold(false) : undefined;
+      return granted ? hold(undefined) : undefined;
     });
   });
   if (!first) {
     const detach = attach();
     void navigator.locks.request(lock, () => hold(detach()));
   }
+}
+
+function otherEnvironment(name: string, runs: Environment, asked: Environment): Failure {
+  const message = `the kernel ${name} runs in this browser in the environment ${runs}, not in ${asked}: attach to it by naming none, or shut it down first`;
+  return { code: 'conflict', message, more: { environment: runs, asked } };
 }
 
 /** The kernel cannot go on: said once, in words for a person. */
@@ -234,10 +270,12 @@ async function boot(options: Boot['boot']): Promise<void> {
   await (locks && options.storage === 'opfs' ? shared(options) : alone(options, locks === true));
 }
 
+const ahead = new Ahead();
 onmessage = ({ data }: MessageEvent<ToKernel>) => {
   if ('boot' in data) void boot(data.boot).catch((error: unknown) => crash(failureOf(error)));
   else if ('tool' in data) seat?.answered(data.tool);
-  else seat?.perform(data);
+  else if ('list' in data) ahead.came(data);
+  else seat?.perform(ahead.whole(data));
 };
 // A panic of the kernel ends in one of these two.
 addEventListener('error', (event) => {

@@ -1,7 +1,8 @@
 /** The kernel as a page holds it: messages to a worker, so that the page never waits for it. */
 
 import { App } from './app.js';
-import { databaseOf, kernelLock, type Boot, type Call, type Failure, type FromKernel, type Method, type Parts, type ToKernel, type ToolRun } from './kernel-protocol.js';
+import { deliver } from './lists.js';
+import { databaseOf, kernelLock, type Boot, type Failure, type FromKernel, type Method, type Parts, type ToKernel, type ToolRun } from './kernel-protocol.js';
 import {
   KernelCrashed,
   KernelError,
@@ -10,6 +11,7 @@ import {
   type BootOptions,
   type ChainEvent,
   type Check,
+  type Environment,
   type Given,
   type KernelEvents,
   type MountSource,
@@ -46,6 +48,7 @@ export class Kernel {
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners: { [E in keyof KernelEvents]?: Set<Listener<E>> } = {};
   #profile!: Profile;
+  #environment!: Environment;
   #owner = false;
   #calls = 0;
   /** The functions that are tools, or are about to be, by number; and the calls of them that are under way. */
@@ -69,10 +72,11 @@ export class Kernel {
    * Boots the kernel of this name, or attaches to the tab that has it.
    *
    * @throws {KernelError} `storage` if the log cannot be opened (nothing is changed then), `boot` if what is stored does
-   * not verify, `unsupported` if the browser lacks something; the message says what.
+   * not verify or the package's files cannot be loaded, `unsupported` if the browser lacks something, `conflict` if another tab has the kernel
+   * in another environment than the one that was named: `more.environment` says in which. The message says what.
    */
   static boot(options: BootOptions = {}): Promise<Kernel> {
-    const { storage = 'opfs', environment = 'dev', name = 'default', assets } = options;
+    const { storage = 'opfs', environment, name = 'default', assets } = options;
     const { worker: address, ...parts } = assets === undefined ? BESIDE : at(assets);
     return new Promise((booted, failed) => {
       const worker = new Worker(address, { type: 'module', name: 'weft-kernel' });
@@ -88,6 +92,7 @@ export class Kernel {
         if ('booted' in data) {
           kernel.#profile = data.booted.profile as Profile;
           kernel.#persisted();
+          kernel.#environment = data.booted.environment;
           kernel.#owner = data.booted.owner;
           booted(kernel);
         } else kernel.#told(data);
@@ -100,6 +105,11 @@ export class Kernel {
   /** What this host can do, and what it lacks. */
   profile(): Profile {
     return this.#profile;
+  }
+
+  /** How strict its verdicts are, for as long as it runs, whichever tab has it. */
+  get environment(): Environment {
+    return this.#environment;
   }
 
   /** Asks the browser not to clear by itself what is stored. Only a page may ask, and a person may have to answer: nothing waits. */
@@ -220,10 +230,13 @@ export class Kernel {
     return this.#ask('read_file', mount, path);
   }
 
-  /** Stops what runs and closes the log, for all tabs; answers its last checkpoint. Nothing can be asked of the kernel afterwards. */
+  /**
+   * Stops what runs and closes the log, for all tabs, which are told by the event `stopped`; answers its last checkpoint. Nothing can be asked of
+   * the kernel afterwards.
+   */
   async shutdown(reason = 'the page asked for it'): Promise<string> {
     const checkpoint: string = await this.#ask('shutdown', reason);
-    this.#end(STOPPED());
+    this.#stop(reason);
     return checkpoint;
   }
 
@@ -239,8 +252,18 @@ export class Kernel {
     return new Promise<T>((fulfilled, rejected) => {
       const call = ++this.#calls;
       this.#waiting.set(call, { fulfilled, rejected });
-      this.#worker.postMessage({ call, method, args } satisfies Call);
+      void this.#send(call, method, args);
     });
+  }
+
+  async #send(call: number, method: Method, args: unknown[]): Promise<void> {
+    try {
+      await deliver({ call, method, args }, (message) => this.#worker.postMessage(message));
+    } catch (error) {
+      // Something that cannot be copied.
+      this.#waiting.get(call)?.rejected(new KernelError('invalid', error instanceof Error ? error.message : String(error)));
+      this.#waiting.delete(call);
+    }
   }
 
   #told(message: FromKernel): void {
@@ -258,7 +281,7 @@ export class Kernel {
       this.#forgetTools();
       this.#emit('owner', { owner: message.owner });
     } else if ('crashed' in message) this.#crash(message.crashed);
-    else if ('stopped' in message) this.#end(STOPPED());
+    else if ('stopped' in message) this.#stop(message.stopped.reason);
   }
 
   /** Calls the function of a tool, and answers with what it gives. */
@@ -301,6 +324,12 @@ export class Kernel {
     if (this.#over) return;
     this.#end(this.#error(failure));
     this.#emit('crashed', this.#over!);
+  }
+
+  #stop(reason: string): void {
+    if (this.#over) return;
+    this.#end(STOPPED());
+    this.#emit('stopped', { reason });
   }
 
   #end(reason: KernelError): void {

@@ -4,8 +4,8 @@
 export interface Setup {
   /** The package's own WebAssembly: it checks components and builds the meters in. */
   kernel: WebAssembly.Module;
-  /** Where js-component-bindgen's core module lies. */
-  bindgen: string;
+  /** js-component-bindgen's core module. */
+  bindgen: WebAssembly.Module;
 }
 
 /** Asks for a component to be made ready; answers come in the order of the questions. */

@@ -22,8 +22,8 @@ const NO_ROOM_FOR_NOTHING = 'if (s.length === 0) { return { ptr: 1, len: 0 }; }'
 
 let ready: Promise<Bindgen>;
 
-async function setUp({ kernel, bindgen: address }: Setup): Promise<Bindgen> {
-  globalThis.bindgenModule = WebAssembly.compileStreaming(fetch(address));
+async function setUp({ kernel, bindgen: code }: Setup): Promise<Bindgen> {
+  globalThis.bindgenModule = Promise.resolve(code);
   const [bindgen] = await Promise.all([import('@bytecodealliance/jco-transpile/component'), init({ module_or_path: kernel })]);
   await bindgen.$init;
   return bindgen;

@@ -1,5 +1,8 @@
 /** What goes into the kernel and comes out of it, as plain values. */
 
+/** How strict the verdicts are. */
+export type Environment = 'dev' | 'staging' | 'prod';
+
 /** What to boot. */
 export interface BootOptions {
   /**
@@ -7,8 +10,11 @@ export interface BootOptions {
    * tabs that boot the same `name`; `memory` is gone with the tab and is this tab's alone. Default: `opfs`.
    */
   storage?: 'opfs' | 'memory';
-  /** How strict the verdicts are: `dev` (the default), `staging` or `prod`. */
-  environment?: 'dev' | 'staging' | 'prod';
+  /**
+   * How strict the verdicts are. Where another tab has the kernel, it runs in the environment of that tab and stays in it: who names another
+   * one is refused with `conflict`, who names none is attached. Default: `dev`, or what runs already.
+   */
+  environment?: Environment;
   /** Which kernel of this origin: a word of lower-case letters, digits and `-`. Each has its own storage. Default: `default`. */
   name?: string;
   /** Where the package's files lie, if not beside the module that was imported: an address that ends in `/`. */
@@ -242,6 +248,11 @@ export interface KernelEvents {
    * were registered before are gone.
    */
   owner: { owner: boolean };
+  /**
+   * The kernel was shut down, by this tab or another one, for the reason that was given there. Nothing runs any more, calls that were open
+   * and every later one are rejected with `cancelled`, and what was recorded is stored: `boot` starts it again.
+   */
+  stopped: { reason: string };
   /**
    * The kernel is gone; calls that were open and every later one are rejected with this. A kernel that is booted again goes on from
    * what was stored. A {@link KernelCrashed}, or for a worker that could not be started a {@link KernelError} `boot`.

@@ -15,7 +15,10 @@ const TYPES = {
   '.json': 'application/json', '.wasm': 'application/wasm',
 };
 
-/** Serves what `places` say, by path: a text or bytes, or `{ folder }` for all paths that begin so. Notes what was asked for. */
+/**
+ * Serves what `places` say, by path: a text or bytes, `{ folder }` for all paths that begin so, or a function of the request and the response. Notes what
+ * was asked for.
+ */
 export async function serve(places, headers = {}) {
   const asked = [];
   const folders = Object.keys(places).filter((path) => places[path].folder).sort((a, b) => b.length - a.length);
@@ -25,6 +28,7 @@ export async function serve(places, headers = {}) {
     if (path === '/favicon.ico') return response.writeHead(204).end();
     try {
       let body = places[path];
+      if (typeof body === 'function') return await body(request, response);
       if (body === undefined || body.folder) {
         const prefix = folders.find((folder) => path.startsWith(folder));
         body = await readFile(normalize(join(places[prefix].folder, path.slice(prefix.length))));

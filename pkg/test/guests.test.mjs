@@ -21,6 +21,16 @@ before(async () => {
     '/disarmed.js': outputFiles[1].text,
     '/dist/': { folder: `${ROOT}pkg/dist/` },
     '/guests/': { folder: GUESTS },
+    // The transpiler, which tells the length of each component that it begins, and hangs on one of them.
+    '/hanging.js': `
+      import '/dist/transpiler.js';
+      const [work, begun] = [globalThis.onmessage, new BroadcastChannel('begun')];
+      globalThis.onmessage = (event) => {
+        const { component } = event.data;
+        if (component) begun.postMessage(component.length);
+        if (component?.length === ${(await readFile(`${GUESTS}looper.wasm`)).length}) for (;;);
+        work(event);
+      };`,
     '/components/': { folder: `${ROOT}examples/repo-audit/components/` },
     ...(await hostile()),
   });
@@ -235,6 +245,68 @@ test('a component is transpiled once: kept by hash in the cache, not asked for a
     assert.equal(await said(await start(await make('echo')), 'anew'), 'anew');
     await worker.evaluate(() => new Promise((later) => setTimeout(later, 300)));
   }
+});
+
+const foresee = async (name) => worker.evaluate(([hash, address]) => harness.foresee(hash, address), [await hashOf(`${GUESTS}${name}.wasm`), `/guests/${name}.wasm`]);
+const making = async (name) => worker.evaluate(([hash, address]) => harness.make(hash, address), [await hashOf(`${GUESTS}${name}.wasm`), `/guests/${name}.wasm`]);
+
+test('a component that the transpiler hangs on is refused in time, and holds up no other', async () => {
+  await harness();
+  await worker.evaluate(() => harness.open(false, { workers: 2, time: 6_000 }, '/hanging.js'));
+  const hung = making('looper');
+  // Beside it, and behind it.
+  assert.equal(await making('echo'), 'made');
+  assert.equal(await Promise.race([hung, 'hangs']), 'hangs');
+  const refused = await hung;
+  assert.match(refused, /^it could not be made ready to run within 6 seconds$/);
+  const begun = Date.now();
+  assert.equal(await making('looper'), refused, 'it has had its time');
+  assert.ok(Date.now() - begun < 3_000);
+  await worker.evaluate(() => harness.open(false, { workers: 1, time: 6_000 }, '/hanging.js'));
+  const [first, second] = [making('looper'), making('echo')];
+  assert.equal(await first, refused);
+  assert.equal(await second, 'made', 'the one worker was ended and another made');
+});
+
+test('what is wanted goes before what is only looked at', async () => {
+  await harness();
+  await worker.evaluate(() => {
+    harness.open(false, { workers: 1 }, '/hanging.js');
+    globalThis.begun = [];
+    new BroadcastChannel('begun').onmessage = ({ data }) => begun.push(data);
+  });
+  await foresee('trapper');
+  await worker.evaluate(async () => { while (begun.length === 0) await new Promise((later) => setTimeout(later, 5)); });
+  for (const name of ['hog', 'flooder']) await foresee(name);
+  assert.equal(await making('echo'), 'made');
+  assert.equal(await making('hog'), 'made');
+  const length = async (name) => (await readFile(`${GUESTS}${name}.wasm`)).length;
+  const begun = await worker.evaluate(() => globalThis.begun);
+  assert.deepEqual(begun.slice(0, 3), [await length('trapper'), await length('echo'), await length('hog')]);
+});
+
+test('what was made of a component is kept when its application is installed, and the oldest goes for the newest', async () => {
+  await harness(true);
+  const kept = () => worker.evaluate(async () => (await (await caches.open('weft-glue')).keys()).map(({ url }) => url.split('/').pop()));
+  const hash = await hashOf(`${GUESTS}echo.wasm`);
+  await foresee('echo');
+  assert.equal(await making('trapper'), 'made', 'which came after it');
+  assert.equal(typeof await start(hash), 'number');
+  await page.waitForTimeout(500);
+  const trapper = await hashOf(`${GUESTS}trapper.wasm`);
+  assert.deepEqual(await kept(), [trapper], 'that of `echo` was only looked at');
+  assert.equal(await worker.evaluate((hash) => harness.installed(hash), hash), true);
+  await page.waitForTimeout(500);
+  assert.deepEqual(await kept(), [trapper, hash]);
+  // Two that are large, as they would have been kept.
+  await worker.evaluate(async () => {
+    const cache = await caches.open('weft-glue');
+    const [{ url }] = await cache.keys();
+    for (const name of ['old', 'new']) await cache.put(url.replace(/[^/]+$/, name), new Response('x', { headers: { 'weft-bytes': String(70 << 20) } }));
+  });
+  assert.equal(await making('hog'), 'made');
+  await page.waitForTimeout(500);
+  assert.deepEqual(await kept(), ['new', await hashOf(`${GUESTS}hog.wasm`)]);
 });
 
 test('what it takes', async () => {

@@ -117,6 +117,78 @@ test('two tabs are one kernel; when the one that has it goes, the other takes ov
   await second.context().close();
 });
 
+test('a second tab is told which environment runs, or attached to it; who takes over keeps it', async () => {
+  const first = await tab();
+  await first.evaluate(() => boot({ storage: 'opfs', environment: 'prod' }));
+  const [second, third] = [await tab(first.context()), await tab(first.context())];
+  const refused = await second.evaluate(() => failure(boot({ storage: 'opfs', environment: 'dev' })));
+  assert.deepEqual([refused?.code, refused?.typed, refused?.more], ['conflict', true, { environment: 'prod', asked: 'dev' }], JSON.stringify(refused));
+  assert.match(refused.message, /runs in this browser in the environment prod, not in dev/);
+  await second.evaluate(() => boot({ storage: 'opfs' }));
+  await third.evaluate(() => boot({ storage: 'opfs', environment: 'prod' }));
+  const runs = (page) => page.evaluate(async () => [kernel.owner, kernel.environment, (await kernel.summary()).environment]);
+  assert.deepEqual(await runs(second), [false, 'prod', 'prod']);
+  assert.deepEqual(await runs(third), [false, 'prod', 'prod']);
+  await first.close();
+  await second.evaluate(() => until('owner', ({ owner }) => owner));
+  await third.evaluate(() => until('owner'));
+  assert.deepEqual(await runs(second), [true, 'prod', 'prod'], 'it had named none');
+  assert.deepEqual(await runs(third), [false, 'prod', 'prod']);
+  await second.context().close();
+});
+
+test('a shutdown is told to all tabs, with its reason, and any of them may boot again', async () => {
+  const first = await tab();
+  await first.evaluate(() => boot({ storage: 'opfs', environment: 'prod' }));
+  const second = await tab(first.context());
+  await second.evaluate(() => boot({ storage: 'opfs' }));
+  await first.evaluate(() => kernel.shutdown('it is late'));
+  for (const page of [first, second]) {
+    assert.deepEqual(await page.evaluate(() => until('stopped')), { reason: 'it is late' });
+    const after = await page.evaluate(() => failure(kernel.summary()));
+    assert.deepEqual([after.code, after.typed], ['cancelled', true]);
+    assert.equal(await page.evaluate(() => told.filter(([name]) => name === 'stopped').length), 1);
+  }
+  await second.evaluate(() => boot({ storage: 'opfs', environment: 'staging' }));
+  assert.deepEqual(await second.evaluate(async () => [kernel.owner, kernel.environment, (await kernel.chain.verify()).ok]), [true, 'staging', true]);
+  await second.context().close();
+});
+
+test('a tab that was attaching when the kernel was shut down boots it', async () => {
+  const page = await tab();
+  const booted = await page.evaluate(async () => {
+    // A kernel of another tab, which is being shut down and answers nobody.
+    let release;
+    await new Promise((held) => void navigator.locks.request('weft-kernel-default', () => new Promise((free) => ((release = free), held()))));
+    const channel = new BroadcastChannel('weft-kernel-default');
+    const heard = new Promise((heard) => (channel.onmessage = ({ data }) => 'hello' in data && heard()));
+    const booting = boot({ storage: 'opfs' });
+    await heard;
+    channel.postMessage({ all: { stopped: { reason: 'it is late' } } });
+    await new Promise((later) => setTimeout(later, 100));
+    release();
+    return Promise.race([booting.then(() => kernel.owner), new Promise((later) => setTimeout(later, 10_000))]);
+  });
+  assert.equal(booted, true);
+  await page.context().close();
+});
+
+test('what is made of components that were only looked at is not kept, and is when they are installed', async () => {
+  const page = await tab();
+  const kept = () => page.evaluate(async () => (await (await caches.open('weft-glue')).keys()).length);
+  await page.evaluate(async (manifest) => {
+    await boot({ storage: 'opfs' });
+    globalThis.app = await one(manifest, 'echo');
+    await kernel.check(app);
+  }, ONE('echo'));
+  await page.waitForTimeout(5_000);
+  assert.equal(await kept(), 0);
+  await page.evaluate(() => kernel.install(app));
+  for (let i = 0; i < 100 && (await kept()) === 0; i++) await page.waitForTimeout(100);
+  assert.equal(await kept(), 1);
+  await page.context().close();
+});
+
 test('no JavaScript that lies beside a component is fetched or run', async () => {
   const page = await tab();
   await page.evaluate(() => boot({ storage: 'memory' }));

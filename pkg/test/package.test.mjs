@@ -13,13 +13,14 @@ import { folder } from './folder.mjs';
 const PKG = `${ROOT}pkg`;
 const EXAMPLE = `${ROOT}examples/repo-audit/`;
 const run = promisify(execFile);
-let work, unpacked, browser;
+let work, unpacked, tarball, browser;
 
 before(async () => {
   work = await mkdtemp(join(tmpdir(), 'weft-kernel-'));
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], { cwd: PKG });
   const packed = Object.values(JSON.parse(stdout))[0];
-  await run('tar', ['xzf', join(work, packed.filename), '-C', work]);
+  tarball = join(work, packed.filename);
+  await run('tar', ['xzf', tarball, '-C', work]);
   unpacked = join(work, 'package');
   browser = await launch();
 });
@@ -31,7 +32,7 @@ after(async () => {
 test('the tarball holds what is needed and nothing else, under the version of the crate', async () => {
   const files = (await readdir(unpacked, { recursive: true, withFileTypes: true })).filter((f) => f.isFile()).map((f) => join(f.parentPath, f.name).slice(unpacked.length + 1));
   assert.deepEqual(files.sort(), [
-    'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'dist/app.d.ts', 'dist/guest-worker.js', 'dist/index.d.ts', 'dist/index.js', 'dist/kernel-protocol.d.ts',
+    'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'THIRD-PARTY.txt', 'dist/app.d.ts', 'dist/guest-worker.js', 'dist/index.d.ts', 'dist/index.js', 'dist/kernel-protocol.d.ts',
     'dist/kernel-worker.js', 'dist/kernel.d.ts', 'dist/transpiler.js', 'dist/transpiler.wasm', 'dist/types.d.ts', 'dist/weft.wasm',
     'package.json',
   ]);
@@ -44,6 +45,86 @@ test('the tarball holds what is needed and nothing else, under the version of th
   }
   const module = new WebAssembly.Module(await readFile(join(unpacked, 'dist/weft.wasm')));
   assert.deepEqual(WebAssembly.Module.imports(module).filter(({ module }) => !module.endsWith('weft_bg.js')), []);
+});
+
+test('whose code is in it is said, with the licence', async () => {
+  const notices = await readFile(join(unpacked, 'THIRD-PARTY.txt'), 'utf8');
+  const lock = await readFile(`${ROOT}Cargo.lock`, 'utf8');
+  const version = (name) => new RegExp(`name = "${name}"\nversion = "(.*)"`).exec(lock)[1];
+  for (const crate of ['redb', 'ed25519-dalek', 'minicbor', 'wasm-bindgen', 'wasmparser']) assert.ok(notices.includes(`\n${crate} ${version(crate)} (weft.wasm)\n`), crate);
+  for (const name of ['jco-transpile', 'preview2-shim']) {
+    const { version } = JSON.parse(await readFile(`${PKG}/node_modules/@bytecodealliance/${name}/package.json`, 'utf8'));
+    assert.ok(notices.includes(`\n@bytecodealliance/${name} ${version}\n`), name);
+  }
+  assert.match(notices, /\nwit-component \S+ \(transpiler\.wasm\)\n/);
+  for (const words of ['LLVM Exceptions to the Apache 2.0 License', 'Permission is hereby granted', 'Redistribution and use in source and binary forms']) assert.ok(notices.includes(words), words);
+  // What only a machine or a test runs is not in the package.
+  for (const name of ['tokio', 'wasmtime ', 'wasm-bindgen-test', 'esbuild']) assert.ok(!notices.includes(`\n${name}`), name);
+});
+
+/** A page in TypeScript, which takes the types at their word: what is marked must not compile. */
+const TYPED = `
+import { App, Kernel, KernelCrashed, KernelError, type AppFiles, type Ask, type BootOptions, type ChainEvent, type Check, type Environment, type FetchOptions, type Given, type Json, type MountSource, type Notice, type Process, type Profile, type Schema, type StartOptions, type Summary, type Tool, type ToolCall, type ToolFunction, type ToolOptions, type Verified } from 'weft-kernel';
+
+const options: BootOptions = { storage: 'opfs', environment: 'staging', name: 'mine', assets: new URL('/weft/', location.href) };
+const limits: FetchOptions = { timeout: 1_000, signal: AbortSignal.timeout(500) };
+export async function page(folder: FileSystemDirectoryHandle, file: File): Promise<string[]> {
+  const kernel: Kernel = await Kernel.boot(options);
+  const environment: Environment = kernel.environment;
+  const profile: Profile = kernel.profile();
+  const app: AppFiles = await App.fetch('/repo-audit/', limits);
+  const check: Check = await kernel.check(app, { allow: ['connect /net/example.com:443'], mounts: ['repo'] });
+  const repo: MountSource = { files: [['a.txt', file], ['b.txt', 'it could not be opened']] };
+  const given: Given = { allow: check.asks.map(({ right }) => right), mounts: { repo, out: 'opfs', own: folder } };
+  await kernel.install(app, given);
+  const start: StartOptions = { until: 'stopped' };
+  await kernel.start(check.app, start);
+  const schema: Schema = { type: 'object', properties: { id: { type: ['integer', 'null'], minimum: 1 } }, required: ['id'], additionalProperties: false };
+  const declared: ToolOptions = { effect: { privacy: 2_000 }, schema, labels: ['private'], clearance: [] };
+  const run: ToolFunction = async ({ id }, { signal, caller }: ToolCall): Promise<Json> => ({ id, caller, late: signal.aborted });
+  const tool: Tool = await kernel.registerTool('lookup', declared, run);
+  const off: (() => void)[] = [
+    kernel.on('notice', (notice: Notice) => console.log(notice.kind, notice['pid'])),
+    kernel.on('ask', (ask: Ask) => void kernel.answer(ask.action, ask.wait_ms > 1_000)),
+    kernel.on('ended', ({ app, ok, reason }) => console.log(app.length, ok === true, reason.length)),
+    kernel.on('owner', ({ owner }) => console.log(owner === kernel.owner)),
+    kernel.on('stopped', ({ reason }) => console.log(reason.length)),
+    kernel.on('crashed', async (error) => error instanceof KernelCrashed && console.log((await error.export()).size)),
+  ];
+  const summary: Summary = await kernel.summary();
+  const names: string[] = summary.processes.map((process: Process) => process.name);
+  const reply: Uint8Array = await kernel.call('/svc/report', { page: 1 });
+  await kernel.act('read', '/fs/out/report.json', { len: 4096 }, new Uint8Array(1));
+  const { events, size } = await kernel.chain.events({ from: 0, limit: 10 });
+  const first: ChainEvent | undefined = events[0];
+  const verified: Verified = await kernel.chain.verify();
+  await tool.unregister();
+  off.forEach((end) => end());
+  await kernel.kill(summary.processes[0]!.pid).catch((error: unknown) => { if (error instanceof KernelError) names.push(error.code, error.message, Object.keys(error.more).join()); });
+  names.push(environment, profile.host, String(reply.length + size + verified.size), first?.kind ?? '', await kernel.shutdown());
+  // @ts-expect-error: no such environment
+  await Kernel.boot({ environment: 'production' });
+  // @ts-expect-error: no such event
+  kernel.on('stop', () => {});
+  // @ts-expect-error: a keyword that the kernel does not hold calls against
+  declared.schema = { pattern: '^a' };
+  // @ts-expect-error: not made by hand
+  new Kernel();
+  return names;
+}
+`;
+
+test('a project in TypeScript compiles against the types that are packed, whichever way it finds modules', async () => {
+  const project = join(work, 'typed');
+  await mkdir(join(project, 'node_modules'), { recursive: true });
+  await cp(unpacked, join(project, 'node_modules/weft-kernel'), { recursive: true });
+  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'page', private: true, type: 'module' }));
+  await writeFile(join(project, 'page.ts'), TYPED);
+  const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--skipLibCheck', 'false', '--target', 'es2022', '--lib', 'es2022,dom,dom.iterable'];
+  for (const [module, resolution] of [['esnext', 'bundler'], ['nodenext', 'nodenext']]) {
+    const ways = ['--module', module, '--moduleResolution', resolution];
+    await run(`${PKG}/node_modules/.bin/tsc`, [...strict, ...ways, 'page.ts'], { cwd: project }).catch(({ stdout }) => assert.fail(`${resolution}: ${stdout}`));
+  }
 });
 
 test('the page of the README works as it stands, and is under 20 lines', async () => {
@@ -82,9 +163,12 @@ for (const [bundler, build] of [
 ]) {
   test(`a project of ${bundler} that installs the tarball works without a setting`, async () => {
     const project = join(work, bundler);
-    await mkdir(join(project, 'node_modules'), { recursive: true });
-    await cp(unpacked, join(project, 'node_modules/weft-kernel'), { recursive: true });
-    await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'page', private: true, type: 'module', dependencies: { 'weft-kernel': '*' } }));
+    await mkdir(project, { recursive: true });
+    await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'page', private: true, type: 'module' }));
+    await run('npm', ['install', tarball, '--offline', '--no-audit', '--no-fund'], { cwd: project });
+    const { dependencies } = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'));
+    assert.deepEqual(Object.keys(dependencies), ['weft-kernel']);
+    assert.deepEqual((await readdir(join(project, 'node_modules'))).filter((name) => !name.startsWith('.')), ['weft-kernel'], 'it brings nobody along');
     await writeFile(join(project, 'main.js'), MAIN);
     const body = '<!doctype html><title>page</title><input type="file" webkitdirectory disabled><pre></pre>';
     await writeFile(join(project, 'index.html'), `${body}<script type="module" src="./main.js"></script>`);

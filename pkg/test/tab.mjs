@@ -19,13 +19,14 @@ ${more}
 `;
 
 /** A server of the package and of the fixtures' components, and a browser: there while the tests of a file run. */
-export function served(title) {
+export function served(title, places = {}) {
   const it = {};
   before(async () => {
     it.server = await serve({
       '/': `<!doctype html><title>${title}</title>`,
       '/weft/': { folder: `${ROOT}pkg/dist/` },
       '/guests/': { folder: `${ROOT}tests/fixtures/guests/` },
+      ...places,
     });
     it.browser = await launch();
   });
@@ -57,7 +58,7 @@ export async function ready(page) {
       Object.assign(globalThis, { Kernel, App, KernelCrashed, KernelError, text, bytes, told: [] });
       globalThis.boot = async (options) => {
         globalThis.kernel = await Kernel.boot(options);
-        for (const event of ['notice', 'ask', 'ended', 'owner', 'crashed']) kernel.on(event, (news) => told.push([event, news]));
+        for (const event of ['notice', 'ask', 'ended', 'owner', 'stopped', 'crashed']) kernel.on(event, (news) => told.push([event, news]));
         return kernel.profile();
       };
       globalThis.until = async (event, fits = () => true) => {
@@ -67,7 +68,7 @@ export async function ready(page) {
           await new Promise((later) => setTimeout(later, 10));
         }
       };
-      globalThis.failure = (promise) => promise.then(() => null, (error) => ({ code: error.code, message: error.message, typed: error instanceof KernelError, crashed: error instanceof KernelCrashed }));
+      globalThis.failure = (promise) => promise.then(() => null, (error) => ({ code: error.code, message: error.message, more: error.more, typed: error instanceof KernelError, crashed: error instanceof KernelCrashed }));
       globalThis.one = async (manifest, guest) => ({ manifest, files: { [guest + '.wasm']: await bytes('/guests/' + guest + '.wasm') } });
       globalThis.ready = true;
     `,

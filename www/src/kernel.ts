@@ -139,14 +139,23 @@ const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
 /** The page's hold on one kernel. */
 export class Host {
-  private constructor(private readonly kernel: Kernel, readonly environment: Environment) {}
+  private constructor(private readonly kernel: Kernel) {}
 
+  /** Boots the kernel in this environment, or attaches to that of another tab, whatever that runs in. */
   static async boot(environment: Environment): Promise<Host> {
     try {
-      return new Host(await Kernel.boot({ storage: 'opfs', environment }), environment);
+      return new Host(await Kernel.boot({ storage: 'opfs', environment }).catch((error) => {
+        if (!record(record(error).more).environment) throw error;
+        return Kernel.boot({ storage: 'opfs' });
+      }));
     } catch (error) {
       throw Failure.of(error);
     }
+  }
+
+  /** How strict the verdicts of the kernel are that runs. */
+  get environment(): Environment {
+    return this.kernel.environment;
   }
 
   profile(): Profile {
@@ -293,6 +302,10 @@ export class Host {
 
   onOwner(listener: (owner: Owner) => void): void {
     this.kernel.on('owner', (told) => listener({ owner: record(told).owner === true }));
+  }
+
+  onStopped(listener: (reason: string) => void): void {
+    this.kernel.on('stopped', (told) => listener(text(record(told).reason)));
   }
 
   onCrashed(listener: (failure: Failure) => void): void {

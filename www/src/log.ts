@@ -27,22 +27,27 @@ export interface Entry {
   app: string;
 }
 
-export interface Route {
+/** Verbs by which one process says something to another. */
+export const TALKS = new Set(['send', 'publish', 'call']);
+
+/** What a process says to one address, on however many routes. */
+export interface Talk extends Act {
   id: number;
-  seq: number;
-  pid: number;
-  name: string;
-  verb: string;
-  resource: string;
-  count: number;
-  told: number;
+  messages: number;
 }
+
+/** So many of these are listed, the newest; and so many routes are counted that may still be open. */
+const TALKS_KEPT = 1_000;
+const ROUTES_KEPT = 65_536;
 
 interface Act { pid: number; name: string; verb: string; resource: string }
 
 export class Log {
   entries: Entry[] = [];
-  routes: Route[] = [];
+  /** Who says how much to whom, in the order in which that began. */
+  readonly talks = new Map<string, Talk>();
+  /** What each process has said in all, also to addresses that are not listed any more. */
+  readonly said = new Map<number, { addresses: number; messages: number }>();
   /** How many events the kernel has; `next` is how many of them were read. */
   size = 0;
   next = 0;
@@ -55,7 +60,7 @@ export class Log {
   private readonly acts = new Map<number, Act>();
   /** Those that observe, apart: by far the most, and only what could not be done is followed by an outcome. */
   private readonly looks = new Map<number, Act>();
-  private readonly byRoute = new Map<number, Route>();
+  private readonly routes = new Map<number, { talk: Talk; told: number; messages: number }>();
   private readonly refusals = new Map<number, Entry>();
 
   /** Leaves out the first `n` events of a long log. */
@@ -143,22 +148,57 @@ export class Log {
     const [kept, most] = event.kind === 'observed' ? [this.looks, 16_384] : [this.acts, 65_536];
     kept.set(event.action, act);
     // Acts that ended are not forgotten one by one: a bound is enough.
-    if (kept.size > most) kept.delete(kept.keys().next().value!);
+    forget(kept, most);
     return act;
   }
 
   private follow(event: Event, content: any, act: Act | null): void {
-    if (event.kind === 'route_opened' && act) {
-      const route: Route = { id: event.action, seq: event.seq, count: 1, told: 0, ...act };
-      this.byRoute.set(event.action, route);
-      this.routes.push(route);
+    if (event.kind === 'route_opened' && act && TALKS.has(act.verb)) {
+      const route = { talk: this.talk(event.action, act), told: 0, messages: 0 };
+      this.routes.set(event.action, route);
+      forget(this.routes, ROUTES_KEPT);
+      this.count(route);
     } else if (event.kind === 'route_counted') {
-      const route = this.byRoute.get(event.action);
+      const route = this.routes.get(event.action);
       if (!route) return;
-      // The act that opened the route is counted with those after it.
       route.told += Number(content.more) || 0;
-      route.count = Math.max(1, route.told);
+      this.count(route);
+      if (content.closed) this.routes.delete(event.action);
     }
+  }
+
+  private talk(id: number, act: Act): Talk {
+    const key = `${act.pid} ${act.verb} ${act.resource}`;
+    let talk = this.talks.get(key);
+    if (talk) return talk;
+    this.talks.set(key, (talk = { id, messages: 0, ...act }));
+    forget(this.talks, TALKS_KEPT);
+    this.sum(act.pid).addresses += 1;
+    return talk;
+  }
+
+  private count(route: { talk: Talk; told: number; messages: number }): void {
+    // The act that opened the route is counted with those after it.
+    const more = Math.max(1, route.told) - route.messages;
+    route.messages += more;
+    route.talk.messages += more;
+    this.sum(route.talk.pid).messages += more;
+  }
+
+  private sum(pid: number): { addresses: number; messages: number } {
+    let said = this.said.get(pid);
+    if (!said) this.said.set(pid, (said = { addresses: 0, messages: 0 }));
+    return said;
+  }
+}
+
+/** Drops the oldest quarter of what is more than `most`: one at a time would go through all that went before, each time. */
+function forget(map: Map<unknown, unknown>, most: number): void {
+  if (map.size <= most) return;
+  let drop = most >> 2;
+  for (const key of map.keys()) {
+    if (drop-- === 0) return;
+    map.delete(key);
   }
 }
 
@@ -234,7 +274,48 @@ const joined = (items: unknown): string => (Array.isArray(items) && items.length
 
 export interface Filter { pid: number | null; verb: string; decision: string; text: string }
 
-export function matches(entry: Entry, filter: Filter): boolean {
+/** The place of the first entry whose number is not below `seq`. */
+export function placeOf(entries: readonly Entry[], seq: number): number {
+  let [from, to] = [0, entries.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (entries[middle]!.seq < seq) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** What a filter lets through: found bit by bit, and added to as the log grows. */
+export class Search {
+  private found: Entry[] = [];
+  private next = 0;
+  private readonly all: boolean;
+
+  constructor(private readonly log: Log, private readonly filter: Filter) {
+    this.all = filter.pid === null && !filter.verb && !filter.decision && !filter.text;
+  }
+
+  /** All that was found so far, the oldest first. */
+  get entries(): readonly Entry[] {
+    return this.all ? this.log.entries : this.found;
+  }
+
+  /** Goes on until nothing is left, which it answers, or the slice is over. */
+  look(over: () => boolean): boolean {
+    if (this.all) return true;
+    const { entries } = this.log;
+    this.found.splice(0, placeOf(this.found, entries[0]?.seq ?? 0));
+    for (let i = placeOf(entries, this.next); i < entries.length; i += 1) {
+      const entry = entries[i]!;
+      if (matches(entry, this.filter)) this.found.push(entry);
+      this.next = entry.seq + 1;
+      if (i % 64 === 0 && over()) return this.next >= this.log.next;
+    }
+    return true;
+  }
+}
+
+function matches(entry: Entry, filter: Filter): boolean {
   if (filter.pid !== null && entry.pid !== filter.pid) return false;
   if (filter.verb && entry.verb !== filter.verb) return false;
   if (filter.decision && entry.decision !== filter.decision) return false;

@@ -8,9 +8,10 @@
 import { App, Failure, Host } from './kernel';
 import type { AppFiles, Check, Decision, Environment, Notice, Owner, Profile, Question, Summary, Verdicts, Verified } from './kernel';
 import type { Folder } from './folder';
-import { KEPT, Log, type Entry } from './log';
+import { KEPT, Log, placeOf, TALKS, type Entry } from './log';
 import { readReport, type Report } from './report';
 import { duration } from './format';
+import { inSlices } from './slices';
 
 export type Stage = 'booting' | 'failed' | 'start' | 'running' | 'ended';
 
@@ -51,8 +52,6 @@ const CARDS = 20;
 const PAGE = 500;
 /** What the kernel calls the person. */
 const OPERATOR = 'operator';
-/** Verbs by which one process says something to another. */
-export const TALKS = new Set(['send', 'publish', 'call']);
 const LIVE_MS = 200;
 const IDLE_MS = 2_000;
 /** So long a refusal waits for the event that tells all of it: a card does not grow once it is shown. */
@@ -135,6 +134,8 @@ export class Session {
       const app = App.fetch(new URL('./apps/repo-audit/', import.meta.url));
       const host = await Host.boot(this.environment);
       this.host = host;
+      // That of another tab, where that has the kernel.
+      this.environment = host.environment;
       this.profile = host.profile();
       this.owner = { owner: host.owner };
       this.listen(host);
@@ -152,9 +153,15 @@ export class Session {
       await this.loadReport();
       this.tick();
     } catch (error) {
-      this.fail(Failure.of(error));
+      // What ended meanwhile has said why.
+      if (!this.over) this.fail(Failure.of(error));
     }
     this.changed();
+  }
+
+  /** Nothing can be asked of the kernel any more. */
+  private get over(): boolean {
+    return this.stage === 'failed';
   }
 
   /** Another environment is another boot of the same kernel, on the same log. */
@@ -299,6 +306,7 @@ export class Session {
     host.onAsk((question) => current(() => this.ask(question)));
     host.onEnded((ended) => current(() => this.ended(ended)));
     host.onOwner((owner) => current(() => this.owned(owner)));
+    host.onStopped((reason) => current(() => this.fail(new Failure('stopped', `Another tab shut it down${reason ? `: ${reason}` : ''}.`))));
     host.onCrashed((failure) => current(() => {
       this.crashed = true;
       this.fail(failure);
@@ -308,6 +316,8 @@ export class Session {
   private fail(failure: Failure): void {
     this.failure = failure;
     this.stage = 'failed';
+    this.host = null;
+    this.questions = [];
     clearTimeout(this.timer);
     this.announce(failure.message, 'urgent');
     this.changed();
@@ -315,7 +325,7 @@ export class Session {
 
   /** What runs already when the page is opened: after a reload, or because another tab started it. */
   private resume(): void {
-    if (this.stage === 'running' || this.stage === 'ended') return;
+    if (this.stage === 'running' || this.stage === 'ended' || this.over) return;
     this.stage = 'start';
     const living = this.living();
     if (living.length === 0 || !this.check) return;
@@ -340,7 +350,8 @@ export class Session {
     this.feed = [];
     this.told.clear();
     this.failures = 0;
-    this.log.entries.filter((entry) => entry.seq >= this.run!.since).forEach((entry) => this.acted(entry));
+    const { entries } = this.log;
+    void inSlices(entries.slice(placeOf(entries, this.run.since)), (entry) => this.acted(entry));
   }
 
   private living() {
@@ -479,6 +490,7 @@ export class Session {
     run.endedAt = performance.now();
     this.questions = [];
     void this.evidenceOfEnd().then(() => {
+      if (this.over) return;
       this.stage = 'ended';
       const took = duration(run.endedAt! - run.startedAt);
       this.push({ kind: 'end', ok, text: ok ? `${run.app} is done after ${took}` : `${run.app} failed after ${took}: ${reason}` });

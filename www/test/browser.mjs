@@ -41,4 +41,23 @@ export async function run(page) {
   await page.getByRole('button', { name: 'Give this and run' }).click();
 }
 
+/**
+ * The processor's time of each task of the page at `address` while `during` runs, in milliseconds, the longest first: how long a task takes by the clock
+ * depends on what else this machine does.
+ */
+export async function tasks(browser, address, during) {
+  const protocol = await browser.newBrowserCDPSession();
+  const trace = [];
+  protocol.on('Tracing.dataCollected', ({ value }) => trace.push(...value));
+  await protocol.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { recordMode: 'recordAsMuchAsPossible', includedCategories: ['toplevel', 'devtools.timeline'] } });
+  await during();
+  const complete = new Promise((resolve) => protocol.once('Tracing.tracingComplete', resolve));
+  await protocol.send('Tracing.end');
+  await complete;
+  const ours = new Set(trace.filter((event) => JSON.stringify(event.args ?? '').includes(`${address.slice(0, -1)}/`) && event.name === 'FunctionCall').map(({ pid }) => pid));
+  const threads = new Set(trace.filter(({ name, pid, args }) => name === 'thread_name' && args.name === 'CrRendererMain' && ours.has(pid)).map(({ pid, tid }) => `${pid} ${tid}`));
+  const took = trace.filter(({ name, pid, tid, tdur }) => name.endsWith('RunTask') && tdur && threads.has(`${pid} ${tid}`)).map(({ tdur }) => tdur / 1000);
+  return took.sort((x, y) => y - x);
+}
+
 export const done = (page) => page.locator('.run-state[data-state="done"]').waitFor({ timeout: 20_000 });

@@ -8,7 +8,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { begin, done, launch, openPlayer, ready, run } from './browser.mjs';
+import { begin, done, launch, openPlayer, ready, run, tasks } from './browser.mjs';
 import { buildPlayer, out } from './player/build.mjs';
 import { serve } from '../serve.mjs';
 
@@ -51,6 +51,7 @@ const STATES = {
   'no report': [{}, async (page) => { await ready(page); await page.getByRole('tab', { name: 'Report' }).click(); }],
   'no boot': [{ bootFails: { code: 'storage', message: 'the storage could not be opened' } }, async (page) => { await page.getByRole('heading', { name: 'The kernel did not boot' }).waitFor(); }],
   crash: [{ pace: 8000 }, async (page) => { await run(page); await page.locator('.is-act').first().waitFor(); await page.evaluate(() => globalThis.player.live.crash('a panic in the committer')); await page.getByRole('heading', { name: 'The kernel crashed' }).waitFor(); }],
+  stopped: [{}, async (page) => { await ready(page); await page.evaluate(() => globalThis.player.live.stopped('it is time')); await page.getByRole('heading', { name: 'The kernel was shut down' }).waitFor(); }],
   hostile: [{ recording: 'hostile' }, async (page) => { await run(page); await done(page); await page.getByRole('tab', { name: /Report/ }).click(); }],
 };
 
@@ -202,6 +203,36 @@ test('a hundred refusals make no hundred cards', async () => {
   await page.evaluate(() => globalThis.player.live.flood(300));
   await page.waitForFunction(() => document.querySelectorAll('.feed-item.is-refusal').length >= 300);
   assert.ok(await page.locator('.feed-item.is-card').count() <= 20);
+  await page.context().close();
+});
+
+test('a long log, many addresses and many processes do not hold the page up', async () => {
+  const page = await openPlayer(browser, address, { control: { pace: 60_000 } });
+  await run(page);
+  await page.locator('.is-act').first().waitFor();
+  await page.evaluate(async () => { globalThis.show = await globalThis.player.live.ready({ events: 50_000, addresses: 10_000, processes: 2_000 }); });
+  const took = await tasks(browser, address, async () => {
+    await page.evaluate(() => globalThis.show());
+    await page.locator('.status-size', { hasText: /5\d,\d{3} events/ }).waitFor();
+    await page.getByText(/^and to [89],\d{3} other addresses/).waitFor();
+    await page.getByText(/^and 1,9\d\d other processes/).waitFor();
+    assert.ok(await page.locator('.routes tbody tr').count() <= 100);
+    await page.waitForTimeout(500);
+    await page.getByRole('tab', { name: 'Log' }).click();
+    await page.getByRole('searchbox', { name: 'Text' }).pressSequentially('file-4999', { delay: 40 });
+    await page.getByText(/^9 events of 50,000/).waitFor();
+    await page.getByRole('combobox', { name: 'Verb' }).selectOption('publish');
+    await page.getByRole('searchbox', { name: 'Text' }).fill('');
+    await page.getByText(/events of 50,000, page 1/).waitFor();
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Events' }).click();
+    const events = JSON.parse(readFileSync(await (await download).path(), 'utf8'));
+    assert.equal(events.length, 50_000);
+    assert.equal(events.at(-1).seq - events[0].seq, 49_999);
+  });
+  assert.ok(took.length > 100, `${took.length} tasks were seen`);
+  assert.ok(took[0] <= 50, `the longest tasks: ${took.slice(0, 10)} ms`);
+  assert.deepEqual(page.problems, []);
   await page.context().close();
 });
 

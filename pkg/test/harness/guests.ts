@@ -4,6 +4,7 @@
  */
 
 import { Guests, type GuestEvents, type GuestWorker } from '../../src/guests.js';
+import type { TranspilerLimits } from '../../src/transpilers.js';
 
 interface Outcome {
   ok?: string;
@@ -80,10 +81,15 @@ let started = 0;
 const instances: Instance[] = [];
 
 const harness = {
-  /** Begins anew; `keep`: with the browser's cache. */
-  open(keep: boolean): void {
-    guests = new Guests(parts, keep);
+  /** Begins anew; `keep`: with the browser's cache; `limits` and `transpiler` in place of what is usual. */
+  open(keep: boolean, limits: Partial<TranspilerLimits> = {}, transpiler = parts.transpiler): void {
+    guests = new Guests({ ...parts, transpiler }, keep, limits);
   },
+  /** Makes it ready as of an application that is only looked at. */
+  async foresee(hash: string, address: string): Promise<void> {
+    await guests.foresee(hash, new Uint8Array(await (await fetch(address)).arrayBuffer()));
+  },
+  installed: (hash: string) => guests.installed(hash),
   known: (hash: string) => guests.known(hash),
   async make(hash: string, address: string): Promise<string> {
     const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());

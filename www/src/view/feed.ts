@@ -1,7 +1,8 @@
 /** What happens, as it happens: lives, lines that agents logged, warnings, refusals with all that led to them. */
 
-import { fill, h, say } from '../dom';
-import { TALKS, type FeedItem, type Session } from '../session';
+import { h, List, say } from '../dom';
+import type { Talk } from '../log';
+import type { FeedItem, Session } from '../session';
 import { explanationOf } from '../kernel';
 import { clock, count, counted, plain } from '../format';
 import { address, figure, reasons, road } from './verdict';
@@ -13,6 +14,9 @@ const SHOWN = [
   ['verdicts', 'Refusals'],
   ['agents', 'Agents'],
 ] as const;
+
+/** So many items are drawn at once, the rest in the next frame. */
+const AT_ONCE = 60;
 
 export class FeedView {
   readonly element: HTMLElement;
@@ -48,8 +52,9 @@ export class FeedView {
     }
     this.first = from;
     if (to > this.last) {
-      const added = feed.filter((item) => item.id > this.last);
-      this.last = to;
+      const added = feed.filter((item) => item.id > this.last).slice(0, AT_ONCE);
+      this.last = added.at(-1)!.id;
+      if (this.last < to) this.session.changed();
       for (const item of added) this.items.append(item.kind === 'life' ? this.life(item) : this.item(item));
       // Old ones leave at the top, a hundred at once, and only where nobody is reading them.
       if (this.sticks) while (this.items.childElementCount > feed.length + 100) this.items.firstElementChild!.remove();
@@ -149,50 +154,48 @@ const lives = ({ what, names }: Life): string => `${plain(names.join(', '), 1200
 
 const stamp = ({ at }: FeedItem): HTMLElement => h('time', { class: 'feed-time', datetime: new Date(at).toISOString() }, clock(at));
 
-/** Who talks to whom, and how often: one row for each route that the log tells of. */
+/** So many addresses are listed. */
+const LISTED = 100;
+
+/** Who talks to whom, and how often: one row for each address that a process says something to. */
 export class RoutesView {
   readonly element: HTMLElement;
-  private readonly body = h('tbody');
+  private readonly list: List<Talk>;
+  private readonly more = h('p', { class: 'muted routes-more', hidden: true });
   private readonly total = h('span', { class: 'muted' });
-  private shown = '';
-  private cells = new Map<number, HTMLElement>();
 
   constructor(private readonly session: Session) {
+    const body = h('tbody');
     this.element = h('section', { class: 'panel routes' },
       h('div', { class: 'panel-head' }, h('h2', { id: 'routes-title' }, 'Messages'), this.total),
       h('div', { class: 'routes-scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'routes-title' },
         h('table', { class: 'grid' },
           h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'from'), h('th', { scope: 'col' }, 'to'), h('th', { scope: 'col', class: 'num' }, 'times'))),
-          this.body)));
+          body),
+        this.more));
+    this.list = new List(body, (talk) => talk.id, (talk) => {
+      const times = h('td', { class: 'num' });
+      const element = h('tr', null, h('th', { scope: 'row' }, plain(talk.name, 64)),
+        h('td', { class: 'c-to' }, h('span', { class: 'verb' }, plain(talk.verb, 32)), ' ', address(talk.resource, 120)), times);
+      return { element, update: ({ messages }) => say(times, count(messages)) };
+    });
   }
 
   update(): void {
     const { run, log } = this.session;
-    const routes = run ? log.routes.filter((route) => route.seq >= run.since && route.pid >= run.pidsFrom && TALKS.has(route.verb)) : [];
-    const merged = new Map<string, { id: number; name: string; verb: string; resource: string; count: number }>();
-    for (const route of routes) {
-      const key = `${route.pid} ${route.verb} ${route.resource}`;
-      const at = merged.get(key);
-      if (at) at.count += route.count;
-      else merged.set(key, { ...route });
+    const from = run ? run.pidsFrom : Number.MAX_SAFE_INTEGER;
+    const shown: Talk[] = [];
+    for (const talk of log.talks.values()) if (talk.pid >= from && shown.length < LISTED) shown.push(talk);
+    let [addresses, messages] = [0, 0];
+    for (const [pid, said] of log.said) {
+      if (pid < from) continue;
+      addresses += said.addresses;
+      messages += said.messages;
     }
-    const rows = [...merged.values()];
-    const shape = rows.map((row) => row.id).join();
-    if (shape !== this.shown) {
-      this.shown = shape;
-      this.cells.clear();
-      fill(this.body, rows.map((row) => {
-        const times = h('td', { class: 'num' });
-        this.cells.set(row.id, times);
-        return h('tr', null, h('th', { scope: 'row' }, plain(row.name, 64)),
-          h('td', { class: 'c-to' }, h('span', { class: 'verb' }, plain(row.verb, 32)), ' ', address(row.resource, 120)), times);
-      }));
-    }
-    let sum = 0;
-    for (const row of rows) {
-      sum += row.count;
-      say(this.cells.get(row.id)!, count(row.count));
-    }
-    say(this.total, rows.length ? `${counted(sum, 'message')} on ${counted(rows.length, 'route')}` : 'none yet');
+    this.list.show(shown);
+    const rest = addresses - shown.length;
+    this.more.hidden = rest <= 0;
+    say(this.more, rest > 0 ? `and to ${counted(rest, 'other address', 'other addresses')}: the log has them all` : '');
+    say(this.total, addresses ? `${counted(messages, 'message')} on ${counted(addresses, 'route')}` : 'none yet');
   }
 }

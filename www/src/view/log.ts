@@ -2,11 +2,12 @@
 
 import { attribute, fill, h, say, unique } from '../dom';
 import { explanationOf } from '../kernel';
-import { matches, KEPT, type Entry, type Filter } from '../log';
+import { KEPT, placeOf, Search, type Entry, type Filter, type Log } from '../log';
 import type { Session } from '../session';
+import { pause, slice } from '../slices';
 import { clock, count, counted, duration, plain } from '../format';
 import { figure, reasons, road } from './verdict';
-import { save } from './save';
+import { save, saveEvents } from './save';
 import { icons } from './icons';
 
 const PAGE = 100;
@@ -25,6 +26,11 @@ export class LogView {
   private readonly newer = h('button', { type: 'button', class: 'button', on: { click: () => this.turn(-1) } }, 'Newer');
   private readonly seal = h('section', { class: 'seal', 'aria-labelledby': 'seal-title' });
   private filter: Filter = { pid: null, verb: '', decision: '', text: '' };
+  /** What the filter lets through, as far as it was looked for. */
+  private search: { log: Log; filter: Filter; found: Search } | null = null;
+  private looking = false;
+  /** The event that is to be opened when it is found. */
+  private wanted: Entry | null = null;
   /** Pages are counted from the newest. While it is 0 the table follows the log. */
   private page = 0;
   private until = Number.MAX_SAFE_INTEGER;
@@ -41,6 +47,7 @@ export class LogView {
         decision: this.decision.input.value,
         text: this.text.value.trim().toLowerCase(),
       };
+      this.wanted = null;
       this.follow();
     };
     for (const { input } of [this.process, this.verb, this.decision]) input.addEventListener('change', changed);
@@ -68,14 +75,9 @@ export class LogView {
     this.decision.input.value = entry?.decision ?? '';
     this.process.input.value = this.verb.input.value = this.text.value = '';
     if (entry) this.open = new Set([entry.seq]);
+    this.wanted = entry ?? null;
+    this.drawn = '';
     this.follow();
-    if (!entry) return;
-    const index = this.matching().findIndex((one) => one === entry);
-    this.page = Math.max(0, Math.floor((this.matching().length - 1 - index) / PAGE));
-    this.draw();
-    const row = this.body.querySelector<HTMLElement>(`[data-seq="${entry.seq}"] button`);
-    row?.focus();
-    row?.scrollIntoView({ block: 'nearest' });
   }
 
   update(): void {
@@ -101,20 +103,32 @@ export class LogView {
     this.element.querySelector('.log-scroll')!.scrollTop = 0;
   }
 
-  private matching(): Entry[] {
-    const { entries } = this.session.log;
-    const all = this.until === Number.MAX_SAFE_INTEGER ? entries : entries.filter((entry) => entry.seq < this.until);
-    const { pid, verb, decision, text } = this.filter;
-    return pid === null && !verb && !decision && !text ? all : all.filter((entry) => matches(entry, this.filter));
+  /** What the filter lets through, or null while that is still looked for: it is drawn then. */
+  private matching(): readonly Entry[] | null {
+    const { log } = this.session;
+    if (this.search?.log !== log || this.search.filter !== this.filter) this.search = { log, filter: this.filter, found: new Search(log, this.filter) };
+    const { found } = this.search;
+    if (found.look(slice())) return found.entries;
+    if (!this.looking) {
+      this.looking = true;
+      void pause().then(() => {
+        this.looking = false;
+        this.draw();
+      });
+    }
+    return null;
   }
 
   private draw(): void {
     if (!this.element.isConnected || this.element.closest('[hidden]')) return;
-    const state = `${JSON.stringify(this.filter)} ${this.page} ${this.page === 0 ? this.session.log.version : ''}`;
-    if (state === this.drawn) return;
-    this.drawn = state;
+    const state = () => `${JSON.stringify(this.filter)} ${this.page} ${this.page === 0 ? this.session.log.version : ''}`;
+    if (state() === this.drawn) return;
     const all = this.matching();
-    const end = all.length - this.page * PAGE;
+    if (!all) return say(this.found, 'Searching');
+    const size = this.until === Number.MAX_SAFE_INTEGER ? all.length : placeOf(all, this.until);
+    if (this.wanted) this.page = Math.max(0, Math.floor((size - 1 - placeOf(all, this.wanted.seq)) / PAGE));
+    this.drawn = state();
+    const end = size - this.page * PAGE;
     const shown = all.slice(Math.max(0, end - PAGE), Math.max(0, end)).reverse();
     const focused = document.activeElement?.closest<HTMLElement>('tr[data-seq]')?.dataset.seq;
     fill(this.body, shown.length ? shown.map((entry) => this.rows(entry)) : h('tr', null, h('td', { colspan: 6, class: 'muted nothing-found' }, this.session.logReady ? 'No event is so.' : 'Reading the log.')));
@@ -122,10 +136,15 @@ export class LogView {
     const again = focused ? this.body.querySelector<HTMLButtonElement>(`[data-seq="${focused}"] .event-open`) : null;
     buttons.forEach((button, i) => attribute(button, 'tabindex', (again ? button === again : i === 0) ? '0' : '-1'));
     again?.focus({ preventScroll: true });
-    const last = Math.max(1, Math.ceil(all.length / PAGE));
-    say(this.found, all.length === this.session.log.entries.length ? `Newest first, page ${this.page + 1} of ${count(last)}` : `${counted(all.length, 'event')} of ${count(this.session.log.entries.length)}, page ${this.page + 1} of ${count(last)}`);
+    const last = Math.max(1, Math.ceil(size / PAGE));
+    say(this.found, size === this.session.log.entries.length ? `Newest first, page ${this.page + 1} of ${count(last)}` : `${counted(size, 'event')} of ${count(this.session.log.entries.length)}, page ${this.page + 1} of ${count(last)}`);
     this.newer.disabled = this.page === 0;
     this.older.disabled = this.page + 1 >= last;
+    if (!this.wanted) return;
+    const row = this.body.querySelector<HTMLElement>(`[data-seq="${this.wanted.seq}"] button`);
+    this.wanted = null;
+    row?.focus();
+    row?.scrollIntoView({ block: 'nearest' });
   }
 
   private rows(entry: Entry): HTMLElement[] {
@@ -182,13 +201,13 @@ export class LogView {
   private drawSeal(): void {
     const { verified, verifying, log } = this.session;
     const grown = verified?.ok ? log.size - verified.size : 0;
-    const state = JSON.stringify([verified, verifying, grown > 0, this.session.stage === 'failed']);
+    const state = JSON.stringify([verified, verifying, grown > 0, this.saving, this.session.stage === 'failed']);
     if (state === this.sealed) return;
     this.sealed = state;
     const had = this.seal.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.name : null;
     const verify = h('button', { type: 'button', class: 'button is-primary', 'data-name': 'verify', disabled: !this.session.host, 'aria-disabled': verifying ? 'true' : null, on: { click: () => void this.session.verify() } }, icons.seal(), verifying ? 'Verifying' : verified ? 'Verify again' : 'Verify');
     const note = h('button', { type: 'button', class: 'button', 'data-name': 'note', disabled: !this.session.host, on: { click: () => void this.checkpoint() } }, icons.down(), 'Checkpoint');
-    const all = h('button', { type: 'button', class: 'button', 'data-name': 'all', on: { click: () => this.export() } }, icons.down(), 'Events');
+    const all = h('button', { type: 'button', class: 'button', 'data-name': 'all', 'aria-disabled': this.saving ? 'true' : null, on: { click: () => void this.export() } }, icons.down(), 'Events');
     attribute(this.seal, 'data-state', verified ? (verified.ok ? 'ok' : 'bad') : 'none');
     const title = verified ? (verified.ok ? `${counted(verified.size, 'event')} verify` : 'The log does not verify') : 'Not verified since this page was opened';
     fill(this.seal,
@@ -207,9 +226,15 @@ export class LogView {
     if (note) save('checkpoint.txt', note, 'text/plain');
   }
 
-  private export(): void {
-    const lines = this.session.log.entries.map((entry) => JSON.stringify(entry.event));
-    save('events.json', `[${lines.join(',\n')}]\n`, 'application/json');
+  private saving = false;
+  private async export(): Promise<void> {
+    if (this.saving) return;
+    this.saving = true;
+    this.drawSeal();
+    await saveEvents(this.session.log.entries).finally(() => {
+      this.saving = false;
+      this.drawSeal();
+    });
   }
 }
 

@@ -3,10 +3,13 @@
 import { attribute, h, List, say, toggle, type Row } from '../dom';
 import type { Process } from '../kernel';
 import type { Session } from '../session';
-import { bytes, count, plain } from '../format';
+import { bytes, count, counted, plain } from '../format';
 import { confirm } from './dialog';
 import { drawThread, watchThreads } from './thread';
 import { icons } from './icons';
+
+/** So many processes are listed. */
+const LISTED = 100;
 
 interface Line {
   key: string;
@@ -22,6 +25,7 @@ export class ProcessesView {
   private readonly list: List<Line>;
   private readonly watch = watchThreads(() => this.session.changed());
   private readonly threads = new Map<string, { canvas: HTMLCanvasElement; pid: number | null }>();
+  private readonly more = h('p', { class: 'muted processes-more', hidden: true });
 
   constructor(private readonly session: Session) {
     const head = (text: string, name: string, hint = '') => h('th', { scope: 'col', role: 'columnheader', class: name, title: hint || null }, text);
@@ -36,13 +40,19 @@ export class ProcessesView {
           head('memory', 'c-memory num', 'The highest memory of an instance'),
           head('acts in the log', 'c-thread', 'Each bar is a stretch of the log; taller is more acts'),
           h('th', { scope: 'col', role: 'columnheader', class: 'c-kill' }, h('span', { class: 'sr' }, 'kill')))),
-        body));
+        body), this.more);
     this.list = new List(body, (line) => line.key, (line) => this.row(line));
   }
 
   update(): void {
-    const lines = this.lines();
+    const all = this.lines();
+    const lines = all.slice(0, LISTED);
     this.list.show(lines);
+    const rest = all.length - lines.length;
+    this.more.hidden = rest === 0;
+    say(this.more, rest ? `and ${counted(rest, 'other process', 'other processes')}` : '');
+    const shown = new Set(lines.map(({ key }) => key));
+    for (const key of this.threads.keys()) if (!shown.has(key)) this.threads.delete(key);
     const { run, log } = this.session;
     for (const { canvas, pid } of this.threads.values()) drawThread(canvas, log, pid, run?.since ?? 0);
   }
@@ -53,7 +63,7 @@ export class ProcessesView {
     if (!run) return [];
     const all = summary?.processes ?? [];
     const mine = all.filter((process) => process.app === run.app && process.pid >= run.pidsFrom);
-    const most = Math.max(1, ...mine.map((process) => process.memory));
+    const most = mine.reduce((most, { memory }) => Math.max(most, memory), 1);
     const root = mine.find((process) => process.name === run.app) ?? null;
     const sessions = all.filter((process) => process.app === null && process.role === 'user');
     const operator = sessions.find((process) => process.pid === root?.parent) ?? sessions.findLast((process) => process.state !== 'exited') ?? null;
@@ -61,22 +71,37 @@ export class ProcessesView {
       { key: 'operator', name: operator?.name ?? 'operator', depth: 0, last: true, process: operator, most },
       { key: 'app', name: run.app, depth: 1, last: true, process: root, most },
     ];
+    const children = new Map<number, Process[]>();
+    const first = new Map<string, Process>();
+    for (const process of mine) {
+      const siblings = children.get(process.parent);
+      if (siblings) siblings.push(process);
+      else children.set(process.parent, [process]);
+      if (process !== root && !first.has(process.name)) first.set(process.name, process);
+    }
     const listed = new Set<number>(root ? [root.pid] : []);
     const add = (key: string, name: string, depth: number, process: Process | null) => {
-      if (process) listed.add(process.pid);
-      lines.push({ key, name, depth, last: false, process, most });
-      if (!process) return;
-      for (const child of mine.filter((one) => one.parent === process.pid && !listed.has(one.pid))) {
-        add(`pid-${child.pid}`, child.name, depth + 1, child);
+      // Each with all below it, without going deeper and deeper: chains of processes may be long.
+      const open = [{ key, name, depth, process }];
+      for (let next = open.pop(); next; next = open.pop()) {
+        const { process, depth } = next;
+        lines.push({ ...next, last: false, most });
+        if (!process) continue;
+        listed.add(process.pid);
+        for (const child of children.get(process.pid)?.toReversed() ?? []) {
+          if (!listed.has(child.pid)) open.push({ key: `pid-${child.pid}`, name: child.name, depth: depth + 1, process: child });
+        }
       }
     };
-    for (const name of run.agents) add(`agent-${name}`, name, 2, mine.find((one) => one.name === name && one !== root) ?? null);
+    for (const name of run.agents) add(`agent-${name}`, name, 2, first.get(name) ?? null);
     for (const process of mine) if (!listed.has(process.pid)) add(`pid-${process.pid}`, process.name, 2, process);
-    lines.forEach((line, i) => {
-      const rest = lines.slice(i + 1);
-      const next = rest.findIndex((other) => other.depth <= line.depth);
-      line.last = next < 0 || rest[next]!.depth < line.depth;
-    });
+    // From below: whether a line of this depth follows before one that lies less deep.
+    const follows: boolean[] = [];
+    for (const line of lines.toReversed()) {
+      line.last = !follows[line.depth];
+      follows.length = line.depth;
+      follows[line.depth] = true;
+    }
     return lines;
   }
 

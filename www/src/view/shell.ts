@@ -4,7 +4,7 @@ import { attribute, fill, h, say, toggle } from '../dom';
 import { Failure } from '../kernel';
 import type { Session } from '../session';
 import { count, plain } from '../format';
-import { save } from './save';
+import { save, saveEvents } from './save';
 import { icons, mark } from './icons';
 import { themeSwitch } from './theme';
 
@@ -66,7 +66,7 @@ export class Shell {
     const { dot, kernel, storage, size, seal } = this.status;
     attribute(dot, 'data-state', stage === 'failed' ? 'failed' : stage === 'booting' ? 'waits' : 'lives');
     const attached = owner !== null && !owner.owner;
-    say(kernel, stage === 'failed' ? (session.crashed ? 'kernel crashed' : 'kernel did not boot') : stage === 'booting' ? 'kernel boots' : attached ? 'attached to another tab\u2019s kernel' : 'kernel runs in this tab');
+    say(kernel, stage === 'failed' ? (session.crashed ? 'kernel crashed' : session.failure?.code === 'stopped' ? 'kernel was shut down' : 'kernel did not boot') : stage === 'booting' ? 'kernel boots' : attached ? 'attached to another tab\u2019s kernel' : 'kernel runs in this tab');
     say(storage, !profile ? '' : profile.durability === 'memory' ? 'in memory only' : profile.persisted ? 'kept in this browser' : 'stored in this browser');
     toggle(storage, 'is-warn', profile?.durability === 'memory');
     say(size, log.size ? `${count(log.size)} events` : '');
@@ -129,6 +129,7 @@ const ADVICE: Record<string, string> = {
   storage: 'The browser refused the storage that the log needs, or has no room left. Free some space, or leave a private window, and try again. Nothing that was recorded is lost.',
   unsupported: 'This browser lacks something that the kernel cannot do without. A current Chromium, Firefox or Safari may have it.',
   crashed: 'Nothing runs any more, and nothing that was acknowledged is lost. Save what was recorded if you want to look into it, then boot again.',
+  stopped: 'Nothing runs any more, and all that was recorded is stored. Start it again to go on from there.',
   boot: 'The kernel refuses to start over a log that it cannot trust. It is still there as it was.',
 };
 
@@ -138,11 +139,11 @@ export class FailureView {
   private readonly code = h('p', { class: 'failure-code' });
   private readonly text = h('p', { class: 'failure-text' });
   private readonly advice = h('p', { class: 'muted' });
-  private readonly export = h('button', { type: 'button', class: 'button', on: { click: () => this.save() } }, icons.down(), 'Save what was read of the log');
+  private readonly again = h('button', { type: 'button', class: 'button is-primary', on: { click: () => location.reload() } });
+  private readonly export = h('button', { type: 'button', class: 'button', on: { click: () => void saveEvents(this.session.log.entries) } }, icons.down(), 'Save what was read of the log');
   private readonly database = h('button', { type: 'button', class: 'button', on: { click: () => void this.saveAll() } }, icons.down(), 'Save all that was recorded');
   readonly element = h('div', { class: 'failure' }, this.code, this.heading, this.text, this.advice,
-    h('div', { class: 'zone-actions' },
-      h('button', { type: 'button', class: 'button is-primary', on: { click: () => location.reload() } }, 'Boot again'), this.database, this.export));
+    h('div', { class: 'zone-actions' }, this.again, this.database, this.export));
 
   constructor(private readonly session: Session) {}
 
@@ -153,7 +154,9 @@ export class FailureView {
   update(): void {
     const { failure, crashed, log } = this.session;
     if (!failure) return;
-    say(this.heading, crashed ? 'The kernel crashed' : 'The kernel did not boot');
+    const stopped = failure.code === 'stopped';
+    say(this.heading, crashed ? 'The kernel crashed' : stopped ? 'The kernel was shut down' : 'The kernel did not boot');
+    say(this.again, stopped ? 'Start it again' : 'Boot again');
     say(this.code, plain(failure.code, 32));
     say(this.text, plain(failure.message, 600));
     say(this.advice, ADVICE[failure.code] ?? '');
@@ -169,9 +172,5 @@ export class FailureView {
     } catch (error) {
       say(this.advice, plain(Failure.of(error).message, 600));
     }
-  }
-
-  private save(): void {
-    save('events.json', `[${this.session.log.entries.map((entry) => JSON.stringify(entry.event)).join(',\n')}]\n`, 'application/json');
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Decision } from '../kernel';
-import type { Log } from '../log';
+import { placeOf, type Log } from '../log';
 
 const STRICT: Decision[] = ['permit', 'warn', 'escalate', 'deny'];
 const PITCH = 3;
@@ -54,19 +54,31 @@ export function drawThread(canvas: HTMLCanvasElement, log: Log, pid: number | nu
   const buckets = Math.max(1, Math.floor(width / PITCH));
   const span = Math.max(buckets, log.next - since);
   const tallest = Math.log2(2 + span / buckets);
-  const found: { n: number; worst: number }[] = [];
-  for (let i = log.entries.length - 1; i >= 0; i -= 1) {
-    const entry = log.entries[i]!;
-    if (entry.seq < since) break;
-    if (entry.pid !== pid || !entry.verb) continue;
-    const bucket = Math.min(buckets - 1, Math.floor(((entry.seq - since) / span) * buckets));
-    const at = (found[bucket] ??= { n: 0, worst: 0 });
-    at.n += entry.event.kind === 'route_counted' ? Math.min(8, Number(entry.event.content?.more) || 1) : 1;
-    at.worst = Math.max(at.worst, STRICT.indexOf(entry.decision ?? 'permit'));
-  }
-  found.forEach(({ n, worst }, bucket) => {
+  (threadsOf(log, since, span, buckets).get(pid) ?? []).forEach(({ n, worst }, bucket) => {
     const tall = worst === 3 ? height : Math.max(2, Math.min(1, Math.log2(1 + n) / tallest) * height);
     context.fillStyle = colour(STRICT[worst]!);
     context.fillRect(bucket * PITCH, (height - tall) / 2, PITCH - 1, tall);
   });
+}
+
+type Stretch = { n: number; worst: number };
+let spun: { log: Log; key: string; threads: Map<number, Stretch[]> } | null = null;
+
+/** The threads of all processes: the log is gone through once for all of them. */
+function threadsOf(log: Log, since: number, span: number, buckets: number): Map<number, Stretch[]> {
+  const key = `${log.version} ${since} ${buckets}`;
+  if (spun?.log === log && spun.key === key) return spun.threads;
+  const threads = new Map<number, Stretch[]>();
+  for (let i = placeOf(log.entries, since); i < log.entries.length; i += 1) {
+    const entry = log.entries[i]!;
+    if (entry.pid === null || !entry.verb) continue;
+    let thread = threads.get(entry.pid);
+    if (!thread) threads.set(entry.pid, (thread = []));
+    const bucket = Math.min(buckets - 1, Math.floor(((entry.seq - since) / span) * buckets));
+    const at = (thread[bucket] ??= { n: 0, worst: 0 });
+    at.n += entry.event.kind === 'route_counted' ? Math.min(8, Number(entry.event.content?.more) || 1) : 1;
+    at.worst = Math.max(at.worst, STRICT.indexOf(entry.decision ?? 'permit'));
+  }
+  spun = { log, key, threads };
+  return threads;
 }

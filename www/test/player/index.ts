@@ -59,7 +59,7 @@ export class Kernel {
   private rest: any[] = [];
   private gone = false;
 
-  private constructor(private readonly record: Recording, private readonly environment: string) {
+  private constructor(private readonly record: Recording, readonly environment: string) {
     control.live = this;
   }
 
@@ -137,6 +137,7 @@ export class Kernel {
   }
 
   async summary() {
+    if (this.crowd) return this.crowd;
     const of = (pid: number) => this.played.filter((event) => (event.content?.facts?.pid ?? event.content?.pid) === pid && event.seq >= this.before);
     const acts = this.acts();
     const processes = this.record.processes.filter((process) => process.pid === 1 || this.runs(process)).map((process) => {
@@ -189,6 +190,33 @@ export class Kernel {
     key: async () => '',
   };
 
+  /** What `summary` answers from then on. */
+  private crowd: any = null;
+
+  /** So many events, addresses and processes as no recording has, all at once: `ready` makes them, the function that it answers shows them. */
+  async ready({ events, addresses, processes }: { events: number; addresses: number; processes: number }) {
+    const summary = await this.summary();
+    const agent = { ...this.record.processes.find((process) => process.name === 'walker'), state: 'running', exit: '', detail: '' };
+    const opened = this.record.events.find((event) => event.kind === 'route_opened' && event.content.facts.name === 'walker');
+    const observed = this.record.events.find((event) => event.kind === 'observed' && event.content.facts.name === 'walker');
+    const seq = this.played.length;
+    const more: any[] = [];
+    for (let i = 0; i < events; i += 1) {
+      const template = i % Math.ceil(events / addresses) === 0 ? opened : observed;
+      const resource = template === opened ? `/topic/repo-audit.t${i}` : `/fs/repo/src/file-${i}.rs`;
+      const facts = { ...template.content.facts, pid: agent.pid, resource };
+      more.push({ ...template, seq: seq + i, action: 200_000 + i, time: new Date().toISOString(), content: { ...template.content, facts } });
+      if (i % 1_000 === 0) await wait(0);
+    }
+    const crowd = Array.from({ length: processes }, (_, i) => ({ ...agent, pid: 10_000 + i, parent: i % 50 ? 10_000 + i - (i % 50) : agent.pid, name: `child-${i}` }));
+    return () => {
+      this.rest = [];
+      this.played = [...this.played, ...more];
+      this.crowd = { ...summary, processes: [...summary.processes, ...crowd] };
+    };
+  }
+
+  stopped(reason: string) { this.rest = []; this.gone = true; this.tell('stopped', { reason }); }
   crash(message: string) { this.rest = []; this.tell('crashed', { message }); }
   own(owner: boolean) { this.owner = owner; this.tell('owner', { owner }); }
   flood(n: number) {
