@@ -21,6 +21,8 @@ pub enum EntryKind {
     BrokenLink,
     /// A link that leads out of the mount; whether anything is there is not told.
     OutsideLink,
+    /// The folder of another mount.
+    Mount,
     /// A socket, fifo or device.
     #[serde(other)]
     Other,

@@ -69,8 +69,8 @@ fn summary(out: &mut String, gathered: &Gathered) {
             (
                 walked.partly_scanned,
                 (
-                    "is longer than the limit and was scanned up to it",
-                    "are longer than the limit and were scanned up to it",
+                    "is longer than the limit, or grew, and was scanned in part",
+                    "are longer than the limit, or grew, and were scanned in part",
                 ),
             ),
             (
@@ -78,6 +78,13 @@ fn summary(out: &mut String, gathered: &Gathered) {
                 (
                     "link leads out of the folder; what is there was not scanned",
                     "links lead out of the folder; what is there was not scanned",
+                ),
+            ),
+            (
+                walked.other_mounts,
+                (
+                    "folder is that of another mount; what is there was not scanned",
+                    "folders are those of other mounts; what is there was not scanned",
                 ),
             ),
             (
