@@ -168,9 +168,9 @@ pub(super) fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, u
 pub(super) fn is_secret(value: &[u8]) -> bool {
     const REFERS: &[&str] = &["ENC[", "arn:", "projects/", "vault:", "op://", "env:", "file:", "ssh-", "data:", "urn:"];
     let variable = match value[0] {
-        b'$' => value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
+        b'$' => randomness::is_variable(&value[1..]),
         b'%' => value.ends_with(b"%"),
-        b'{' | b'[' | b'(' => value.last().is_some_and(|b| matches!(b, b'}' | b']' | b')')),
+        b'{' | b'[' | b'(' | b'<' => randomness::is_enclosed(value),
         _ => false,
     };
     let Some(value) = encoding::plain(value) else { return false };

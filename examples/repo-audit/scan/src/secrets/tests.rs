@@ -110,6 +110,14 @@ fn private_keys_need_a_body() {
             "{begin}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{}\n\n{line}\n{end}\n",
             hex(32).to_ascii_uppercase()
         ),
+        format!(
+            "{{\"key\":\"{begin}\\nProc-Type: 4,ENCRYPTED\\nDEK-Info: AES-128-CBC,{0}\\n\\n{line}\\n\"}}",
+            "0F1E2D3C4B5A6978"
+        ),
+        format!("{begin}\\r\\nComment: mine\\r\\n\\r\\n{line}\\r\\n"),
+        format!("GPG=\"-----BEGIN PGP PRIVATE KEY BLOCK-----\\nVersion: GnuPG v2\\n\\n{line}\\n\""),
+        format!("-{begin}\n-{line}\n-{line}\n-{end}\n"),
+        format!("-{begin}\n-Proc-Type: 4,ENCRYPTED\n-DEK-Info: x\n-\n-{line}\n-{end}\n"),
         format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n", body(70)),
         format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\n{line}\n"),
         format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", body(40)),
@@ -457,4 +465,72 @@ fn secrets_are_found_at_the_cuts_of_an_endless_line() {
             }
         }
     }
+}
+
+/// A small generator (xorshift64*), so that a seed names its passwords for ever.
+struct Random(u64);
+
+impl Random {
+    fn text(&mut self, alphabet: &[u8], length: usize) -> String {
+        let mut one = || {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11
+        };
+        (0..length).map(|_| alphabet[(one() % alphabet.len() as u64) as usize] as char).collect()
+    }
+}
+
+#[test]
+fn passwords_of_generators_are_found_whatever_signs_they_have() {
+    let lower = &b"abcdefghijklmnopqrstuvwxyz0123456789"[..];
+    let alnum = &b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[..];
+    let printable: Vec<u8> = (b'!'..=b'~').filter(|b| !matches!(b, b'"' | b'\\' | b'\'' | b'`')).collect();
+    let django = [lower, b"!@#$%^&*(-_=+)"].concat();
+    let eight = [alnum, b"!@#$%^&*"].concat();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut cases: Vec<(String, &[u8], usize)> = Vec::new();
+    for length in [12, 14, 16, 20, 24, 32, 40, 50, 64] {
+        cases.push(("password = \"VALUE\"\n".to_owned(), &printable, length));
+        cases.push(("password = \"VALUE\"\n".to_owned(), &eight, length));
+    }
+    cases.push(("SECRET_KEY = 'VALUE'\n".to_owned(), &django, 50));
+    cases.push(("SECRET_KEY = 'django-insecure-VALUE'\n".to_owned(), &django, 50));
+    cases.push(("DB_PASSWORD = '$VALUE'\n".to_owned(), alnum, 19));
+    const EACH: usize = 4000;
+    let mut report = String::new();
+    for (line, alphabet, length) in cases {
+        let values: Vec<String> = (0..EACH).map(|_| random.text(alphabet, length)).collect();
+        let text: String = values.iter().map(|value| line.replace("VALUE", value)).collect();
+        let found: std::collections::BTreeSet<u64> = scan("x.py", &text).into_iter().map(|s| s.line).collect();
+        let missed: Vec<_> =
+            values.iter().enumerate().filter(|(at, _)| !found.contains(&(*at as u64 + 1))).map(|(_, v)| v).collect();
+        if missed.len() * 100 > EACH {
+            report +=
+                &format!("{line} {} of {EACH} of {length}: {:?}\n", missed.len(), &missed[..missed.len().min(12)]);
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn a_slot_is_a_name_that_most_of_the_value_is() {
+    for value in [
+        "prefix-${NAME_OF_IT}",
+        "<your-key-9f8a7c6d5e>",
+        "{{ .Values.password2 }}",
+        "%(db_password_2)s",
+        "#{ENV_PASSWORD_1}",
+        "Bearer {access_token_3}",
+        "kx7-%s-9fQ2",
+        "{user_name}:{pass_word1}",
+    ] {
+        assert!(scan("a.py", &format!("password = '{value}'\n")).is_empty(), "{value}");
+    }
+    for value in ["(lycnsicuue6nbg_f9)a+o90jdvv!#0$0$b%84bdbg-1m$#a%i", "aB3(abc)9kL!pQ7x", "x%s$9fK2!mQ7zL4vB8t"] {
+        assert_eq!(kinds("settings.py", &format!("SECRET_KEY = '{value}'\n")), ["assignment"], "{value}");
+    }
+    assert_eq!(kinds(".env", "DB_PASSWORD=$SP04JvBLomGOFDzSdya\n"), ["assignment"]);
+    assert!(scan(".env", "DB_PASSWORD=$PRODUCTION_DB_PASSWORD_2\n").is_empty());
 }
