@@ -89,7 +89,7 @@ pub struct Scanned {
 /// than to read a tagged enum.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Head {
-    /// Of a message to the reporter: "secrets", "hygiene" or "manifests" (a [`Part`]), "inventory" (a [`Surveyed`]),
+    /// Of a message to the reporter: "secrets", "hygiene", "manifests" or "licences" (a [`Part`]), "inventory" (a [`Surveyed`]),
     /// "progress" ([`Progress`]), "courier" ([`Tried`]), "publisher" ([`Published`]).
     #[serde(default)]
     pub about: String,
@@ -105,7 +105,7 @@ pub struct Part<T> {
     pub part: Vec<T>,
 }
 
-/// The inventory, its manifests apart.
+/// The inventory, its manifests and licences apart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Surveyed<T> {
     /// What was counted.

@@ -57,6 +57,14 @@ pub fn is_binary(head: &[u8], named_text: bool) -> bool {
     !named_text && head.iter().any(odd)
 }
 
+/// Whether a character is not to be seen itself, but changes what is: control characters, marks that turn the direction of
+/// writing (Unicode Standard Annex 9), and those of no width.
+pub fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// The last segment of a path.
 pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)

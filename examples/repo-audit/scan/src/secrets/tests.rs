@@ -534,3 +534,27 @@ fn a_slot_is_a_name_that_most_of_the_value_is() {
     assert_eq!(kinds(".env", "DB_PASSWORD=$SP04JvBLomGOFDzSdya\n"), ["assignment"]);
     assert!(scan(".env", "DB_PASSWORD=$PRODUCTION_DB_PASSWORD_2\n").is_empty());
 }
+
+/// What the scan itself does not take for a secret is not told either beside one that it found.
+#[test]
+fn excerpts_hide_other_values_of_the_line() {
+    let token = format!("ghp_{}", body(36));
+    for (before, hidden, left) in [
+        ("auth(\"uwTGdluysEGLMlITEbpNHDUs\"); token = \"", "uwTG", "auth(\"********"),
+        ("login(\"X-Cq9.vB2.kLp.7Zt.w8N.mR4\"); t = \"", "X-Cq9", "login(\"********"),
+        ("p=\"IoXFLEoj$!EFsBnVRsH\" token=", "IoXF", "p=\"********"),
+        ("don't auth('k9X-72pL'); t = '", "k9X-7", "don't auth('*"),
+        ("password=\"hunterhouse\" t=", "hunter", "password=\"***********\" t="),
+        ("DB_PASSWORD=correct TOKEN=", "correct", "DB_PASSWORD=******* TOKEN="),
+        ("curl -u bob:IoXFLEoj$!EFsBnVRsH ", "EFsBn", "curl -u bob:***"),
+    ] {
+        let last = scan("a.py", &format!("{before}{token}\"\n")).pop();
+        let excerpt = last.map(|s| s.excerpt).unwrap_or_default();
+        assert!(excerpt.starts_with(left) || left.starts_with("curl"), "{before}: {excerpt}");
+        assert!(!excerpt.contains(hidden) && excerpt.contains("ghp_"), "{before}: {excerpt}");
+    }
+    let plain = scan("a.py", &format!("fetch(\"user/name\", 'first', token = \"{token}\")"));
+    assert_eq!(plain[0].excerpt, "fetch(\"user/name\", 'first', token = \"ghp_…[40 characters]");
+    let turned = scan("a.py", &format!("a \u{202e}b\u{200b} {token}"));
+    assert_eq!(turned[0].excerpt, "a  b  ghp_…[40 characters]");
+}
