@@ -152,6 +152,12 @@ fn slot(bytes: &[u8]) -> usize {
 fn has_sequence(bytes: &[u8]) -> bool {
     let most = if bytes.len() < 24 { 6 } else { 8 };
     let (mut up, mut down, mut same) = (1, 1, 1);
+    // `abcd1234defg5678`: nearly all of it counts up by four or more.
+    let rising = |run: &[u8]| if run.len() >= 4 { run.len() } else { 0 };
+    let counted: usize = bytes.chunk_by(|a, b| a.checked_add(1) == Some(*b)).map(rising).sum();
+    if counted * 4 >= bytes.len() * 3 {
+        return true;
+    }
     bytes.windows(2).any(|pair| {
         let step = i16::from(pair[1]) - i16::from(pair[0]);
         up = if step == 1 { up + 1 } else { 1 };

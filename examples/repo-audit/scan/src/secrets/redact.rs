@@ -54,12 +54,25 @@ fn mask_quoted(line: &mut [u8]) {
     for quote in *b"\"'`" {
         let quotes: Vec<usize> = memchr::memchr_iter(quote, line).collect();
         for pair in quotes.windows(2) {
-            let value = &mut line[pair[0] + 1..pair[1]];
-            if value.len() >= VALUE && !value.iter().any(u8::is_ascii_whitespace) && !is_written(value) {
-                value.fill(b'*');
+            let value = &line[pair[0] + 1..pair[1]];
+            let hides = value.len() >= VALUE && !value.iter().any(u8::is_ascii_whitespace) && !is_written(value);
+            let begin = pair[0] + 1;
+            if hides && !is_name(&line[begin..pair[1]], &line[pair[1] + 1..]) {
+                line[begin..pair[1]].fill(b'*');
             }
         }
     }
+}
+
+/// Whether what stands in quotes, `after` which the line goes on, is a name that something is assigned to: the key of an
+/// object, or what lies between two values.
+fn is_name(quoted: &[u8], after: &[u8]) -> bool {
+    let key = after.trim_ascii_start().first().is_some_and(|b| matches!(b, b':' | b'='));
+    let name = quoted.strip_suffix(b"=").or(quoted.strip_suffix(b":"));
+    let name = name.map(|name| name.trim_ascii_start().strip_prefix(b",").unwrap_or(name));
+    let Some(name) = name.or(key.then_some(quoted)) else { return false };
+    name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+        && (name::tells(name) || !randomness::is_random(name))
 }
 
 /// Whether a person may have written `value`, which has no blanks: its letters are words, and there are more of them than

@@ -558,3 +558,111 @@ fn excerpts_hide_other_values_of_the_line() {
     let turned = scan("a.py", &format!("a \u{202e}b\u{200b} {token}"));
     assert_eq!(turned[0].excerpt, "a  b  ghp_…[40 characters]");
 }
+
+#[test]
+fn names_tell_by_their_words() {
+    for name in [
+        "HASHICORP_VAULT_TOKEN",
+        "REPUBLIC_API_KEY",
+        "dbpass",
+        "DB_PW",
+        "dbPass",
+        "publisher_token",
+        "SAMPLER_SECRET",
+        "hashedOutPassword_2",
+        "api_token",
+        "AppSecret",
+    ] {
+        let expected = name != "hashedOutPassword_2";
+        assert_eq!(name::tells(name.as_bytes()), expected, "{name}");
+    }
+    for name in [
+        "password_hash",
+        "passwordHash",
+        "passwordhash",
+        "password_hashes",
+        "tokenizer",
+        "token_cancellation",
+        "PublicKeyToken",
+        "publickeytoken",
+        "next_page_token",
+        "nextPageToken",
+        "csrfToken",
+        "csrftoken",
+        "token_expiry",
+        "EXAMPLE_TOKEN",
+        "secret_fingerprints",
+        "bypass",
+        "secretsmanager",
+    ] {
+        assert!(!name::tells(name.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn values_without_quotes_are_found_where_files_hold_environments() {
+    let value = body(32);
+    for path in [
+        ".env",
+        ".env.local",
+        ".env-prod",
+        ".env_prod",
+        ".flaskenv",
+        "env",
+        "prod.env",
+        "home/.bashrc",
+        ".profile",
+        ".zshrc",
+        ".bash_profile",
+        "set.bat",
+        "app.conf.bak",
+        ".env.old",
+        ".env~",
+    ] {
+        assert_eq!(kinds(path, &format!("export API_TOKEN={value}\n")), ["assignment"], "{path}");
+    }
+    for path in ["a.rs", "environment", ".environment", "a.rs.bak"] {
+        assert!(kinds(path, &format!("export API_TOKEN={value}\n")).is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn raw_strings_and_fragments() {
+    let value = body(36);
+    for text in [
+        format!("const PASSWORD: &str = r#\"{value}\"#;"),
+        format!("let token = br##\"{value}\"##;"),
+        format!("let token = r\"{value}\";"),
+    ] {
+        let found = scan("a.rs", &text);
+        assert_eq!((found.len(), found[0].length), (1, 36), "{text}");
+    }
+    assert_eq!(kinds("a.py", &format!("get(\"https://x/y#access_token={value}\")")), ["url-token"]);
+    assert_eq!(kinds("a.py", &format!("get(\"https://x/y#a=b&access_token={value}\")")), ["url-token"]);
+    assert!(kinds("a.py", &format!("#access_token={value}")).is_empty());
+    assert_eq!(kinds(".env", &format!("#ACCESS_TOKEN={value}")), ["assignment"]);
+}
+
+#[test]
+fn a_text_that_begins_like_a_binary_format_is_searched() {
+    let value = body(32);
+    for begin in ["ID3_TAG = 1", "RIFF();", "BZhang wrote this", "GIF89a", "%PDF-1.4", "OggS"] {
+        assert_eq!(kinds("x.py", &format!("{begin}\npassword = \"{value}\"\n")), ["assignment"], "{begin}");
+        for binary in ["\u{1}", "\0"] {
+            assert!(kinds("x.py", &format!("{begin}\n{binary}password = \"{value}\"\n")).is_empty(), "{begin}");
+        }
+    }
+    assert!(kinds("x.py", &format!("PK\u{3}\u{4}\npassword = \"{value}\"\n")).is_empty());
+}
+
+#[test]
+fn names_of_things_in_published_trees_are_no_secrets() {
+    for text in [
+        "\"alias/aws/secretsmanager\": \"fee5173a-3b1c-4f2e-9d87-6a5b4c3d2e1f\",",
+        "\"CopyProductToken\": \"copyproduct-abc5defgjkdji\"",
+        "\"SubjectFromWebIdentityToken\": \"amzn1.account.AF6RHO7KZU5XRVQJGXK6HEXAMPLE\"",
+        "\"token\": \"abcd1234defg5678\"",
+    ] {
+        assert!(kinds("a.json", text).is_empty(), "{text}");
+    }
+}
