@@ -23,7 +23,9 @@ pub enum EntryKind {
     BrokenLink,
     /// A symbolic link that leads out of the mount. Whether anything is there is not looked at, so that nobody learns it.
     OutsideLink,
-    /// A socket, fifo or device, or the folder of another mount; it can be listed but not read.
+    /// The folder of another mount: what is in it is reached through that mount, and not here.
+    Mount,
+    /// A socket, fifo or device, or what cannot be looked at; it can be listed but not read.
     Other,
 }
 

@@ -2,6 +2,7 @@
 //! with planted items, and what is then in the report, in the log and on the screen.
 
 mod credential;
+mod moving;
 mod publishing;
 mod random;
 mod tree;

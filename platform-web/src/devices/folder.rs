@@ -237,7 +237,7 @@ impl Folder {
         if handle.kind() == FileSystemHandleKind::Directory {
             let whole = [folder, &[handle.name()]].concat();
             let of_another = self.ends.borrow().iter().any(|(end, _)| *end == whole);
-            return entry(if of_another { EntryKind::Other } else { EntryKind::Directory }, 0);
+            return entry(if of_another { EntryKind::Mount } else { EntryKind::Directory }, 0);
         }
         let handle: &FileSystemFileHandle = handle.unchecked_ref();
         match wait::<File>(handle.get_file()).await {

@@ -341,7 +341,7 @@ async fn one_folder_is_mounted_once_and_a_mount_ends_where_another_begins() {
     assert!(unfit(write(&devices, "inner/g", WriteMode::Replace, "x").await).contains("/fs/n"));
     assert!(unfit(list(&devices, "inner").await).contains("/fs/n"));
     assert!(unfit(remove(&devices, "inner").await).contains("/fs/n"));
-    assert_eq!(list(&devices, "").await.unwrap(), [("inner".to_owned(), EntryKind::Other, 0)]);
+    assert_eq!(list(&devices, "").await.unwrap(), [("inner".to_owned(), EntryKind::Mount, 0)]);
     assert_eq!(devices.read_whole("n", "f").await.unwrap(), b"x");
     assert!(devices.unbind(&name("n")));
     assert_eq!(content(&devices, "inner/f").await, "x");

@@ -54,7 +54,7 @@ pub struct Record<'a> {
     pub what: What,
     /// Whether its file ends with it.
     pub last: bool,
-    /// Whether the file is longer, but no more of it is read.
+    /// Whether the file is longer, or grows, but no more of it is read.
     pub partly: bool,
     /// The path below the mount, see [`crate::path::display`].
     pub path: &'a str,

@@ -52,11 +52,13 @@ pub struct Walked {
     pub links: u64,
     /// Those of the links that lead out of the folder; what is there was not scanned.
     pub outside_links: u64,
+    /// Folders that are those of other mounts; what is there was not scanned.
+    pub other_mounts: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Entries that could not be read, or not to their end.
     pub unreadable: u64,
-    /// Files of which only the first `max_scan` bytes were read.
+    /// Files of which only the first bytes were read: they are longer than `max_scan`, or grew meanwhile.
     pub partly_scanned: u64,
     /// Folders left out as `skip` says.
     pub skipped_folders: u64,
@@ -87,7 +89,7 @@ pub struct Scanned {
 /// than to read a tagged enum.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Head {
-    /// Of a message to the reporter: "secrets", "hygiene" or "manifests" (a [`Part`]), "inventory" (a [`Surveyed`]),
+    /// Of a message to the reporter: "secrets", "hygiene", "manifests" or "licences" (a [`Part`]), "inventory" (a [`Surveyed`]),
     /// "progress" ([`Progress`]), "courier" ([`Tried`]), "publisher" ([`Published`]).
     #[serde(default)]
     pub about: String,
@@ -103,7 +105,7 @@ pub struct Part<T> {
     pub part: Vec<T>,
 }
 
-/// The inventory, its manifests apart.
+/// The inventory, its manifests and licences apart.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Surveyed<T> {
     /// What was counted.

@@ -55,11 +55,12 @@ impl Scan for Finder {
             What::Unreadable => self.scan.entry(record.path, "unreadable", &why),
             What::Piece => {
                 let scanned = record.offset + record.data.len() as u64;
-                self.scan.entry(
-                    record.path,
-                    "partly-scanned",
-                    &format!("the first {scanned} of {} bytes", record.size),
-                );
+                let detail = if scanned > record.size {
+                    format!("the first {scanned} bytes; it was listed with {} and grew while it was read", record.size)
+                } else {
+                    format!("the first {scanned} of {} bytes", record.size)
+                };
+                self.scan.entry(record.path, "partly-scanned", &detail);
             }
         }
     }

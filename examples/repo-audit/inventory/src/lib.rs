@@ -39,6 +39,9 @@ impl Scan for Counter {
         let manifests = std::mem::take(&mut survey.manifests);
         let left_out = parts::each("manifests", &manifests, |part| ipc::send_patiently(REPORTER, &mail, part))?;
         survey.omitted += left_out;
+        let licences: Vec<_> = std::mem::take(&mut survey.licences).into_iter().collect();
+        survey.omitted_licences +=
+            parts::each("licences", &licences, |part| ipc::send_patiently(REPORTER, &mail, part))?;
         self.omitted = survey.omitted;
         let survey = json!({ "about": "inventory", "survey": survey }).to_string();
         ipc::send_patiently(REPORTER, &mail, survey.as_bytes())

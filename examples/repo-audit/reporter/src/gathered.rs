@@ -2,15 +2,50 @@
 
 use guest::message::{Head, Part, Progress, Published, SCANNERS, Scanned, Surveyed, Tried, Walked};
 use scan::hygiene::Defect;
-use scan::inventory::{Manifest, Survey};
+use scan::inventory::{Licence, Manifest, Survey};
 use scan::secrets::Secret;
 use std::collections::BTreeMap;
+
+/// The most bytes of text that are kept of the findings of one scanner. The inventory bounds itself. The report is written as it is
+/// rendered, so that what is kept is nearly all the memory that there is need of, whatever the tree holds.
+const KEPT: usize = 16 << 20;
+/// What an item takes besides its text, in bytes.
+const ITEM: usize = 150;
+
+/// Findings as far as they are kept.
+#[derive(Debug)]
+pub(crate) struct Findings<T> {
+    pub(crate) kept: Vec<T>,
+    bytes: usize,
+    /// How many were told and not kept.
+    pub(crate) dropped: u64,
+}
+
+impl<T> Default for Findings<T> {
+    fn default() -> Findings<T> {
+        Findings { kept: Vec::new(), bytes: 0, dropped: 0 }
+    }
+}
+
+impl<T> Findings<T> {
+    fn extend(&mut self, part: Vec<T>, size: impl Fn(&T) -> usize) {
+        for item in part {
+            let bytes = self.bytes + ITEM + size(&item);
+            if bytes > KEPT {
+                self.dropped += 1;
+            } else {
+                self.bytes = bytes;
+                self.kept.push(item);
+            }
+        }
+    }
+}
 
 /// All that was told.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    pub(crate) secrets: Vec<Secret>,
-    pub(crate) defects: Vec<Defect>,
+    pub(crate) secrets: Findings<Secret>,
+    pub(crate) defects: Findings<Defect>,
     pub(crate) survey: Survey,
     pub(crate) walked: Option<Walked>,
     /// The scanners' totals by name.
@@ -27,12 +62,20 @@ impl Gathered {
     pub(crate) fn take(&mut self, message: &[u8]) -> Result<(), serde_json::Error> {
         let head: Head = serde_json::from_slice(message)?;
         match head.about.as_str() {
-            "secrets" => self.secrets.extend(serde_json::from_slice::<Part<Secret>>(message)?.part),
-            "hygiene" => self.defects.extend(serde_json::from_slice::<Part<Defect>>(message)?.part),
+            "secrets" => self.secrets.extend(serde_json::from_slice::<Part<Secret>>(message)?.part, |secret| {
+                secret.path.len() + secret.kind.len() + secret.excerpt.len()
+            }),
+            "hygiene" => self.defects.extend(serde_json::from_slice::<Part<Defect>>(message)?.part, |defect| {
+                defect.path.len() + defect.kind.len() + defect.detail.len()
+            }),
+            "licences" => {
+                self.survey.licences.extend(serde_json::from_slice::<Part<(String, Licence)>>(message)?.part);
+            }
             "manifests" => self.survey.manifests.extend(serde_json::from_slice::<Part<Manifest>>(message)?.part),
             "inventory" => {
-                let manifests = std::mem::take(&mut self.survey.manifests);
-                self.survey = Survey { manifests, ..serde_json::from_slice::<Surveyed<Survey>>(message)?.survey };
+                let Survey { manifests, licences, .. } = std::mem::take(&mut self.survey);
+                self.survey =
+                    Survey { manifests, licences, ..serde_json::from_slice::<Surveyed<Survey>>(message)?.survey };
             }
             "progress" => self.progress = serde_json::from_slice(message)?,
             "courier" => self.tried = Some(serde_json::from_slice(message)?),
@@ -85,10 +128,16 @@ impl Gathered {
         ));
     }
 
+    /// How many findings of this scanner there are, and how many of them are not kept.
+    pub(crate) fn counted<T>(&self, scanner: &str, findings: &Findings<T>) -> (u64, u64) {
+        let (kept, dropped) = (findings.kept.len() as u64, findings.dropped);
+        self.scanned.get(scanner).map_or((kept + dropped, dropped), |told| (told.found, told.unlisted + dropped))
+    }
+
     /// Brings everything in order, so that one tree gives one report, and notes what was lost on the way.
     pub(crate) fn settle(&mut self) {
-        self.secrets.sort_unstable();
-        self.defects.sort_unstable();
+        self.secrets.kept.sort_unstable();
+        self.defects.kept.sort_unstable();
         self.survey.manifests.sort_unstable();
         if let Some(walked) = &self.walked {
             for name in &walked.silent {

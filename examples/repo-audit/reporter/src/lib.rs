@@ -97,15 +97,23 @@ impl Reporter {
         self.write()
     }
 
+    fn write_json(&self) -> Result<(), String> {
+        let path = &self.args.json;
+        let mut file = fs::Writer::new(path);
+        let rendered = json::render(&self.gathered, &mut file);
+        file.finish().map_err(|r| log::refused(&format!("writing {path}"), &r))?;
+        rendered
+    }
+
     fn write(&mut self) -> Result<(), String> {
         self.written = true;
         self.gathered.settle();
-        let json = json::render(&self.gathered)?;
-        let markdown = markdown::render(&self.gathered);
         // The second is tried even if the first cannot be written.
-        let results = [(&self.args.json, json.as_slice()), (&self.args.markdown, markdown.as_bytes())]
-            .map(|(path, bytes)| fs::write_all(path, bytes).map_err(|r| log::refused(&format!("writing {path}"), &r)));
-        results.into_iter().collect::<Result<Vec<()>, String>>()?;
+        let json = self.write_json();
+        let markdown = &self.args.markdown;
+        fs::write_all(markdown, markdown::render(&self.gathered).as_bytes())
+            .map_err(|r| log::refused(&format!("writing {markdown}"), &r))?;
+        json?;
         log::info(&format!("wrote {} and {}", self.args.markdown, self.args.json));
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::gathered::Gathered;
 use guest::message::Tried;
-use scan::text::size;
+use scan::text::{is_unseen, size};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -69,8 +69,8 @@ fn summary(out: &mut String, gathered: &Gathered) {
             (
                 walked.partly_scanned,
                 (
-                    "is longer than the limit and was scanned up to it",
-                    "are longer than the limit and were scanned up to it",
+                    "is longer than the limit, or grew, and was scanned in part",
+                    "are longer than the limit, or grew, and were scanned in part",
                 ),
             ),
             (
@@ -78,6 +78,13 @@ fn summary(out: &mut String, gathered: &Gathered) {
                 (
                     "link leads out of the folder; what is there was not scanned",
                     "links lead out of the folder; what is there was not scanned",
+                ),
+            ),
+            (
+                walked.other_mounts,
+                (
+                    "folder is that of another mount; what is there was not scanned",
+                    "folders are those of other mounts; what is there was not scanned",
                 ),
             ),
             (
@@ -94,18 +101,18 @@ fn summary(out: &mut String, gathered: &Gathered) {
 
 fn secrets(out: &mut String, gathered: &Gathered) {
     line!(out, "## Secrets\n");
-    if gathered.secrets.is_empty() {
+    if gathered.secrets.kept.is_empty() {
         line!(out, "None found.\n");
         return;
     }
     line!(out, "Revoke each of these where it was issued; deleting it from the file is not enough.\n");
     line!(out, "| where | what | excerpt |");
     line!(out, "|---|---|---|");
-    for secret in gathered.secrets.iter().take(ROWS) {
+    for secret in gathered.secrets.kept.iter().take(ROWS) {
         line!(out, "| {}:{} | {} | {} |", code(&secret.path), secret.line, text(&secret.kind), code(&secret.excerpt));
     }
-    let unlisted = gathered.scanned.get("secrets").map_or(0, |scanned| scanned.unlisted);
-    more(out, gathered.secrets.len(), unlisted);
+    let (_, unlisted) = gathered.counted("secrets", &gathered.secrets);
+    more(out, gathered.secrets.kept.len(), unlisted);
 }
 
 fn refusals(out: &mut String, gathered: &Gathered) {
@@ -190,18 +197,18 @@ fn refusal(out: &mut String, tried: &Tried) {
 
 fn hygiene(out: &mut String, gathered: &Gathered) {
     line!(out, "## Things to tidy\n");
-    if gathered.defects.is_empty() {
+    if gathered.defects.kept.is_empty() {
         line!(out, "Nothing found.\n");
         return;
     }
     line!(out, "| where | what | detail |");
     line!(out, "|---|---|---|");
-    for defect in gathered.defects.iter().take(ROWS) {
+    for defect in gathered.defects.kept.iter().take(ROWS) {
         let at = defect.line.map_or(String::new(), |line| format!(":{line}"));
         line!(out, "| {}{at} | {} | {} |", code(&defect.path), text(&defect.kind), text(&defect.detail));
     }
-    let unlisted = gathered.scanned.get("hygiene").map_or(0, |scanned| scanned.unlisted);
-    more(out, gathered.defects.len(), unlisted);
+    let (_, unlisted) = gathered.counted("hygiene", &gathered.defects);
+    more(out, gathered.defects.kept.len(), unlisted);
 }
 
 fn inventory(out: &mut String, gathered: &Gathered) {
@@ -233,6 +240,7 @@ fn inventory(out: &mut String, gathered: &Gathered) {
                 some(&licence.manifests)
             );
         }
+        more(out, survey.licences.len(), survey.omitted_licences);
     }
     line!(out, "\n### Dependencies\n");
     if survey.manifests.is_empty() {
@@ -288,8 +296,7 @@ fn text(raw: &str) -> String {
     for c in raw.chars() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '!' | '&' | '~' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
+            c => push_seen(&mut out, c),
         }
     }
     out
@@ -300,8 +307,21 @@ fn code(raw: &str) -> String {
     let longest = raw.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let pad = if raw.starts_with('`') || raw.ends_with('`') { " " } else { "" };
-    let clean: String = raw.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut clean = String::with_capacity(raw.len());
+    raw.chars().for_each(|c| push_seen(&mut clean, c));
     format!("{fence}{pad}{}{pad}{fence}", clean.replace('|', "\\|"))
+}
+
+/// A character as it is; of one that is not to be seen, its number, and of a control character a blank.
+fn push_seen(out: &mut String, c: char) {
+    if c.is_control() {
+        out.push(' ');
+    } else if is_unseen(c) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{{U+{:04X}}}", u32::from(c));
+    } else {
+        out.push(c);
+    }
 }
 
 /// A number that is bold unless it is 0.

@@ -8,7 +8,8 @@ use crate::inventory::languages;
 /// How many bytes at the start of a file decide.
 pub const HEAD: usize = 8 * 1024;
 
-/// Beginnings of formats that may have no NUL in their head.
+/// Beginnings of formats that may have no NUL in their head. Those that are plain letters count where something follows that
+/// no text holds.
 const MAGIC: &[&[u8]] = &[
     b"%PDF-",
     b"\x89PNG",
@@ -50,11 +51,23 @@ pub fn named(path: &str) -> Option<bool> {
 
 /// Whether a file that begins with `head` is binary. `named_text`: its name is that of a text format.
 pub fn is_binary(head: &[u8], named_text: bool) -> bool {
-    if memchr::memchr(0, head).is_some() || MAGIC.iter().any(|magic| head.starts_with(magic)) {
+    if memchr::memchr(0, head).is_some() {
         return true;
     }
     let odd = |b: &u8| matches!(b, 0x01..=0x08 | 0x0e..=0x1a | 0x1c..=0x1f);
+    if let Some(magic) = MAGIC.iter().find(|magic| head.starts_with(magic)) {
+        let cut = std::str::from_utf8(head).err().is_some_and(|error| error.error_len().is_some());
+        return !magic.iter().all(u8::is_ascii_graphic) || cut || head.iter().any(odd);
+    }
     !named_text && head.iter().any(odd)
+}
+
+/// Whether a character is not to be seen itself, but changes what is: control characters, marks that turn the direction of
+/// writing (Unicode Standard Annex 9), and those of no width.
+pub fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The last segment of a path.

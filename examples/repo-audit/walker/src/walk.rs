@@ -7,6 +7,10 @@ use guest::fs::{self, Entry, EntryKind, Page};
 use guest::message::{CHUNKS, Walked};
 use guest::{Refusal, code_name, log, path};
 
+/// Bytes beyond what its folder told that are read of one file, at most: of one that is written to meanwhile, or that
+/// says it is empty and is not.
+const GROWTH: u64 = 16 << 20;
+
 /// A folder whose entries are being gone through.
 #[derive(Debug)]
 struct Folder {
@@ -23,6 +27,29 @@ struct File {
     shown: String,
     size: u64,
     offset: u64,
+}
+
+impl File {
+    /// Where reading ends, whatever is there.
+    fn bound(&self, max_scan: u64) -> u64 {
+        max_scan.min(self.size.saturating_add(GROWTH))
+    }
+
+    /// Bytes to ask for next. One more than the folder told: a shorter reply is then the end of the file, without another
+    /// act. Once that one came, the file is another than was told, and all that may be read is asked for.
+    fn wanted(&self, max_scan: u64) -> usize {
+        let left = self.bound(max_scan).saturating_sub(self.offset);
+        let told = self.size.checked_sub(self.offset).map_or(left, |rest| rest + 1);
+        usize::try_from(told.min(left)).unwrap_or(usize::MAX)
+    }
+
+    /// Takes note of a reply of `got` bytes where `len` were asked for: whether it was the last, and whether there may be
+    /// more that is not read.
+    fn advance(&mut self, got: usize, len: usize, max_scan: u64) -> (bool, bool) {
+        self.offset += got as u64;
+        let last = got < len || self.offset >= self.bound(max_scan);
+        (last, last && got == len && self.offset != self.size)
+    }
 }
 
 /// A walk under way.
@@ -162,6 +189,7 @@ impl Walk {
                 self.walked.links += 1;
                 self.note(What::BrokenLink, &path, "");
             }
+            EntryKind::Mount => self.walked.other_mounts += 1,
             EntryKind::Other => self.note(What::Special, &path, ""),
         }
     }
@@ -179,9 +207,7 @@ impl Walk {
     /// Reads the next piece of the open file into the batch, publishing first where there is no room for it.
     fn piece(&mut self) {
         let Some(mut file) = self.file.take() else { return };
-        let left = self.args.max_scan.saturating_sub(file.offset);
-        // One byte more than the directory told: a shorter reply is then the end of the file, without another act.
-        let needed = usize::try_from((file.size.saturating_sub(file.offset) + 1).min(left)).unwrap_or(usize::MAX);
+        let needed = file.wanted(self.args.max_scan);
         if self.batch.room() < needed && !self.batch.is_empty() {
             self.publish(false);
             self.file = Some(file);
@@ -193,22 +219,20 @@ impl Walk {
             Ok(data) => data,
             Err(refusal) => return self.unreadable(&file.path, &said(&refusal)),
         };
-        let end = file.offset + data.len() as u64;
-        let last = data.len() < len || end >= self.args.max_scan;
-        let partly = last && data.len() == len && file.size > end;
+        let offset = file.offset;
+        let (last, partly) = file.advance(data.len(), len, self.args.max_scan);
         self.batch.push(&Record {
             what: What::Piece,
             last,
             partly,
             path: &file.shown,
-            offset: file.offset,
+            offset,
             size: file.size,
             data: &data,
         });
         self.walked.bytes += data.len() as u64;
         self.walked.partly_scanned += u64::from(partly);
         if !last {
-            file.offset = end;
             self.file = Some(file);
         }
     }
@@ -243,4 +267,52 @@ fn said(refusal: &Refusal) -> String {
     let mut text = format!("{}: {}", code_name(refusal.code), refusal.reason);
     text.truncate(text.floor_char_boundary(1000));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a file that is listed with `size` bytes and has what `there` says at each read; answers how many reads that
+    /// took, where they ended, and whether the rest is told to be unread.
+    fn read(size: u64, max_scan: u64, mut there: impl FnMut(u64) -> u64) -> (u64, u64, bool) {
+        const ROOM: usize = 500_000;
+        let mut file = File { path: String::new(), shown: String::new(), size, offset: 0 };
+        for reads in 1.. {
+            let len = file.wanted(max_scan).min(ROOM);
+            let got = len.min(there(reads).saturating_sub(file.offset) as usize);
+            let (last, partly) = file.advance(got, len, max_scan);
+            if last {
+                return (reads, file.offset, partly);
+            }
+        }
+        unreachable!("a file ends")
+    }
+
+    #[test]
+    fn a_file_that_is_what_was_told_takes_no_more_reads_than_it_has_pieces() {
+        for (size, reads) in [(0, 1), (1, 1), (499_999, 1), (500_000, 2), (1_200_000, 3)] {
+            assert_eq!(read(size, 1 << 30, |_| size), (reads, size, false), "{size}");
+        }
+        assert_eq!(read(1000, 100, |_| 1000), (1, 100, true));
+        assert_eq!(read(100, 100, |_| 100), (1, 100, false));
+    }
+
+    #[test]
+    fn a_file_that_grew_is_read_in_pieces_and_to_a_bound() {
+        assert_eq!(read(10, 1 << 30, |_| 5000), (2, 5000, false));
+        // It has a byte more whenever it is looked at, or as much as anybody can write.
+        let (reads, end, partly) = read(10, 1 << 30, |reads| 10 + reads);
+        assert!(reads <= 3 && end <= 14 && !partly, "{reads} {end}");
+        for size in [0, 10, 1 << 20] {
+            let (reads, end, partly) = read(size, 1 << 30, |_| u64::MAX);
+            assert_eq!((end, partly), (size + GROWTH, true));
+            assert!(reads < 40, "{reads}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_says_it_is_empty_is_read_in_pieces() {
+        assert_eq!(read(0, 1 << 30, |_| 2_000_000), (5, 2_000_000, false));
+    }
 }

@@ -165,7 +165,7 @@ impl Mount {
             self.dir.metadata(whole).map_or_else(|e| unfollowed(&e), |_| EntryKind::Link)
         } else if meta.is_dir() && self.roots.end(Root::from(&meta), &self.name).is_some() {
             // What is in it is reached through another mount, or through none.
-            EntryKind::Other
+            EntryKind::Mount
         } else {
             plain(meta.file_type())
         };

@@ -36,7 +36,7 @@ async fn a_mount_ends_where_another_begins() {
 
     let listed = bench.list("sub").await.unwrap();
     let listed: Vec<_> = listed.iter().map(|e| (e.name.as_str(), e.kind)).collect();
-    assert_eq!(listed, [("beside", EntryKind::File), ("out", EntryKind::Other)]);
+    assert_eq!(listed, [("beside", EntryKind::File), ("out", EntryKind::Mount)]);
     assert_eq!(bench.read("sub/beside", 0, 9).await.unwrap().0, "its own");
     let refused = [
         unfit(bench.list("sub/out").await),

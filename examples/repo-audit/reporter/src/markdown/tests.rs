@@ -14,7 +14,7 @@ fn gathered() -> Gathered {
     gathered.scanned.insert("secrets", Scanned { found: 1, ..Scanned::default() });
     gathered.scanned.insert("hygiene", Scanned::default());
     gathered.scanned.insert("inventory", Scanned { found: 1_000_000, ..Scanned::default() });
-    gathered.secrets.push(Secret {
+    gathered.secrets.kept.push(Secret {
         path: "src/a.rs".to_owned(),
         line: 7,
         column: 3,
@@ -94,9 +94,9 @@ fn it_says_no_more_than_what_happened() {
 fn names_cannot_break_out_of_their_cell() {
     let mut gathered = gathered();
     let nasty = "a|b`<img src=x>\n# Title [x](http://h) ``";
-    gathered.secrets[0].path = nasty.to_owned();
-    gathered.secrets[0].excerpt = nasty.to_owned();
-    gathered.defects.push(Defect {
+    gathered.secrets.kept[0].path = nasty.to_owned();
+    gathered.secrets.kept[0].excerpt = nasty.to_owned();
+    gathered.defects.kept.push(Defect {
         path: nasty.to_owned(),
         kind: nasty.to_owned(),
         line: None,
@@ -114,8 +114,8 @@ fn names_cannot_break_out_of_their_cell() {
 #[test]
 fn long_lists_say_what_they_leave_out() {
     let mut gathered = gathered();
-    let one = gathered.secrets[0].clone();
-    gathered.secrets = (0..ROWS as u64 + 50).map(|line| Secret { line, ..one.clone() }).collect();
+    let one = gathered.secrets.kept[0].clone();
+    gathered.secrets.kept = (0..ROWS as u64 + 50).map(|line| Secret { line, ..one.clone() }).collect();
     if let Some(scanned) = gathered.scanned.get_mut("secrets") {
         scanned.unlisted = 3;
     }
@@ -141,4 +141,10 @@ fn numbers() {
         [size(1), size(999), size(1000), size(1_250_000), size(5_368_709_120)],
         ["1 byte", "999 bytes", "1.0 kB", "1.2 MB", "5.3 GB"]
     );
+}
+
+#[test]
+fn marks_that_turn_what_is_read_are_written_out() {
+    assert_eq!(code("a\u{202e}txt.exe"), "`a{U+202E}txt.exe`");
+    assert_eq!(text("\u{2066}a\u{200b}"), "{U+2066}a{U+200B}");
 }

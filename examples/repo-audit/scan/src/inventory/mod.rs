@@ -60,7 +60,7 @@ pub struct Manifest {
     /// The version that it gives itself.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub version: Option<String>,
-    /// Why it could not be read, if so.
+    /// Why it could not be read, if so; nothing of what stands in it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub problem: Option<String>,
     /// In order of scope and name.
@@ -78,12 +78,21 @@ pub struct Survey {
     pub licences: BTreeMap<String, Licence>,
     /// In order of their paths.
     pub manifests: Vec<Manifest>,
-    /// Manifests and dependencies that were beyond what is kept ([`MOST_DEPENDENCIES`]).
+    /// Manifests and dependencies that were beyond what is kept ([`MOST_DEPENDENCIES`], [`MOST_BYTES`]).
     pub omitted: u64,
+    /// How often a licence was named that is beyond those that are kept ([`MOST_LICENCES`]).
+    #[serde(default)]
+    pub omitted_licences: u64,
 }
 
+/// The most licences that are kept.
+pub const MOST_LICENCES: usize = 1000;
 /// The most paths that are kept for a licence.
 pub const MOST_PATHS: usize = 100;
+/// The most bytes of paths that are kept for one licence, and for all.
+pub const MOST_PATH_BYTES: (usize, usize) = (32 << 10, 4 << 20);
+/// The most bytes of text that are kept of all manifests.
+pub const MOST_BYTES: usize = 12 << 20;
 /// The most dependencies that are kept in all; a manifest counts as one more.
 pub const MOST_DEPENDENCIES: usize = 50_000;
 /// The largest manifest that is read, in bytes.

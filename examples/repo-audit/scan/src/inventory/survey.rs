@@ -1,8 +1,8 @@
 //! The scan: goes through the files and fills a [`Survey`].
 
 use super::{
-    LARGEST_MANIFEST, Licence, MOST_DEPENDENCIES, MOST_PATHS, Manifest, Survey, Tally, dependencies, languages,
-    licences,
+    LARGEST_MANIFEST, Licence, MOST_BYTES, MOST_DEPENDENCIES, MOST_LICENCES, MOST_PATH_BYTES, MOST_PATHS, Manifest,
+    Survey, Tally, dependencies, languages, licences,
 };
 use crate::feed::{Block, Feed};
 
@@ -10,6 +10,8 @@ use crate::feed::{Block, Feed};
 const HEADER: u64 = 8 * 1024;
 /// How long a header may be, in bytes.
 const LONGEST_HEADER: usize = 256;
+/// What a row takes besides its text, in bytes.
+const ROW: usize = 100;
 /// How much of a licence text is looked at, in bytes.
 const LICENCE_TEXT: usize = 64 * 1024;
 
@@ -20,6 +22,9 @@ pub struct Inventory {
     eye: Eye,
     survey: Survey,
     kept: usize,
+    /// Bytes of the manifests that are kept, and of the paths of licences.
+    manifest_bytes: usize,
+    path_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -94,16 +99,17 @@ impl Inventory {
             return;
         }
         add(entry(&mut survey.languages, eye.language.unwrap_or("other")), eye.bytes, self.feed.lines());
-        if let Some(header) = eye.header.take() {
-            entry(&mut survey.licences, &header).headers += 1;
+        if let Some(licence) = eye.header.take().and_then(|header| licence(survey, &header)) {
+            licence.headers += 1;
         }
         if eye.licence_text
             && let Some(id) = licences::recognise(&eye.whole)
+            && let Some(licence) = licence(survey, id)
         {
-            keep_path(&mut entry(&mut survey.licences, id).texts, &eye.path);
+            keep_path(&mut licence.texts, &eye.path, &mut self.path_bytes);
         }
         let Some(kind) = eye.manifest else { return };
-        let (mut manifest, licence) = if eye.too_large {
+        let (mut manifest, declared) = if eye.too_large {
             let problem = Some(format!("larger than {LARGEST_MANIFEST} bytes"));
             (Manifest { problem, ..Manifest::default() }, None)
         } else {
@@ -112,17 +118,31 @@ impl Inventory {
         manifest.path.clone_from(&eye.path);
         manifest.kind = kind.to_owned();
         // Some write the whole text where its name belongs.
-        if let Some(licence) = licence.filter(|licence| licence.len() <= 100 && !licence.contains('\n')) {
-            keep_path(&mut entry(&mut survey.licences, &licence).manifests, &eye.path);
+        if let Some(declared) = declared.filter(|declared| declared.len() <= 100 && !declared.contains('\n'))
+            && let Some(licence) = licence(survey, &declared)
+        {
+            keep_path(&mut licence.manifests, &eye.path, &mut self.path_bytes);
         }
         manifest
             .dependencies
             .sort_unstable_by(|a, b| (&a.scope, &a.name, &a.requirement).cmp(&(&b.scope, &b.name, &b.requirement)));
-        let room = MOST_DEPENDENCIES.saturating_sub(self.kept + 1);
-        if self.kept == MOST_DEPENDENCIES {
+        let mut bytes = MOST_BYTES.saturating_sub(self.manifest_bytes);
+        let own = manifest.path.len() + ROW;
+        if self.kept == MOST_DEPENDENCIES || bytes < own {
             survey.omitted += 1 + manifest.dependencies.len() as u64;
             return;
         }
+        bytes -= own;
+        let mut room = 0;
+        for kept in manifest.dependencies.iter().take(MOST_DEPENDENCIES - self.kept - 1) {
+            let Some(rest) = bytes.checked_sub(kept.name.len() + kept.requirement.len() + kept.scope.len() + ROW)
+            else {
+                break;
+            };
+            bytes = rest;
+            room += 1;
+        }
+        self.manifest_bytes = MOST_BYTES - bytes;
         survey.omitted += manifest.dependencies.len().saturating_sub(room) as u64;
         manifest.dependencies.truncate(room);
         self.kept += 1 + manifest.dependencies.len();
@@ -150,6 +170,19 @@ fn add(tally: &mut Tally, bytes: u64, lines: u64) {
     tally.lines += lines;
 }
 
+/// What is kept of the licence that `text` names, or nothing where there are too many of them.
+fn licence<'a>(survey: &'a mut Survey, text: &str) -> Option<&'a mut Licence> {
+    if survey.licences.contains_key(text) {
+        return survey.licences.get_mut(text);
+    }
+    let told = dependencies::licence(text);
+    if survey.licences.len() >= MOST_LICENCES && !survey.licences.contains_key(&told) {
+        survey.omitted_licences += 1;
+        return None;
+    }
+    Some(entry(&mut survey.licences, &told))
+}
+
 /// Like `entry().or_default()`, without an owned key for what is there already.
 fn entry<'a, T: Default>(map: &'a mut std::collections::BTreeMap<String, T>, key: &str) -> &'a mut T {
     if !map.contains_key(key) {
@@ -158,8 +191,12 @@ fn entry<'a, T: Default>(map: &'a mut std::collections::BTreeMap<String, T>, key
     map.get_mut(key).expect("inserted above")
 }
 
-fn keep_path(paths: &mut Vec<String>, path: &str) {
-    if paths.len() < MOST_PATHS {
+/// Keeps a path of a licence while there are few; `kept` are the bytes of all that are.
+fn keep_path(paths: &mut Vec<String>, path: &str, kept: &mut usize) {
+    let (of_one, of_all) = MOST_PATH_BYTES;
+    let own: usize = paths.iter().map(String::len).sum();
+    if paths.len() < MOST_PATHS && own + path.len() <= of_one && *kept + path.len() <= of_all {
+        *kept += path.len();
         paths.push(path.to_owned());
     }
 }

@@ -304,8 +304,8 @@ fn go() {
 fn broken_manifests_say_why() {
     for (path, text, why) in [
         ("Cargo.toml", "[package\n", "line 1"),
-        ("package.json", "{\"a\":", "EOF"),
-        ("package.json", "[]", "invalid type"),
+        ("package.json", "{\"a\":", "line 1, column 5: JSON that ends too early"),
+        ("package.json", "[]", "line 1, column 0: no object"),
         ("pyproject.toml", "a = \n", "line 1"),
         ("go.mod", "garbage\n", "module"),
         ("Cargo.toml", &format!("a = {}", "[".repeat(100_000)), "line 1"),
@@ -330,4 +330,98 @@ fn dependencies_are_bounded() {
     let kept: usize = survey.manifests.iter().map(|m| 1 + m.dependencies.len()).sum();
     assert_eq!(kept, MOST_DEPENDENCIES);
     assert_eq!(survey.omitted as usize + kept, 3 * 30_001);
+}
+
+/// A secret is told by nothing that the inventory says of a file, wherever it stands in it.
+#[test]
+fn secrets_in_manifests_are_not_told() {
+    let live = ["sk_", "live_", "aZ9kQ2mX7pLw4vBtR6yN1cHd"].concat();
+    let dashed = live.replace('_', "-");
+    let random = "uwTGdluysEGLMlITEbpNHDUs";
+    let mixed = "kX9sPq2mLw7tRz4v";
+    for secret in [live.as_str(), dashed.as_str(), random, mixed, "0f1e2d3c4b5a69788796a5b4c3d2e1f0"] {
+        for (path, manifest) in [
+            ("requirements.txt", "STRIPE_KEY=SECRET\nrequests==2\n"),
+            ("requirements/notes.txt", "token: SECRET\nSECRET\napi_key = SECRET\nx @ https://h/SECRET/x.whl\n"),
+            ("package.json", "\"SECRET\""),
+            (
+                "package.json",
+                "{\"name\":\"SECRET\",\"version\":\"SECRET\",\"license\":\"SECRET\",\"dependencies\":{\"a\":\"SECRET\",\"SECRET\":\"1\"}}",
+            ),
+            ("package.json", "{\"dependencies\":{\"a\": SECRET}}"),
+            ("package.json", "{\"a\": 1, \"SECRET\"}"),
+            (
+                "Cargo.toml",
+                "[package]\nname = \"SECRET\"\nversion = \"SECRET\"\nlicense = \"SECRET\"\n[dependencies]\na = \"SECRET\"\nSECRET = \"1\"\nb = { path = \"SECRET\" }\n",
+            ),
+            ("Cargo.toml", "[SECRET]\nx = 1\nx = 2\n[SECRET]\n"),
+            ("Cargo.toml", "SECRET\n"),
+            (
+                "pyproject.toml",
+                "[project]\nname = \"SECRET\"\nlicense = \"SECRET\"\ndependencies = [\"SECRET\", \"a==SECRET\"]\n[dependency-groups]\nSECRET = [\"x\"]\n",
+            ),
+            ("go.mod", "module SECRET\nrequire SECRET v1\nrequire h.com/x SECRET\n"),
+            ("x.rs", "// SPDX-License-Identifier: SECRET\n"),
+        ] {
+            let told = serde_json::to_string(&scan(&[(path, manifest.replace("SECRET", secret).as_bytes())])).unwrap();
+            assert!(!told.contains(&secret[8..]), "{path}: {told}");
+        }
+    }
+    // Of a telling name, nothing that is no version.
+    let expected = [("db_password", "(not shown)", "normal"), ("token", "==1.2", "normal")];
+    assert_eq!(dependencies("requirements.txt", "db_password=correcthorse\ntoken==1.2\n"), triples(&expected));
+}
+
+#[test]
+fn what_manifests_say_is_told() {
+    let go = "module h.com/x\nrequire h.com/a v0.0.0-20240102030405-0123456789ab // indirect\n";
+    assert_eq!(dependencies("go.mod", go), triples(&[("h.com/a", "v0.0.0-20240102030405-0123456789ab", "indirect")]));
+    let revision = "0123456789abcdef0123456789abcdef01234567";
+    for (name, requirement) in [
+        ("windows_x86_64_gnullvm", "=0.53.1".to_owned()),
+        ("@typescript-eslint/eslint-plugin", "^5.0.0 || ^6.0.0-alpha.1+build".to_owned()),
+        ("x", "npm:@scope/name@^1.2.3".to_owned()),
+        ("x", "workspace:*".to_owned()),
+        ("x", format!("git+https://github.com/a/b.git#{revision}")),
+        ("x", format!("github:a/b#{revision}")),
+        ("jsonwebtoken", "9".to_owned()),
+        ("secrecy", ">=1.0, <2".to_owned()),
+    ] {
+        let text = serde_json::json!({ "dependencies": { name: requirement } }).to_string();
+        assert_eq!(dependencies("package.json", &text), triples(&[(name, &requirement, "normal")]));
+    }
+}
+
+/// However many licences there are, and however long the paths, the inventory stays small.
+#[test]
+fn licences_and_manifests_are_bounded_in_bytes() {
+    let deep = "n".repeat(900);
+    let mut inventory = Inventory::new();
+    let mut add = |path: String, text: &str| {
+        inventory.begin(&path);
+        inventory.push(text.as_bytes(), true);
+    };
+    for n in 0..12_000 {
+        add(format!("{n}.c"), &format!("// SPDX-License-Identifier: Lic-{n}-A\n"));
+    }
+    for n in 0..20_000 {
+        add(
+            format!("{deep}/{n}/package.json"),
+            &format!("{{\"license\":\"L-{}\",\"dependencies\":{{\"a\":\"1\"}}}}", n % 400),
+        );
+    }
+    let survey = inventory.finish();
+    assert_eq!(survey.licences.len(), MOST_LICENCES);
+    assert_eq!(survey.omitted_licences, 12_000 - MOST_LICENCES as u64 + 20_000);
+    assert!(survey.omitted > 0 && survey.omitted as usize + 2 * survey.manifests.len() == 40_000);
+    let bytes = serde_json::to_vec(&survey).unwrap().len();
+    assert!(bytes < 20 << 20, "{bytes}");
+
+    let mut inventory = Inventory::new();
+    for n in 0..20_000 {
+        inventory.begin(&format!("{deep}/{n}/package.json"));
+        inventory.push(format!("{{\"license\":\"L-{}\"}}", n % 400).as_bytes(), true);
+    }
+    let licences = serde_json::to_vec(&inventory.finish().licences).unwrap().len();
+    assert!(licences < 5 << 20, "{licences}");
 }

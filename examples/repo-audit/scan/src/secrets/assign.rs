@@ -45,14 +45,47 @@ impl Style {
             "cnf",
             "txt",
             "log",
+            "bat",
+            "cmd",
+            "ksh",
         ];
-        const NAMED: &[&str] =
-            &[".env", ".npmrc", ".pypirc", ".envrc", ".netrc", "Dockerfile", "credentials", "config", "Makefile"];
+        const NAMED: &[&str] = &[
+            "env",
+            ".flaskenv",
+            ".npmrc",
+            ".pypirc",
+            ".envrc",
+            ".netrc",
+            "Dockerfile",
+            "credentials",
+            "config",
+            "Makefile",
+            ".profile",
+            ".bashrc",
+            ".bash_profile",
+            ".bash_login",
+            ".bash_aliases",
+            ".zshrc",
+            ".zshenv",
+            ".zprofile",
+            ".zlogin",
+            ".kshrc",
+            ".cshrc",
+            ".tcshrc",
+            ".login",
+            ".xprofile",
+            ".xsessionrc",
+        ];
+        // What editors and people add to a file's name when they keep it as it was.
+        const KEPT: &[&str] = &[".bak", ".backup", ".old", ".orig", ".save", ".saved", ".dist", ".disabled", "~"];
+        let path = KEPT.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path);
         let name = text::file_name(path);
+        // `.env`, `.env.local`, `.env-prod`; not `.environment`.
+        let environment = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
         if is_lock_file(path) {
             Style::Ignored
         } else if NAMED.contains(&name)
-            || name.starts_with(".env.")
+            || name.strip_prefix(".env").is_some_and(environment)
             || name.starts_with("Dockerfile.")
             || text::extension(path).is_some_and(|e| BARE.iter().any(|b| b.eq_ignore_ascii_case(e)))
         {
@@ -145,6 +178,14 @@ pub(super) fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, u
         .take(2)
         .take_while(|b| matches!(b, b'b' | b'r' | b'f' | b'u' | b'L' | b'@' | b'\\' | b'&'))
         .count();
+    // Rust's `r#"…"#`.
+    let marks = text[begin + prefix..].iter().take(4).take_while(|b| **b == b'#').count();
+    if marks > 0 && text[..begin + prefix].ends_with(b"r") && text.get(begin + prefix + marks) == Some(&b'"') {
+        let start = begin + prefix + marks + 1;
+        let window = &text[start..text.len().min(start + VALUE)];
+        let length = memchr::memmem::find(window, &b"\"####"[..1 + marks])?;
+        return (!window[..length].contains(&b'\n')).then_some((start, start + length));
+    }
     if let Some(quote) = text.get(begin + prefix).filter(|b| is_quote(b)) {
         let start = begin + prefix + 1;
         let window = &text[start..text.len().min(start + VALUE)];
@@ -168,9 +209,9 @@ pub(super) fn value(text: &[u8], begin: usize, style: Style) -> Option<(usize, u
 pub(super) fn is_secret(value: &[u8]) -> bool {
     const REFERS: &[&str] = &["ENC[", "arn:", "projects/", "vault:", "op://", "env:", "file:", "ssh-", "data:", "urn:"];
     let variable = match value[0] {
-        b'$' => value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
+        b'$' => randomness::is_variable(&value[1..]),
         b'%' => value.ends_with(b"%"),
-        b'{' | b'[' | b'(' => value.last().is_some_and(|b| matches!(b, b'}' | b']' | b')')),
+        b'{' | b'[' | b'(' | b'<' => randomness::is_enclosed(value),
         _ => false,
     };
     let Some(value) = encoding::plain(value) else { return false };

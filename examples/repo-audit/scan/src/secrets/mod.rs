@@ -212,6 +212,27 @@ impl Eye {
     }
 }
 
+/// Whether a name says that its value is secret.
+#[cfg(feature = "inventory")]
+pub(crate) fn is_telling(name: &str) -> bool {
+    name::tells(name.as_bytes())
+}
+
+/// Whether `text`, which stands by itself in a file, may be told to anybody: it holds nothing that the scan finds, and no
+/// long word that a generator may have made.
+#[cfg(feature = "inventory")]
+pub(crate) fn is_tellable(text: &str) -> bool {
+    // Too short for anything that the scan finds by itself.
+    if text.len() < 10 {
+        return true;
+    }
+    let mut scan = Secrets::new();
+    // Where values need no quotes.
+    scan.begin(".env");
+    scan.push(text.as_bytes(), true);
+    scan.waiting() == 0 && !redact::shows_random(text.as_bytes())
+}
+
 /// Whether the file name itself is one whose contents are checksums and no secrets.
 fn is_lock_file(path: &str) -> bool {
     const LOCKS: &[&str] = &[

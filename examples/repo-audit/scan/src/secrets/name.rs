@@ -111,7 +111,9 @@ pub(super) fn tells(name: &[u8]) -> bool {
         "servicekey",
         "sessionkey",
     ];
-    const SECRET_WORD: &[&str] = &["pwd", "pass", "psk", "pat", "auth"];
+    const SECRET_WORD: &[&str] = &["pwd", "pw", "pass", "psk", "pat", "auth"];
+    // Words that end so, `dbpass` among them, but these.
+    const PASS: &[&str] = &["bypass", "compass", "encompass", "trespass", "surpass", "overpass", "underpass"];
     const NOT: &[&str] = &[
         "hash",
         "digest",
@@ -153,7 +155,14 @@ pub(super) fn tells(name: &[u8]) -> bool {
         "encrypted",
         "cipher",
         "selector",
+        "secretsmanager",
+        "secretmanager",
+        "producttoken",
+        "subjectfrom",
     ];
+    // What words of these begin with.
+    const STEMS: &[&str] =
+        &["tokeniz", "cancel", "idempot", "expir", "encrypted", "cipher", "fingerprint", "placeholder"];
     const NOT_LAST: &[&str] = &[
         "name",
         "path",
@@ -201,19 +210,40 @@ pub(super) fn tells(name: &[u8]) -> bool {
         "schema",
     ];
     let mut squashed = Vec::with_capacity(name.len());
-    let mut last_word = 0;
+    // Where words begin.
+    let mut words = Vec::with_capacity(8);
     for (i, b) in name.iter().enumerate() {
-        if b.is_ascii_alphanumeric() {
-            if b.is_ascii_uppercase() && i > 0 && name[i - 1].is_ascii_lowercase() {
-                last_word = squashed.len();
-            }
-            squashed.push(b.to_ascii_lowercase());
-        } else {
-            last_word = squashed.len();
+        if !b.is_ascii_alphanumeric() {
+            continue;
         }
+        let begins = i == 0 || !name[i - 1].is_ascii_alphanumeric();
+        if begins || b.is_ascii_uppercase() && name[i - 1].is_ascii_lowercase() {
+            words.push(squashed.len());
+        }
+        squashed.push(b.to_ascii_lowercase());
     }
-    let has = |words: &[&str]| words.iter().any(|word| memchr::memmem::find(&squashed, word.as_bytes()).is_some());
-    let last = &squashed[last_word..];
-    let is_last = |words: &[&str]| words.iter().any(|word| last == word.as_bytes());
-    (has(SECRET) || is_last(SECRET_WORD)) && !has(NOT) && (!is_last(NOT_LAST) || squashed.ends_with(b"secretid"))
+    let holds =
+        |text: &[u8], all: &[&str]| all.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some());
+    let last = &squashed[words.last().copied().unwrap_or(0)..];
+    let is_last = |all: &[&str]| all.iter().any(|word| last == word.as_bytes());
+    // A word says that it is no secret where it stands for itself, with an ending or not; within another word only where
+    // that one tells of a secret: `HASHICORP_TOKEN` is one, `tokenhash` is not.
+    let denies = |word: &&str| {
+        memchr::memmem::find_iter(&squashed, word).any(|at| {
+            let (begins, end) = (words.contains(&at), at + word.len());
+            let ends = |end: usize| end == squashed.len() || words.contains(&end);
+            let inflected =
+                [&b"s"[..], b"es", b"ed"].iter().any(|e| squashed[end..].starts_with(e) && ends(end + e.len()));
+            if begins && (ends(end) || inflected || STEMS.contains(word)) {
+                return true;
+            }
+            let from = words.iter().rev().find(|from| **from <= at).copied().unwrap_or(0);
+            let to = words.iter().find(|to| **to >= end).copied().unwrap_or(squashed.len());
+            holds(&squashed[from..to], SECRET)
+        })
+    };
+    let secret = holds(&squashed, SECRET)
+        || is_last(SECRET_WORD)
+        || last.ends_with(b"pass") && !PASS.iter().any(|word| last == word.as_bytes());
+    secret && (!is_last(NOT_LAST) || squashed.ends_with(b"secretid")) && !NOT.iter().any(denies)
 }

@@ -11,7 +11,10 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Match> {
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let length = text[..at].iter().rev().take(NAME).take_while(|b| is_name(b)).count();
     let before = &text[..at - length];
-    let in_query = before.ends_with(b"?") || before.ends_with(b"&") || before.ends_with(b"&amp;");
+    // The fragment of a URL, and not a comment.
+    let in_fragment = before.strip_suffix(b"#").and_then(<[u8]>::last);
+    let in_fragment = in_fragment.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'='));
+    let in_query = in_fragment || before.ends_with(b"?") || before.ends_with(b"&") || before.ends_with(b"&amp;");
     if length == 0 || !in_query && !before.ends_with(b";") {
         return None;
     }

@@ -85,7 +85,9 @@ impl Watch {
                 return Step::Nothing;
             }
             if self.in_field {
-                self.in_field = b != b'\n';
+                // It ends with its line, be the newline one or, within a string of JSON or a shell, written `\n`.
+                self.in_field = b != b'\n' && !(self.escaped && matches!(b, b'n' | b'r'));
+                self.escaped = b == b'\\' && self.in_field;
                 continue;
             }
             if self.escaped {
@@ -117,8 +119,9 @@ impl Watch {
                 return Step::Nothing;
             }
             match b {
-                b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b',' | b'+' | b'/' | b'#' | b'*' | b'|' | b'>' | b'='
-                | b'(' => {}
+                // Among them what patches put before a line, `-` too.
+                b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b',' | b'+' | b'-' | b'/' | b'#' | b'*' | b'|' | b'>'
+                | b'=' | b'(' => {}
                 b'\\' => self.escaped = true,
                 _ => return Step::Nothing,
             }

@@ -72,9 +72,8 @@ fn has_guid(bytes: &[u8]) -> bool {
 pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
     let lower = bytes.to_ascii_lowercase();
     has_sequence(&lower)
-        || has_slot(&lower)
         || has_guid(&lower)
-        || has_format(bytes)
+        || is_template(bytes)
         || PLACEHOLDERS.iter().any(|word| memmem::find(&lower, word.as_bytes()).is_some())
         || SHORT_PLACEHOLDERS
             .iter()
@@ -92,29 +91,73 @@ fn is_written_as_word(bytes: &[u8], at: usize, length: usize) -> bool {
     one_case && (alone || !before.is_some_and(|b| b.is_ascii_alphabetic()) && length * 4 >= bytes.len())
 }
 
-/// A template's slot: between its marks stands nothing but a name. `bytes` are lower-case.
-fn has_slot(bytes: &[u8]) -> bool {
-    SLOTS.iter().any(|(open, close)| {
-        memchr::memchr_iter(*open, bytes).any(|at| {
-            let name = &bytes[at + 1..];
-            let length = name
-                .iter()
-                .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'{'))
-                .count();
-            name.get(length) == Some(close)
-        })
-    })
+/// Whether what follows a `$` is the name of a variable, and not more of a password.
+pub(super) fn is_variable(name: &[u8]) -> bool {
+    name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') && !is_random(name)
 }
 
-/// `%s` as a format has it: no letter or digit goes on where it ends.
-fn has_format(bytes: &[u8]) -> bool {
-    memmem::find_iter(bytes, b"%s").any(|at| !bytes.get(at + 2).is_some_and(u8::is_ascii_alphanumeric))
+/// Whether `bytes` stands in brackets that belong together: an expression or a place for a value, unless what is in them
+/// is random.
+pub(super) fn is_enclosed(bytes: &[u8]) -> bool {
+    let [first, inner @ .., last] = bytes else { return false };
+    SLOTS.contains(&(*first, *last)) && !is_random(inner)
+}
+
+/// Whether `bytes` is a template: slots whose names a person wrote are most of it, or what stands around them is words.
+/// Chance writes `(abc)` into a password too, but random characters around it.
+fn is_template(bytes: &[u8]) -> bool {
+    let mut around = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = slot(&bytes[at..]);
+        if length == 0 {
+            around.push(bytes[at]);
+        }
+        at += length.max(1);
+    }
+    let covered = bytes.len() - around.len();
+    covered > 0
+        && (covered * 2 > bytes.len()
+            || bytes.len() < 24 && covered == 2 && !is_random(&around)
+            || !around.iter().any(u8::is_ascii_digit) && is_wordy(&around))
+}
+
+/// The length of the slot that `bytes` begins with, or 0: a name between marks, or `%s` with nothing behind it that goes
+/// on with it.
+fn slot(bytes: &[u8]) -> usize {
+    if bytes.starts_with(b"%s") {
+        return if bytes.get(2).is_some_and(u8::is_ascii_alphanumeric) { 0 } else { 2 };
+    }
+    let marks = bytes.iter().take(2).take_while(|b| matches!(b, b'$' | b'%' | b'#')).count();
+    let Some((_, close)) = SLOTS.iter().find(|(open, _)| bytes.get(marks) == Some(open)) else { return 0 };
+    let name = &bytes[marks + 1..];
+    let length =
+        name.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'{')).count();
+    let inner = &name[..length];
+    let (letters, in_words) = words(inner, true);
+    let named = letters > 0 && (length <= 4 || in_words * 2 > letters);
+    if !named || name.get(length) != Some(close) {
+        return 0;
+    }
+    // `}}` and the `s` of `%(name)s` belong to it.
+    let more = match name.get(length + 1) {
+        Some(b'}') if *close == b'}' => 1,
+        Some(b's' | b'd') if marks > 0 && bytes[0] == b'%' => 1,
+        _ => 0,
+    };
+    marks + 1 + length + 1 + more
 }
 
 /// Seven bytes that count up or down, or six that are the same; eight in a long text, where chance makes six.
 fn has_sequence(bytes: &[u8]) -> bool {
     let most = if bytes.len() < 24 { 6 } else { 8 };
     let (mut up, mut down, mut same) = (1, 1, 1);
+    // `abcd1234defg5678`: nearly all of it counts up by four or more.
+    let rising = |run: &[u8]| if run.len() >= 4 { run.len() } else { 0 };
+    let counted: usize = bytes.chunk_by(|a, b| a.checked_add(1) == Some(*b)).map(rising).sum();
+    if counted * 4 >= bytes.len() * 3 {
+        return true;
+    }
     bytes.windows(2).any(|pair| {
         let step = i16::from(pair[1]) - i16::from(pair[0]);
         up = if step == 1 { up + 1 } else { 1 };
@@ -135,8 +178,29 @@ pub(super) fn is_varied(bytes: &[u8]) -> bool {
     n * n > squares * 4
 }
 
-/// Letters in all, and letters that stand in words.
-fn words(bytes: &[u8]) -> (usize, usize) {
+/// Whether the `others` of `bytes`, which are no letters and no digits, are signs such as generators of passwords strew in:
+/// nearly each another one, and at least `least` that do not join words.
+fn are_many_sorts(bytes: &[u8], others: usize, least: usize) -> bool {
+    let mut seen = 0u128;
+    for b in bytes.iter().filter(|b| !b.is_ascii_alphanumeric() && b.is_ascii()) {
+        seen |= 1 << b;
+    }
+    let joins = b"-_./: ".iter().fold(0, |joins, b| joins | 1u128 << b);
+    let (sorts, odd) = (seen.count_ones() as usize, (seen & !joins).count_ones() as usize);
+    odd >= least && sorts * 2 >= others.min(12) && !is_expression(bytes)
+}
+
+/// Whether `bytes` holds what regular expressions are made of; in a long text, where chance writes one of these, two.
+fn is_expression(bytes: &[u8]) -> bool {
+    // Each with the bracket that has to be there too.
+    const PARTS: &[(&[u8], u8)] =
+        &[(b"(?", b')'), (b"[^", b']'), (b".*", b'.'), (b".+", b'.'), (b"]+", b'['), (b"]*", b'['), (b")*", b'(')];
+    let held = PARTS.iter().filter(|(part, with)| bytes.contains(with) && memmem::find(bytes, part).is_some()).count();
+    held > usize::from(bytes.len() >= 24) || bytes.contains(&b'\\')
+}
+
+/// Letters in all, and letters that stand in words; with or without words of up to three letters.
+fn words(bytes: &[u8], short: bool) -> (usize, usize) {
     let (mut letters, mut in_words, mut at) = (0, 0, 0);
     while at < bytes.len() {
         if !bytes[at].is_ascii_alphabetic() {
@@ -155,12 +219,11 @@ fn words(bytes: &[u8]) -> (usize, usize) {
         let word = &bytes[at..end];
         letters += word.len();
         // Chance makes words of up to three letters too often; they count when they stand alone.
-        let alone = (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
+        let alone = short
+            && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
             && bytes.get(end).is_none_or(|b| !b.is_ascii_alphanumeric());
-        if word.len() >= 4 || alone {
-            if common_pairs(word) * 4 >= (word.len() - 1) * 3 {
-                in_words += word.len();
-            }
+        if (word.len() >= 4 || alone) && common_pairs(word) * 4 >= (word.len() - 1) * 3 {
+            in_words += word.len();
         }
         at = end;
     }
@@ -179,7 +242,7 @@ fn common_pairs(word: &[u8]) -> usize {
 
 /// Whether nearly all letters stand in words.
 pub(super) fn is_wordy(bytes: &[u8]) -> bool {
-    let (letters, in_words) = words(bytes);
+    let (letters, in_words) = words(bytes, true);
     letters > 0 && in_words * 10 >= letters * 9
 }
 
@@ -206,17 +269,20 @@ pub(super) fn is_random(bytes: &[u8]) -> bool {
         2 => 12,
         _ => 10,
     };
-    if n < enough || (lower + upper) * 5 < n || others * 5 > n * 2 {
+    // Signs of many sorts are those of a password; a few that come again and again are those of a path or an expression.
+    let signs = are_many_sorts(bytes, others, if kinds >= 3 { 2 } else { 4 });
+    let scarce = if signs { 9 } else { 5 };
+    if n < enough || (lower + upper) * scarce < n || !signs && others * 5 > n * 2 {
         return false;
     }
-    let (letters, in_words) = words(bytes);
-    if kinds == 1 || digits == 0 && (lower == 0 || upper == 0) {
+    let (letters, in_words) = words(bytes, !signs);
+    if !signs && (kinds == 1 || digits == 0 && (lower == 0 || upper == 0)) {
         // Nothing but letters of one case: only the pairs can tell, so they must tell clearly. Of few letters, no more
         // than half of the pairs may be common; of letters by chance, a third is.
         return if n >= 20 { in_words == 0 } else { kinds == 1 && common_pairs(bytes) * 2 < n - 1 };
     }
     // The shorter a text and the fewer its kinds, the clearer it must be of words to count.
-    let share = match (n < 16 && kinds < 3, digits == 0) {
+    let share = match (!signs && n < 16 && kinds < 3, digits == 0 && !signs) {
         (true, true) => 3,
         (true, false) | (false, true) => 2,
         (false, false) => return in_words * 4 < letters * 3,

@@ -110,6 +110,14 @@ fn private_keys_need_a_body() {
             "{begin}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{}\n\n{line}\n{end}\n",
             hex(32).to_ascii_uppercase()
         ),
+        format!(
+            "{{\"key\":\"{begin}\\nProc-Type: 4,ENCRYPTED\\nDEK-Info: AES-128-CBC,{0}\\n\\n{line}\\n\"}}",
+            "0F1E2D3C4B5A6978"
+        ),
+        format!("{begin}\\r\\nComment: mine\\r\\n\\r\\n{line}\\r\\n"),
+        format!("GPG=\"-----BEGIN PGP PRIVATE KEY BLOCK-----\\nVersion: GnuPG v2\\n\\n{line}\\n\""),
+        format!("-{begin}\n-{line}\n-{line}\n-{end}\n"),
+        format!("-{begin}\n-Proc-Type: 4,ENCRYPTED\n-DEK-Info: x\n-\n-{line}\n-{end}\n"),
         format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n", body(70)),
         format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\n{line}\n"),
         format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", body(40)),
@@ -456,5 +464,205 @@ fn secrets_are_found_at_the_cuts_of_an_endless_line() {
                 assert_eq!(found[0].column as usize, base - shift + inside + 1);
             }
         }
+    }
+}
+
+/// A small generator (xorshift64*), so that a seed names its passwords for ever.
+struct Random(u64);
+
+impl Random {
+    fn text(&mut self, alphabet: &[u8], length: usize) -> String {
+        let mut one = || {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11
+        };
+        (0..length).map(|_| alphabet[(one() % alphabet.len() as u64) as usize] as char).collect()
+    }
+}
+
+#[test]
+fn passwords_of_generators_are_found_whatever_signs_they_have() {
+    let lower = &b"abcdefghijklmnopqrstuvwxyz0123456789"[..];
+    let alnum = &b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[..];
+    let printable: Vec<u8> = (b'!'..=b'~').filter(|b| !matches!(b, b'"' | b'\\' | b'\'' | b'`')).collect();
+    let django = [lower, b"!@#$%^&*(-_=+)"].concat();
+    let eight = [alnum, b"!@#$%^&*"].concat();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut cases: Vec<(String, &[u8], usize)> = Vec::new();
+    for length in [12, 14, 16, 20, 24, 32, 40, 50, 64] {
+        cases.push(("password = \"VALUE\"\n".to_owned(), &printable, length));
+        cases.push(("password = \"VALUE\"\n".to_owned(), &eight, length));
+    }
+    cases.push(("SECRET_KEY = 'VALUE'\n".to_owned(), &django, 50));
+    cases.push(("SECRET_KEY = 'django-insecure-VALUE'\n".to_owned(), &django, 50));
+    cases.push(("DB_PASSWORD = '$VALUE'\n".to_owned(), alnum, 19));
+    const EACH: usize = 4000;
+    let mut report = String::new();
+    for (line, alphabet, length) in cases {
+        let values: Vec<String> = (0..EACH).map(|_| random.text(alphabet, length)).collect();
+        let text: String = values.iter().map(|value| line.replace("VALUE", value)).collect();
+        let found: std::collections::BTreeSet<u64> = scan("x.py", &text).into_iter().map(|s| s.line).collect();
+        let missed: Vec<_> =
+            values.iter().enumerate().filter(|(at, _)| !found.contains(&(*at as u64 + 1))).map(|(_, v)| v).collect();
+        if missed.len() * 100 > EACH {
+            report +=
+                &format!("{line} {} of {EACH} of {length}: {:?}\n", missed.len(), &missed[..missed.len().min(12)]);
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn a_slot_is_a_name_that_most_of_the_value_is() {
+    for value in [
+        "prefix-${NAME_OF_IT}",
+        "<your-key-9f8a7c6d5e>",
+        "{{ .Values.password2 }}",
+        "%(db_password_2)s",
+        "#{ENV_PASSWORD_1}",
+        "Bearer {access_token_3}",
+        "kx7-%s-9fQ2",
+        "{user_name}:{pass_word1}",
+    ] {
+        assert!(scan("a.py", &format!("password = '{value}'\n")).is_empty(), "{value}");
+    }
+    for value in ["(lycnsicuue6nbg_f9)a+o90jdvv!#0$0$b%84bdbg-1m$#a%i", "aB3(abc)9kL!pQ7x", "x%s$9fK2!mQ7zL4vB8t"] {
+        assert_eq!(kinds("settings.py", &format!("SECRET_KEY = '{value}'\n")), ["assignment"], "{value}");
+    }
+    assert_eq!(kinds(".env", "DB_PASSWORD=$SP04JvBLomGOFDzSdya\n"), ["assignment"]);
+    assert!(scan(".env", "DB_PASSWORD=$PRODUCTION_DB_PASSWORD_2\n").is_empty());
+}
+
+/// What the scan itself does not take for a secret is not told either beside one that it found.
+#[test]
+fn excerpts_hide_other_values_of_the_line() {
+    let token = format!("ghp_{}", body(36));
+    for (before, hidden, left) in [
+        ("auth(\"uwTGdluysEGLMlITEbpNHDUs\"); token = \"", "uwTG", "auth(\"********"),
+        ("login(\"X-Cq9.vB2.kLp.7Zt.w8N.mR4\"); t = \"", "X-Cq9", "login(\"********"),
+        ("p=\"IoXFLEoj$!EFsBnVRsH\" token=", "IoXF", "p=\"********"),
+        ("don't auth('k9X-72pL'); t = '", "k9X-7", "don't auth('*"),
+        ("password=\"hunterhouse\" t=", "hunter", "password=\"***********\" t="),
+        ("DB_PASSWORD=correct TOKEN=", "correct", "DB_PASSWORD=******* TOKEN="),
+        ("curl -u bob:IoXFLEoj$!EFsBnVRsH ", "EFsBn", "curl -u bob:***"),
+    ] {
+        let last = scan("a.py", &format!("{before}{token}\"\n")).pop();
+        let excerpt = last.map(|s| s.excerpt).unwrap_or_default();
+        assert!(excerpt.starts_with(left) || left.starts_with("curl"), "{before}: {excerpt}");
+        assert!(!excerpt.contains(hidden) && excerpt.contains("ghp_"), "{before}: {excerpt}");
+    }
+    let plain = scan("a.py", &format!("fetch(\"user/name\", 'first', token = \"{token}\")"));
+    assert_eq!(plain[0].excerpt, "fetch(\"user/name\", 'first', token = \"ghp_…[40 characters]");
+    let turned = scan("a.py", &format!("a \u{202e}b\u{200b} {token}"));
+    assert_eq!(turned[0].excerpt, "a  b  ghp_…[40 characters]");
+}
+
+#[test]
+fn names_tell_by_their_words() {
+    for name in [
+        "HASHICORP_VAULT_TOKEN",
+        "REPUBLIC_API_KEY",
+        "dbpass",
+        "DB_PW",
+        "dbPass",
+        "publisher_token",
+        "SAMPLER_SECRET",
+        "hashedOutPassword_2",
+        "api_token",
+        "AppSecret",
+    ] {
+        let expected = name != "hashedOutPassword_2";
+        assert_eq!(name::tells(name.as_bytes()), expected, "{name}");
+    }
+    for name in [
+        "password_hash",
+        "passwordHash",
+        "passwordhash",
+        "password_hashes",
+        "tokenizer",
+        "token_cancellation",
+        "PublicKeyToken",
+        "publickeytoken",
+        "next_page_token",
+        "nextPageToken",
+        "csrfToken",
+        "csrftoken",
+        "token_expiry",
+        "EXAMPLE_TOKEN",
+        "secret_fingerprints",
+        "bypass",
+        "secretsmanager",
+    ] {
+        assert!(!name::tells(name.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn values_without_quotes_are_found_where_files_hold_environments() {
+    let value = body(32);
+    for path in [
+        ".env",
+        ".env.local",
+        ".env-prod",
+        ".env_prod",
+        ".flaskenv",
+        "env",
+        "prod.env",
+        "home/.bashrc",
+        ".profile",
+        ".zshrc",
+        ".bash_profile",
+        "set.bat",
+        "app.conf.bak",
+        ".env.old",
+        ".env~",
+    ] {
+        assert_eq!(kinds(path, &format!("export API_TOKEN={value}\n")), ["assignment"], "{path}");
+    }
+    for path in ["a.rs", "environment", ".environment", "a.rs.bak"] {
+        assert!(kinds(path, &format!("export API_TOKEN={value}\n")).is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn raw_strings_and_fragments() {
+    let value = body(36);
+    for text in [
+        format!("const PASSWORD: &str = r#\"{value}\"#;"),
+        format!("let token = br##\"{value}\"##;"),
+        format!("let token = r\"{value}\";"),
+    ] {
+        let found = scan("a.rs", &text);
+        assert_eq!((found.len(), found[0].length), (1, 36), "{text}");
+    }
+    assert_eq!(kinds("a.py", &format!("get(\"https://x/y#access_token={value}\")")), ["url-token"]);
+    assert_eq!(kinds("a.py", &format!("get(\"https://x/y#a=b&access_token={value}\")")), ["url-token"]);
+    assert!(kinds("a.py", &format!("#access_token={value}")).is_empty());
+    assert_eq!(kinds(".env", &format!("#ACCESS_TOKEN={value}")), ["assignment"]);
+}
+
+#[test]
+fn a_text_that_begins_like_a_binary_format_is_searched() {
+    let value = body(32);
+    for begin in ["ID3_TAG = 1", "RIFF();", "BZhang wrote this", "GIF89a", "%PDF-1.4", "OggS"] {
+        assert_eq!(kinds("x.py", &format!("{begin}\npassword = \"{value}\"\n")), ["assignment"], "{begin}");
+        for binary in ["\u{1}", "\0"] {
+            assert!(kinds("x.py", &format!("{begin}\n{binary}password = \"{value}\"\n")).is_empty(), "{begin}");
+        }
+    }
+    assert!(kinds("x.py", &format!("PK\u{3}\u{4}\npassword = \"{value}\"\n")).is_empty());
+}
+
+#[test]
+fn names_of_things_in_published_trees_are_no_secrets() {
+    for text in [
+        "\"alias/aws/secretsmanager\": \"fee5173a-3b1c-4f2e-9d87-6a5b4c3d2e1f\",",
+        "\"CopyProductToken\": \"copyproduct-abc5defgjkdji\"",
+        "\"SubjectFromWebIdentityToken\": \"amzn1.account.AF6RHO7KZU5XRVQJGXK6HEXAMPLE\"",
+        "\"token\": \"abcd1234defg5678\"",
+    ] {
+        assert!(kinds("a.json", text).is_empty(), "{text}");
     }
 }

@@ -51,8 +51,8 @@ fn is_token(user: &[u8]) -> bool {
 /// Whether a password, percent-encoded as in a URL, is neither a variable nor a word that documentation uses for one.
 pub(super) fn is_password(password: &[u8]) -> bool {
     let variable = match password.first() {
-        Some(b'$') => password[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'),
-        Some(b'<' | b'{' | b'[' | b'(') => true,
+        Some(b'$') => randomness::is_variable(&password[1..]),
+        Some(b'<' | b'{' | b'[' | b'(') => randomness::is_enclosed(password),
         Some(b'%') => password.ends_with(b"%"),
         _ => false,
     };

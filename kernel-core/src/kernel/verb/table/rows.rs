@@ -133,7 +133,8 @@ pub static ROWS: &[Row] = &[
         ])
         .reply(
             "`{\"entries\":[{\"name\",\"kind\",\"size\"}],\"next\":cursor or null}`; a kind is `file`, `directory`, `link` (it \
-             leads to something in the mount), `broken_link` (its target is missing, or itself), `outside_link` (it leads out of the mount) or `other`",
+             leads to something in the mount), `broken_link` (its target is missing, or itself), `outside_link` (it leads out of the mount), `mount` \
+             (the folder of another mount, where what is in it is reached) or `other`",
         )
         .doc("Lists what lies directly below, a page at a time."),
     act(Verb::List, &[Kind::Tree], Observing, LOOK).doc("Lists the nodes below a node.").missing("listing of the tree"),

@@ -4,7 +4,17 @@ use super::{Manifest, dependency};
 use serde_json::{Map, Value};
 
 pub(super) fn read(text: &str) -> Result<(Manifest, Option<String>), String> {
-    let package: Map<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let package: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+        // Its own words may quote what stands there.
+        let what = if error.is_data() {
+            "no object"
+        } else if error.is_eof() {
+            "JSON that ends too early"
+        } else {
+            "no JSON"
+        };
+        format!("line {}, column {}: {what}", error.line(), error.column())
+    })?;
     let field = |key: &str| package.get(key).and_then(Value::as_str).map(str::to_owned);
     let mut manifest = Manifest { name: field("name"), version: field("version"), ..Manifest::default() };
     for (key, scope) in [
