@@ -86,10 +86,16 @@ impl State {
         Ok(Answer::empty())
     }
 
-    /// A timer is due: it is delivered like any message; where the mailbox is full it is lost and counted.
+    /// A timer is due: it is delivered like any message; where the mailbox is full it is lost and counted. It is an act
+    /// of its process like the one that started it, and draws as that did.
     pub(crate) fn fire(&mut self, pid: Pid, name: &Name, now: Now, fx: &mut Effects) {
-        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let Some(process) = self.processes.get(&pid) else { return };
         let Some(timer) = process.rare.timers.get(name).cloned() else { return };
+        if !self.reserve_firing(pid, name, &timer.labels, now, fx) {
+            return;
+        }
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        process.used.acts += 1;
         match timer.every {
             Some(every) => {
                 let deadline = self.due(now.at.after(every), Due::Timer(pid, name.clone()));
