@@ -181,3 +181,21 @@ pub async fn replies_are_no_flood_of_refusals<H: Host>(host: H) {
     assert_eq!(world.process("caller").state, Lifecycle::Running);
     world.finish().await;
 }
+
+/// That a receiver takes nothing out of its mailbox is not the doing of who sends to it, or calls its tool.
+pub async fn a_full_mailbox_suspends_nobody<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let lazy = agent("lazy").uses(&["register /tool/lazy"]).does("act register /tool/lazy {\"effect\":{}}");
+    world.run(app("two", [agent("victim").uses(&["send /proc/*", "call /tool/*"]), lazy])).await;
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("lazy")));
+    let wait = "\nact read /proc/self/inbox {\"correlation\":9,\"deadline_ms\":86400000}";
+    let waits = session.act("call", &path, wait);
+    world.pause().await;
+    let told = world.tell("victim", &format!("repeat 1200 send {path} - x")).await;
+    assert_eq!(told, "176 full, 1024 ok");
+    assert_eq!(world.tell("victim", "repeat 150 call /tool/lazy - x").await, "150 full");
+    assert_eq!(world.process("victim").state, Lifecycle::Running);
+    world.session().await.act("kill", &path, "").await.expect("killed");
+    waits.await.expect_err("it was killed");
+    world.finish().await;
+}
