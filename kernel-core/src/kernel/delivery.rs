@@ -154,7 +154,7 @@ impl State {
             process.seen = now.at;
             process.handling = Some(Handling { message: envelope.id, request: self.requests.remove(&envelope.id) });
             let seed = random::of_message(&process.seed, envelope.id);
-            let fresh = fresh.then(|| Box::new(StartRequest { seed, ..self.start_request(pid) }));
+            let fresh = fresh.then(|| Box::new(StartRequest { seed, again: true, ..self.start_request(pid) }));
             fx.wakes.push(Wake::Deliver { pid, envelope, fresh });
         }
         self.count_busy(pid);
@@ -182,7 +182,7 @@ impl State {
                 let reason = clip(&fault.reason);
                 end = Some(match fault.kind {
                     FaultKind::Cpu | FaultKind::Memory | FaultKind::Fuel => ExitReason::Limit(reason),
-                    FaultKind::Start => ExitReason::NotStarted(reason),
+                    FaultKind::Start | FaultKind::Room => ExitReason::NotStarted(reason),
                     FaultKind::Trap => ExitReason::Trap(reason),
                 });
             }

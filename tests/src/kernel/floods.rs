@@ -1,6 +1,6 @@
 //! What nobody may fill up: mailboxes together, trees of processes, patience with refusals; and what waits is found.
 
-use crate::world::{Answers, Host, World, agent, app};
+use crate::world::{Answers, App, Host, World, agent, app};
 use futures::join;
 use kernel_core::environment::Environment;
 use kernel_core::ipc::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES};
@@ -197,5 +197,45 @@ pub async fn a_full_mailbox_suspends_nobody<H: Host>(host: H) {
     assert_eq!(world.process("victim").state, Lifecycle::Running);
     world.session().await.act("kill", &path, "").await.expect("killed");
     waits.await.expect_err("it was killed");
+    world.finish().await;
+}
+
+/// An application that starts agents until a host keeps no more.
+fn grabber() -> (App, String) {
+    let kids: Vec<String> = (0..90).map(|n| format!("act spawn /agent/kid {{\"name\":\"k{n}\",\"use\":[]}}")).collect();
+    let boss = agent("boss").uses(&["spawn /agent/kid"]).own();
+    (app("bad", [boss, agent("kid")]).unmounted(), kids.join("\n"))
+}
+
+/// A host that keeps no more instances has room for the next one of a service that runs: nobody loses a place to
+/// another application.
+pub async fn whoever_runs_keeps_its_place<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let (bad, kids) = grabber();
+    world.run(app("good", [agent("service").per_message()]).unmounted()).await;
+    world.run(bad).await;
+    world.tell("boss", &kids).await;
+    for _ in 0..5 {
+        let told = world.act("service", "read /proc/self").await;
+        assert!(told.starts_with("ok "), "{told}");
+    }
+    world.finish().await;
+}
+
+/// A message that comes where no instance can be made waits for one: that is not the end of whoever it came to.
+pub async fn a_message_waits_for_an_instance<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let (bad, kids) = grabber();
+    world.run(app("good", [agent("service").per_message()]).unmounted()).await;
+    world.run(bad).await;
+    join!(world.tell("boss", &kids), async {
+        for _ in 0..60 {
+            world.act("service", "read /proc/self").await;
+        }
+    });
+    assert_eq!(world.process("service").state, Lifecycle::Running);
+    world.session().await.act("stop", "/app/bad", "").await.expect("stopped");
+    let told = world.act("service", "read /proc/self").await;
+    assert!(told.starts_with("ok "), "{told}");
     world.finish().await;
 }

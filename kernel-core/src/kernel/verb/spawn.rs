@@ -258,6 +258,7 @@ impl State {
                 .unwrap_or(crate::platform::Program::Wasm { hash: [0; 32] }),
             limits: process.map(|p| p.limits).unwrap_or_default(),
             seed: process.map(|p| p.seed).unwrap_or_default(),
+            again: false,
         }
     }
 
