@@ -17,6 +17,8 @@ export interface GuestParts extends TranspilerParts {
 const MOST_FORESEEN = 256 << 20;
 /** The most guest workers at once, those that are being ended among them. */
 const MOST_WORKERS = 256;
+/** So many more, for those that take the place of another of the same process. */
+const SPARED_WORKERS = 32;
 
 /** What a guest tells: implemented in Rust. */
 export interface GuestEvents {
@@ -121,8 +123,16 @@ export class Guests {
   }
 
   /** Starts a worker for a component that is ready. All that becomes of it is told to `events`, which it frees at the end. */
-  start(hash: string, memory: bigint, fuel: bigint, seed: Uint8Array, lock: string, events: GuestEvents): GuestWorker | undefined {
-    if (this.#alive >= MOST_WORKERS) return undefined;
+  start(
+    hash: string,
+    memory: bigint,
+    fuel: bigint,
+    seed: Uint8Array,
+    lock: string,
+    again: boolean,
+    events: GuestEvents,
+  ): GuestWorker | undefined {
+    if (this.#alive >= MOST_WORKERS + (again ? SPARED_WORKERS : 0)) return undefined;
     this.#alive++;
     const ended = (end: Promise<void>) => {
       this.#ending.add(end);

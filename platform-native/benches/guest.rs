@@ -67,8 +67,13 @@ fn envelope(body: &Bytes) -> Envelope {
 }
 
 async fn start(sandbox: &NativeSandbox, hash: [u8; 32]) -> NativeGuest {
-    let request =
-        StartRequest { pid: Pid(7), program: Program::Wasm { hash }, limits: Limits::default(), seed: [0; 32] };
+    let request = StartRequest {
+        pid: Pid(7),
+        program: Program::Wasm { hash },
+        limits: Limits::default(),
+        seed: [0; 32],
+        again: false,
+    };
     let component = || -> futures::future::BoxFuture<'static, _> { Box::pin(async { Ok(Bytes::from_static(ECHO)) }) };
     sandbox.start(request, component, Port::new(Arc::new(Answering), Pid(7))).await.expect("the guest starts")
 }

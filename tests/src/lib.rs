@@ -71,7 +71,8 @@ macro_rules! each_kernel_clause {
                 whoever_is_suspended_receives_nothing,
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
                 a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals,
-                connections_under_way_are_bounded, replies_are_no_flood_of_refusals;
+                connections_under_way_are_bounded, replies_are_no_flood_of_refusals, a_full_mailbox_suspends_nobody,
+                whoever_runs_keeps_its_place, a_message_waits_for_an_instance;
             files: only_a_replacement_that_succeeded_sets_labels,
                 writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,
                 a_listing_brings_the_labels_of_names, comparing_a_file_brings_its_labels,
@@ -95,18 +96,20 @@ macro_rules! each_kernel_clause {
             processes: kill_takes_the_subtree, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
-            timers: a_timer_fires_when_it_is_due;
+            timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time;
             tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,
                 a_cleared_tool_takes_the_label, what_does_not_fit_is_not_handed_on, a_tool_has_one_owner_and_goes_with_it,
                 a_tool_is_called_after_its_intent_is_stored, calls_of_tools_are_drawn,
-                what_a_tool_answers_suspends_nobody;
+                what_a_tool_answers_suspends_nobody, a_denial_tells_of_a_tool_with_labels, a_no_tells_of_a_tool_with_labels,
+                a_check_of_arguments_is_bounded, a_key_that_stands_twice_does_not_fit, an_end_in_place_of_an_answer_is_labelled_so;
             traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
                 a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,
                 the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
                 an_end_carries_the_labels_of_whoever_caused_it, a_name_that_is_taken_brings_what_its_holder_carries,
                 a_circle_brings_what_those_in_it_carry,
                 a_stream_brings_what_it_was_written_under, a_stream_brings_what_it_was_read_under,
-                what_was_compared_or_removed_tells_of_it, a_service_that_is_missing_is_told_with_labels;
+                what_was_compared_or_removed_tells_of_it, a_service_that_is_missing_is_told_with_labels,
+                a_refusal_names_no_receiver, what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled;
             tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, a_version_does_not_wrap;
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,

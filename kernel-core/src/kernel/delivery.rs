@@ -14,7 +14,8 @@ use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 
 impl State {
-    /// Puts an envelope into a mailbox, or hands it over at once. Never waits. `action` is the act that it comes
+    /// Puts an envelope into a mailbox, or hands it over at once. Never waits. What is said of a failure names the
+    /// receiver by its number: its name is the word of whoever spawned it, and the sender may not carry what that did. `action` is the act that it comes
     /// from, 0 for none; `request` the call that waits for its reply.
     ///
     /// # Errors
@@ -35,8 +36,7 @@ impl State {
         if let Some(ceiling) = &process.clearance
             && !envelope.labels.is_subset(ceiling)
         {
-            let reason =
-                format!("{} may not receive what is labelled {}", process.name, envelope.labels.minus(ceiling));
+            let reason = format!("/proc/{pid} may not receive what is labelled {}", envelope.labels.minus(ceiling));
             return Err(self.dead_letter(action, pid, &envelope, Code::Denied, reason, now, fx));
         }
         let handed_over = match process.instance {
@@ -44,7 +44,7 @@ impl State {
             InstanceKind::PerMessage => &process.own_labels,
         };
         if let Err(e) = handed_over.join(&envelope.labels) {
-            let reason = format!("{} may not receive it: {e}", process.name);
+            let reason = format!("/proc/{pid} may not receive it: {e}");
             return Err(self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx));
         }
         let receives = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
@@ -63,7 +63,7 @@ impl State {
         let id = envelope.id;
         if let Err(full) = process.mailbox.room_for(envelope.body.len()) {
             let reason =
-                format!("the mailbox of {} is full: {} messages, {} bytes", process.name, full.messages, full.bytes);
+                format!("the mailbox of /proc/{pid} is full: {} messages, {} bytes", full.messages, full.bytes);
             return Err(self.dead_letter(action, pid, &envelope, Code::Full, reason, now, fx));
         }
         if let Err(refusal) = self.room_for(&envelope) {
@@ -140,7 +140,7 @@ impl State {
                 Ok(labels) => process.labels = labels,
                 // There was room for its labels when it came, and by now there is none.
                 Err(e) => {
-                    let reason = format!("{} may not receive it: {e}", process.name);
+                    let reason = format!("/proc/{pid} may not receive it: {e}");
                     let request = self.requests.remove(&envelope.id);
                     let action = request.unwrap_or(ActionId(0));
                     let refusal = self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx);
@@ -154,7 +154,7 @@ impl State {
             process.seen = now.at;
             process.handling = Some(Handling { message: envelope.id, request: self.requests.remove(&envelope.id) });
             let seed = random::of_message(&process.seed, envelope.id);
-            let fresh = fresh.then(|| Box::new(StartRequest { seed, ..self.start_request(pid) }));
+            let fresh = fresh.then(|| Box::new(StartRequest { seed, again: true, ..self.start_request(pid) }));
             fx.wakes.push(Wake::Deliver { pid, envelope, fresh });
         }
         self.count_busy(pid);
@@ -182,7 +182,7 @@ impl State {
                 let reason = clip(&fault.reason);
                 end = Some(match fault.kind {
                     FaultKind::Cpu | FaultKind::Memory | FaultKind::Fuel => ExitReason::Limit(reason),
-                    FaultKind::Start => ExitReason::NotStarted(reason),
+                    FaultKind::Start | FaultKind::Room => ExitReason::NotStarted(reason),
                     FaultKind::Trap => ExitReason::Trap(reason),
                 });
             }

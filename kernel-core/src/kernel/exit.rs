@@ -2,13 +2,14 @@
 
 use super::effects::{Effects, Notice, Perform, Performance, Wake};
 use super::event::{Content, Exited};
+use super::open::{Open, OpenKind};
 use super::state::State;
 use crate::id::{ActionId, MessageId, Pid, StreamId};
 use crate::ipc::{Envelope, EnvelopeKind, body};
 use crate::label::Labels;
 use crate::path::Resource;
 use crate::platform::DeviceRequest;
-use crate::process::{Ended, ExitReason, Lifecycle};
+use crate::process::{Ended, ExitReason, Lifecycle, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use std::time::Duration;
@@ -72,6 +73,8 @@ impl State {
             fx.wakes.push(Wake::Drop { pid });
         }
         self.close_routes(&mut process, now, fx);
+        let lost = process.mailbox.len() as u64;
+        let callers = self.told_of_end(&mut process);
         self.topics.forget(pid);
         self.forget_monitor(pid, &process.rare.monitored);
         for name in process.rare.services.keys() {
@@ -88,22 +91,16 @@ impl State {
             self.tails.remove(stream);
             self.close_stream(*stream, fx);
         }
-        let lost = process.mailbox.len() as u64;
-        let mut callers = Vec::new();
-        for envelope in process.mailbox.drain() {
-            self.waiting = self.waiting.saturating_sub(envelope.weight());
-            callers.extend(self.requests.remove(&envelope.id));
-        }
-        callers.extend(process.handling.as_ref().and_then(|h| h.request));
         let gone = Refusal::new(Code::Failed, format!("{} ended ({}) before it replied", process.name, reason.word()));
-        for action in callers {
+        for (action, labels) in callers {
             let caller = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);
-            let told = match process.rare.unsayable {
-                true => Refusal::new(Code::TooLarge, "nothing can be told of the end of what was called"),
-                false => self.tell_of(caller, &process.labels, gone.clone()),
+            let told = match labels {
+                None => Refusal::new(Code::TooLarge, "nothing can be told of the end of what was called"),
+                Some(labels) => self.tell_of(caller, &labels, gone.clone()),
             };
             self.close(action, Err(told), now, fx);
         }
+        self.note_unstarted(&process);
         self.cancel_acts(std::mem::take(&mut process.rare.acts), now, fx);
         if let Some(parent) = self.processes.get_mut(&process.parent) {
             parent.children.remove(&pid);
@@ -142,6 +139,34 @@ impl State {
         });
         if let Some(app) = &process.app {
             self.app_lost(app, &process, &reason, now, fx);
+        }
+    }
+
+    /// Empties the mailbox of `process`, which ends. The calls that wait for it, each with what it is told of that
+    /// labelled: as an answer would have been, whose place it takes. `None` where no set can hold it.
+    fn told_of_end(&mut self, process: &mut Process) -> Vec<(ActionId, Option<Labels>)> {
+        let mut callers = Vec::new();
+        for envelope in process.mailbox.drain() {
+            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            callers.extend(self.requests.remove(&envelope.id));
+        }
+        callers.extend(process.handling.as_ref().and_then(|handling| handling.request));
+        let labels = |action| self.output_labels(action, &process.labels).ok().filter(|_| !process.rare.unsayable);
+        callers.into_iter().map(|action| (action, labels(action))).collect()
+    }
+
+    /// Notes for whoever spawned `process`, which ended, what it is told if that waits for it to run: that it will not
+    /// is the doing of whoever ended it.
+    fn note_unstarted(&mut self, process: &Process) {
+        let waits = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
+            Some(OpenKind::Spawn { child, .. }) => *child == process.pid,
+            _ => false,
+        };
+        let parent = self.processes.get(&process.parent);
+        let Some(spawn) = parent.and_then(|parent| parent.rare.acts.iter().find(waits)).copied() else { return };
+        let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
+        if let Some(Open { kind: OpenKind::Spawn { ended, .. }, .. }) = self.opened.get_mut(&spawn) {
+            *ended = Some(labels);
         }
     }
 

@@ -63,6 +63,8 @@ pub(crate) enum OpenKind {
     Spawn {
         /// Which.
         child: Pid,
+        /// What it carried at its end, once it has ended before it ran; within, `None` where no set could hold it.
+        ended: Option<Option<Labels>>,
     },
     /// All agents of an application.
     AppStart,
@@ -263,7 +265,7 @@ impl State {
             return;
         }
         match &open.kind {
-            OpenKind::Spawn { child } => {
+            OpenKind::Spawn { child, .. } => {
                 let child = *child;
                 self.exit(child, ExitReason::NotStarted("its instance was not ready in time".to_owned()), now, fx);
             }

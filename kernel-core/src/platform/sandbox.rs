@@ -41,6 +41,8 @@ pub enum FaultKind {
     Fuel,
     /// It could not be instantiated.
     Start,
+    /// It was not instantiated, because the host has no room for one more now.
+    Room,
 }
 
 /// The end of an instance, with one sentence that says what happened. Never contains guest memory.
@@ -73,6 +75,9 @@ pub struct StartRequest {
     pub limits: Limits,
     /// Seeds the guest's `random`; no two instances have the same.
     pub seed: [u8; 32],
+    /// Whether it takes the place of an earlier one of the same process. A host that holds only so many keeps a few
+    /// places for these: whoever runs goes on, though others start all that they can.
+    pub again: bool,
 }
 
 /// Runs programs.

@@ -31,12 +31,17 @@ const FAULTS: &[(&str, FaultKind)] =
 pub struct SimSandbox {
     platform: SimPlatform,
     programs: Programs,
+    /// Held by each component that runs.
+    place: Arc<()>,
 }
+
+/// The most components at once; none is kept for those that take the place of another.
+const COMPONENTS: usize = 72;
 
 impl SimSandbox {
     /// A sandbox that runs `programs`.
     pub fn new(platform: &SimPlatform, programs: Programs) -> SimSandbox {
-        SimSandbox { platform: platform.clone(), programs }
+        SimSandbox { platform: platform.clone(), programs, place: Arc::default() }
     }
 }
 
@@ -45,6 +50,7 @@ pub struct SimGuest {
     handler: Box<dyn Handler>,
     inline: bool,
     tank: Option<Arc<Tank>>,
+    _place: Option<Arc<()>>,
 }
 
 impl fmt::Debug for SimGuest {
@@ -63,11 +69,16 @@ impl Sandbox for SimSandbox {
         port: Port,
     ) -> Result<SimGuest, Fault> {
         let no = |reason: String| Fault { kind: FaultKind::Start, reason };
-        let (mut port, mut tank) = (port, None);
+        let (mut port, mut tank, mut place) = (port, None, None);
         let name = match request.program {
             Program::Native { name } => name,
             Program::Wasm { hash } => {
                 component().await.map_err(|e| no(e.to_string()))?;
+                if Arc::strong_count(&self.place) > COMPONENTS {
+                    let reason = "the most instances that this host keeps at once are running".to_owned();
+                    return Err(Fault { kind: FaultKind::Room, reason });
+                }
+                place = Some(self.place.clone());
                 let full = Arc::new(Tank { limit: request.limits.fuel, use_: Mutex::default(), port: port.clone() });
                 port = Port::new(full.clone(), port.pid());
                 tank = Some(full);
@@ -79,7 +90,7 @@ impl Sandbox for SimSandbox {
             no(format!("no handler is registered under `{name}`; add it to the programs of the host"))
         })?;
         // Either way of running a guest has to give the same result, so both are tried.
-        Ok(SimGuest { handler, inline: self.platform.fault().is_multiple_of(2), tank })
+        Ok(SimGuest { handler, inline: self.platform.fault().is_multiple_of(2), tank, _place: place })
     }
 }
 

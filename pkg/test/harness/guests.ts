@@ -99,7 +99,7 @@ const harness = {
   async start(hash: string, memory = 64 << 20, fuel = 2 ** 53): Promise<number | Outcome> {
     const instance = new Instance();
     const seed = new Uint8Array(32).fill(1);
-    instance.worker = guests.start(hash, BigInt(memory), BigInt(fuel), seed, `guest-${started++}`, instance)!;
+    instance.worker = guests.start(hash, BigInt(memory), BigInt(fuel), seed, `guest-${started++}`, false, instance)!;
     const outcome = await instance.outcome;
     return outcome.fault ? outcome : instances.push(instance) - 1;
   },

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kernel_core::ipc::Envelope;
-use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, HostError, Limits, Port};
+use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, HostError, Port, StartRequest};
 use std::convert::Infallible;
 use std::path::PathBuf;
 
@@ -52,8 +52,7 @@ impl WasmSandbox {
     pub(crate) async fn start(
         &self,
         _hash: [u8; 32],
-        _limits: Limits,
-        _seed: [u8; 32],
+        _request: &StartRequest,
         _component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>> + Send,
         _port: Port,
     ) -> Result<WasmGuest, Fault> {

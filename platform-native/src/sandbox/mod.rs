@@ -60,7 +60,7 @@ impl Sandbox for NativeSandbox {
         match &request.program {
             Program::Wasm { hash } => {
                 let hash = *hash;
-                self.wasm.start(hash, request.limits, request.seed, component, port).await.map(NativeGuest::Wasm)
+                self.wasm.start(hash, &request, component, port).await.map(NativeGuest::Wasm)
             }
             Program::Native { name } => native::start(&self.natives, name, port).map(NativeGuest::Native),
         }

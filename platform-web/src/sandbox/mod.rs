@@ -47,9 +47,7 @@ impl Sandbox for WebSandbox {
         port: Port,
     ) -> Result<WebGuest, Fault> {
         match &request.program {
-            Program::Wasm { hash } => {
-                self.wasm.start(*hash, request.limits, request.seed, component, port).await.map(WebGuest::Wasm)
-            }
+            Program::Wasm { hash } => self.wasm.start(*hash, &request, component, port).await.map(WebGuest::Wasm),
             Program::Native { name } => native::start(&self.natives, name, port).map(WebGuest::Native),
         }
     }

@@ -1,6 +1,6 @@
 //! What nobody may fill up: mailboxes together, trees of processes, patience with refusals; and what waits is found.
 
-use crate::world::{Answers, Host, World, agent, app};
+use crate::world::{Answers, App, Host, World, agent, app};
 use futures::join;
 use kernel_core::environment::Environment;
 use kernel_core::ipc::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES};
@@ -179,5 +179,63 @@ pub async fn replies_are_no_flood_of_refusals<H: Host>(host: H) {
     let told = world.tell("caller", &format!("repeat 150 call /proc/{} - now", world.pid("callee"))).await;
     assert_eq!(told, "150 denied");
     assert_eq!(world.process("caller").state, Lifecycle::Running);
+    world.finish().await;
+}
+
+/// That a receiver takes nothing out of its mailbox is not the doing of who sends to it, or calls its tool.
+pub async fn a_full_mailbox_suspends_nobody<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let lazy = agent("lazy").uses(&["register /tool/lazy"]).does("act register /tool/lazy {\"effect\":{}}");
+    world.run(app("two", [agent("victim").uses(&["send /proc/*", "call /tool/*"]), lazy])).await;
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("lazy")));
+    let wait = "\nact read /proc/self/inbox {\"correlation\":9,\"deadline_ms\":86400000}";
+    let waits = session.act("call", &path, wait);
+    world.pause().await;
+    let told = world.tell("victim", &format!("repeat 1200 send {path} - x")).await;
+    assert_eq!(told, "176 full, 1024 ok");
+    assert_eq!(world.tell("victim", "repeat 150 call /tool/lazy - x").await, "150 full");
+    assert_eq!(world.process("victim").state, Lifecycle::Running);
+    world.session().await.act("kill", &path, "").await.expect("killed");
+    waits.await.expect_err("it was killed");
+    world.finish().await;
+}
+
+/// An application that starts agents until a host keeps no more.
+fn grabber() -> (App, String) {
+    let kids: Vec<String> = (0..90).map(|n| format!("act spawn /agent/kid {{\"name\":\"k{n}\",\"use\":[]}}")).collect();
+    let boss = agent("boss").uses(&["spawn /agent/kid"]).own();
+    (app("bad", [boss, agent("kid")]).unmounted(), kids.join("\n"))
+}
+
+/// A host that keeps no more instances has room for the next one of a service that runs: nobody loses a place to
+/// another application.
+pub async fn whoever_runs_keeps_its_place<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let (bad, kids) = grabber();
+    world.run(app("good", [agent("service").per_message()]).unmounted()).await;
+    world.run(bad).await;
+    world.tell("boss", &kids).await;
+    for _ in 0..5 {
+        let told = world.act("service", "read /proc/self").await;
+        assert!(told.starts_with("ok "), "{told}");
+    }
+    world.finish().await;
+}
+
+/// A message that comes where no instance can be made waits for one: that is not the end of whoever it came to.
+pub async fn a_message_waits_for_an_instance<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let (bad, kids) = grabber();
+    world.run(app("good", [agent("service").per_message()]).unmounted()).await;
+    world.run(bad).await;
+    join!(world.tell("boss", &kids), async {
+        for _ in 0..60 {
+            world.act("service", "read /proc/self").await;
+        }
+    });
+    assert_eq!(world.process("service").state, Lifecycle::Running);
+    world.session().await.act("stop", "/app/bad", "").await.expect("stopped");
+    let told = world.act("service", "read /proc/self").await;
+    assert!(told.starts_with("ok "), "{told}");
     world.finish().await;
 }

@@ -2,6 +2,7 @@
 
 use crate::world::{Host, World, agent, app};
 use kernel_core::environment::Environment;
+use kernel_core::kernel::event::Content;
 use std::time::Duration;
 
 /// A timer fires once, or again and again until it is stopped, and not before its time.
@@ -20,5 +21,27 @@ pub async fn a_timer_fires_when_it_is_due<H: Host>(host: H) {
     assert_eq!(fired(5).await, (0, 1));
     assert_eq!(world.act("a", "stop /timer/tick").await, "ok {}");
     assert_eq!(fired(20).await, (0, 0));
+    world.finish().await;
+}
+
+/// Each time that a timer fires is an act of its process: where none is left that is told and ends the process, and no
+/// other.
+pub async fn a_timer_draws_each_time<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let ticks = agent("ticks").limited(|limits| limits.acts = Some(5)).does("act start /timer/t {\"every_ms\":1000}");
+    world.run(app("clock", [ticks, agent("other")])).await;
+    for _ in 0..4 {
+        world.hand.advance(Duration::from_secs(1));
+        world.pause().await;
+    }
+    assert_eq!(world.heard("ticks").await.matches("timer /timer/t").count(), 4);
+    world.hand.advance(Duration::from_secs(1));
+    let (exit, detail) = world.ended("ticks").await;
+    assert!(exit == "limit" && detail.contains("acts"), "{exit}: {detail}");
+    assert_eq!(world.process("ticks").used.acts, 5);
+    let log = world.log().await;
+    let over = |content: &Content| matches!(content, Content::Refused(r) if r.asked == "start /timer/t" && r.code == "exhausted");
+    assert_eq!(log.iter().filter(|event| over(&event.content)).count(), 1);
+    assert_eq!(world.tell("other", "").await, "");
     world.finish().await;
 }

@@ -5,8 +5,10 @@ use futures::join;
 use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
 use kernel_core::governance::Decision;
+use kernel_core::kernel::Session;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::Lifecycle;
+use kernel_core::refusal::{Code, Refusal};
 
 /// A puppet that answers for the tool of its name, declared so.
 fn tool(name: &str, declared: &str) -> Agent {
@@ -202,5 +204,93 @@ pub async fn what_a_tool_answers_suspends_nobody<H: Host>(host: H) {
         assert_eq!(world.process("caller").state, Lifecycle::Running);
         assert!(world.labels("caller").await.is_empty());
     }
+    world.finish().await;
+}
+
+/// A tool of whoever carries a secret, declared so that nothing passes.
+fn spys() -> Agent {
+    tool("x", "{\"effect\":{\"risk\":9123,\"security\":4567},\"clearance\":[\"x-hunter2\"]}").carries(&["secret"])
+}
+
+/// A refusal told of what `spys` declared, and whoever got it carries what the spy does.
+async fn told_of_the_spy(session: &Session, refusal: Refusal) {
+    assert!(refusal.code == Code::Denied && refusal.detail.contains("9123"), "{refusal} {}", refusal.detail);
+    let info = session.act("read", "/proc/self", "").await.expect("what it is");
+    assert!(String::from_utf8_lossy(&info).contains("\"labels\":[\"secret\"]"), "{info:?}");
+}
+
+/// What is declared of a tool is the word of whoever registers it: a denial that tells of it carries what that one did.
+pub async fn a_denial_tells_of_a_tool_with_labels<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("kit", [spys(), caller().cleared_for(&[])])).await;
+    let session = world.session().await;
+    let denied = session.act("call", "/tool/x", "\nhi").await.expect_err("it is over the threshold");
+    told_of_the_spy(&session, denied).await;
+    let told = world.act("caller", "call /tool/x - hi").await;
+    assert!(told.starts_with("denied: ") && !told.contains("risk") && !told.contains("hunter2"), "{told}");
+    assert!(world.labels("caller").await.is_empty());
+    world.finish().await;
+}
+
+/// The same where a person was asked and did not allow it.
+pub async fn a_no_tells_of_a_tool_with_labels<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::staging()).await;
+    world.run(app("kit", [spys()])).await;
+    let session = world.session().await;
+    let call = session.act("call", "/tool/x", "\nhi");
+    let action = world.asked().await.action;
+    world.kernel().answer(action, false, "a person");
+    told_of_the_spy(&session, call.await.expect_err("a no")).await;
+    world.finish().await;
+}
+
+/// A check of arguments costs only so much, whatever schema and arguments are together, and so do the schemas that one
+/// process makes the kernel keep.
+pub async fn a_check_of_arguments_is_bounded<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let one_of = format!("{{\"effect\":{{}},\"schema\":{{\"items\":{{\"enum\":[{}0]}}}}}}", "1,".repeat(8_000));
+    world.run(app("kit", [caller(), tool("scan", &one_of), agent("many").uses(&["register /tool/*"])])).await;
+    let call = |item: &str, n: usize| format!("call /tool/scan - [{}]", vec![item; n].join(","));
+    let told = world.act("caller", &call("2", 1)).await;
+    assert!(told.starts_with("invalid: ") && told.contains("/0 has to be"), "{told}");
+    let told = world.act("caller", &call("0", 100)).await;
+    assert!(told.starts_with("invalid: ") && told.contains("steps"), "{told}");
+    assert!(world.act("caller", &call("1", 1_000)).await.starts_with("failed: "), "it fits");
+
+    let properties: Vec<String> = (0..3_000).map(|n| format!("\"{n:x}\":{{}}")).collect();
+    let heavy = format!("{{\"effect\":{{}},\"schema\":{{\"properties\":{{{}}}}}}}", properties.join(","));
+    assert_eq!(world.act("many", &format!("register /tool/t0 {heavy}")).await, "ok {}");
+    let told = world.act("many", &format!("register /tool/t1 {heavy}")).await;
+    assert!(told.starts_with("full: ") && told.contains("schemas"), "{told}");
+    assert_eq!(world.act("many", "register /tool/t1 {\"effect\":{},\"schema\":{}}").await, "ok {}");
+    world.finish().await;
+}
+
+/// What was checked is what the tool reads, whichever of two equal keys it takes.
+pub async fn a_key_that_stands_twice_does_not_fit<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let schema = "{\"effect\":{},\"schema\":{\"properties\":{\"path\":{\"const\":\"ok\"}}}}";
+    world.run(app("kit", [caller(), tool("scan", schema)])).await;
+    let before = world.process("scan").used.messages;
+    let told = world.act("caller", "call /tool/scan - {\"path\":\"/etc/shadow\",\"path\":\"ok\"}").await;
+    assert!(told.starts_with("invalid: ") && told.contains("twice"), "{told}");
+    assert_eq!(world.process("scan").used.messages, before);
+    world.finish().await;
+}
+
+/// The end of whoever answers for a tool takes the place of its answer, and is labelled so.
+pub async fn an_end_in_place_of_an_answer_is_labelled_so<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let declared = "{\"effect\":{},\"output_labels\":[\"private\"]}";
+    world.run(app("kit", [caller(), tool("scan", declared)])).await;
+    let before = world.process("scan").used.messages;
+    let wait = "call /tool/scan - act read /proc/self/inbox {\"correlation\":9,\"deadline_ms\":86400000}";
+    let (told, ()) = join!(world.act("caller", wait), async {
+        world.until(|world| world.process("scan").used.messages > before).await;
+        let path = format!("/proc/{}", world.pid("scan"));
+        world.session().await.act("kill", &path, "").await.expect("killed");
+    });
+    assert!(told.starts_with("failed: ") && told.contains("before it replied"), "{told}");
+    assert_eq!(world.labels("caller").await, ["private"]);
     world.finish().await;
 }

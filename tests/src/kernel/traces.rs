@@ -1,6 +1,6 @@
 //! Labels on what an act leaves besides its payload: on what is missing, refused, counted, ended or asked for.
 
-use crate::world::{Hand, Host, World, agent, app};
+use crate::world::{Commits, Hand, Host, World, agent, app};
 use kernel_core::environment::{Environment, MAX_THRESHOLD, Over};
 use kernel_core::kernel::Session;
 use kernel_core::kernel::event::Content;
@@ -461,5 +461,97 @@ pub async fn a_service_that_is_missing_is_told_with_labels<H: Host>(host: H) {
         assert!(told.contains("never registered the service `desk`"), "{told}");
         assert!(told.contains("\"labels\":[\"secret\"]"), "{told}");
     }
+    world.finish().await;
+}
+
+/// A name is the word of whoever spawned: who cannot send to a process is told its number.
+pub async fn a_refusal_names_no_receiver<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let uses = ["send /proc/*"];
+    let agents = [
+        agent("spy").uses(&["spawn /agent/*"]).carries(&["secret"]),
+        agent("kid"),
+        agent("closed").cleared_for(&["secret"]),
+        agent("prober").uses(&uses),
+        agent("marked").uses(&uses).carries(&["mark"]),
+    ];
+    world.run(app("names", agents)).await;
+    for (kid, name) in [("kid", "x-hunter1"), ("closed", "x-hunter2")] {
+        let told = world.act("spy", &format!("spawn /agent/{kid} {{\"name\":\"{name}\",\"use\":[]}}")).await;
+        assert!(told.starts_with("ok "), "{told}");
+        assert_eq!(world.labels(name).await, ["secret"]);
+    }
+    let marks: Vec<String> = (0..MAX_LABELS).map(|n| format!("m{n:02}")).collect();
+    let beyond = format!("send /proc/{} {} x", world.pid("x-hunter1"), json!({ "labels": marks }));
+    let above = format!("send /proc/{} - x", world.pid("x-hunter2"));
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("x-hunter1")));
+    let wait = "\nact read /proc/self/inbox {\"correlation\":9,\"deadline_ms\":86400000}";
+    let waits = session.act("call", &path, wait);
+    world.pause().await;
+    let told = world.tell("prober", &format!("repeat 1025 send {path} - x")).await;
+    assert_eq!(told, "1 full, 1024 ok");
+    let full = format!("send {path} - x");
+    for (who, act, code) in [("prober", beyond, "too_large"), ("marked", above, "denied"), ("prober", full, "full")] {
+        let told = world.act(who, &act).await;
+        assert!(told.starts_with(&format!("{code}: ")) && !told.contains("hunter"), "{told}");
+    }
+    assert!(world.labels("prober").await.is_empty());
+    world.session().await.act("kill", &path, "").await.expect("killed");
+    waits.await.expect_err("it was killed");
+    world.finish().await;
+}
+
+/// What an instance of one message stops the next one would miss, which does not carry its labels: so it stops nothing
+/// but what it started under them.
+pub async fn what_an_instance_stops_tells_nothing<H: Host>(host: H) {
+    let world = World::with(host, Environment::dev(), Hand::wired()).await;
+    world.run(app("clean", [agent("fresh").per_message().uses(&["connect /net/**"])])).await;
+    let path = format!("/proc/{}", world.pid("fresh"));
+    let say = async |header: &str, script: &str| {
+        let session = world.session().await;
+        let told = session.act("call", &path, format!("{header}\n{script}")).await.expect("a transcript");
+        String::from_utf8_lossy(&told).into_owned()
+    };
+    let start = |n: u32| format!("act start /timer/t{n} {{\"after_ms\":86400000}}");
+    let started = say("", &format!("{}\n{}\nact connect /net/example.com:443", start(0), start(1))).await;
+    assert!(started.contains("/stream/1"), "{started}");
+    let told = say(SECRET, &format!("act stop /timer/t0\nact stop /stream/1\n{}\nact stop /timer/t2", start(2))).await;
+    let told: Vec<&str> = told.lines().skip(1).map(|line| line.split(' ').next().unwrap_or_default()).collect();
+    assert_eq!(told, ["denied:", "denied:", "ok", "ok"]);
+    let told = say("", "act stop /timer/t0\nact stop /timer/t1\nact write /stream/1 - x\nact stop /stream/1").await;
+    assert_eq!(told.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{told}");
+    assert!(told.starts_with("{\"labels\":[]}"), "{told}");
+    world.finish().await;
+}
+
+/// That a child ended before it ran is told to whoever spawned it with what those carried who ended it.
+pub async fn the_end_of_what_starts_is_labelled<H: Host>(host: H) {
+    let world = World::boot(host, Environment::staging()).await;
+    let agents = [
+        agent("parent").uses(&["spawn /agent/kid"]),
+        agent("kid"),
+        agent("killer").uses(&["kill /proc/*"]).carries(&["secret"]),
+    ];
+    world.run(app("ends", agents)).await;
+    let alive = |world: &World<H>| {
+        let is = |p: &kernel_core::kernel::ProcessRow| p.name.as_str() == "child" && p.state != Lifecycle::Exited;
+        world.kernel().summary().processes.iter().any(is)
+    };
+    let (first, second) = (world.session().await, world.session().await);
+    let (parent, killer) = (format!("/proc/{}", world.pid("parent")), format!("/proc/{}", world.pid("killer")));
+    world.hand.commits(Commits::Wait);
+    let spawn = "\nact spawn /agent/kid {\"name\":\"child\",\"use\":[]}";
+    let (told, ()) = futures::join!(first.act("call", &parent, spawn), async {
+        world.until(alive).await;
+        let kill = format!("\nact kill /proc/{}", world.pid("child"));
+        let (killed, ()) = futures::join!(second.act("call", &killer, kill), async {
+            world.until(|world| !alive(world)).await;
+            world.hand.commits(Commits::Pass);
+        });
+        killed.expect("a transcript");
+    });
+    let told = String::from_utf8_lossy(&told.expect("a transcript")).into_owned();
+    assert!(told.contains("while it was being started"), "{told}");
+    assert_eq!(world.labels("parent").await, ["secret"]);
     world.finish().await;
 }

@@ -9,13 +9,17 @@ use crate::platform::{BoxFuture, Fault, FaultKind, Guest, Handled, Platform, Pro
 use futures::future::Abortable;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
+
+/// How long it takes until a host that had no room is asked again.
+const ROOM: Duration = Duration::from_millis(20);
 
 impl<P: Platform> Inner<P> {
     /// Makes the instance that an envelope needs, if it needs one, and hands it over.
     pub(super) async fn activate(&self, activation: Activation) {
         let Activation { pid, envelope, fresh } = activation;
         if let Some(request) = fresh
-            && let Err(fault) = self.made(*request).await
+            && let Err(fault) = self.made_again(*request).await
         {
             let handled = Handled { result: Err(fault), usage: Usage::default() };
             self.submit(Input::Handled { pid, message: envelope.id, handled });
@@ -58,6 +62,22 @@ impl<P: Platform> Inner<P> {
         };
         drop(gone);
         self.finish(todo);
+    }
+
+    /// Makes an instance in the place of the one that handled the message before. Where the host has no room for it,
+    /// because others took all of it, the message waits for some: that is not the end of whoever it came to. A call
+    /// that waits longer than its deadline is over for its caller.
+    async fn made_again(&self, request: StartRequest) -> Result<(), Fault> {
+        let done = self.lock().borrow(request.pid);
+        drop(done);
+        loop {
+            let made = self.made(request.clone()).await;
+            let no_room = made.as_ref().is_err_and(|fault| fault.kind == FaultKind::Room);
+            if !no_room || !self.lock().expects(request.pid) {
+                return made;
+            }
+            self.platform.sleep_until(self.platform.now().after(ROOM)).await;
+        }
     }
 
     /// Makes an instance; a host that panics in it could not.

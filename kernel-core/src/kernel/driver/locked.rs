@@ -322,6 +322,11 @@ impl<P: Platform> Core<P> {
         }
     }
 
+    /// Whether an instance for `pid` is still of use.
+    pub(super) fn expects(&self, pid: Pid) -> bool {
+        !self.closed && self.state.processes.contains_key(&pid)
+    }
+
     /// Takes the guest of `pid` out of its place.
     pub(super) fn borrow(&mut self, pid: Pid) -> Option<GuestOf<P>> {
         self.guests.get_mut(&pid)?.guest.take()

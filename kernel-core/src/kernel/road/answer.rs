@@ -1,6 +1,6 @@
 //! An act that a person has to allow: it waits, and is decided again when it is answered.
 
-use super::{Act, Asked, Survey, verdict};
+use super::{Act, Asked, Survey};
 use crate::governance::{self, Decision, Facts, Verdict};
 use crate::id::{ActionId, Pid};
 use crate::kernel::effects::{Ask, Effects, Wake};
@@ -8,6 +8,7 @@ use crate::kernel::event::{Content, Decided, bounded_verdict};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::request::Parsed;
 use crate::kernel::state::{Need, State};
+use crate::label::Labels;
 use crate::path::Resource;
 use crate::process::Lifecycle;
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
@@ -29,6 +30,8 @@ pub struct Held {
     act: Act,
     facts: Facts,
     verdict: Verdict,
+    /// What whoever declared the target carried.
+    told: Labels,
 }
 
 impl Held {
@@ -48,6 +51,7 @@ impl State {
         body: &Bytes,
         facts: Facts,
         verdict: Verdict,
+        told: Labels,
         now: Now,
         fx: &mut Effects,
     ) {
@@ -63,7 +67,7 @@ impl State {
             detail,
             wait,
         }));
-        let held = Held { parsed: parsed.clone(), body: body.clone(), act: act.clone(), facts, verdict };
+        let held = Held { parsed: parsed.clone(), body: body.clone(), act: act.clone(), facts, verdict, told };
         self.open(&act, Open::new(&act, OpenKind::Escalated(Box::new(held))), Some(now.at.after(wait)));
     }
 
@@ -107,10 +111,9 @@ impl State {
 
     /// What was held is done or refused; it has a survey where somebody allowed it.
     fn go_on(&mut self, held: Held, survey: Option<Survey>, by: &str, now: Now, fx: &mut Effects) {
-        let Held { parsed, body, mut act, facts, verdict } = held;
+        let Held { parsed, body, mut act, facts, verdict, told } = held;
         let Some(mut survey) = survey else {
-            let mut refusal = verdict::refusal(&facts, &verdict);
-            refusal.code = Code::Denied;
+            let mut refusal = self.denial(act.pid, &facts, &verdict, &told);
             let answer = if by == NOBODY { "nobody answered".to_owned() } else { format!("{by} did not allow it") };
             refusal.reason = cut(format!("{answer}: {}", refusal.reason), REASON_BYTES);
             return self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
@@ -123,7 +126,7 @@ impl State {
         act.grant = survey.grant.right();
         if verdict.decision == Decision::Deny {
             self.tally.count(Decision::Deny);
-            let refusal = verdict::refusal(&facts, &verdict);
+            let refusal = self.denial(act.pid, &facts, &verdict, &survey.target.told);
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         } else if let Some(refusal) = survey.target.refusal.take() {
             self.tally.count(Decision::Deny);

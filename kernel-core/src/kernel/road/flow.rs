@@ -19,6 +19,8 @@ pub(crate) struct Target {
     pub(crate) blocked: Labels,
     /// What whoever answers for it said of what is done to it.
     pub(crate) declared: Option<Effect>,
+    /// What whoever said so, and what its clearance is, carried then: what is told of it is labelled so.
+    pub(crate) told: Labels,
     /// Why it cannot be acted upon although a right says so (a mount that is read-only, or not bound).
     pub(crate) refusal: Option<Refusal>,
 }
@@ -64,6 +66,7 @@ impl State {
                     target.blocked = self.above_ceiling(pid, labels);
                     if let Some(tool) = self.tools.get(name) {
                         target.declared = Some(tool.effect);
+                        target.told = tool.asked.clone();
                         if let Some(clearance) = &tool.clearance {
                             target.clearance = clearance.clone();
                             // Both are parts of what the act carries, so they fit into one set.

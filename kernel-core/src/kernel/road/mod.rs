@@ -149,10 +149,10 @@ impl State {
                 self.permitted(act, parsed, request.body(), facts, verdict, survey.uses, now, fx);
             }
             Decision::Escalate => {
-                self.escalate(act, parsed, request.body(), facts, verdict, now, fx);
+                self.escalate(act, parsed, request.body(), facts, verdict, survey.target.told, now, fx);
             }
             Decision::Deny => {
-                let refusal = verdict::refusal(&facts, &verdict);
+                let refusal = self.denial(pid, &facts, &verdict, &survey.target.told);
                 self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
             }
         }

@@ -301,11 +301,12 @@ pub(crate) fn is_refusal(class: Class, code: Code) -> bool {
 }
 
 /// Whether a refusal by the kernel counts toward the limit: it could have been known before. That a
-/// compare-and-set finds another value is its ordinary answer.
+/// compare-and-set finds another value is its ordinary answer; that a receiver takes nothing out is the receiver's doing.
 pub(crate) fn is_own_doing(class: Class, code: Code) -> bool {
     match code {
         Code::Pending | Code::TimedOut | Code::Cancelled | Code::NotDurable | Code::Failed => false,
         Code::Conflict => class != Class::Outward,
+        Code::Full => class != Class::Inner,
         _ => true,
     }
 }

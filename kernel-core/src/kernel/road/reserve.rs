@@ -1,13 +1,14 @@
-//! Station 5: budgets. Every act draws from `acts`, refused ones too; messages from `messages` as well, calls of tools
-//! from `tool_calls`.
-//! Whoever has used up its account is stopped, alone.
+//! Station 5: budgets. Every act draws from `acts`, refused ones too, and so does a timer each time that it fires;
+//! messages from `messages` as well, calls of tools from `tool_calls`. Whoever has used up its account is stopped, alone.
 
+use super::Asked;
 use crate::budget::{AccountId, Exhausted, Level, Meter};
-use crate::id::{CallId, Pid};
+use crate::id::{ActionId, CallId, Pid};
 use crate::kernel::effects::Effects;
 use crate::kernel::request::{Parsed, Request};
 use crate::kernel::state::State;
-use crate::path::{Kind, Verb};
+use crate::label::Labels;
+use crate::path::{Kind, Name, Resource, Verb};
 use crate::process::ExitReason;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -42,12 +43,40 @@ impl State {
         let Err(exhausted) = drawn else { return true };
         let reason = exhausted.to_string();
         self.tally.exhausted += 1;
-        self.refuse_unread(pid, call, request, Refusal::new(Code::Exhausted, reason.clone()), now, fx);
-        // An account has the number of the process that it was opened for. Whoever used it up ends it.
+        self.refuse_unread(pid, call, request, Refusal::new(Code::Exhausted, reason), now, fx);
+        self.end_of_account(pid, &exhausted, now, fx);
+        false
+    }
+
+    /// Draws an act for a timer that is due, which carries `labels`. `false`: the account is used up, which is told and
+    /// ends whoever owns it just as an act over it does, and the timer with it.
+    pub(crate) fn reserve_firing(
+        &mut self,
+        pid: Pid,
+        name: &Name,
+        labels: &Labels,
+        now: Now,
+        fx: &mut Effects,
+    ) -> bool {
+        let Some(account) = self.processes.get(&pid).map(|p| p.account) else { return false };
+        let Err(exhausted) = self.draw(account, Meter::Acts) else { return true };
+        self.tally.exhausted += 1;
+        self.counters.action += 1;
+        let action = ActionId(self.counters.action);
+        let refusal = Refusal::new(Code::Exhausted, exhausted.to_string()).of(action);
+        let asked = Asked::new(action, pid, Verb::Start, &Resource::Timer(name.clone()));
+        self.record_refused(asked, None, None, &refusal, true, now, fx);
+        self.mark(Pid(exhausted.account.0), labels);
+        self.end_of_account(pid, &exhausted, now, fx);
+        false
+    }
+
+    /// Ends whoever owns the account that `pid` has used up. An account has the number of the process that it was
+    /// opened for.
+    fn end_of_account(&mut self, pid: Pid, exhausted: &Exhausted, now: Now, fx: &mut Effects) {
         let labels = self.processes.get(&pid).map(|p| p.labels.clone()).unwrap_or_default();
         self.mark(Pid(exhausted.account.0), &labels);
-        self.exit(Pid(exhausted.account.0), ExitReason::Limit(reason), now, fx);
-        false
+        self.exit(Pid(exhausted.account.0), ExitReason::Limit(exhausted.to_string()), now, fx);
     }
 
     /// Reserves and settles one unit: an act is over for its account as soon as it was admitted.

@@ -2,14 +2,20 @@
 
 use super::Act;
 use crate::governance::{self, Facts, Verdict};
+use crate::id::Pid;
 use crate::kernel::effects::Notice;
+use crate::kernel::state::State;
+use crate::label::Labels;
 use crate::refusal::{Code, Refusal};
 
-/// The refusal of a denied act: the most telling reason, with the whole explanation as detail.
-pub(super) fn refusal(facts: &Facts, verdict: &Verdict) -> Refusal {
-    let mut refusal = Refusal::new(Code::Denied, first_reason(verdict));
-    refusal.detail = governance::explain(facts, verdict).to_string();
-    refusal
+impl State {
+    /// The refusal of a denied act: the most telling reason, with the whole explanation as detail. Both tell of what
+    /// was declared of the target by somebody who carried `told`.
+    pub(super) fn denial(&mut self, pid: Pid, facts: &Facts, verdict: &Verdict, told: &Labels) -> Refusal {
+        let mut refusal = Refusal::new(Code::Denied, first_reason(verdict));
+        refusal.detail = governance::explain(facts, verdict).to_string();
+        self.tell_of(pid, told, refusal)
+    }
 }
 
 /// The first reason of a verdict: `decide` puts the one that weighs most first.

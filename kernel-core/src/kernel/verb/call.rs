@@ -84,7 +84,8 @@ impl State {
             Err(gone) => Err(gone),
         };
         if let Err(refusal) = delivered {
-            self.close(action, Err(refusal), now, fx);
+            let closed = Closed { by_other: refusal.code == Code::Full, ..Closed::default() };
+            self.end_open(action, Err(refusal), closed, now, fx);
         }
     }
 

@@ -7,6 +7,7 @@ use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
+use crate::label::Labels;
 use crate::process::InstanceKind;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -32,18 +33,10 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let wait = call::deadline(read.deadline_ms);
+        self.leaves_no_trace(act, &Labels::NONE, "takes nothing from the inbox: what it left")?;
         let Some(process) = self.processes.get_mut(&act.pid) else {
             return Err(Refusal::new(Code::NotFound, "the process is gone"));
         };
-        // What such an instance took or left would tell the next one, which does not carry its labels.
-        if process.instance == InstanceKind::PerMessage && !act.labels.is_subset(&process.own_labels) {
-            let above = act.labels.minus(&process.own_labels);
-            let reason = format!(
-                "an instance of one message that carries {above} takes nothing from the inbox: what it left would tell \
-                 of that; keep the instance, or begin with the label"
-            );
-            return Err(Refusal::new(Code::Denied, reason));
-        }
         if let Some(envelope) = process.mailbox.take(read.correlation) {
             self.waiting = self.waiting.saturating_sub(envelope.weight());
             return self.receive(ActionId(0), act.pid, &envelope, now, fx).map(Answer::Reply);
@@ -54,6 +47,21 @@ impl State {
         let kind = OpenKind::Inbox { correlation: read.correlation };
         self.open(act, Open::new(act, kind), Some(now.at.after(wait)));
         Ok(Answer::Later)
+    }
+
+    /// Refuses what an instance of one message would tell the next one by, which does not carry its labels: that
+    /// something is gone that is labelled `of`. What it says of that begins with `does`.
+    pub(super) fn leaves_no_trace(&self, act: &Act, of: &Labels, does: &str) -> Result<(), Refusal> {
+        let Some(process) = self.processes.get(&act.pid) else { return Ok(()) };
+        if process.instance == InstanceKind::Kept || act.labels.minus(&process.own_labels).is_subset(of) {
+            return Ok(());
+        }
+        let above = act.labels.minus(&process.own_labels);
+        let reason = format!(
+            "an instance of one message that carries {above} {does} would tell of that; keep the instance, or begin \
+             with the label"
+        );
+        Err(Refusal::new(Code::Denied, reason))
     }
 
     /// Hands `envelope` to `pid` in the middle of a `handle`: labels join, use is counted. `action` is the act that
@@ -73,7 +81,7 @@ impl State {
             match process.labels.join(&envelope.labels) {
                 Ok(labels) => process.labels = labels,
                 Err(e) => {
-                    let reason = format!("{} may not receive it: {e}", process.name);
+                    let reason = format!("/proc/{pid} may not receive it: {e}");
                     return Err(self.dead_letter(action, pid, envelope, Code::TooLarge, reason, now, fx));
                 }
             }

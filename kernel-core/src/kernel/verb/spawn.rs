@@ -113,7 +113,7 @@ impl State {
         self.enqueue(pid, start);
         let request = self.start_request(pid);
         fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Start(request) });
-        let kind = OpenKind::Spawn { child: pid };
+        let kind = OpenKind::Spawn { child: pid, ended: None };
         self.open(act, Open::new(act, kind), Some(now.at.after(START_DEADLINE)));
         Ok(Answer::Later)
     }
@@ -258,6 +258,7 @@ impl State {
                 .unwrap_or(crate::platform::Program::Wasm { hash: [0; 32] }),
             limits: process.map(|p| p.limits).unwrap_or_default(),
             seed: process.map(|p| p.seed).unwrap_or_default(),
+            again: false,
         }
     }
 
@@ -267,18 +268,23 @@ impl State {
         struct Spawned {
             pid: Pid,
         }
-        let Some(OpenKind::Spawn { child }) = self.opened.get(&action).map(|open| &open.kind) else {
+        let Some(Open { pid: parent, kind: OpenKind::Spawn { child, ended }, .. }) = self.opened.get(&action) else {
             return;
         };
-        let child = *child;
+        let (parent, child) = (*parent, *child);
+        if let Some(labels) = ended.clone() {
+            fx.wakes.push(Wake::Drop { pid: child });
+            let refusal = Refusal::new(Code::Cancelled, "it ended while it was being started");
+            let refusal = match labels {
+                Some(labels) => self.tell_of(parent, &labels, refusal),
+                None => Refusal::new(Code::TooLarge, "nothing can be told of the end of what was being started"),
+            };
+            self.close(action, Err(refusal), now, fx);
+            return;
+        }
         match result {
             Ok(()) => {
-                let Some(process) = self.processes.get_mut(&child) else {
-                    fx.wakes.push(Wake::Drop { pid: child });
-                    let refusal = Refusal::new(Code::Cancelled, "it ended while it was being started");
-                    self.close(action, Err(refusal), now, fx);
-                    return;
-                };
+                let Some(process) = self.processes.get_mut(&child) else { return };
                 if process.life == Lifecycle::Starting {
                     process.enter(Lifecycle::Running);
                     fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name: process.name.to_string() }));

@@ -87,6 +87,9 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         self.own_stream(act.pid, stream)?;
+        let labels = self.processes.get(&act.pid).and_then(|p| p.rare.streams.get(&stream)).cloned();
+        let does = "closes no stream that was used without it: that it is gone";
+        self.leaves_no_trace(act, &labels.unwrap_or_default(), does)?;
         self.forget_stream(act.pid, stream);
         self.ask_device(act, DeviceRequest::StreamClose { stream }, now, fx)
     }

@@ -73,22 +73,29 @@ impl State {
     }
 
     pub(super) fn apply_timer_stop(&mut self, act: &Act, name: &Name) -> Result<Answer, Refusal> {
-        let timer = self.processes.get_mut(&act.pid).and_then(|p| p.rare.timers.remove(name));
-        match timer {
-            Some(timer) => {
-                self.undue(timer.deadline);
-                // That there was one of this name is a message of whoever started it.
-                self.taint(act.pid, &timer.labels)?;
-                Ok(Answer::empty())
-            }
-            None => Err(Refusal::new(Code::NotFound, format!("no timer /timer/{name} of yours is running"))),
+        let timer = self.processes.get(&act.pid).and_then(|p| p.rare.timers.get(name)).cloned();
+        let absent = || Refusal::new(Code::NotFound, format!("no timer /timer/{name} of yours is running"));
+        let timer = timer.ok_or_else(absent)?;
+        // That there is one of this name is a message of whoever started it.
+        self.taint(act.pid, &timer.labels)?;
+        self.leaves_no_trace(act, &timer.labels, "stops no timer that runs without it: that it stopped")?;
+        self.undue(timer.deadline);
+        if let Some(process) = self.processes.get_mut(&act.pid) {
+            process.rare.timers.remove(name);
         }
+        Ok(Answer::empty())
     }
 
-    /// A timer is due: it is delivered like any message; where the mailbox is full it is lost and counted.
+    /// A timer is due: it is delivered like any message; where the mailbox is full it is lost and counted. It is an act
+    /// of its process like the one that started it, and draws as that did.
     pub(crate) fn fire(&mut self, pid: Pid, name: &Name, now: Now, fx: &mut Effects) {
-        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let Some(process) = self.processes.get(&pid) else { return };
         let Some(timer) = process.rare.timers.get(name).cloned() else { return };
+        if !self.reserve_firing(pid, name, &timer.labels, now, fx) {
+            return;
+        }
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        process.used.acts += 1;
         match timer.every {
             Some(every) => {
                 let deadline = self.due(now.at.after(every), Due::Timer(pid, name.clone()));

@@ -12,6 +12,7 @@ use super::send::Message;
 use super::{Body, invalid};
 use crate::governance::{Dimension, Effect};
 use crate::id::{ActionId, Pid};
+use crate::ipc::MAILBOX_BYTES;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
@@ -23,6 +24,9 @@ use std::sync::Arc;
 
 /// The most tools of one process.
 const TOOLS: usize = 64;
+
+/// The most that the schemas of one process's tools take together, bytes: as much as may wait in its mailbox.
+const SCHEMAS_BYTES: usize = MAILBOX_BYTES;
 
 /// A tool to register.
 #[derive(Clone, Debug)]
@@ -91,6 +95,12 @@ impl State {
         if process.rare.tools.len() >= TOOLS {
             return Err(Refusal::new(Code::Full, format!("a process may answer for {TOOLS} tools")));
         }
+        let weight = |schema: &Option<Arc<Schema>>| schema.as_ref().map_or(0, |schema| schema.weight());
+        let kept = process.rare.tools.iter().filter_map(|name| self.tools.get(name)).map(|tool| weight(&tool.schema));
+        if kept.sum::<usize>() + weight(&tool.schema) > SCHEMAS_BYTES {
+            let reason = format!("the schemas of a process's tools may take {SCHEMAS_BYTES} bytes together");
+            return Err(Refusal::new(Code::Full, reason));
+        }
         process.rare.tools.insert(name.clone());
         let NewTool { effect, output_labels, clearance, schema } = tool.clone();
         let tool = Tool { pid: act.pid, asked: act.labels.clone(), effect, clearance, output_labels, schema };
@@ -102,7 +112,7 @@ impl State {
     pub(super) fn refuse_unfit(&mut self, act: &Act, message: &Message) -> Result<(), Refusal> {
         let Resource::Tool(name) = &act.resource else { return Ok(()) };
         let Some(Tool { schema: Some(schema), asked, .. }) = self.tools.get(name) else { return Ok(()) };
-        let Err(unfit) = fits(schema, &message.payload) else { return Ok(()) };
+        let Err(unfit) = schema.check(&message.payload) else { return Ok(()) };
         let refusal = invalid(format!("the arguments of {}: {unfit}", act.resource));
         // What it takes is the doing of whoever registered it.
         let asked = asked.clone();
@@ -110,7 +120,7 @@ impl State {
     }
 
     /// What the answer to a call is labelled: as its callee is, and as a tool's answers are.
-    pub(super) fn output_labels(&self, action: ActionId, labels: &Labels) -> Result<Labels, Refusal> {
+    pub(crate) fn output_labels(&self, action: ActionId, labels: &Labels) -> Result<Labels, Refusal> {
         let tool = match self.opened.get(&action).map(|open| &open.resource) {
             Some(Resource::Tool(name)) => self.tools.get(name),
             _ => None,
@@ -120,12 +130,4 @@ impl State {
             .join(&tool.output_labels)
             .map_err(|e| Refusal::new(Code::TooLarge, format!("what the tool answered cannot be labelled: {e}")))
     }
-}
-
-fn fits(schema: &Schema, payload: &[u8]) -> Result<(), String> {
-    let arguments = match payload.is_empty() {
-        true => Value::Object(Map::new()),
-        false => serde_json::from_slice(payload).map_err(|e| format!("they are not JSON: {e}"))?,
-    };
-    schema.check(&arguments)
 }

@@ -82,7 +82,7 @@ fn envelope(body: impl Into<Bytes>) -> Envelope {
 }
 
 fn request(program: Program, limits: Limits) -> StartRequest {
-    StartRequest { pid: PID, program, limits, seed: [1; 32] }
+    StartRequest { pid: PID, program, limits, seed: [1; 32], again: false }
 }
 
 fn fault<T: std::fmt::Debug>(result: Result<T, Fault>, kind: FaultKind) -> String {

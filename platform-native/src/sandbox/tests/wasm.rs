@@ -44,13 +44,17 @@ impl Bench {
     }
 
     async fn start_as(&self, hash: [u8; 32], program: &'static [u8], limits: Limits) -> Result<NativeGuest, Fault> {
+        self.start_so(request(Program::Wasm { hash }, limits), program).await
+    }
+
+    async fn start_so(&self, request: StartRequest, program: &'static [u8]) -> Result<NativeGuest, Fault> {
         let loads = self.loads.clone();
         let component = move || {
             loads.fetch_add(1, Ordering::SeqCst);
             async move { Ok(Bytes::from_static(program)) }.boxed()
         };
         let port = Port::new(self.kernel.clone(), PID);
-        self.sandbox.start(request(Program::Wasm { hash }, limits), component, port).await
+        self.sandbox.start(request, component, port).await
     }
 
     pub(super) async fn start(&self, program: &'static [u8], limits: Limits) -> Result<NativeGuest, Fault> {
@@ -370,9 +374,18 @@ async fn one_more_than_the_pool_holds_is_refused_until_one_ends() {
     for _ in 0..3 {
         running.push(bench.guest(ECHO).await);
     }
-    let reason = fault(bench.start(ECHO, Limits::default()).await, FaultKind::Start);
+    let reason = fault(bench.start(ECHO, Limits::default()).await, FaultKind::Room);
     assert!(reason.contains("the most instances"), "{reason}");
+    // One that takes the place of another has one kept for it, and nobody else has.
+    let again = || {
+        let hash = Sha256::digest(ECHO).into();
+        StartRequest { again: true, ..request(Program::Wasm { hash }, Limits::default()) }
+    };
+    let spared = bench.start_so(again(), ECHO).await.unwrap();
+    fault(bench.start_so(again(), ECHO).await, FaultKind::Room);
     running.pop();
+    fault(bench.start(ECHO, Limits::default()).await, FaultKind::Room);
+    drop(spared);
     assert_eq!(ask(&mut bench.guest(ECHO).await, "hello").await.unwrap(), "hello");
     assert_eq!(ask(&mut running[0], "hello").await.unwrap(), "hello");
 }

@@ -50,6 +50,16 @@ pub(super) struct Machine {
     ticker: Arc<Ticker>,
     programs: Programs,
     cache: Option<CodeCache>,
+    place: Place,
+}
+
+/// Held by each instance.
+#[derive(Clone, Default)]
+pub(super) struct Place(Arc<()>);
+
+/// How many places a pool has beside its `instances`, for those that take the place of another.
+fn spared(instances: u32) -> u32 {
+    instances / 8 + 1
 }
 
 impl Machine {
@@ -69,7 +79,15 @@ impl Machine {
                 None
             }
         });
-        Ok(Machine { engine, linker, allocation, ticker: Arc::new(ticker), programs: Programs::default(), cache })
+        Ok(Machine {
+            engine,
+            linker,
+            allocation,
+            ticker: Arc::new(ticker),
+            programs: Programs::default(),
+            cache,
+            place: Place::default(),
+        })
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -82,6 +100,15 @@ impl Machine {
 
     pub(super) fn allocation(&self) -> &Allocation {
         &self.allocation
+    }
+
+    /// A place in the pool, if there is one; for an instance that is made `again` also one that is kept for those.
+    pub(super) fn place(&self, again: bool) -> Option<Place> {
+        let Allocation::Pooling { instances } = self.allocation else { return Some(self.place.clone()) };
+        let most = if again { instances.saturating_add(spared(instances)) } else { instances };
+        // Its own is one of them.
+        let taken = Arc::strong_count(&self.place.0) - 1;
+        (taken < most as usize).then(|| self.place.clone())
     }
 
     pub(super) fn ticker(&self) -> &Arc<Ticker> {
@@ -126,6 +153,7 @@ fn on_demand(why: String) -> wasmtime::Result<(Engine, Allocation)> {
 }
 
 fn pool(instances: u32) -> PoolingAllocationConfig {
+    let instances = instances.saturating_add(spared(instances));
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(5))

@@ -37,7 +37,7 @@ pub(super) fn of_start(error: &wasmtime::Error, memory: &Memory) -> Fault {
         return Fault { kind: FaultKind::Memory, reason };
     }
     if error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some() {
-        return start("the most instances that this host keeps at once are running; stop some first");
+        return no_room();
     }
     match error.downcast_ref::<Trap>() {
         Some(trap) => start(format!("when it was started, {}", of_trap(*trap))),
@@ -56,6 +56,12 @@ pub(super) fn of_cpu(over: OverLimit) -> Fault {
 /// The fault of fuel.
 pub(super) fn of_fuel(limit: u64) -> Fault {
     Fault { kind: FaultKind::Fuel, reason: format!("it used up its fuel, and its limit is {limit} units") }
+}
+
+/// The fault of one that is too many.
+pub(super) fn no_room() -> Fault {
+    let reason = "the most instances that this host keeps at once are running; stop some first".to_owned();
+    Fault { kind: FaultKind::Room, reason }
 }
 
 /// A fault of kind `Start`.

@@ -1,14 +1,14 @@
 //! One instance of a component.
 
 use super::bindings::{Context, wire};
-use super::engine::Machine;
+use super::engine::{Machine, Place};
 use super::fault;
 use super::meter::{Meter, Metered};
 use super::programs::{Made, Ready};
 use super::ticker::Ticker;
 use kernel_core::ipc::Envelope;
 use kernel_core::meter::INSTANTIATION;
-use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, Limits, Port, Usage};
+use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, Limits, Port, StartRequest, Usage};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct WasmGuest {
 struct Live {
     store: Store<Context>,
     made: Made,
+    // Dropped after what it stands for.
+    _place: Place,
 }
 
 /// What fuel each activation is given.
@@ -58,10 +60,11 @@ impl WasmGuest {
     pub(super) async fn start(
         machine: &Machine,
         program: &Ready,
-        limits: Limits,
-        seed: [u8; 32],
+        request: &StartRequest,
         port: Port,
     ) -> Result<WasmGuest, Fault> {
+        let StartRequest { limits, seed, again, .. } = *request;
+        let place = machine.place(again).ok_or_else(fault::no_room)?;
         let mut store = Store::new(machine.engine(), Context::new(port, seed, limits.memory));
         store.limiter(|context| &mut context.memory);
         store.epoch_deadline_async_yield_and_update(1);
@@ -85,7 +88,7 @@ impl WasmGuest {
         };
         Ok(WasmGuest {
             peak: store.data().memory.used(),
-            live: Some(Live { store, made }),
+            live: Some(Live { store, made, _place: place }),
             ticker: machine.ticker().clone(),
             limit: limits.handle,
             fuel,
@@ -105,7 +108,7 @@ impl WasmGuest {
             let mut meter = Meter::new(self.limit);
             live.store.set_epoch_deadline(1);
             let called = {
-                let Live { store, made } = &mut live;
+                let Live { store, made, .. } = &mut live;
                 let future = pin!(async {
                     let answer = made.agent.weft_guest_guest().call_handle(&mut *store, message).await?;
                     // What is left is read and filled up for the next one at once.

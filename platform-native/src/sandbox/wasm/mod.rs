@@ -10,7 +10,7 @@
 //! only from the host's own cache.
 
 use bytes::Bytes;
-use kernel_core::platform::{BoxFuture, Fault, FaultKind, HostError, Limits, Port};
+use kernel_core::platform::{BoxFuture, Fault, FaultKind, HostError, Port, StartRequest};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -36,8 +36,9 @@ pub struct WasmOptions {
     /// The directory in which compiled code is kept, made with mode 0700; `None` keeps none. Default: none.
     pub cache: Option<PathBuf>,
     /// The most instances at once. Room for all of them is reserved when the first starts: 1,000 take 2 ms
-    /// and 4 TiB of addresses (not memory), 10,000 take 25 ms. A machine that has not so much to reserve
-    /// gets a tenth or a hundredth. 0 reserves nothing: then each instance maps its memory when it starts.
+    /// and 4.5 TiB of addresses (not memory), 10,000 take 25 ms. A machine that has not so much to reserve
+    /// gets a tenth or a hundredth. 0 reserves nothing: then each instance maps its memory when it starts. An eighth
+    /// more is reserved for instances that take the place of another.
     /// Default: 1,000.
     pub instances: u32,
 }
@@ -104,13 +105,12 @@ impl WasmSandbox {
     pub(crate) async fn start(
         &self,
         hash: [u8; 32],
-        limits: Limits,
-        seed: [u8; 32],
+        request: &StartRequest,
         component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>> + Send,
         port: Port,
     ) -> Result<WasmGuest, Fault> {
         let machine = self.shared.machine()?;
         let program = machine.programs().get(&hash, component, machine).await?;
-        WasmGuest::start(machine, &program, limits, seed, port).await
+        WasmGuest::start(machine, &program, request, port).await
     }
 }

@@ -29,6 +29,7 @@ extern "C" {
         fuel: u64,
         seed: Uint8Array,
         lock: &str,
+        again: bool,
         events: GuestEvents,
     ) -> Option<GuestWorker>;
 

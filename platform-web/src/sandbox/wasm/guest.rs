@@ -9,7 +9,7 @@ use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt};
 use js_sys::{Array, Uint8Array};
 use kernel_core::ipc::{Envelope, EnvelopeKind};
-use kernel_core::platform::{BoxFuture, Clock, Fault, FaultKind, Handled, Limits, Port, Usage};
+use kernel_core::platform::{BoxFuture, Clock, Fault, FaultKind, Handled, Limits, Port, StartRequest, Usage};
 use kernel_core::refusal::{Code, Refusal};
 use std::cell::Cell;
 use std::pin::pin;
@@ -64,18 +64,18 @@ impl WasmGuest {
         guests: &Guests,
         clock: &WebClock,
         hash: &str,
-        limits: Limits,
-        seed: [u8; 32],
+        request: &StartRequest,
         port: Port,
     ) -> Result<WasmGuest, Fault> {
+        let StartRequest { limits, seed, again, .. } = *request;
         if limits.handle.is_zero() {
             return Err(of_cpu(Duration::ZERO, limits.handle));
         }
         let (told, events) = GuestEvents::channel();
         let lock = lock(&port);
         let worker = guests
-            .start(hash, limits.memory, fuel(&limits), Uint8Array::from(&seed[..]), &lock, told)
-            .ok_or_else(|| start("the most instances that this host keeps at once are running; stop some first"))?;
+            .start(hash, limits.memory, fuel(&limits), Uint8Array::from(&seed[..]), &lock, again, told)
+            .ok_or_else(no_room)?;
         let mut live = Live { worker, events, port, clock: clock.clone() };
         match live.next(LOADING).await {
             Some(Event::Running) => {}
@@ -203,6 +203,11 @@ fn lock(port: &Port) -> String {
     let n = STARTED.with(|started| started.replace(started.get() + 1));
     let origin = crate::js::scope().performance().map_or(0.0, |performance| performance.time_origin());
     format!("weft-guest-{}-{origin}-{n}", port.pid().0)
+}
+
+fn no_room() -> Fault {
+    let reason = "the most instances that this host keeps at once are running; stop some first".to_owned();
+    Fault { kind: FaultKind::Room, reason }
 }
 
 /// The fault of CPU time.

@@ -9,7 +9,7 @@ use crate::js::words;
 use bytes::Bytes;
 use js_sys::{Reflect, Uint8Array};
 use kernel_core::codec::hex;
-use kernel_core::platform::{BoxFuture, Fault, FaultKind, HostError, Limits, Port};
+use kernel_core::platform::{BoxFuture, Fault, FaultKind, HostError, Port, StartRequest};
 use std::cell::RefCell;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -66,8 +66,7 @@ impl WasmSandbox {
     pub(super) async fn start(
         &self,
         hash: [u8; 32],
-        limits: Limits,
-        seed: [u8; 32],
+        request: &StartRequest,
         component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>>,
         port: Port,
     ) -> Result<WasmGuest, Fault> {
@@ -85,7 +84,7 @@ impl WasmSandbox {
             let made = guests.make(&name, Uint8Array::from(&bytes[..])).await;
             made.map_err(|error| start(one_line(words(&error).trim_start_matches("Error: "))))?;
         }
-        WasmGuest::start(guests, &self.clock, &name, limits, seed, port).await
+        WasmGuest::start(guests, &self.clock, &name, request, port).await
     }
 }
 

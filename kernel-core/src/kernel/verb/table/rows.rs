@@ -206,14 +206,16 @@ pub static ROWS: &[Row] = &[
             field("schema", Type::Json, "what the payload of a call has to be: a JSON schema of `type`, `properties`, `required`, `additionalProperties`, `items`, `enum`, `const`, `minimum`, `maximum`, `minLength`, `maxLength`, `minItems`, `maxItems`, with `title`, `description`, `default` and `examples` for people; any other keyword is `invalid`; without it any bytes are taken"),
         ])
         .doc("Becomes the process that answers for the tool, until it ends: what comes to it there comes with what the process \
-              carries now. `conflict` if it is taken. Effect as `send`."),
+              carries now, and so does a denial that tells of what was declared. `conflict` if it is taken, `full` where the \
+              schemas of all tools of a process take more than 4 MiB. Effect as `send`."),
     act(Verb::Call, &[Kind::Tool], Outward, EXCHANGE)
         .takes(&[DEADLINE, LABELS, CONTENT_TYPE, CORRELATION])
         .payload()
         .blocks()
         .reply("a line `{\"labels\":[...]}`, then what the tool's `handle` returned")
         .doc("Calls a tool with the payload as its arguments, of which none are `{}`, and waits for the answer. What the tool declared can only \
-              raise the effect. Arguments that do not fit its schema are `invalid`, and it is handed nothing."),
+              raise the effect. Arguments that do not fit its schema are `invalid`, and it is handed nothing; nor do those fit \
+              that have a key twice in an object, or that take more than 262,144 steps to be held against it."),
     // Processes.
     act(Verb::Read, &[Kind::Proc], Observing, LOOK)
         .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`")
@@ -249,10 +251,12 @@ pub static ROWS: &[Row] = &[
             field("every_ms", Type::Int(31 * DAY_MS), "fire again and again, so many milliseconds apart, at least 1"),
         ])
         .doc("Starts a timer of one's own: an envelope of kind `timer` comes when it fires. Exactly one of the fields \
-              is given. Effect as `send`, to oneself."),
+              is given. Each time that it fires is an act: where none is left of `acts`, that ends the process as any other \
+              does. Effect as `send`, to oneself."),
     act(Verb::Stop, &[Kind::Timer, Kind::Stream], Inner, EXCHANGE)
         .doc("Stops a timer or closes a stream of one's own. Effect as `send`: what went through a stream was judged \
-              when it was written."),
+              when it was written. An instance of one message that carries more than its process began with stops only \
+              what was started or used with that: what is gone would tell of it."),
     act(Verb::Connect, &[Kind::Net], Outward, CONNECT)
         .takes(&[DEADLINE])
         .blocks()

@@ -5,15 +5,21 @@
 //! `title`, `description`, `default`, `examples` and `$schema` say something to people and are not looked at. Any other
 //! keyword is an error: a schema that was read in part would let pass what its author meant to keep out.
 
+mod work;
+
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use work::{VALUE, Work};
 
 /// The keywords that only speak to people.
 const NOTES: [&str; 5] = ["title", "description", "default", "examples", "$schema"];
 
 /// How much of a key or a value an error quotes, in characters.
 const QUOTED: usize = 40;
+
+/// What an entry of a map takes beside its value: the first takes a node of the tree at once.
+const ENTRY: usize = 640;
 
 /// A schema, ready to be held against arguments. Both nest at most as deep as JSON may here, 128 levels.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,12 +75,29 @@ impl Schema {
         parse(schema, &mut String::new())
     }
 
-    /// Whether `value` fits.
+    /// Whether the arguments that `payload` spells fit; where it is empty, those are an object without any.
     ///
     /// # Errors
-    /// The first thing that does not, by its place: a JSON pointer.
-    pub fn check(&self, value: &Value) -> Result<(), String> {
-        check(self, value, &mut String::new())
+    /// The first thing that does not, by its place: a JSON pointer. Or that they are no JSON, have a key twice, or take
+    /// more to be held against this than a check may cost.
+    pub fn check(&self, payload: &[u8]) -> Result<(), String> {
+        let mut work = Work::new();
+        let arguments = match payload.is_empty() {
+            true => Value::Object(Map::new()),
+            false => work::arguments(payload, &mut work)?,
+        };
+        check(self, &arguments, &mut String::new(), &mut work)
+    }
+
+    /// About how many bytes it takes to keep it.
+    pub fn weight(&self) -> usize {
+        let Schema::Rules(rules) = self else { return size_of::<Schema>() };
+        let texts = |texts: &[String]| texts.iter().map(|text| size_of::<String>() + text.len()).sum::<usize>();
+        let properties = rules.properties.iter().map(|(name, schema)| ENTRY + name.len() + schema.weight());
+        let within = rules.additional.iter().chain(&rules.items).map(Schema::weight);
+        let values = rules.one_of.iter().flatten().chain(&rules.constant).map(value_weight);
+        let types = rules.types.as_ref().map_or(0, Vec::len);
+        size_of::<Rules>() + texts(&rules.required) + types + properties.chain(within).chain(values).sum::<usize>()
     }
 }
 
@@ -138,13 +161,26 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
-fn check(schema: &Schema, value: &Value, at: &mut String) -> Result<(), String> {
+/// About how many bytes it takes to keep a value.
+fn value_weight(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(value_weight).sum(),
+            Value::Object(fields) => fields.iter().map(|(key, value)| ENTRY + key.len() + value_weight(value)).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+}
+
+fn check(schema: &Schema, value: &Value, at: &mut String, work: &mut Work) -> Result<(), String> {
+    work.spend(VALUE)?;
     let rules = match schema {
         Schema::Any => return Ok(()),
         Schema::Never => return Err(format!("{} may not be given", place(at))),
         Schema::Rules(rules) => rules,
     };
     let wanted = |what: String| Err(format!("{} has to be {what}", place(at)));
+    work.spend(rules.types.as_ref().map_or(0, Vec::len))?;
     if let Some(types) = &rules.types
         && !types.iter().any(|one| one.is_of(value))
     {
@@ -152,13 +188,13 @@ fn check(schema: &Schema, value: &Value, at: &mut String) -> Result<(), String> 
         return wanted(format!("of type {}", names.join(" or ")));
     }
     if let Some(values) = &rules.one_of
-        && !values.iter().any(|one| same(one, value))
+        && !any_same(values, value, work)?
     {
         let all: Vec<String> = values.iter().map(|one| quoted(&one.to_string())).collect();
         return wanted(format!("one of {}", quoted(&all.join(", "))));
     }
     if let Some(constant) = &rules.constant
-        && !same(constant, value)
+        && !same(constant, value, work)?
     {
         return wanted(quoted(&constant.to_string()));
     }
@@ -178,24 +214,28 @@ fn check(schema: &Schema, value: &Value, at: &mut String) -> Result<(), String> 
             rules.count.check(items.len(), "items", at)?;
             if let Some(schema) = &rules.items {
                 for (index, item) in items.iter().enumerate() {
-                    within(at, &index.to_string(), |at| check(schema, item, at))?;
+                    within(at, &index.to_string(), |at| check(schema, item, at, work))?;
                 }
             }
         }
-        Value::Object(fields) => rules.check_fields(fields, at)?,
+        Value::Object(fields) => rules.check_fields(fields, at, work)?,
         Value::Null | Value::Bool(_) => {}
     }
     Ok(())
 }
 
 impl Rules {
-    fn check_fields(&self, fields: &Map<String, Value>, at: &mut String) -> Result<(), String> {
+    fn check_fields(&self, fields: &Map<String, Value>, at: &mut String, work: &mut Work) -> Result<(), String> {
+        for name in &self.required {
+            work.spend(VALUE)?;
+            work.text(name)?;
+        }
         if let Some(missing) = self.required.iter().find(|name| !fields.contains_key(*name)) {
             return within(at, missing, |at| Err(format!("{} is missing", place(at))));
         }
         for (name, value) in fields {
             if let Some(schema) = self.properties.get(name).or(self.additional.as_ref()) {
-                within(at, name, |at| check(schema, value, at))?;
+                within(at, name, |at| check(schema, value, at, work))?;
             }
         }
         Ok(())
@@ -252,15 +292,44 @@ fn compare(a: &Number, b: &Number) -> std::cmp::Ordering {
 }
 
 /// Equal as JSON Schema has it: numbers by their value, objects whatever the order.
-fn same(a: &Value, b: &Value) -> bool {
+fn same(a: &Value, b: &Value, work: &mut Work) -> Result<bool, String> {
+    work.spend(1)?;
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => compare(a, b).is_eq(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        (Value::Number(a), Value::Number(b)) => Ok(compare(a, b).is_eq()),
+        (Value::String(a), Value::String(b)) => {
+            work.text(a)?;
+            Ok(a == b)
         }
-        _ => a == b,
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (a, b) in a.iter().zip(b) {
+                if !same(a, b, work)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        (Value::Object(a), Value::Object(b)) if a.len() == b.len() => {
+            for (key, a) in a {
+                work.text(key)?;
+                if !b.get(key).map_or(Ok(false), |b| same(a, b, work))? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        (Value::Null, Value::Null) => Ok(true),
+        (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
+        _ => Ok(false),
     }
+}
+
+fn any_same(values: &[Value], value: &Value, work: &mut Work) -> Result<bool, String> {
+    for one in values {
+        if same(one, value, work)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Goes one step down and comes back.

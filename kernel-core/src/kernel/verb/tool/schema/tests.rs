@@ -4,7 +4,7 @@ use super::Schema;
 use serde_json::{Value, json};
 
 fn check(schema: &Value, value: Value) -> Result<(), String> {
-    Schema::parse(schema).unwrap().check(&value)
+    Schema::parse(schema).unwrap().check(value.to_string().as_bytes())
 }
 
 #[test]
@@ -90,4 +90,62 @@ fn what_is_no_schema_here_is_refused_by_its_place() {
     }
     let long = json!({ "x".repeat(10_000): 1 });
     assert!(Schema::parse(&long).unwrap_err().len() < 200, "an error quotes only so much");
+}
+
+#[test]
+fn a_check_costs_only_so_much() {
+    let list = |item: &str, n: usize| vec![item; n].join(",");
+    let check = |schema: &str, arguments: &str| {
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        Schema::parse(&schema).unwrap().check(arguments.as_bytes())
+    };
+    // Each alone is little, and together they are not.
+    let text = "x".repeat(6_000);
+    let zeros = list("0", 4_000);
+    for (rule, item, n) in [
+        (format!("\"enum\":[{},0]", list("1", 8_000)), "0".to_owned(), 100),
+        (format!("\"enum\":[{},[{zeros},1]]", list(&format!("[{zeros},0]"), 4)), format!("[{zeros},1]"), 14),
+        (format!("\"enum\":[{},\"{text}z\"]", list(&format!("\"{text}y\""), 9)), format!("\"{text}z\""), 170),
+        (format!("\"required\":[{}]", list("\"a\"", 8_000)), "{\"a\":0}".to_owned(), 100),
+        (format!("\"type\":[{}]", list("\"null\"", 8_000)), "null".to_owned(), 100),
+    ] {
+        let schema = format!("{{\"items\":{{{rule}}}}}");
+        assert_eq!(check(&schema, &format!("[{item}]")), Ok(()));
+        let unfit = check(&schema, &format!("[{}]", list(&item, n))).unwrap_err();
+        assert_eq!(unfit, "to hold them against it takes more than 262144 steps");
+    }
+    // So are arguments of too many parts.
+    for part in ["0", "{}", "[]", "{\"a\":[]}", "\"\""] {
+        let unfit = check("{}", &format!("[{}]", list(part, 80_000))).unwrap_err();
+        assert!(unfit.starts_with("to hold them"), "{unfit}");
+    }
+    // A text may be as long as a payload, and a list is no small one.
+    assert_eq!(check("{\"maxLength\":1048576}", &format!("\"{}\"", "x".repeat((1 << 20) - 2))), Ok(()));
+    let words = "{\"items\":{\"enum\":[\"a\",\"b\",\"c\"]}}";
+    assert_eq!(check(words, &format!("[{}]", list("\"c\"", 20_000))), Ok(()));
+}
+
+#[test]
+fn a_key_stands_once() {
+    let schema = Schema::parse(&json!({ "properties": { "path": { "const": "ok" } } })).unwrap();
+    for twice in [r#"{"path":"/etc","path":"ok"}"#, r#"{"path":"ok","pa\u0074h":"ok"}"#, r#"[{"a":{"b":1,"b":1}}]"#] {
+        let unfit = schema.check(twice.as_bytes()).unwrap_err();
+        assert!(unfit.contains("stands there twice"), "{unfit}");
+    }
+    assert_eq!(schema.check(br#"{"path":"ok","a":{"path":1},"b":{"path":1}}"#), Ok(()));
+    assert!(schema.check(b"{} {}").unwrap_err().contains("not JSON"));
+    assert_eq!(schema.check(b""), Ok(()));
+}
+
+#[test]
+fn what_a_schema_takes_is_known() {
+    let many = |n: usize| (0..n).map(|n| (n.to_string(), json!({}))).collect::<serde_json::Map<String, Value>>();
+    let weight = |schema: Value| Schema::parse(&schema).unwrap().weight();
+    let least = size_of::<super::Rules>();
+    assert!(weight(json!({ "properties": many(1_000) })) > 1_000 * least);
+    assert!(weight(json!({ "additionalProperties": { "items": {} } })) >= 3 * least);
+    assert!(weight(json!({ "enum": [many(1_000)] })) > 1_000 * size_of::<Value>());
+    assert!(weight(json!({ "const": "x".repeat(1_000) })) > 1_000 + least);
+    assert!(weight(json!({ "required": ["x".repeat(1_000)] })) > 1_000 + least);
+    assert!(weight(json!(true)) < least);
 }
