@@ -76,6 +76,6 @@ export type FromGuest =
   | { running: true }
   | { started: GuestUsage }
   | { act: { verb: string; resource: string; body: Uint8Array }; used: GuestUsage }
-  | { log: number; text: string }
+  | { log: number; text: string; used: GuestUsage }
   | { handled: { ok: Uint8Array } | { error: string }; used: GuestUsage }
   | { fault: GuestFault; used: GuestUsage };

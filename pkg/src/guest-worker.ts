@@ -15,8 +15,11 @@ import type { Birth, FromGuest, GuestEnvelope, GuestUsage, Program, ToGuest } fr
 
 /** The most bytes that one call of `random` answers. */
 const MAX_RANDOM = 65_536;
-/** The most characters of a line of a log; the kernel cuts there too. */
+/** The most characters of a line of a log, or of an error that `handle` answers; the kernel cuts there too. */
 const MAX_LINE = 1_024;
+/** The most characters of a verb or a path, and bytes of a body, that are said: more than any may have, so that the kernel refuses them. */
+const MAX_PATH = 8_192;
+const MAX_BODY = 2 << 20;
 /** Lines of a log that may come at once, and then every second: more than the kernel keeps, and too few to flood it. */
 const LINES = 400;
 
@@ -29,6 +32,9 @@ interface Glue {
     core: (module: WebAssembly.Module, imports?: WebAssembly.Imports) => Promise<WebAssembly.Instance>,
   ): Promise<Record<string, { handle(message: GuestEnvelope): Promise<Uint8Array> }>>;
 }
+
+/** Bytes that are handed over whole, or the beginning of those that are too many. */
+const short = (bytes: Uint8Array) => (bytes.length > MAX_BODY ? bytes.slice(0, MAX_BODY) : bytes);
 
 class Guest {
   readonly #port: MessagePort;
@@ -99,13 +105,13 @@ class Guest {
     this.#fuel.fill();
     this.#resume();
     try {
-      const ok = await this.#handle!(message);
+      const ok = short(await this.#handle!(message));
       const over = this.#fuel.over();
       if (over) return this.#say({ fault: over, used: this.#used(this.#fuel.used) });
       this.#say({ handled: { ok }, used: this.#used(this.#fuel.used) }, [ok.buffer]);
     } catch (error) {
       // An error that `handle` answers is thrown as the text that it is; all else ends the instance.
-      if (typeof error === 'string') this.#say({ handled: { error }, used: this.#used(this.#fuel.used) });
+      if (typeof error === 'string') this.#say({ handled: { error: error.slice(0, MAX_LINE) }, used: this.#used(this.#fuel.used) });
       else this.#fault(error, false);
     }
   }
@@ -113,10 +119,11 @@ class Guest {
   /** The functions of `weft:guest/kernel`. */
   #kernel(): Record<string, unknown> {
     return {
-      act: (verb: string, resource: string, body: Uint8Array) =>
+      act: (verb: string, resource: string, all: Uint8Array) =>
         new Promise((reply) => {
           this.#waiting = reply;
-          this.#say({ act: { verb, resource, body }, used: this.#used() }, [body.buffer]);
+          const body = short(all);
+          this.#say({ act: { verb: verb.slice(0, MAX_PATH), resource: resource.slice(0, MAX_PATH), body }, used: this.#used() }, [body.buffer]);
         }),
       log: (level: string, text: string) => this.#log(LEVELS.indexOf(level), text),
       now: () => this.#now,
@@ -130,7 +137,7 @@ class Guest {
       this.#lines = LINES;
       this.#refilled = now;
     }
-    if (this.#lines-- > 0) this.#say({ log: level, text: text.slice(0, MAX_LINE) });
+    if (this.#lines-- > 0) this.#say({ log: level, text: text.slice(0, MAX_LINE), used: this.#used() });
   }
 
   #fault(error: unknown, starting: boolean): void {

@@ -25,7 +25,7 @@ export interface GuestEvents {
   running(): void;
   started(ran: number, memory: bigint, fuel: bigint): void;
   act(verb: string, resource: string, body: Uint8Array, ran: number, memory: bigint, fuel: bigint): void;
-  log(level: number, text: string): void;
+  log(level: number, text: string, ran: number, memory: bigint, fuel: bigint): void;
   handled(body: Uint8Array, ran: number, memory: bigint, fuel: bigint): void;
   failed(error: string, ran: number, memory: bigint, fuel: bigint): void;
   fault(kind: string, reason: string, ran: number, memory: bigint, fuel: bigint): void;
@@ -238,7 +238,7 @@ export class GuestWorker {
       const { handled } = message;
       if ('ok' in handled) events.handled(handled.ok, ...used(message.used));
       else events.failed(handled.error, ...used(message.used));
-    } else if ('log' in message) events.log(message.log, message.text);
+    } else if ('log' in message) events.log(message.log, message.text, ...used(message.used));
     else if ('running' in message) events.running();
     else if ('started' in message) events.started(...used(message.started));
     else events.fault(message.fault.kind, message.fault.reason, ...used(message.used));

@@ -4,7 +4,7 @@
  */
 
 import init, * as weft from '../dist/wasm/weft.js';
-import { crashedFailure, failureOf } from './failure.js';
+import { crashedFailure, failureOf, isEnd } from './failure.js';
 import { Guests } from './guests.js';
 import { Tools, type Page } from './tools.js';
 import { METHODS, kernelLock, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel, type ToolAnswer, type Welcome } from './kernel-protocol.js';
@@ -95,6 +95,8 @@ class Owner {
       if (method === 'shutdown') await this.#guests.settled();
       return { answer: call, ok };
     } catch (error) {
+      // What ends the kernel in a method that answers at once is caught by nobody else.
+      if (isEnd(error)) crash(failureOf(error));
       return { answer: call, failed: failureOf(error) };
     }
   }
@@ -262,6 +264,8 @@ function crash(failure: Failure): void {
   over = true;
   seat = undefined;
   say({ crashed: failure });
+  // Nothing that was torn runs on, whoever speaks to it.
+  close();
 }
 
 /** Boots the kernel in the way that it can be: what is kept is shared, and sharing takes locks. */

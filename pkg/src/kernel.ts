@@ -140,23 +140,34 @@ export class Kernel {
   }
 
   /**
-   * Installs an application, with the rights and folders that the page's user gives it. Nothing of it runs before `start`.
+   * Installs an application, with the rights and folders that the page's user gives it. Nothing of it runs before `start`, and
+   * nothing is bound unless it was installed.
    *
-   * @throws {KernelError} `denied` if it needs a right that was not given, `invalid` if it is wrong in itself.
+   * @throws {KernelError} `denied` if it needs a right that was not given, `invalid` if it is wrong in itself, `conflict` if it runs, or if
+   * one of its mounts has the name of another folder that was given to another application.
    */
   async install(app: AppFiles | string | URL, given: Given = {}): Promise<void> {
     const { manifest, files } = await read(app);
-    const mounts = Object.entries(given.mounts ?? {});
-    for (const [name, source] of mounts) await this.mount(name, source);
-    await this.#ask('install', manifest, files, { allow: given.allow ?? [], mounts: mounts.map(([name]) => name) });
+    await this.#ask('install', manifest, files, given.allow ?? [], given.mounts ?? {});
   }
 
-  /** Binds a folder to the name of a mount, in place of one that was bound to it. */
+  /**
+   * Binds a folder to the name of a mount, in place of one that was bound to it: for the page's user, and for applications that were
+   * given a mount of this name and are started afterwards.
+   *
+   * @throws {KernelError} `conflict` if the name is that of another folder, which was given to an application that is installed.
+   */
   async mount(name: string, source: MountSource): Promise<void> {
     await this.#ask('mount', name, source);
   }
 
-  /** Starts an installed application. Its end, whichever it is, is told by the event `ended`. */
+  /**
+   * Starts an installed application with the folders that it was given, or that were mounted under their names since this kernel was
+   * booted. Its end, whichever it is, is told by the event `ended`.
+   *
+   * @throws {KernelError} `not_found` if one of them is not mounted any more, `conflict` if its name is that of a folder that was given to
+   * another application.
+   */
   async start(app: string, { until = 'quiet' }: StartOptions = {}): Promise<void> {
     await this.#ask('start', app, until);
   }
@@ -225,7 +236,11 @@ export class Kernel {
     return (await this.summary()).processes;
   }
 
-  /** Reads a file of a mount: the page's user looks into his own folder, which is no act. */
+  /**
+   * Reads a file of a mount: the page's user looks into his own folder, which is no act.
+   *
+   * @throws {KernelError} `too_large` if it has more than 64 MiB.
+   */
   readFile(mount: string, path: string): Promise<Uint8Array> {
     return this.#ask('read_file', mount, path);
   }

@@ -59,7 +59,11 @@ export type MountSource = FileSystemDirectoryHandle | { files: [path: string, fi
 export interface Given {
   /** Rights beyond the application's own: `connect /net/api.example.com:443`. Default: none. */
   allow?: string[];
-  /** Folders by the name of their mount. */
+  /**
+   * Folders by the name of their mount: bound as `/fs/NAME` when the application was installed. A name is that of one folder as long
+   * as an application is installed that was given it: another application gets the same folder under this name, or is refused
+   * (`conflict`). Two lists of files are never the same folder; `opfs` is one folder for each name.
+   */
   mounts?: Record<string, MountSource>;
 }
 

@@ -105,6 +105,23 @@ test('time is that of the last thing handed over, and logs go to the kernel', as
   assert.equal(await said(echo, 'now'), '42');
   await handle(echo, 'log a line');
   assert.deepEqual(await worker.evaluate((n) => harness.logs(n), echo), [[2, 'a line']]);
+  // With what was used until then: a line is no new beginning of its time.
+  assert.ok((await worker.evaluate((n) => harness.ranAtLog(n), echo)) >= 0);
+});
+
+test('what a guest says at once is cut in its own worker', async () => {
+  await harness();
+  const echo = await start(await make('echo'));
+  const [mib, large] = [1 << 20, 'x'.repeat(6 << 20)];
+  await handle(echo, `act call /svc/echo\n${large}`);
+  await handle(echo, `act call /svc/${'x'.repeat(100_000)}\n{}`);
+  await handle(echo, `act ${'x'.repeat(100_000)} /svc/echo\n{}`);
+  assert.deepEqual(await worker.evaluate((n) => harness.acts(n), echo), 3);
+  await handle(echo, large);
+  const { error } = await handle(echo, `fail ${large}`);
+  assert.ok(error.length <= 4_096, `${error.length}`);
+  const [text, bytes] = await worker.evaluate((n) => harness.largest(n), echo);
+  assert.ok(text > 4_096 && text <= 16_384 && bytes > mib && bytes <= 2 * mib, `${text} ${bytes}`);
 });
 
 test('randomness is one ChaCha20 stream of the seed, the same as natively', async () => {

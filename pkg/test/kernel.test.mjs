@@ -8,6 +8,15 @@ import { FILES } from './folder.mjs';
 import { ONE, tab as tabOf } from './tab.mjs';
 
 const GUESTS = `${ROOT}tests/fixtures/guests/`;
+/** How WebAssembly ends without a panic of Rust. */
+const ENDS = { trap: "throw new WebAssembly.RuntimeError('unreachable')", stack: '(function deeper() { deeper(); })()' };
+const torn = (end) => `{
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = async (module, imports) => {
+    const { exports } = await instantiate(module, imports);
+    return { module, instance: { exports: { ...exports, webkernel_summary() { ${end}; } } } };
+  };
+}`;
 let server, browser;
 
 before(async () => {
@@ -19,6 +28,9 @@ before(async () => {
     // The package in a browser that cannot suspend WebAssembly.
     '/older/': { folder: `${ROOT}pkg/dist/` },
     '/older/kernel-worker.js': `delete WebAssembly.Suspending;\n${await readFile(`${ROOT}pkg/dist/kernel-worker.js`, 'utf8')}`,
+    // The package with a kernel that ends in the method `summary`: by a trap, or for want of a call stack.
+    ...Object.fromEntries(Object.entries(ENDS).map(([way]) => [`/${way}/`, { folder: `${ROOT}pkg/dist/` }])),
+    ...Object.fromEntries(await Promise.all(Object.entries(ENDS).map(async ([way, end]) => [`/${way}/kernel-worker.js`, `${torn(end)}\n${await readFile(`${ROOT}pkg/dist/kernel-worker.js`, 'utf8')}`]))),
     // Beside the component of an application lies what would be its glue, if anything of it were ever run.
     '/hostile/weft.toml': ONE('echo'),
     ...Object.fromEntries(['echo.js', 'echo.mjs', 'guest.js', 'index.js', 'echo.core.wasm', 'weft.js'].map((name) => [`/hostile/${name}`, 'globalThis.hostile = 1; throw 1'])),
@@ -254,6 +266,27 @@ test('a kernel that crashes says so once, in words, and the next one goes on fro
   assert.ok(again.size > size);
   await page.context().close();
 });
+
+for (const way of Object.keys(ENDS)) {
+  test(`a kernel that ends in a method that answers at once (${way}) has crashed like any other`, async () => {
+    const page = await tab();
+    const told = await page.evaluate(async (way) => {
+      await boot({ storage: 'opfs', assets: `/${way}/` });
+      const [ended, open] = [failure(kernel.summary()), failure(kernel.act('read', '/proc/self/inbox', { deadline_ms: 60_000 }))];
+      const { code, message } = await until('crashed');
+      return { code, message, ended: await ended, open: await open, after: await failure(kernel.chain.head()), times: told.filter(([event]) => event === 'crashed').length };
+    }, way);
+    assert.match(told.message, /^the kernel has crashed; what it had recorded is intact/);
+    assert.deepEqual([told.code, told.ended.crashed, told.open.crashed, told.after.crashed, told.times], ['crashed', true, true, true, 1], JSON.stringify(told));
+    // The next one has the database at once, and what was recorded verifies.
+    const again = await page.evaluate(async () => {
+      await boot({ storage: 'opfs' });
+      return kernel.chain.verify();
+    });
+    assert.equal(again.ok, true);
+    await page.context().close();
+  });
+}
 
 test('a page with a strict Content-Security-Policy needs what the README says and no more', async () => {
   const readme = await readFile(`${ROOT}pkg/README.md`, 'utf8');

@@ -4,19 +4,23 @@
 //! 100 us) and may fire a timer a little early, so a wait looks at the clock again before it ends.
 
 use crate::js::scope;
+use futures::channel::oneshot;
 use kernel_core::platform::Clock;
 use kernel_core::time::{Instant, WallTime};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::Performance;
+use web_sys::{MessageChannel, Performance};
 
 /// Nanoseconds in a millisecond, in which JavaScript counts.
 const MILLISECOND: f64 = 1e6;
+
+/// How long work goes on between two turns of the event loop, milliseconds.
+const PIECE: f64 = 8.0;
 
 /// The longest that one `setTimeout` waits, milliseconds; it counts in 32 bits and fires at once beyond them.
 const LONGEST: u64 = i32::MAX as u64;
@@ -65,6 +69,55 @@ impl Clock for WebClock {
 /// Waits for `milliseconds`.
 pub(crate) async fn pause(milliseconds: i32) {
     Timeout::new(milliseconds).await;
+}
+
+/// Waits for one turn of the event loop: whatever messages were there before are delivered when it ends. A timer of no
+/// time would wait for milliseconds.
+pub(crate) async fn turn() {
+    // A browser whose channels do not work has no workers either.
+    let Ok(channel) = MessageChannel::new() else { return };
+    let (tell, told) = oneshot::channel();
+    let delivered = Closure::once(move |_: JsValue| {
+        // Whoever gave up the wait hears nothing.
+        let _ = tell.send(());
+    });
+    channel.port2().set_onmessage(Some(delivered.as_ref().unchecked_ref()));
+    let turn = Turn { channel, _delivered: delivered };
+    if turn.channel.port1().post_message(&JsValue::NULL).is_ok() {
+        let _ = told.await;
+    }
+}
+
+/// A message to this worker itself; it is not delivered to one that is dropped.
+struct Turn {
+    channel: MessageChannel,
+    /// Called by the message; must live until then.
+    _delivered: Closure<dyn FnMut(JsValue)>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.channel.port2().set_onmessage(None);
+        self.channel.port1().close();
+    }
+}
+
+/// Work that is done in pieces, so that whatever else this worker has to do is done between them.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    /// When the last turn of the event loop was, in milliseconds.
+    last: Cell<f64>,
+}
+
+impl Pieces {
+    /// Between two pieces: lets the event loop turn if it has not for some time.
+    pub(crate) async fn between(&self) {
+        let now = || scope().performance().map_or(f64::INFINITY, |performance| performance.now());
+        if now() - self.last.get() >= PIECE {
+            turn().await;
+            self.last.set(now());
+        }
+    }
 }
 
 /// One `setTimeout`, cleared when it is dropped.
@@ -155,6 +208,50 @@ mod tests {
         assert_eq!((&mut dropped).now_or_never(), None);
         drop(dropped);
         clock.sleep_until(soon.after(Duration::from_millis(10))).await;
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_turn_delivers_what_was_there_before_and_takes_no_time() {
+        let channel = MessageChannel::new().unwrap();
+        let heard = Rc::new(Cell::new(0));
+        let theirs = heard.clone();
+        let hear = Closure::<dyn FnMut(JsValue)>::new(move |_| theirs.set(theirs.get() + 1));
+        channel.port2().set_onmessage(Some(hear.as_ref().unchecked_ref()));
+        let begun = WebClock::new().now();
+        for n in 1..=100 {
+            channel.port1().post_message(&JsValue::NULL).unwrap();
+            turn().await;
+            assert_eq!(heard.get(), n);
+        }
+        assert!(WebClock::new().now() < begun.after(Duration::from_millis(200)));
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_turn_that_is_given_up_reaches_nobody() {
+        for _ in 0..10 {
+            assert_eq!(turn().now_or_never(), None);
+        }
+        // What was called after it was dropped would throw, and end the test.
+        pause(5).await;
+        turn().await;
+    }
+
+    #[wasm_bindgen_test]
+    async fn long_work_lets_a_timer_fire_between_its_pieces() {
+        let clock = WebClock::new();
+        let fired = Rc::new(Cell::new(0));
+        let theirs = fired.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            for _ in 0..3 {
+                pause(1).await;
+                theirs.set(theirs.get() + 1);
+            }
+        });
+        let (pieces, until) = (Pieces::default(), clock.now().after(Duration::from_millis(200)));
+        while clock.now() < until {
+            pieces.between().await;
+        }
+        assert_eq!(fired.get(), 3);
     }
 
     #[wasm_bindgen_test]

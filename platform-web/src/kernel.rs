@@ -30,7 +30,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 mod application;
 mod error;
+mod install;
 mod log;
+mod mounting;
 mod operator;
 mod source;
 mod told;
@@ -137,69 +139,45 @@ impl WebKernel {
     pub fn check(&self, manifest: &str, files: JsValue, allow: JsValue, mounts: JsValue) -> Result<JsValue, JsValue> {
         let check = || -> Fallible<JsValue> {
             alive()?;
-            let given = Given::parse(from_js("allow", &allow)?, from_js("mounts", &mounts)?)?;
+            let mounts: Vec<String> = from_js("mounts", &mounts)?;
+            let mounts = mounts.iter().map(|name| mounting::parse(name)).collect::<Fallible<_>>()?;
+            let given = Given::new(from_js("allow", &allow)?, mounts)?;
             Ok(to_js(&application::report(manifest, &files, &given)))
         };
         check().or_throw()
     }
 
     /// Makes a folder or files reachable as `/fs/NAME`: a `FileSystemDirectoryHandle`, `{files: [[path, File], ..]}`,
-    /// or `"opfs"` for a folder of this kernel in the origin private file system.
+    /// or `"opfs"` for a folder of this kernel in the origin private file system. `conflict` where the name is that of
+    /// another folder, which was given to an application.
     pub async fn mount(&self, name: &str, source: JsValue) -> Result<(), JsValue> {
         let mount = async {
-            self.running()?;
-            source::mount(&self.devices, &self.name, name, source).await
+            let running = self.running()?;
+            let _turn = self.devices.turn().await;
+            let name = mounting::parse(name)?;
+            let opened = source::opened(&self.name, &name, source).await?;
+            mounting::bind(&self.devices, &running, name, opened).await
         };
         mount.await.or_throw()
     }
 
-    /// Installs an application with what it is given: `{allow: ["verb pattern", ..], mounts: [name, ..]}`. The mounts
-    /// have been mounted before.
-    pub async fn install(&self, manifest: &str, files: JsValue, given: JsValue) -> Result<(), JsValue> {
-        let install = async {
-            let running = self.running()?;
-            let given: application::Asked = from_js("what is given", &given)?;
-            let given = Given::parse(given.allow, given.mounts)?;
-            let bound = self.devices.mounts();
-            let (checked, plan) = application::agree(manifest, &files, &given, &bound, &self.profile)?;
-            for program in checked.programs().values() {
-                running.kernel.0.keep_component(program.bytes.clone()).await?;
-            }
-            let session = operator::of_app(&running.kernel.0, &plan).await?;
-            let payload = serde_json::to_vec(&plan)
-                .map_err(|e| Failure::new("failed", format!("the plan cannot be written: {e}")))?;
-            let installed =
-                session.act("install", &format!("/app/{}", plan.app), body::join(&json!({}), &payload)).await;
-            operator::leave(&session).await;
-            installed?;
-            // The plan is read back from what is stored, so it is stored when this returns.
-            running.kernel.0.checkpoint().await?;
-            Ok(())
-        };
-        install.await.or_throw()
+    /// Installs an application with what it is given: `allow` as `["verb pattern", ..]`, `mounts` as `{name: source}`,
+    /// each as for `mount`. They are bound when the application was installed, and not before.
+    pub async fn install(
+        &self,
+        manifest: &str,
+        files: JsValue,
+        allow: JsValue,
+        mounts: JsValue,
+    ) -> Result<(), JsValue> {
+        install::install(self, manifest, &files, &allow, &mounts).await.or_throw()
     }
 
     /// Starts an installed application with what it was given when it was installed. It ends when it is quiet, or with
     /// `until` as `stopped` when it is stopped; and always with the agent that its manifest names in `ends_with`. A
     /// notice `ended` tells.
     pub async fn start(&self, app: &str, until: &str) -> Result<(), JsValue> {
-        let start = async {
-            let running = self.running()?;
-            let plan = operator::installed(&running.rows, app).await?;
-            let session = operator::of_app(&running.kernel.0, &plan).await?;
-            let start = body::json(&json!({ "until": until }));
-            match session.act("start", &format!("/app/{}", plan.app), start).await {
-                Ok(_) => {
-                    WebSpawn.spawn("application", operator::stay(session, plan.app));
-                    Ok(())
-                }
-                Err(refusal) => {
-                    operator::leave(&session).await;
-                    Err(refusal.into())
-                }
-            }
-        };
-        start.await.or_throw()
+        install::start(self, app, until).await.or_throw()
     }
 
     /// Stops a running application: its agents in reverse order of their start.
@@ -302,11 +280,13 @@ impl WebKernel {
         self.running().map(|running| running.key.to_string()).or_throw()
     }
 
-    /// All bytes of a file in a mount, for the page's user: not an act, because it is his own file.
+    /// All bytes of a file in a mount, at most 64 MiB, for the page's user: not an act, because it is his own file.
+    /// `too_large` for a larger one.
     pub async fn read_file(&self, mount: &str, path: &str) -> Result<Uint8Array, JsValue> {
         let read = async {
             alive()?;
-            Ok(Uint8Array::from(&self.devices.read_whole(mount, path).await?[..]))
+            let whole = self.devices.read_whole(mount, path).await.map_err(error::of_size)?;
+            Ok(Uint8Array::from(&whole[..]))
         };
         read.await.or_throw()
     }

@@ -2,19 +2,21 @@
 //! on a machine opens in a tab and the other way round.
 //!
 //! Commits and reads are done where they are asked for: a worker has nothing else to do them on, and a sync
-//! access handle answers in microseconds. Each commit is flushed before it returns. redb keeps a checksummed
+//! access handle answers in microseconds. Between the pages of a long scan the event loop turns. Each commit is flushed before it returns. redb keeps a checksummed
 //! previous state until the next one is written, so a commit that a crash or a full quota cut short is not there
 //! at the next open.
 //!
 //! A file that was altered by anything but redb can end in a panic, which redb uses where its pages do not fit
 //! together. WebAssembly does not unwind, so the kernel then ends as after any other panic, and changes nothing.
 
+use crate::clock::Pieces;
 use crate::js::scope;
 use bytes::Bytes;
 use kernel_core::platform::{Batch, Key, Page, Storage, StorageError};
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition, TableError};
 use std::io;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasm_bindgen_futures::JsFuture;
 
@@ -29,14 +31,15 @@ const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 /// Bytes of pages that redb may keep in memory.
 const CACHE: usize = 32 << 20;
 
-/// About how many bytes one page of a scan holds.
-const PAGE_BYTES: usize = 4 << 20;
+/// About how many bytes one page of a scan holds: what is verified without a turn of the event loop.
+const PAGE_BYTES: usize = 1 << 20;
 
 /// Rows in a redb database. Clones are the same; it is closed with the last of them.
 #[derive(Clone, Debug)]
 pub struct RedbStorage {
     db: Arc<Database>,
     place: Arc<str>,
+    pieces: Rc<Pieces>,
 }
 
 impl RedbStorage {
@@ -94,7 +97,7 @@ impl RedbStorage {
             Err(e) => return Err(from_redb(&place, doing, e.into())),
         }
         drop(snapshot);
-        Ok(RedbStorage { db: Arc::new(db), place: place.into() })
+        Ok(RedbStorage { db: Arc::new(db), place: place.into(), pieces: Rc::default() })
     }
 
     /// The last key with `from <= key < to`.
@@ -110,7 +113,16 @@ impl RedbStorage {
         Ok(last.map(|(key, _)| Bytes::copy_from_slice(key.value())))
     }
 
-    fn rows(&self, doing: &'static str) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, StorageError> {
+    /// The rows as they are now, whatever is committed from here on.
+    ///
+    /// # Errors
+    ///
+    /// As for a read.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StorageError> {
+        Ok(Snapshot { rows: self.rows("reading rows")?, place: self.place.clone(), pieces: self.pieces.clone() })
+    }
+
+    fn rows(&self, doing: &'static str) -> Result<Rows, StorageError> {
         let snapshot = self.db.begin_read().map_err(|e| from_redb(&self.place, doing, e.into()))?;
         snapshot.open_table(ROWS).map_err(|e| from_redb(&self.place, doing, e.into()))
     }
@@ -118,8 +130,32 @@ impl RedbStorage {
 
 impl Storage for RedbStorage {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        let doing = "reading a row";
-        let value = self.rows(doing)?.get(key).map_err(|e| from_redb(&self.place, doing, e.into()))?;
+        self.snapshot()?.get(key).await
+    }
+
+    async fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, StorageError> {
+        // First, so that what is read is as of then.
+        self.pieces.between().await;
+        self.snapshot()?.scan(from, to, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), StorageError> {
+        write(&self.db, &batch.changes).map_err(|e| from_redb(&self.place, "committing", e))
+    }
+}
+
+type Rows = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// The rows of one moment, to be read only.
+pub(crate) struct Snapshot {
+    rows: Rows,
+    place: Arc<str>,
+    pieces: Rc<Pieces>,
+}
+
+impl Storage for Snapshot {
+    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        let value = self.rows.get(key).map_err(|e| from_redb(&self.place, "reading a row", e.into()))?;
         Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
     }
 
@@ -129,9 +165,10 @@ impl Storage for RedbStorage {
         if from >= to {
             return Ok(page);
         }
-        let rows = self.rows(doing)?;
+        // Whoever verifies a log asks for one page after the other, and is not all that this worker has to do.
+        self.pieces.between().await;
         let mut bytes = 0;
-        for row in rows.range(from..to).map_err(|e| from_redb(&self.place, doing, e.into()))? {
+        for row in self.rows.range(from..to).map_err(|e| from_redb(&self.place, doing, e.into()))? {
             let (key, value) = row.map_err(|e| from_redb(&self.place, doing, e.into()))?;
             let key = Bytes::copy_from_slice(key.value());
             // The first row always goes, whatever its size, so that every page gets on.
@@ -146,8 +183,9 @@ impl Storage for RedbStorage {
         Ok(page)
     }
 
-    async fn commit(&self, batch: Batch) -> Result<(), StorageError> {
-        write(&self.db, &batch.changes).map_err(|e| from_redb(&self.place, "committing", e))
+    async fn commit(&self, _batch: Batch) -> Result<(), StorageError> {
+        let source = "what was is not changed".into();
+        Err(StorageError::Io { doing: "committing to a snapshot", source })
     }
 }
 

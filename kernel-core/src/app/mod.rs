@@ -11,6 +11,7 @@ mod component;
 mod consent;
 mod fields;
 mod manifest;
+mod memory;
 mod order;
 mod parse;
 mod plan;
@@ -29,6 +30,7 @@ pub use fields::Placed;
 pub use manifest::{
     Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Restart, Service, Tool,
 };
+pub use memory::TooMuchMemory;
 pub use parse::{parse, parse_bytes};
 pub use plan::{
     AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan, rule_name,

@@ -96,8 +96,7 @@ fn bodies_over_their_limits_are_refused() {
     assert_eq!(body::split(&long), Err(body::FrameError::HeaderTooLong));
     let mut large = vec![0; body::MAX_PAYLOAD + 2];
     large[0] = b'\n';
-    let expected = body::FrameError::PayloadTooLarge(body::MAX_PAYLOAD + 1);
-    assert_eq!(body::split(&Bytes::from(large)), Err(expected));
+    assert_eq!(body::split(&Bytes::from(large)), Err(body::FrameError::PayloadTooLarge));
 }
 
 #[test]

@@ -19,8 +19,12 @@ interface Outcome {
 class Instance implements GuestEvents {
   worker!: GuestWorker;
   acts = 0;
+  /** The longest text and the most bytes of an act. */
+  largest: [number, number] = [0, 0];
   owed = 0;
   logs: [number, string][] = [];
+  /** How long it had run at its last line. */
+  ranAtLog = -1;
   freed = false;
   runs = false;
   done!: (outcome: Outcome) => void;
@@ -43,16 +47,19 @@ class Instance implements GuestEvents {
   }
   async act(verb: string, resource: string, body: Uint8Array): Promise<void> {
     this.acts++;
+    this.largest = [Math.max(this.largest[0], verb.length, resource.length), Math.max(this.largest[1], body.buffer.byteLength)];
     if (resource === '/svc/later') await new Promise((later) => setTimeout(later, 5));
     if (resource === '/svc/echo' || resource === '/svc/later') this.worker.reply(body, 43n);
     else if (resource !== '/svc/never') {
       this.worker.refuse('not-durable', `no ${verb} of ${resource}`, 0n, undefined, new TextEncoder().encode('{}'), 43n);
     }
   }
-  log(level: number, text: string): void {
+  log(level: number, text: string, ran: number): void {
     this.logs.push([level, text]);
+    this.ranAtLog = ran;
   }
   handled(body: Uint8Array, ran: number, memory: bigint, fuel: bigint): void {
+    this.largest[1] = Math.max(this.largest[1], body.buffer.byteLength);
     this.done({ ok: new TextDecoder().decode(body), bytes: [...body.subarray(0, 64)], ran, memory: Number(memory), fuel: Number(fuel) });
   }
   failed(error: string, ran: number, memory: bigint, fuel: bigint): void {
@@ -105,6 +112,8 @@ const harness = {
   },
   handle: (n: number, body: string, kind?: string, target?: string, type?: string) => instances[n]!.handle(body, kind, target, type),
   logs: (n: number) => instances[n]!.logs,
+  ranAtLog: (n: number) => instances[n]!.ranAtLog,
+  largest: (n: number) => instances[n]!.largest,
   acts: (n: number) => instances[n]!.acts,
   owed: (n: number) => instances[n]!.owed,
   /** Hands over and does not wait. */

@@ -18,16 +18,17 @@ use futures::future::{Either, FutureExt, Shared, select};
 use kernel_core::id::StreamId;
 use kernel_core::path::{AddressClass, Endpoint};
 use kernel_core::platform::{DeviceError, DeviceReply, Meta};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 mod exchange;
 mod request;
 mod response;
+mod written;
 
 use exchange::Exchange;
-use request::{Parsed, Request};
+use written::Written;
 
 /// The most streams that are open at once.
 const MAX_OPEN: usize = 1_024;
@@ -35,23 +36,52 @@ const MAX_OPEN: usize = 1_024;
 /// The most bytes of one read: the limit of a reply.
 const MAX_READ: usize = 1 << 20;
 
+/// The most bytes that may be written while an answer is awaited.
+const MAX_AHEAD: usize = 1 << 20;
+
+/// The most bytes of requests that all streams hold together: those that are being written, and those whose answer has
+/// not been read.
+const MAX_HELD: usize = 64 << 20;
+
 /// The open streams.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     // Borrowed to look up, add or remove one; never while a promise is waited for.
     open: RefCell<BTreeMap<StreamId, Rc<Stream>>>,
+    /// How many bytes of requests all of them hold.
+    held: Rc<Cell<usize>>,
 }
 
 /// One stream.
 #[derive(Debug)]
 struct Stream {
     origin: Origin,
-    /// What was written and is no whole request yet.
-    written: RefCell<Vec<u8>>,
+    /// What was written and was not sent.
+    written: RefCell<Written>,
+    held: Held,
     /// What comes back.
     answers: RefCell<Answers>,
     close: RefCell<Option<oneshot::Sender<()>>>,
     closed: Shared<oneshot::Receiver<()>>,
+}
+
+/// What one stream holds of what all may hold; given back when it is dropped.
+#[derive(Debug)]
+struct Held {
+    all: Rc<Cell<usize>>,
+    mine: Cell<usize>,
+}
+
+impl Held {
+    fn set(&self, bytes: usize) {
+        self.all.set(self.all.get() - self.mine.replace(bytes) + bytes);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 /// Where a stream leads, and nowhere else.
@@ -97,6 +127,7 @@ impl Streams {
         let stream = Stream {
             origin: Origin { named, base },
             written: RefCell::default(),
+            held: Held { all: self.held.clone(), mine: Cell::new(0) },
             answers: RefCell::default(),
             close: RefCell::new(Some(close)),
             closed: closed.shared(),
@@ -119,7 +150,8 @@ impl Streams {
 
     pub(super) fn write(&self, id: StreamId, body: &[u8]) -> Result<DeviceReply, DeviceError> {
         let stream = self.find(id)?;
-        stream.written.borrow_mut().extend_from_slice(body);
+        stream.may_write(body.len())?;
+        stream.written.borrow_mut().push(body);
         stream.begin()?;
         Ok(DeviceReply::Done { address: None })
     }
@@ -132,6 +164,12 @@ impl Streams {
         }
     }
 
+    /// How many bytes of requests all streams hold.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.get()
+    }
+
     fn find(&self, id: StreamId) -> Result<Rc<Stream>, DeviceError> {
         let gone = || DeviceError::NotFound(format!("/stream/{id}"));
         self.open.borrow().get(&id).cloned().ok_or_else(gone)
@@ -139,25 +177,49 @@ impl Streams {
 }
 
 impl Stream {
+    /// Whether `more` bytes may be written: what is not sent is bounded, whether a server answers or not.
+    fn may_write(&self, more: usize) -> Result<(), DeviceError> {
+        let answers = self.answers.borrow();
+        let named = &self.origin.named;
+        if answers.ended {
+            let doing = format!("writing to {named}");
+            return Err(DeviceError::Io { doing, source: "the connection has ended".into() });
+        }
+        if answers.exchange.is_some() && self.written.borrow().held() + more > MAX_AHEAD {
+            let what =
+                format!("{named} has not answered yet: at most {MAX_AHEAD} bytes are taken before its answer was read");
+            return Err(DeviceError::Full(what));
+        }
+        if self.held.all.get() + more > MAX_HELD {
+            let what = format!("requests that are not answered hold {MAX_HELD} bytes together, and that is the most");
+            return Err(DeviceError::Full(what));
+        }
+        Ok(())
+    }
+
     /// Begins to fetch what was written, if that is a whole request and none is under way.
     fn begin(&self) -> Result<(), DeviceError> {
+        let begun = self.begin_next();
+        let sent = self.answers.borrow().exchange.as_ref().map_or(0, |exchange| exchange.sent());
+        self.held.set(self.written.borrow().held() + sent);
+        begun
+    }
+
+    fn begin_next(&self) -> Result<(), DeviceError> {
         let mut answers = self.answers.borrow_mut();
         if answers.exchange.is_some() || answers.ended {
             return Ok(());
         }
-        let request = {
-            let mut written = self.written.borrow_mut();
-            match Request::parse(&written, &self.origin.named)? {
-                Parsed::Partial => return Ok(()),
-                Parsed::Whole(request, length) => {
-                    written.drain(..length);
-                    request
-                }
-            }
-        };
+        let Some(request) = self.written.borrow_mut().next(&self.origin.named)? else { return Ok(()) };
         let exchange = Exchange::begin(request, &self.origin.named, &self.origin.base)?;
         answers.exchange = Some(Rc::new(exchange));
         Ok(())
+    }
+
+    /// Nothing of what was written is sent any more.
+    fn forget(&self) {
+        self.written.take();
+        self.held.set(0);
     }
 
     /// The next bytes, at most `len`; empty at the end. Waits for a request where none was written.
@@ -184,10 +246,14 @@ impl Stream {
                 Ok(None) => {
                     answers.exchange = None;
                     answers.ended = !exchange.keeps_alive();
+                    if answers.ended {
+                        self.forget();
+                    }
                 }
                 Err(e) => {
                     answers.exchange = None;
                     answers.ended = true;
+                    self.forget();
                     return Err(e);
                 }
             }

@@ -15,7 +15,7 @@ use web_sys::{Blob, File};
 
 /// The files, by their canonical names.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(crate) struct Files {
     place: Place,
     root: BTreeMap<String, Node>,
 }

@@ -6,6 +6,7 @@
 use super::files::{size, slice};
 use super::page;
 use super::place::Place;
+use super::turns::Turns;
 use crate::js::{name_of, wait};
 use futures::StreamExt;
 use js_sys::{AsyncIterator, IteratorNext};
@@ -20,8 +21,11 @@ use web_sys::{
     FileSystemHandleKind,
 };
 
-mod turns;
+mod names;
 mod write;
+
+#[cfg(test)]
+pub(super) use write::in_place;
 
 /// The most names that one folder may have to be listed.
 const MAX_NAMES: usize = 1_000_000;
@@ -40,7 +44,7 @@ const SIZES_AT_ONCE: usize = 64;
 
 /// A folder that was mounted.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     place: Place,
     handle: FileSystemDirectoryHandle,
     /// Whether it lies in the origin private file system, whose files can be changed in place.
@@ -49,7 +53,8 @@ pub(super) struct Folder {
     ends: RefCell<Vec<(Vec<String>, Name)>>,
     listings: RefCell<VecDeque<(String, Rc<Listing>)>>,
     folders: RefCell<VecDeque<(Vec<String>, FileSystemDirectoryHandle)>>,
-    turns: turns::Turns,
+    names: names::Names,
+    turns: Turns,
 }
 
 /// What is in a folder, by canonical name in ascending order.
@@ -64,7 +69,8 @@ impl Folder {
             ends: RefCell::default(),
             listings: RefCell::default(),
             folders: RefCell::default(),
-            turns: turns::Turns::default(),
+            names: names::Names::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -93,7 +99,7 @@ impl Folder {
         let kept = cursor.and_then(|_| self.listing(path));
         let all = match kept {
             Some(all) => all,
-            None => Rc::new(self.read_names(&folder, path).await?),
+            None => Rc::new(self.read_names(&folder, &names, path).await?),
         };
         let range = page::range(all.len(), |i| &all[i].0, cursor, limit);
         let more = range.end < all.len();
@@ -108,12 +114,11 @@ impl Folder {
     /// Bytes of a file.
     pub(super) async fn read(&self, path: &str, offset: u64, len: u32) -> Result<DeviceReply, DeviceError> {
         let failed = |e: JsValue| self.place.refused("reading", path, &e);
-        let handle = self.file(path).await?;
-        let file: File = wait(handle.get_file()).await.map_err(failed)?;
+        let file = self.file(path).await?;
         let read = match slice(&file, offset, len).await {
             // It was changed between the two: what it is now is read.
             Err(e) if name_of(&e) == "NotReadableError" => {
-                let file: File = wait(handle.get_file()).await.map_err(failed)?;
+                let file = self.file(path).await?;
                 slice(&file, offset, len).await.map(|body| (body, size(&file)))
             }
             other => other.map(|body| (body, size(&file))),
@@ -131,21 +136,33 @@ impl Folder {
         let _turn = self.turns.take(path).await;
         let folder = self.walk(folders, path, false).await?;
         self.stay_inside(&names, path)?;
+        if let Err(missing @ DeviceError::NotFound(_)) = self.file_in(&folder, name, path).await {
+            return Err(missing);
+        }
+        self.exact(folders, &folder, name, path).await?;
+        self.names.gone(&names);
         let removed = wait::<JsValue>(folder.remove_entry(name)).await;
+        // Once more: it may have been listed in between.
+        self.names.gone(&names);
         removed.map_err(|e| self.place.refused("removing", path, &e))?;
         // Whoever makes a folder of that name makes it anew.
         self.folders.borrow_mut().retain(|(kept, _)| !kept.starts_with(&names));
         Ok(DeviceReply::Done { address: None })
     }
 
-    /// The file at `path`.
-    async fn file(&self, path: &str) -> Result<FileSystemFileHandle, DeviceError> {
+    /// The file at `path` as it is now.
+    async fn file(&self, path: &str) -> Result<File, DeviceError> {
         let names = self.place.decode(path)?;
         let Some((name, folders)) = names.split_last() else { return Err(self.place.unfit(path, "is a folder")) };
         let folder = self.walk(folders, path, false).await?;
-        self.file_in(&folder, name, path).await
+        let handle = self.file_in(&folder, name, path).await?;
+        let file: File = wait(handle.get_file()).await.map_err(|e| self.place.refused("reading", path, &e))?;
+        // After it was opened: what is read is what had this name then.
+        self.exact(folders, &folder, name, path).await?;
+        Ok(file)
     }
 
+    /// The file that the browser opens as `name`, which may be spelled otherwise.
     async fn file_in(
         &self,
         folder: &FileSystemDirectoryHandle,
@@ -170,18 +187,45 @@ impl Folder {
         if let (false, Some(kept)) = (make, self.kept_folder(names)) {
             (at, depth) = (kept, names.len());
         }
-        let options = FileSystemGetDirectoryOptions::new();
-        options.set_create(make);
         while depth < names.len() {
-            let next = wait(at.get_directory_handle_with_options(&names[depth], &options)).await;
-            at = next.map_err(|e| match &*name_of(&e) {
-                "TypeMismatchError" => self.place.in_the_way(path, depth + 1),
-                _ => self.place.refused("opening", path, &e),
-            })?;
+            at = self.folder_in(&at, &names[..=depth], path, make).await?;
             depth += 1;
         }
         self.keep_folder(names, &at);
         Ok(at)
+    }
+
+    /// The folder in `above` that `names` lead to.
+    async fn folder_in(
+        &self,
+        above: &FileSystemDirectoryHandle,
+        names: &[String],
+        path: &str,
+        make: bool,
+    ) -> Result<FileSystemDirectoryHandle, DeviceError> {
+        let Some((name, folders)) = names.split_last() else { return Ok(above.clone()) };
+        let open = async |make: bool| {
+            let options = FileSystemGetDirectoryOptions::new();
+            options.set_create(make);
+            wait(above.get_directory_handle_with_options(name, &options)).await.map_err(|e| match &*name_of(&e) {
+                "TypeMismatchError" => self.place.in_the_way(path, names.len()),
+                _ => self.place.refused("opening", path, &e),
+            })
+        };
+        if self.in_opfs {
+            return open(make).await;
+        }
+        // As for files: what is made at once could be two spellings of one.
+        let _turn = if make { Some(self.turns.take("").await) } else { None };
+        match open(false).await {
+            Ok(folder) => self.exact(folders, above, name, path).await.map(|()| folder),
+            Err(DeviceError::NotFound(_)) if make => {
+                let folder = open(true).await?;
+                self.names.made(folders, name);
+                Ok(folder)
+            }
+            Err(e) => Err(e),
+        }
     }
 
     /// Refuses to pass into the folder of another mount.
@@ -195,7 +239,13 @@ impl Folder {
         }
     }
 
-    async fn read_names(&self, folder: &FileSystemDirectoryHandle, path: &str) -> Result<Listing, DeviceError> {
+    async fn read_names(
+        &self,
+        folder: &FileSystemDirectoryHandle,
+        names: &[String],
+        path: &str,
+    ) -> Result<Listing, DeviceError> {
+        let removed = self.names.removed();
         let failed = |e: JsValue| {
             self.forget(path);
             self.place.refused("listing", path, &e)
@@ -222,6 +272,9 @@ impl Folder {
                 name => name,
             };
             all.push((encode_segment(name.as_bytes()), handle));
+        }
+        if !self.in_opfs {
+            self.names.keep(names, all.iter().map(|(_, handle)| handle.name()).collect(), removed);
         }
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(all)

@@ -16,23 +16,30 @@ mod folder;
 mod mounts;
 mod page;
 mod place;
+mod turns;
 
 #[cfg(test)]
 mod tests;
 
 pub use files::Dropped;
+pub(crate) use mounts::Mount;
 pub use mounts::MountError;
+pub(crate) use turns::Turn;
 
-use mounts::{Mount, Mounts};
+use mounts::Mounts;
 
 /// How many bytes of a file are read at once where all of it is wanted.
 const PIECE: u32 = 1 << 20;
+
+/// The largest file that is handed over whole, bytes.
+pub(crate) const MAX_WHOLE: u64 = 64 << 20;
 
 /// The devices of a tab. Clones share mounts and streams.
 #[derive(Clone, Debug, Default)]
 pub struct WebDevices {
     // Borrowed to look up or add one, never while a promise is waited for.
     mounts: Rc<RefCell<Mounts>>,
+    mounting: turns::Turns,
     streams: Rc<fetch::Streams>,
 }
 
@@ -43,7 +50,8 @@ impl WebDevices {
     ///
     /// [`MountError`] if it cannot be listed, is mounted already, or holds what kernels keep. Nothing was bound then.
     pub async fn bind(&self, name: &Name, handle: FileSystemDirectoryHandle) -> Result<(), MountError> {
-        mounts::bind(&self.mounts, name, handle).await
+        let mount = mounts::open(name, handle).await?;
+        self.put(name, mount).await
     }
 
     /// Makes a list of files, each with its path in the mount, reachable as `/fs/NAME`, to be read only.
@@ -52,8 +60,8 @@ impl WebDevices {
     ///
     /// [`MountError::BadPath`] for a path that is none, or that two files have. Nothing was bound then.
     pub fn bind_files(&self, name: &Name, files: Vec<(String, Dropped)>) -> Result<(), MountError> {
-        let files = files::Files::new(name, files)?;
-        self.mounts.borrow_mut().insert(name, Mount::Files(Rc::new(files)));
+        let mount = WebDevices::list_of(name, files)?;
+        self.mounts.borrow_mut().insert(name, mount);
         Ok(())
     }
 
@@ -67,17 +75,25 @@ impl WebDevices {
         self.mounts.borrow().names().cloned().collect()
     }
 
-    /// All of a file, for the page's user: it is his own, and no process reads it.
+    /// All of a file of at most 64 MiB, for the page's user: it is his own, and no process reads it.
     ///
     /// # Errors
     ///
-    /// What a read of it would answer.
+    /// `Full` for one that is larger; what a read of it would answer.
     pub async fn read_whole(&self, mount: &str, path: &str) -> Result<Vec<u8>, DeviceError> {
         let mut whole = Vec::new();
         loop {
             let (mount, path, offset) = (mount.to_owned(), path.to_owned(), whole.len() as u64);
-            match self.perform(DeviceRequest::Read { mount, path, offset, len: PIECE }).await? {
+            let read = DeviceRequest::Read { mount: mount.clone(), path: path.clone(), offset, len: PIECE };
+            match self.perform(read).await? {
+                // One that grows meanwhile is as large as it has become.
+                DeviceReply::Data { meta: Meta { size }, .. } if size > MAX_WHOLE => {
+                    let what =
+                        format!("/fs/{mount}/{path} has {size} bytes; at most {MAX_WHOLE} are handed over whole");
+                    return Err(DeviceError::Full(what));
+                }
                 DeviceReply::Data { body, meta: Meta { size } } => {
+                    whole.reserve_exact((size as usize).saturating_sub(whole.len()));
                     whole.extend_from_slice(&body);
                     if body.is_empty() || whole.len() as u64 >= size {
                         return Ok(whole);
@@ -86,6 +102,56 @@ impl WebDevices {
                 other => unreachable!("a read answers data, not {other:?}"),
             }
         }
+    }
+
+    /// Waits for the turn to change what is mounted, and to whom it is given: from looking to the end of the change
+    /// nobody else does.
+    pub(crate) async fn turn(&self) -> Turn {
+        self.mounting.take("").await
+    }
+
+    /// The folder `handle`, to be mounted as `name`. Nothing is bound yet.
+    pub(crate) async fn folder(name: &Name, handle: FileSystemDirectoryHandle) -> Result<Mount, MountError> {
+        mounts::open(name, handle).await
+    }
+
+    /// The list `files`, to be mounted as `name`. Nothing is bound yet.
+    pub(crate) fn list_of(name: &Name, files: Vec<(String, Dropped)>) -> Result<Mount, MountError> {
+        files::Files::new(name, files).map(|files| Mount::Files(Rc::new(files)))
+    }
+
+    /// Whether `mount` could be bound to `name` beside the others.
+    pub(crate) async fn fits(&self, name: &Name, mount: &Mount) -> Result<(), MountError> {
+        mounts::nested(&self.mounts, name, mount).await.map(drop)
+    }
+
+    /// Binds `mount` to `name`, in place of what was bound to it and given to somebody.
+    pub(crate) async fn put(&self, name: &Name, mount: Mount) -> Result<(), MountError> {
+        mounts::bind(&self.mounts, name, mount).await
+    }
+
+    /// Whether `name` is bound to the folder `mount`.
+    pub(crate) async fn is_bound_to(&self, name: &Name, mount: &Mount) -> bool {
+        let bound = self.mounts.borrow().get(name.as_str());
+        match bound {
+            Some(bound) => bound.is_same(mount).await,
+            None => false,
+        }
+    }
+
+    /// The applications that what is bound to `name` was given to; `None` where nothing is bound.
+    pub(crate) fn given(&self, name: &Name) -> Option<Vec<Name>> {
+        self.mounts.borrow().given(name).map(|given| given.iter().cloned().collect())
+    }
+
+    /// Notes that what is bound to `name` was given to the application `app`.
+    pub(crate) fn give(&self, name: &Name, app: &Name) {
+        self.mounts.borrow_mut().give(name, app);
+    }
+
+    /// Notes that the application `app` has nothing any more.
+    pub(crate) fn take_back(&self, app: &Name) {
+        self.mounts.borrow_mut().take_back(app);
     }
 
     fn mount(&self, name: &str) -> Result<Mount, DeviceError> {

@@ -12,6 +12,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{File, FileSystemGetDirectoryOptions, FileSystemRemoveOptions};
 
+mod spellings;
 mod streams;
 
 thread_local! {
@@ -378,4 +379,14 @@ async fn what_could_not_be_opened_is_listed_and_a_read_says_why() {
         matches!(&refused, DeviceError::Refused(why) if why.contains("/fs/m/d/g could not be opened: the browser"))
     );
     assert_eq!(content(&devices, "d/f").await, "x");
+}
+
+#[wasm_bindgen_test]
+async fn a_file_is_handed_over_whole_up_to_a_limit() {
+    let Bench { devices, .. } = Bench::new().await;
+    write(&devices, "large", WriteMode::At(MAX_WHOLE - 1), "x").await.unwrap();
+    assert_eq!(devices.read_whole("m", "large").await.unwrap().len() as u64, MAX_WHOLE);
+    write(&devices, "large", WriteMode::Append, "x").await.unwrap();
+    let refused = devices.read_whole("m", "large").await.unwrap_err();
+    assert!(matches!(&refused, DeviceError::Full(why) if why.contains("67108865 bytes")), "{refused:?}");
 }

@@ -1,6 +1,7 @@
 //! An application from its text and bytes: read, checked, and held against what is given, all by the core.
 
 use super::error::{Failure, Fallible, problems};
+use crate::js::scope;
 use bytes::Bytes;
 use js_sys::{Reflect, Uint8Array};
 use kernel_core::app::{
@@ -12,7 +13,6 @@ use kernel_core::kernel::FEATURES;
 use kernel_core::kernel::verb::table;
 use kernel_core::path::Name;
 use kernel_core::platform::{Profile, ProgramKind};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use wasm_bindgen::{JsCast, JsValue};
@@ -20,13 +20,8 @@ use wasm_bindgen::{JsCast, JsValue};
 /// What an application is described by.
 const MANIFEST: &str = "weft.toml";
 
-/// What is given, as JavaScript says it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Asked {
-    pub(super) allow: Vec<String>,
-    pub(super) mounts: Vec<String>,
-}
+/// How much memory a machine is taken to have whose browser does not say, GiB.
+const UNTOLD: f64 = 4.0;
 
 /// What is given.
 #[derive(Clone, Debug)]
@@ -36,17 +31,12 @@ pub(super) struct Given {
 }
 
 impl Given {
-    pub(super) fn parse(allow: Vec<String>, mounts: Vec<String>) -> Fallible<Given> {
+    /// Rights as texts, and names of mounts.
+    pub(super) fn new(allow: Vec<String>, mounts: Vec<Name>) -> Fallible<Given> {
         let right = |text: &String| {
             Right::parse(text).map_err(|e| Failure::new("invalid", format!("`{text}` is no right: {e}")))
         };
-        let name = |text: &String| {
-            Name::parse(text).map_err(|e| Failure::new("invalid", format!("`{text}` is no name of a mount: {e}")))
-        };
-        Ok(Given {
-            allow: allow.iter().map(right).collect::<Fallible<_>>()?,
-            mounts: mounts.iter().map(name).collect::<Fallible<_>>()?,
-        })
+        Ok(Given { allow: allow.iter().map(right).collect::<Fallible<_>>()?, mounts })
     }
 
     fn consent(&self) -> Fallible<Consent> {
@@ -64,22 +54,19 @@ impl Given {
 }
 
 /// Checks the application, and makes the plan of it from what is given.
-pub(super) fn agree(
-    manifest: &str,
-    files: &JsValue,
-    given: &Given,
-    bound: &[Name],
-    profile: &Profile,
-) -> Fallible<(Checked, Plan)> {
-    if let Some(name) = given.mounts.iter().find(|name| !bound.contains(name)) {
-        let message = format!("the mount `{name}` is given and nothing is mounted there; mount a folder first");
-        return Err(Failure::new("invalid", message));
-    }
+pub(super) fn agree(manifest: &str, files: &JsValue, given: &Given, profile: &Profile) -> Fallible<(Checked, Plan)> {
     let manifest = parse(MANIFEST, manifest).map_err(|found| problems(&found))?;
     let checked = checked(&Arc::new(manifest), files).map_err(|found| problems(&found))?;
-    let plan = plan(&checked, &given.consent()?, FEATURES)?;
+    let mut plan = plan(&checked, &given.consent()?, FEATURES)?;
     runs_here(&plan, profile)?;
+    plan.bound_memory(Some(memory())).map_err(|e| Failure::new("invalid", format!("`{}`: {e}", plan.app)))?;
     Ok((checked, plan))
+}
+
+/// How much memory this machine has, bytes, as far as its browser says; it rounds, and never tells of more than some.
+fn memory() -> u64 {
+    let gib = Reflect::get(&scope().navigator(), &"deviceMemory".into()).ok().and_then(|gib| gib.as_f64());
+    (gib.unwrap_or(UNTOLD) * f64::from(1 << 30)) as u64
 }
 
 fn checked(manifest: &Arc<Manifest>, files: &JsValue) -> Result<Checked, Vec<Problem>> {
@@ -127,7 +114,10 @@ pub(super) fn report(manifest: &str, files: &JsValue, given: &Given) -> Value {
         (Ok(checked), Ok(consent)) => {
             extra = unused(&manifest, &consent);
             match plan(&checked, &consent, FEATURES) {
-                Ok(_) => {}
+                Ok(mut plan) => problems.extend(plan.bound_memory(Some(memory())).err().map(|too_much| {
+                    let hint = "name it under `[budget]`, or lower the agents' `limits.memory`";
+                    json!({ "line": 1, "key": "budget.memory", "text": too_much.to_string(), "hint": hint })
+                })),
                 Err(PlanError::Unsupported(needs)) => problems.extend(needs.iter().map(|need| {
                     let text = format!("{} are not supported by this kernel", need.feature.as_str());
                     json!({ "line": need.line, "key": need.key, "text": text, "hint": Value::Null })

@@ -140,6 +140,14 @@ impl From<DeviceError> for Failure {
     }
 }
 
+/// Why a file was not handed over whole.
+pub(super) fn of_size(error: DeviceError) -> Failure {
+    match error {
+        DeviceError::Full(why) => Failure::new("too_large", why),
+        other => other.into(),
+    }
+}
+
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Failure {
         let message = error.to_string();

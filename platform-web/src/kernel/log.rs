@@ -71,7 +71,7 @@ async fn first_row(rows: &RedbStorage, seq: u64) -> Fallible<bytes::Bytes> {
 }
 
 /// How many events are stored.
-async fn size(rows: &RedbStorage) -> Fallible<u64> {
+async fn size(rows: &impl Storage) -> Fallible<u64> {
     let Some(row) = rows.get(&head_key()).await? else { return Ok(0) };
     let unreadable = |e| Failure::new("failed", format!("the head of the log cannot be read: {e}"));
     Ok(Head::decode(&row).map_err(unreadable)?.size)
@@ -101,6 +101,8 @@ fn time(wall: WallTime) -> String {
 /// `{ok, size, root, signed, bodies, problem?}`: what does not verify is an answer, not an error.
 pub(super) async fn verify(rows: &RedbStorage, key: &VerifierKey) -> Fallible<Value> {
     let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
+    // The log goes on while it is verified: what is verified is the log of one moment.
+    let rows = &rows.snapshot()?;
     let opened = match feed(rows, Opening::new(key.name.clone(), trust)).await {
         // Its commits are whole or nothing, as its profile says.
         Ok(opened) => match (opened.whole(), check_bodies(rows).await) {

@@ -12,7 +12,7 @@ use kernel_core::capability::{Capabilities, Right};
 use kernel_core::ipc::body;
 use kernel_core::kernel::{Kernel, Session, rows};
 use kernel_core::path::{Name, Pattern, Verb};
-use kernel_core::platform::Storage;
+use kernel_core::platform::{Key, Storage};
 use kernel_core::process::Role;
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
@@ -119,10 +119,14 @@ pub(super) async fn leave(session: &Session) {
 /// The plan of the installed application `app`.
 pub(super) async fn installed(stored: &RedbStorage, app: &str) -> Fallible<Plan> {
     let missing = || Failure::new("not_found", format!("no application `{app}` is installed"));
-    let key = rows::key(rows::TABLE_APP, app.as_bytes());
-    let row = stored.get(&key).await?.ok_or_else(missing)?;
+    let row = stored.get(&app_key(app)).await?.ok_or_else(missing)?;
     let unreadable = |e| Failure::new("failed", format!("the stored plan of `{app}` cannot be read: {e}"));
     serde_json::from_slice(&row).map_err(unreadable)
+}
+
+/// Where the plan of an installed application is stored.
+pub(super) fn app_key(app: &str) -> Key {
+    rows::key(rows::TABLE_APP, app.as_bytes())
 }
 
 fn name() -> Fallible<Name> {

@@ -1,7 +1,7 @@
 //! What JavaScript gives to be mounted.
 
 use super::error::{Failure, Fallible};
-use crate::devices::{Dropped, WebDevices};
+use crate::devices::{Dropped, Mount, WebDevices};
 use crate::js::{scope, wait, words};
 use js_sys::{Array, Reflect};
 use kernel_core::path::Name;
@@ -11,22 +11,20 @@ use web_sys::{File, FileSystemDirectoryHandle, FileSystemGetDirectoryOptions};
 /// The folder of the origin private file system that holds the mounts that are no folders of the user's.
 const MOUNTS: &str = "weft-mounts";
 
-/// Mounts `source` as `name`; see [`super::WebKernel::mount`].
-pub(super) async fn mount(devices: &WebDevices, kernel: &Name, name: &str, source: JsValue) -> Fallible<()> {
-    let name =
-        Name::parse(name).map_err(|e| Failure::new("invalid", format!("`{name}` is no name of a mount: {e}")))?;
+/// What `source` is, to be mounted as `name`; see [`super::WebKernel::mount`]. Nothing is bound yet.
+pub(super) async fn opened(kernel: &Name, name: &Name, source: JsValue) -> Fallible<Mount> {
     if source.as_string().as_deref() == Some("opfs") {
-        let handle = own(kernel, &name).await.map_err(|e| {
+        let handle = own(kernel, name).await.map_err(|e| {
             let why = words(&e);
             Failure::new(
                 "unsupported",
                 format!("the browser gives this window no files of its own ({why}); pick a folder"),
             )
         })?;
-        return Ok(devices.bind(&name, handle).await?);
+        return Ok(WebDevices::folder(name, handle).await?);
     }
     let source = match source.dyn_into::<FileSystemDirectoryHandle>() {
-        Ok(handle) => return Ok(devices.bind(&name, handle).await?),
+        Ok(handle) => return Ok(WebDevices::folder(name, handle).await?),
         Err(other) => other,
     };
     let files = Reflect::get(&source, &"files".into()).unwrap_or(JsValue::UNDEFINED);
@@ -51,7 +49,7 @@ pub(super) async fn mount(devices: &WebDevices, kernel: &Name, name: &str, sourc
         Failure::new("invalid", message)
     };
     let files = Array::from(&files).iter().map(|one| pair(one).ok_or_else(bad)).collect::<Fallible<_>>()?;
-    Ok(devices.bind_files(&name, files)?)
+    Ok(WebDevices::list_of(name, files)?)
 }
 
 /// The folder of this kernel's mount `name`, made where it is missing.

@@ -139,15 +139,15 @@ async fn a_check_tells_what_is_asked_for_and_what_is_given() {
 #[wasm_bindgen_test]
 async fn what_was_not_given_is_not_installed() {
     let kernel = booted("memory", "install").await;
-    let install = |allow: &'static [&'static str], mounts: &'static [&'static str]| {
-        kernel.install(MANIFEST, files(), to_js(&json!({ "allow": allow, "mounts": mounts })))
-    };
-    let refused = install(&["connect /net/example.org:443"], &[]).await.unwrap_err();
+    let install =
+        |allow: &'static [&'static str], mounts: Value| kernel.install(MANIFEST, files(), texts(allow), to_js(&mounts));
+    let refused = install(&["connect /net/example.org:443"], json!({})).await.unwrap_err();
     assert_eq!(code(&refused), "denied");
     assert!(message(&refused).contains("--mount repo=PATH"), "{}", message(&refused));
-    let refused = install(&["connect /net/example.org:443"], &["repo"]).await.unwrap_err();
-    assert!(message(&refused).contains("nothing is mounted there"), "{}", message(&refused));
-    assert_eq!(code(&install(&["fly /net/x"], &[]).await.unwrap_err()), "invalid");
+    for wrong in [json!("opfs"), json!({ "repo": 7 }), json!({ "not a name": "opfs" })] {
+        assert_eq!(code(&install(&["connect /net/example.org:443"], wrong).await.unwrap_err()), "invalid");
+    }
+    assert_eq!(code(&install(&["fly /net/x"], json!({})).await.unwrap_err()), "invalid");
     assert_eq!(code(&kernel.start("a", "quiet").await.unwrap_err()), "not_found");
     assert_eq!(code(&kernel.stop("a").await.unwrap_err()), "not_found");
     assert_eq!(
@@ -171,6 +171,67 @@ async fn folders_and_files_are_mounted_and_read_back() {
         assert_eq!(code(&kernel.mount("x", wrong).await.unwrap_err()), "invalid");
     }
     assert_eq!(code(&kernel.mount("not a name", "opfs".into()).await.unwrap_err()), "invalid");
+    kernel.shutdown("done").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn an_application_that_is_not_installed_changes_no_mount() {
+    let kernel = booted("memory", "unbound").await;
+    let list = |content: &str| {
+        let file = web_sys::File::new_with_str_sequence(&Array::of1(&content.into()), "f").unwrap();
+        let source = Object::new();
+        Reflect::set(&source, &"files".into(), &Array::of1(&Array::of2(&"f".into(), &file))).unwrap();
+        source
+    };
+    let private = Object::new();
+    Reflect::set(&private, &"repo".into(), &list("private")).unwrap();
+    let install = || kernel.install(MANIFEST, files(), texts(&[]), private.clone().into());
+    assert_eq!(code(&install().await.unwrap_err()), "denied");
+    assert_eq!(code(&kernel.read_file("repo", "f").await.unwrap_err()), "not_found");
+    kernel.mount("repo", list("harmless").into()).await.unwrap();
+    assert_eq!(code(&install().await.unwrap_err()), "denied");
+    assert_eq!(kernel.read_file("repo", "f").await.unwrap().to_vec(), b"harmless");
+    kernel.shutdown("done").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn an_application_has_no_more_memory_than_half_of_the_machine() {
+    let kernel = booted("memory", "bounded").await;
+    let problems = |more: &str| {
+        let manifest = format!("{MANIFEST}limits = {{ memory = \"1TiB\" }}\n{more}");
+        json_of(&kernel.check(&manifest, files(), texts(&["connect /net/example.org:443"]), texts(&["repo"])).unwrap())
+    };
+    let bounded = problems("");
+    let text = bounded["problems"][0]["text"].as_str().unwrap_or_default();
+    assert!(text.contains("names no `[budget] memory` has"), "{bounded}");
+    let named = problems("[budget]\nmemory = \"2TiB\"\n");
+    assert_eq!(named["problems"], json!([]), "{named}");
+    kernel.shutdown("done").await.unwrap();
+}
+
+/// A log of some thousands of events is verified while its kernel goes on, and while timers fire.
+#[wasm_bindgen_test]
+async fn a_long_log_is_verified_in_pieces_while_the_kernel_goes_on() {
+    const ACTS: u64 = 8_000;
+    let kernel = booted("memory", "pieces").await;
+    kernel.act("write", "/tree/x", to_js(&json!({ "replace": true })), None).await.unwrap();
+    let session = kernel.running().unwrap().operator;
+    let acts = (0..ACTS).map(|_| session.act("read", "/tree/x", body::json(&json!({}))));
+    futures::future::join_all(acts).await;
+    kernel.checkpoint().await.unwrap();
+    let ticked = std::rc::Rc::new(std::cell::Cell::new(0));
+    let (ticks, acting) = (ticked.clone(), session.clone());
+    WebSpawn.spawn("ticks", async move {
+        loop {
+            crate::clock::pause(1).await;
+            // What is committed meanwhile is not what is being verified.
+            let _ = acting.act("read", "/tree/x", body::json(&json!({}))).await;
+            ticks.set(ticks.get() + 1);
+        }
+    });
+    let verified = json_of(&kernel.verify().await.unwrap());
+    assert!(verified["ok"] == true && verified["size"].as_u64().unwrap() > ACTS, "{verified}");
+    assert!(ticked.get() > 0, "nothing else ran until it was verified");
     kernel.shutdown("done").await.unwrap();
 }
 
@@ -232,7 +293,7 @@ async fn after_a_panic_nothing_of_the_kernel_runs_and_every_call_says_so() {
         kernel.events(to_js(&json!({}))).await.map(drop),
         kernel.read_file("m", "x").await.map(drop),
         kernel.mount("m", nothing()).await,
-        kernel.install(MANIFEST, files(), to_js(&json!({}))).await,
+        kernel.install(MANIFEST, files(), nothing(), nothing()).await,
         kernel.start("a", "quiet").await,
         kernel.stop("a").await,
         kernel.kill(1.0).await,

@@ -152,8 +152,7 @@ impl State {
             Ok(reply) if reply.len() > crate::ipc::body::MAX_PAYLOAD => Err(Refusal::new(
                 Code::TooLarge,
                 format!(
-                    "the reply of /proc/{callee} has {} bytes; {} are allowed",
-                    reply.len(),
+                    "the reply of /proc/{callee} has more than the {} bytes that one may have",
                     crate::ipc::body::MAX_PAYLOAD
                 ),
             )),

@@ -27,7 +27,7 @@ pub(super) use drive::NOBODY;
 use drive::drive;
 use futures::StreamExt;
 use interrupt::Interrupt;
-use kernel_core::app::{Checked, Plan, parse_duration};
+use kernel_core::app::{Checked, Plan, TooMuchMemory, parse_duration};
 use kernel_core::capability::Right;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::Told;
@@ -93,17 +93,13 @@ fn parse_environment(text: &str) -> Result<Environment, String> {
     Environment::named(text).ok_or_else(|| "there are dev, staging and prod".to_owned())
 }
 
-/// Gives an application that names no `[budget] memory` half of the machine's: agents without number would
-/// otherwise take all of it, each within its own limit.
+/// Gives an application that names no `[budget] memory` half of the machine's.
 ///
 /// # Errors
 /// That its agents may use more than that together.
 fn bound_memory(plan: &mut Plan, machine: Option<u64>) -> Result<(), Failure> {
-    let (None, Some(machine)) = (plan.budget.memory, machine) else { return Ok(()) };
-    let half = machine / 2;
-    let asked = plan.agents.iter().fold(0, |sum: u64, agent| sum.saturating_add(agent.limits.memory));
-    if asked > half {
-        let agents = counted(plan.agents.len() as u64, "agent");
+    plan.bound_memory(machine).map_err(|TooMuchMemory { agents, asked, half }| {
+        let agents = counted(agents as u64, "agent");
         let (asked, half) = (bytes(asked), bytes(half));
         let message = format!(
             "`{}` has {agents} that may use {asked} of memory together, and an application that names no `[budget] \
@@ -112,10 +108,8 @@ fn bound_memory(plan: &mut Plan, machine: Option<u64>) -> Result<(), Failure> {
         );
         let help =
             "name it in weft.toml, as in `[budget]` with `memory = \"4GiB\"`, or lower the agents' `limits.memory`";
-        return Err(Failure::usage(message).help(help));
-    }
-    plan.budget.memory = Some(half);
-    Ok(())
+        Failure::usage(message).help(help)
+    })
 }
 
 impl Run {

@@ -21,6 +21,8 @@ pub(super) struct Exchange {
     method: String,
     url: String,
     keep_alive: bool,
+    /// How many bytes its body has, which the browser keeps.
+    sent: usize,
     abort: AbortController,
 }
 
@@ -68,12 +70,18 @@ impl Exchange {
         }
         let sent = heard(scope().fetch_with_str_and_init(&url, &init));
         let state = RefCell::new(State::Sent(sent));
-        Ok(Exchange { state, method: request.method, url, keep_alive: request.keep_alive, abort })
+        let (keep_alive, sent) = (request.keep_alive, request.body.len());
+        Ok(Exchange { state, method: request.method, url, keep_alive, sent, abort })
     }
 
     /// Whether another request may follow.
     pub(super) fn keeps_alive(&self) -> bool {
         self.keep_alive
+    }
+
+    /// How many bytes of its request are kept for it.
+    pub(super) fn sent(&self) -> usize {
+        self.sent
     }
 
     /// The next bytes of the response as HTTP/1.1; `None` when all was told.

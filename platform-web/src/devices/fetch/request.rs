@@ -1,16 +1,16 @@
-//! What was written into a stream, read as one HTTP/1.1 request (RFC 9112) within limits.
+//! The head of an HTTP/1.1 request (RFC 9112), read within limits.
 
 use httparse::Status;
 use kernel_core::platform::DeviceError;
 
 /// The most bytes of a request line and its headers.
-const MAX_HEAD: usize = 64 << 10;
+pub(super) const MAX_HEAD: usize = 64 << 10;
 
 /// The most headers.
 const MAX_HEADERS: usize = 100;
 
 /// The most bytes of a body.
-const MAX_BODY: usize = 16 << 20;
+pub(super) const MAX_BODY: usize = 16 << 20;
 
 /// Headers that say how the message travels: the browser says that itself.
 const OF_THE_WAY: [&str; 9] = [
@@ -60,34 +60,29 @@ pub(super) struct Request {
     pub(super) keep_alive: bool,
 }
 
-/// What there is of a request.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Parsed {
-    /// More has to be written.
-    Partial,
-    /// All of it, and how many bytes it had.
-    Whole(Request, usize),
-}
-
 /// How the body's end is found.
-enum Framing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// After so many bytes.
     Length(usize),
+    /// It comes in chunks, of which the last is empty.
     Chunked,
 }
 
 impl Request {
-    /// Reads `bytes`, written to `named` ("api.example.com:443").
+    /// Reads the head at the start of `bytes`, written to `named` ("api.example.com:443"): the request without its body, how
+    /// that comes, and how many bytes the head had; `None` if it is not whole.
     ///
     /// # Errors
     ///
     /// `Unsupported` for what is no HTTP/1.1, or HTTP that a browser cannot carry; `Forbidden` for another host than
     /// the one that was connected to; `Full` beyond a limit.
-    pub(super) fn parse(bytes: &[u8], named: &str) -> Result<Parsed, DeviceError> {
+    pub(super) fn head(bytes: &[u8], named: &str) -> Result<Option<(Request, Framing, usize)>, DeviceError> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut head = httparse::Request::new(&mut headers);
         let length = match head.parse(bytes) {
             Ok(Status::Complete(length)) if length <= MAX_HEAD => length,
-            Ok(Status::Partial) if bytes.len() <= MAX_HEAD => return Ok(Parsed::Partial),
+            Ok(Status::Partial) if bytes.len() <= MAX_HEAD => return Ok(None),
             Ok(_) | Err(httparse::Error::TooManyHeaders) => {
                 let what = format!("a request has at most {MAX_HEADERS} headers, of {MAX_HEAD} bytes together");
                 return Err(DeviceError::Full(what));
@@ -110,25 +105,12 @@ impl Request {
             keep_alive: head.version == Some(1),
         };
         let framing = request.read_headers(head.headers, named)?;
-        let rest = &bytes[length..];
-        let has_body = !matches!(framing, Framing::Length(0));
-        if has_body && matches!(method, "GET" | "HEAD") {
+        if !matches!(framing, Framing::Length(0)) && matches!(method, "GET" | "HEAD") {
             return Err(DeviceError::Unsupported(format!("a browser sends no body with {method}")));
         }
         match framing {
             Framing::Length(body) if body > MAX_BODY => Err(too_large()),
-            Framing::Length(body) if rest.len() < body => Ok(Parsed::Partial),
-            Framing::Length(body) => {
-                request.body = rest[..body].to_vec();
-                Ok(Parsed::Whole(request, length + body))
-            }
-            Framing::Chunked => match unchunk(rest, named)? {
-                None => Ok(Parsed::Partial),
-                Some((body, used)) => {
-                    request.body = body;
-                    Ok(Parsed::Whole(request, length + used))
-                }
-            },
+            framing => Ok(Some((request, framing, length))),
         }
     }
 
@@ -175,32 +157,6 @@ impl Request {
     }
 }
 
-/// The body in chunks at the start of `bytes`, and how many bytes it took; `None` if it is not whole.
-fn unchunk(bytes: &[u8], named: &str) -> Result<Option<(Vec<u8>, usize)>, DeviceError> {
-    let (mut body, mut used) = (Vec::new(), 0);
-    loop {
-        let (line, size) = match httparse::parse_chunk_size(&bytes[used..]) {
-            Ok(Status::Complete(found)) => found,
-            Ok(Status::Partial) => return Ok(None),
-            Err(_) => return Err(not_http(named, "a chunk's size")),
-        };
-        let size = usize::try_from(size).ok().filter(|size| *size <= MAX_BODY - body.len()).ok_or_else(too_large)?;
-        let start = used + line;
-        let end = start + size;
-        match bytes.get(end..end + 2) {
-            None => return Ok(None),
-            Some(b"\r\n") => {}
-            Some(_) if size == 0 => return Err(not_http(named, "trailers, which a browser does not send")),
-            Some(_) => return Err(not_http(named, "a chunk without its end")),
-        }
-        used = end + 2;
-        if size == 0 {
-            return Ok(Some((body, used)));
-        }
-        body.extend_from_slice(&bytes[start..end]);
-    }
-}
-
 /// Whether a `Host` header names where the stream leads; the port that is implied may be left out.
 fn is_host(value: &str, named: &str) -> bool {
     let value = value.trim().to_ascii_lowercase();
@@ -208,14 +164,14 @@ fn is_host(value: &str, named: &str) -> bool {
     value == named || implied(":443") || implied(":80")
 }
 
-fn not_http(named: &str, why: &str) -> DeviceError {
+pub(super) fn not_http(named: &str, why: &str) -> DeviceError {
     DeviceError::Unsupported(format!(
         "what was written to {named} is no HTTP/1.1 request ({why}), and a tab has no raw sockets: it reaches the \
          network by HTTP alone"
     ))
 }
 
-fn too_large() -> DeviceError {
+pub(super) fn too_large() -> DeviceError {
     DeviceError::Full(format!("the body of a request has at most {MAX_BODY} bytes"))
 }
 
@@ -225,30 +181,29 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::written::Written;
     use super::*;
     use wasm_bindgen_test::wasm_bindgen_test;
 
     const NAMED: &str = "example.com:443";
 
-    fn parse(text: &str) -> Result<Parsed, DeviceError> {
-        Request::parse(text.as_bytes(), NAMED)
+    fn parse(text: &str) -> Result<Option<Request>, DeviceError> {
+        let mut written = Written::default();
+        written.push(text.as_bytes());
+        let request = written.next(NAMED)?;
+        assert!(request.is_none() || written.held() == 0);
+        Ok(request)
     }
 
     fn whole(text: &str) -> Request {
-        match parse(text).unwrap() {
-            Parsed::Whole(request, length) => {
-                assert_eq!(length, text.len());
-                request
-            }
-            Parsed::Partial => panic!("{text} is not whole"),
-        }
+        parse(text).unwrap().unwrap_or_else(|| panic!("{text} is not whole"))
     }
 
     #[wasm_bindgen_test]
     fn a_request_is_read_when_it_is_whole_and_not_before() {
         let text = "POST /a?b HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\nX-One: 1\r\n\r\nhello";
         for end in 0..text.len() {
-            assert_eq!(parse(&text[..end]).unwrap(), Parsed::Partial, "{end}");
+            assert_eq!(parse(&text[..end]).unwrap(), None, "{end}");
         }
         let request = whole(text);
         assert_eq!((&*request.method, &*request.target, &*request.body), ("POST", "/a?b", &b"hello"[..]));
@@ -262,7 +217,7 @@ mod tests {
     fn chunks_are_put_together() {
         let text = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
         for end in 0..text.len() {
-            assert_eq!(parse(&text[..end]).unwrap(), Parsed::Partial, "{end}");
+            assert_eq!(parse(&text[..end]).unwrap(), None, "{end}");
         }
         assert_eq!(whole(text).body, b"abcde");
     }

@@ -74,7 +74,7 @@ impl Folder {
             return Err(DeviceError::Conflict(self.place.shown(path)));
         }
         let folder = self.walk(folders, path, true).await?;
-        let (file, made) = self.place_of(&folder, name, path).await?;
+        let (file, made) = self.place_of(&folder, folders, name, path).await?;
         let written = match mode {
             WriteMode::Replace => replace(&file, body).await,
             WriteMode::Append => self.extend(&file, None, body).await,
@@ -83,7 +83,9 @@ impl Folder {
         if let Err(e) = written {
             if made {
                 // It was made for these bytes alone.
+                self.names.gone(&names);
                 let _ = wait::<JsValue>(folder.remove_entry(name)).await;
+                self.names.gone(&names);
             }
             return Err(self.place.refused("writing", path, &e));
         }
@@ -93,12 +95,11 @@ impl Folder {
     /// The hash of the file that is there now; `None` where there is none. Makes nothing.
     async fn found(&self, path: &str) -> Result<Option<[u8; 32]>, DeviceError> {
         let failed = |e: JsValue| self.place.refused("reading", path, &e);
-        let handle = match self.file(path).await {
-            Ok(handle) => handle,
+        let file = match self.file(path).await {
+            Ok(file) => file,
             Err(DeviceError::NotFound(_)) => return Ok(None),
             Err(e) => return Err(e),
         };
-        let file: File = wait(handle.get_file()).await.map_err(failed)?;
         let size = size(&file);
         if size > MAX_EXPECT {
             let shown = self.place.shown(path);
@@ -118,16 +119,24 @@ impl Folder {
     async fn place_of(
         &self,
         folder: &FileSystemDirectoryHandle,
+        folders: &[String],
         name: &str,
         path: &str,
     ) -> Result<(FileSystemFileHandle, bool), DeviceError> {
+        // In a picked folder one after the other is made: two that are made at once could be two spellings of one.
+        let _turn = if self.in_opfs { None } else { Some(self.turns.take("").await) };
         match self.file_in(folder, name, path).await {
-            Ok(file) => Ok((file, false)),
+            Ok(file) => {
+                self.exact(folders, folder, name, path).await?;
+                Ok((file, false))
+            }
             Err(DeviceError::NotFound(_)) => {
                 let options = FileSystemGetFileOptions::new();
                 options.set_create(true);
                 let made = wait(folder.get_file_handle_with_options(name, &options)).await;
-                Ok((made.map_err(|e| self.place.refused("writing", path, &e))?, true))
+                let file = made.map_err(|e| self.place.refused("writing", path, &e))?;
+                self.names.made(folders, name);
+                Ok((file, true))
             }
             Err(e) => Err(e),
         }
@@ -178,9 +187,20 @@ async fn in_a_copy(file: &FileSystemFileHandle, at: Option<u64>, body: &[u8]) ->
     finish(&stream, written).await
 }
 
+/// What a browser throws that has no room and says so.
+fn no_room() -> JsValue {
+    let error = js_sys::Error::new("the browser wrote nothing");
+    error.set_name("QuotaExceededError");
+    error.into()
+}
+
 /// Changes the file itself. Where that fails in the middle, it is cut back to what it was; bytes that were
 /// overwritten stay so.
-async fn in_place(file: &FileSystemFileHandle, at: Option<u64>, body: &[u8]) -> Result<(), JsValue> {
+pub(in crate::devices) async fn in_place(
+    file: &FileSystemFileHandle,
+    at: Option<u64>,
+    body: &[u8],
+) -> Result<(), JsValue> {
     let handle: FileSystemSyncAccessHandle = wait(file.create_sync_access_handle()).await?;
     let written = || -> Result<(), JsValue> {
         let old = handle.get_size()?;
@@ -190,10 +210,11 @@ async fn in_place(file: &FileSystemFileHandle, at: Option<u64>, body: &[u8]) -> 
             let options = FileSystemReadWriteOptions::new();
             options.set_at_f64(at + done as f64);
             match handle.write_with_u8_array_and_options(&body[done..], &options) {
-                Ok(n) if n > 0.0 => done += n as usize,
+                // In a private window Chrome says that there is no room by a count of about 2^32.
+                Ok(n) if n > 0.0 && n <= (body.len() - done) as f64 => done += n as usize,
                 refused => {
                     let _ = handle.truncate_with_f64(old);
-                    return refused.and(Err(JsValue::from_str("the browser wrote nothing")));
+                    return refused.and(Err(no_room()));
                 }
             }
         }

@@ -151,3 +151,43 @@ async fn a_close_ends_a_read_that_waits() {
     missing(send(&devices, "GET").await);
     devices.perform(DeviceRequest::StreamClose { stream: ID }).await.unwrap();
 }
+
+#[wasm_bindgen_test]
+async fn a_server_that_does_not_answer_pushes_back() {
+    let devices = WebDevices::default();
+    // An answer is awaited as long as nobody reads it, whether it came or not.
+    connect(&devices, "127.0.0.1", 9, true).unwrap();
+    send(&devices, "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody").await.unwrap();
+    let mib = "x".repeat(1 << 20);
+    send(&devices, &mib).await.unwrap();
+    let refused = send(&devices, "x").await.unwrap_err();
+    assert!(matches!(&refused, DeviceError::Full(why) if why.contains("has not answered yet")), "{refused}");
+    // Its end is the end of what was written ahead.
+    receive(&devices, 100).await.unwrap_err();
+    assert!(matches!(send(&devices, "x").await, Err(DeviceError::Io { .. })));
+    assert_eq!(devices.streams.held(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn what_all_streams_hold_together_is_bounded_and_given_back() {
+    let devices = WebDevices::default();
+    let write =
+        |stream: u64, body: Bytes| devices.perform(DeviceRequest::StreamWrite { stream: StreamId(stream), body });
+    let mib = Bytes::from("x".repeat(1 << 20));
+    let mut full = None;
+    for stream in 0..10 {
+        let (host, port, private) = ("example.com".to_owned(), 443, false);
+        devices.perform(DeviceRequest::Connect { stream: StreamId(stream), host, port, private }).await.unwrap();
+        let head = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", 16 << 20);
+        full = full.or(write(stream, head.into()).await.err());
+        for _ in 0..15 {
+            full = full.or(write(stream, mib.clone()).await.err());
+        }
+    }
+    assert!(matches!(&full, Some(DeviceError::Full(why)) if why.contains("hold 67108864 bytes")), "{full:?}");
+    assert_eq!(devices.streams.held(), 64 << 20);
+    for stream in 0..10 {
+        devices.perform(DeviceRequest::StreamClose { stream: StreamId(stream) }).await.unwrap();
+    }
+    assert_eq!(devices.streams.held(), 0);
+}

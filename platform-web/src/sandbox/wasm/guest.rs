@@ -3,7 +3,7 @@
 use super::bindings::{GuestWorker, Guests};
 use super::events::{Event, GuestEvents, Used};
 use super::start;
-use crate::clock::WebClock;
+use crate::clock::{WebClock, turn};
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt};
@@ -19,7 +19,7 @@ use wasm_bindgen::JsValue;
 /// How long loading glue and compiled code may take before a guest's own code runs.
 const LOADING: Duration = Duration::from_secs(30);
 
-/// What a guest is given beyond its limit: what it said in time may lie unread when this worker was busy itself.
+/// What a guest is given beyond its limit: a message from its worker to this one takes a moment.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// A component that has been started. Dropping it, or a future of `handle`, ends it: its worker is terminated, and
@@ -34,11 +34,11 @@ pub struct WasmGuest {
     peak: u64,
 }
 
-struct Live {
-    worker: GuestWorker,
-    events: UnboundedReceiver<Event>,
-    port: Port,
-    clock: WebClock,
+pub(super) struct Live {
+    pub(super) worker: GuestWorker,
+    pub(super) events: UnboundedReceiver<Event>,
+    pub(super) port: Port,
+    pub(super) clock: WebClock,
 }
 
 impl Drop for Live {
@@ -54,9 +54,9 @@ impl std::fmt::Debug for WasmGuest {
 }
 
 /// What came out of one run of guest code.
-struct Ran {
-    result: Result<Result<Vec<u8>, String>, Fault>,
-    used: Used,
+pub(super) struct Ran {
+    pub(super) result: Result<Result<Vec<u8>, String>, Fault>,
+    pub(super) used: Used,
 }
 
 impl WasmGuest {
@@ -128,8 +128,9 @@ impl Live {
         );
     }
 
-    /// Lets the guest's code run until it returns or ends, and does its acts. Time in which it waits for one is not its own.
-    async fn run(&mut self, limit: Duration) -> Ran {
+    /// Lets the guest's code run until it returns or ends, and does its acts. Time in which it waits for one is not its own;
+    /// nothing that it says gives it more.
+    pub(super) async fn run(&mut self, limit: Duration) -> Ran {
         let mut used = Used::default();
         loop {
             let left = limit.saturating_sub(used.ran);
@@ -141,18 +142,19 @@ impl Live {
                     self.act(&verb, &resource, body).await;
                     continue;
                 }
-                Some(Event::Log(level, text)) => {
+                Some(Event::Log(level, text, so_far)) => {
+                    used = so_far;
                     self.port.log(level, &text);
                     continue;
                 }
                 Some(Event::Running) => continue,
                 Some(Event::Started(so_far)) => {
                     used = so_far;
-                    Ok(Ok(Vec::new()))
+                    in_time(used, limit).map(|()| Ok(Vec::new()))
                 }
                 Some(Event::Handled(handled, so_far)) => {
                     used = so_far;
-                    Ok(handled)
+                    in_time(used, limit).map(|()| handled)
                 }
                 Some(Event::Fault(kind, reason, so_far)) => {
                     used = so_far;
@@ -169,10 +171,12 @@ impl Live {
             return event;
         }
         let late = pin!(self.clock.sleep_until(self.clock.now().after(limit.saturating_add(GRACE))));
-        match select(self.events.next(), late).await {
-            Either::Left((event, _)) => event,
-            Either::Right(_) => None,
+        if let Either::Left((event, _)) = select(self.events.next(), late).await {
+            return event;
         }
+        // What it said in time lies unread where this worker was busy itself. After a turn of the event loop it does not.
+        turn().await;
+        self.events.next().now_or_never().flatten()
     }
 
     async fn act(&self, verb: &str, resource: &str, body: Vec<u8>) {
@@ -208,6 +212,11 @@ fn lock(port: &Port) -> String {
 fn no_room() -> Fault {
     let reason = "the most instances that this host keeps at once are running; stop some first".to_owned();
     Fault { kind: FaultKind::Room, reason }
+}
+
+/// Whether what came to its end did so in time: this worker may have been too busy to end it before.
+fn in_time(used: Used, limit: Duration) -> Result<(), Fault> {
+    if used.ran > limit.saturating_add(GRACE) { Err(of_cpu(used.ran, limit)) } else { Ok(()) }
 }
 
 /// The fault of CPU time.

@@ -17,6 +17,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 mod bindings;
 mod events;
 mod guest;
+#[cfg(test)]
+mod tests;
 
 pub use bindings::Guests;
 pub use guest::WasmGuest;

@@ -1,5 +1,5 @@
-//! Writes of one path wait for each other, so that compare-and-set is exact among everything that goes through
-//! this host.
+//! What is done one after the other: writes of one path, so that compare-and-set is exact among everything that
+//! goes through this host, and changes of what is mounted.
 
 use futures::channel::oneshot;
 use std::cell::RefCell;
@@ -8,21 +8,21 @@ use std::rc::Rc;
 
 type Waiting = BTreeMap<String, VecDeque<oneshot::Sender<Turn>>>;
 
-/// Who waits for which path; a path that is being written has an entry.
-#[derive(Debug, Default)]
+/// Who waits for which path; a path whose turn somebody has is an entry.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Turns {
     waiting: Rc<RefCell<Waiting>>,
 }
 
-/// The turn to write one path. Dropping it lets the next begin.
+/// The turn at one path. Dropping it lets the next begin.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     path: String,
     waiting: Rc<RefCell<Waiting>>,
 }
 
 impl Turns {
-    /// Waits for the turn to write `path`, in the order of asking. Giving up the wait is giving up the turn.
+    /// Waits for the turn at `path`, in the order of asking. Giving up the wait is giving up the turn.
     pub(super) async fn take(&self, path: &str) -> Turn {
         let mine = || Turn { path: path.to_owned(), waiting: self.waiting.clone() };
         let turn = match self.waiting.borrow_mut().get_mut(path) {
