@@ -31,8 +31,8 @@ const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 /// Bytes of pages that redb may keep in memory.
 const CACHE: usize = 32 << 20;
 
-/// About how many bytes one page of a scan holds: what is verified without a turn of the event loop.
-const PAGE_BYTES: usize = 1 << 20;
+/// About how many bytes one page of a scan holds.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Rows in a redb database. Clones are the same; it is closed with the last of them.
 #[derive(Clone, Debug)]
