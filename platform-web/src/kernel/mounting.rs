@@ -51,7 +51,12 @@ pub(super) async fn bind(devices: &WebDevices, running: &Running, name: Name, mo
 }
 
 /// Whether all of `mounts` could be bound for the application of `plan`, which is not yet installed.
-pub(super) async fn check(devices: &WebDevices, running: &Running, plan: &Plan, mounts: &Mounts) -> Fallible<()> {
+pub(super) async fn check(
+    devices: &WebDevices,
+    running: &Running,
+    plan: &Plan,
+    mounts: &[(Name, Mount)],
+) -> Fallible<()> {
     for (i, (name, mount)) in mounts.iter().enumerate() {
         for (other, earlier) in &mounts[..i] {
             if mount.is_same(earlier).await {
