@@ -272,7 +272,7 @@ test('a kernel that another tab shuts down is said to be down, and can be starte
   await second.getByText('attached to another tab').waitFor();
   await first.getByRole('radio', { name: 'staging' }).check();
   await second.getByRole('heading', { name: 'The kernel was shut down' }).waitFor();
-  await second.getByText('Another tab shut it down: the operator changes the environment to staging.').waitFor();
+  await second.locator('.failure-text', { hasText: 'Another tab shut it down: the operator changes the environment to staging.' }).waitFor();
   await second.getByText('kernel was shut down', { exact: true }).waitFor();
   await ready(first);
   await second.getByRole('button', { name: 'Start it again' }).click();
@@ -299,9 +299,11 @@ test('an update keeps what the kernel made ready and the build before it, and op
   const before = ['index.html', 'sw.js'].map((file) => [join(out, file), readFileSync(join(out, file), 'utf8')]);
   for (const [path, text] of before) writeFileSync(path, text.replaceAll(name, next));
   try {
-    await page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
-    await page.waitForFunction(async (next) => (await globalThis.caches.keys()).includes(`weft-page-${next}`), next);
-    await page.waitForFunction(async (next) => (await navigator.serviceWorker.ready).active?.state === 'activated' && (await globalThis.caches.keys()).includes(`weft-page-${next}`), next);
+    await page.evaluate(async () => {
+      const taken = new Promise((taken) => navigator.serviceWorker.addEventListener('controllerchange', taken));
+      await (await navigator.serviceWorker.ready).update();
+      await taken;
+    });
     assert.deepEqual(await caches(), ['weft-glue', `weft-page-${name}`, `weft-page-${next}`].sort());
     await context.setOffline(true);
     // The tab of the old build still has its parts; a new one is the new build.
