@@ -15,7 +15,9 @@ use bytes::Bytes;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 /// The fuel that a component takes for one act here, where no instructions are counted.
 const FUEL_OF_ACT: u64 = 1_000;
@@ -74,6 +76,16 @@ impl Sandbox for SimSandbox {
             Program::Native { name } => name,
             Program::Wasm { hash } => {
                 component().await.map_err(|e| no(e.to_string()))?;
+                // It takes a turn, in which others may take the last place.
+                let mut waited = false;
+                poll_fn(|cx| {
+                    if std::mem::replace(&mut waited, true) {
+                        return Poll::Ready(());
+                    }
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                })
+                .await;
                 if Arc::strong_count(&self.place) > COMPONENTS {
                     let reason = "the most instances that this host keeps at once are running".to_owned();
                     return Err(Fault { kind: FaultKind::Room, reason });
