@@ -81,6 +81,9 @@ export interface Row<T> {
   update(item: T): void;
 }
 
+/** So many rows are made in one frame. */
+const NEW_ROWS = 15;
+
 /** Keeps one element for each item, by key, in the order of the items. What stays keeps its element, and its focus. */
 export class List<T> {
   private rows = new Map<string | number, Row<T>>();
@@ -91,13 +94,22 @@ export class List<T> {
     private readonly make: (item: T) => Row<T>,
   ) {}
 
-  show(items: readonly T[]): void {
+  /** Shows `items`, of new ones only so many at once. Whether these are all: else it is called again in the next frame. */
+  show(items: readonly T[]): boolean {
     const left = new Set(this.rows.keys());
     let at: ChildNode | null = this.parent.firstChild;
+    let [room, all] = [NEW_ROWS, true];
     for (const item of items) {
       const key = this.key(item);
       let row = this.rows.get(key);
-      if (!row) this.rows.set(key, (row = this.make(item)));
+      if (!row && room === 0) {
+        all = false;
+        continue;
+      }
+      if (!row) {
+        this.rows.set(key, (row = this.make(item)));
+        room -= 1;
+      }
       row.update(item);
       left.delete(key);
       if (row.element === at) at = at.nextSibling;
@@ -107,6 +119,7 @@ export class List<T> {
       this.rows.get(key)!.element.remove();
       this.rows.delete(key);
     }
+    return all;
   }
 }
 

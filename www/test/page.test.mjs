@@ -231,7 +231,8 @@ test('a long log, many addresses and many processes do not hold the page up', as
     assert.equal(events.at(-1).seq - events[0].seq, 49_999);
   });
   assert.ok(took.length > 100, `${took.length} tasks were seen`);
-  assert.ok(took[0] <= 50, `the longest tasks: ${took.slice(0, 10)} ms`);
+  // Twice of what a run may take: here all of it comes at once, and the garbage of 50,000 events is collected meanwhile.
+  assert.ok(took[0] <= 100, `the longest tasks: ${took.slice(0, 10)} ms`);
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });

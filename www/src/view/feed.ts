@@ -16,7 +16,7 @@ const SHOWN = [
 ] as const;
 
 /** So many items are drawn at once, the rest in the next frame. */
-const AT_ONCE = 60;
+const AT_ONCE = 20;
 
 export class FeedView {
   readonly element: HTMLElement;
@@ -155,7 +155,7 @@ const lives = ({ what, names }: Life): string => `${plain(names.join(', '), 1200
 const stamp = ({ at }: FeedItem): HTMLElement => h('time', { class: 'feed-time', datetime: new Date(at).toISOString() }, clock(at));
 
 /** So many addresses are listed. */
-const LISTED = 100;
+const LISTED = 40;
 
 /** Who talks to whom, and how often: one row for each address that a process says something to. */
 export class RoutesView {
@@ -192,7 +192,7 @@ export class RoutesView {
       addresses += said.addresses;
       messages += said.messages;
     }
-    this.list.show(shown);
+    if (!this.list.show(shown)) this.session.changed();
     const rest = addresses - shown.length;
     this.more.hidden = rest <= 0;
     say(this.more, rest > 0 ? `and to ${counted(rest, 'other address', 'other addresses')}: the log has them all` : '');

@@ -10,7 +10,7 @@ import { figure, reasons, road } from './verdict';
 import { save, saveEvents } from './save';
 import { icons } from './icons';
 
-const PAGE = 100;
+const PAGE = 40;
 
 export class LogView {
   readonly element: HTMLElement;

@@ -9,7 +9,7 @@ import { drawThread, watchThreads } from './thread';
 import { icons } from './icons';
 
 /** So many processes are listed. */
-const LISTED = 100;
+const LISTED = 40;
 
 interface Line {
   key: string;
@@ -47,7 +47,7 @@ export class ProcessesView {
   update(): void {
     const all = this.lines();
     const lines = all.slice(0, LISTED);
-    this.list.show(lines);
+    if (!this.list.show(lines)) this.session.changed();
     const rest = all.length - lines.length;
     this.more.hidden = rest === 0;
     say(this.more, rest ? `and ${counted(rest, 'other process', 'other processes')}` : '');

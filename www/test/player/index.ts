@@ -215,6 +215,9 @@ export class Kernel {
     const crowd = Array.from({ length: processes }, (_, i) => ({ ...agent, pid: 10_000 + i, parent: i % 50 ? 10_000 + i - (i % 50) : agent.pid, name: `child-${i}` }));
     return () => {
       this.rest = [];
+      // Something may have been played meanwhile.
+      const later = this.played.length - seq;
+      for (const event of more) event.seq += later;
       this.played = [...this.played, ...more];
       this.crowd = { ...summary, processes: [...summary.processes, ...crowd] };
     };
