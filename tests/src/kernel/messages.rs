@@ -150,8 +150,9 @@ pub async fn the_end_of_a_callee_is_an_answer<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     world.run(app("end", [agent("a").uses(&["call /svc/b"]), serving("b")])).await;
     waits(&world, "b").await;
+    let before = world.process("a").used.acts;
     let (told, ()) = join!(world.act("a", "call /svc/b - heard"), async {
-        world.pause().await;
+        world.until(|world| world.process("a").used.acts > before).await;
         let b = world.pid("b");
         world.session().await.act("kill", &format!("/proc/{b}"), "").await.expect("killed");
     });
