@@ -15,8 +15,8 @@
 set -uo pipefail
 exec </dev/null
 
-DEFAULT_STEPS=(fmt lint native guests wasm web pkg components docs)
-MORE_STEPS=(long)
+DEFAULT_STEPS=(fmt lint native guests wasm web pkg docs)
+MORE_STEPS=(components long)
 declare -A ABOUT=(
     [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
     [lint]="clippy without a warning, with and without the optional features; the core's bans do ban"
@@ -25,8 +25,8 @@ declare -A ABOUT=(
     [wasm]="the kernel, the web host and the suites build for wasm32-unknown-unknown"
     [web]="the suites, and the tests of the web host, run in a worker of headless Chrome; handlers stand for components"
     [pkg]="the npm package and the page build and work in headless Chrome; the package also packed, in Vite and in webpack"
-    [components]="the clauses in a tab with real components, each in a worker; after step pkg, whose package it runs"
     [docs]="the documentation builds without a warning"
+    [components]="the clauses in a tab with real components, each in a worker; after step pkg, whose package it runs"
     [long]="libFuzzer on every target for some minutes, then every bench beside its bar; an hour in all"
 )
 
