@@ -60,6 +60,9 @@ macro_rules! each_kernel_clause {
             budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
                 messages_are_drawn, fuel_ends_one_component, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
+            ends: the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
+                an_end_carries_the_labels_of_whoever_caused_it, a_service_that_is_missing_is_told_with_labels,
+                what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled;
             evidence: no_text_is_too_long_for_the_log, what_an_application_failed_by_fits,
                 a_refusal_after_permission_is_recorded, a_question_that_nobody_answered_is_recorded,
                 what_was_over_a_budget_is_recorded, what_was_cancelled_is_never_performed, an_answer_is_for_one_act,
@@ -104,12 +107,9 @@ macro_rules! each_kernel_clause {
                 a_check_of_arguments_is_bounded, a_key_that_stands_twice_does_not_fit, an_end_in_place_of_an_answer_is_labelled_so;
             traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
                 a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,
-                the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
-                an_end_carries_the_labels_of_whoever_caused_it, a_name_that_is_taken_brings_what_its_holder_carries,
-                a_circle_brings_what_those_in_it_carry,
+                a_name_that_is_taken_brings_what_its_holder_carries, a_circle_brings_what_those_in_it_carry,
                 a_stream_brings_what_it_was_written_under, a_stream_brings_what_it_was_read_under,
-                what_was_compared_or_removed_tells_of_it, a_service_that_is_missing_is_told_with_labels,
-                a_refusal_names_no_receiver, what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled;
+                what_was_compared_or_removed_tells_of_it, a_refusal_names_no_receiver;
             tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, a_version_does_not_wrap;
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,

@@ -3,6 +3,7 @@
 pub mod applications;
 pub mod authority;
 pub mod budgets;
+pub mod ends;
 pub mod evidence;
 pub mod files;
 pub mod floods;
