@@ -40,7 +40,7 @@ const MAX_READ: usize = 1 << 20;
 const MAX_AHEAD: usize = 1 << 20;
 
 /// The most bytes of requests that all streams hold together: those that are being written, and those whose answer has
-/// not been read.
+/// not been read. They have no share each, and neither has a process: a device is not told whose stream one is.
 const MAX_HELD: usize = 64 << 20;
 
 /// The open streams.

@@ -245,7 +245,7 @@ impl Folder {
         names: &[String],
         path: &str,
     ) -> Result<Listing, DeviceError> {
-        let removed = self.names.removed();
+        let listing = self.names.list(names);
         let failed = |e: JsValue| {
             self.forget(path);
             self.place.refused("listing", path, &e)
@@ -274,7 +274,7 @@ impl Folder {
             all.push((encode_segment(name.as_bytes()), handle));
         }
         if !self.in_opfs {
-            self.names.keep(names, all.iter().map(|(_, handle)| handle.name()).collect(), removed);
+            listing.keep(all.iter().map(|(_, handle)| handle.name()).collect());
         }
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(all)

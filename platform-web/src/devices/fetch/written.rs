@@ -39,9 +39,11 @@ enum Chunk {
 }
 
 impl Written {
-    /// Adds `bytes`.
+    /// Adds `bytes`; nothing after what was refused.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.rest.extend_from_slice(bytes);
+        if !self.refused {
+            self.rest.extend_from_slice(bytes);
+        }
     }
 
     /// How many bytes are kept.
@@ -191,6 +193,8 @@ mod tests {
         written.push(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
         for _ in 0..2 {
             assert!(matches!(written.next(NAMED), Err(DeviceError::Unsupported(_))));
+            assert_eq!(written.held(), 0);
+            written.push(b"GET / HTTP/1.1\r\n\r\n");
             assert_eq!(written.held(), 0);
         }
         let mut written = Written::default();

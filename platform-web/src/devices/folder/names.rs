@@ -12,66 +12,130 @@ use super::{Folder, MAX_NAMES};
 use crate::js::wait;
 use js_sys::{AsyncIterator, IteratorNext};
 use kernel_core::platform::DeviceError;
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, VecDeque};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use wasm_bindgen::JsValue;
 use web_sys::FileSystemDirectoryHandle;
 
-/// How many names of all folders together are kept, beside those of the folder that was listed last.
+/// How many names of all folders together are kept, those of the folders among them, beside those of the folder that
+/// was listed last.
 const KEPT: usize = 200_000;
 
-/// How often a folder is listed again because something was removed while it was.
+/// How often a folder is listed again because something was removed from it while it was.
 const TRIES: u32 = 5;
 
 /// Names of entries by the names that lead to their folder.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    kept: RefCell<VecDeque<(Vec<String>, BTreeSet<String>)>>,
-    /// How often something was removed: a listing that was begun before may show it still.
-    removed: Cell<u64>,
+    // Borrowed to look and to change, never while a promise is waited for.
+    known: RefCell<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    folders: BTreeMap<Vec<String>, Kept>,
+    /// The folders by the number of their listing.
+    order: BTreeMap<u64, Vec<String>>,
+    /// How many names there are, with one for each folder.
+    sum: usize,
+    /// The folders that are being listed, by the number of the listing, and whether something was removed meanwhile
+    /// that it may show still.
+    listings: BTreeMap<u64, (Vec<String>, bool)>,
+    begun: u64,
+}
+
+/// What one folder holds.
+#[derive(Debug)]
+struct Kept {
+    listing: u64,
+    names: BTreeSet<String>,
+}
+
+/// A listing that has begun; over when it is dropped.
+#[derive(Debug)]
+pub(super) struct Listing<'a> {
+    of: &'a Names,
+    number: u64,
 }
 
 impl Names {
     fn has(&self, folder: &[String], name: &str) -> bool {
-        self.kept.borrow().iter().any(|(of, names)| of == folder && names.contains(name))
+        self.known.borrow().folders.get(folder).is_some_and(|kept| kept.names.contains(name))
     }
 
-    /// What the folder was found to hold in a listing that was begun when `removed` was [`Names::removed`].
-    pub(super) fn keep(&self, folder: &[String], names: BTreeSet<String>, removed: u64) {
-        if removed != self.removed.get() {
-            return;
-        }
-        let mut kept = self.kept.borrow_mut();
-        kept.retain(|(of, _)| of != folder);
-        kept.push_back((folder.to_vec(), names));
-        let mut sum: usize = kept.iter().map(|(_, names)| names.len()).sum();
-        while sum > KEPT && kept.len() > 1 {
-            sum -= kept.pop_front().map_or(0, |(_, names)| names.len());
-        }
-    }
-
-    /// How often something was removed.
-    pub(super) fn removed(&self) -> u64 {
-        self.removed.get()
+    /// Begins to list `folder`.
+    pub(super) fn list(&self, folder: &[String]) -> Listing<'_> {
+        let mut known = self.known.borrow_mut();
+        known.begun += 1;
+        let number = known.begun;
+        known.listings.insert(number, (folder.to_vec(), false));
+        Listing { of: self, number }
     }
 
     /// Notes that `name` was made.
     pub(super) fn made(&self, folder: &[String], name: &str) {
-        if let Some((_, names)) = self.kept.borrow_mut().iter_mut().find(|(of, _)| of == folder) {
-            names.insert(name.to_owned());
+        let known = &mut *self.known.borrow_mut();
+        if let Some(kept) = known.folders.get_mut(folder)
+            && kept.names.insert(name.to_owned())
+        {
+            known.sum += 1;
+            known.bound();
         }
     }
 
     /// Notes that what `path` leads to is being removed, or was.
     pub(super) fn gone(&self, path: &[String]) {
-        self.removed.set(self.removed.get() + 1);
-        let mut kept = self.kept.borrow_mut();
-        kept.retain(|(of, _)| !of.starts_with(path));
-        if let Some((name, folder)) = path.split_last()
-            && let Some((_, names)) = kept.iter_mut().find(|(of, _)| of == folder)
+        let known = &mut *self.known.borrow_mut();
+        let below = known.folders.range::<[String], _>((Bound::Included(path), Bound::Unbounded));
+        let below: Vec<Vec<String>> = below.map(|(of, _)| of).take_while(|of| of.starts_with(path)).cloned().collect();
+        below.iter().for_each(|folder| known.forget(folder));
+        let Some((name, parent)) = path.split_last() else { return };
+        if let Some(kept) = known.folders.get_mut(parent)
+            && kept.names.remove(name)
         {
-            names.remove(name);
+            known.sum -= 1;
         }
+        for (of, stale) in known.listings.values_mut() {
+            *stale |= *of == parent || of.starts_with(path);
+        }
+    }
+}
+
+impl Known {
+    fn forget(&mut self, folder: &[String]) {
+        if let Some(kept) = self.folders.remove(folder) {
+            self.order.remove(&kept.listing);
+            self.sum -= kept.names.len() + 1;
+        }
+    }
+
+    /// Forgets folders while there are too many names, the one first that was listed first.
+    fn bound(&mut self) {
+        while self.sum > KEPT && self.folders.len() > 1 {
+            let Some((_, oldest)) = self.order.pop_first() else { return };
+            self.forget(&oldest);
+        }
+    }
+}
+
+impl Listing<'_> {
+    /// Keeps the `names` that were found, unless one of them may have been removed meanwhile; whether they were kept.
+    pub(super) fn keep(self, names: BTreeSet<String>) -> bool {
+        let known = &mut *self.of.known.borrow_mut();
+        let Some((folder, false)) = known.listings.remove(&self.number) else { return false };
+        known.forget(&folder);
+        known.sum += names.len() + 1;
+        known.order.insert(self.number, folder.clone());
+        known.folders.insert(folder, Kept { listing: self.number, names });
+        known.bound();
+        true
+    }
+}
+
+impl Drop for Listing<'_> {
+    fn drop(&mut self) {
+        self.of.known.borrow_mut().listings.remove(&self.number);
     }
 }
 
@@ -89,11 +153,10 @@ impl Folder {
             return Ok(());
         }
         for _ in 0..TRIES {
-            let removed = self.names.removed();
+            let listing = self.names.list(names);
             let found = all(folder).await.map_err(|e| self.place.refused("listing the folder of", path, &e))?;
             let is_there = found.contains(name);
-            self.names.keep(names, found, removed);
-            if removed == self.names.removed() {
+            if listing.keep(found) {
                 return if is_there { Ok(()) } else { Err(self.other_spelling(path)) };
             }
         }
@@ -119,5 +182,87 @@ async fn all(folder: &FileSystemDirectoryHandle) -> Result<BTreeSet<String>, JsV
             return Ok(all);
         }
         all.extend(next.value().as_string().filter(|name| !name.is_empty()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    fn path(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        path(names).into_iter().collect()
+    }
+
+    /// What is counted beside what is there.
+    fn counted(names: &Names) -> (usize, usize) {
+        let known = names.known.borrow();
+        assert_eq!(known.order.len(), known.folders.len());
+        (known.sum, known.folders.values().map(|kept| kept.names.len() + 1).sum())
+    }
+
+    #[wasm_bindgen_test]
+    fn what_is_made_and_removed_is_followed_and_counted() {
+        let names = Names::default();
+        for folder in [&[][..], &["a"], &["a", "b"], &["ab"], &["b"]] {
+            assert!(names.list(&path(folder)).keep(set(&["x", "y"])));
+        }
+        assert_eq!(counted(&names), (15, 15));
+        names.made(&path(&["a"]), "z");
+        names.made(&path(&["a"]), "z");
+        names.made(&path(&["nowhere"]), "z");
+        assert!(names.has(&path(&["a"]), "z"));
+        assert_eq!(counted(&names), (16, 16));
+        names.gone(&path(&["ab", "x"]));
+        assert!(!names.has(&path(&["ab"]), "x") && names.has(&path(&["ab"]), "y"));
+        assert_eq!(counted(&names), (15, 15));
+        names.gone(&path(&["a"]));
+        assert!(!names.has(&path(&["a"]), "x") && !names.has(&path(&["a", "b"]), "x"));
+        assert!(names.has(&path(&["ab"]), "y") && names.has(&path(&["b"]), "x") && names.has(&[], "x"));
+        assert_eq!(counted(&names), (8, 8));
+        assert!(names.list(&path(&["b"])).keep(set(&["x"])));
+        assert_eq!(counted(&names), (7, 7));
+    }
+
+    #[wasm_bindgen_test]
+    fn only_what_a_listing_may_show_still_makes_it_void() {
+        let names = Names::default();
+        let listed = |removed: &[&str]| {
+            let listing = names.list(&path(&["a", "b"]));
+            names.gone(&path(removed));
+            listing.keep(set(&["x"]))
+        };
+        assert!(!listed(&["a", "b", "x"]), "from the folder itself");
+        assert!(!listed(&["a", "b"]), "the folder");
+        assert!(!listed(&["a"]), "what it lies in");
+        assert!(listed(&["a", "x"]), "beside it");
+        assert!(listed(&["a", "b", "c", "x"]), "deeper");
+        assert!(listed(&["c", "b", "x"]), "elsewhere");
+        drop(names.list(&[]));
+        assert!(names.known.borrow().listings.is_empty());
+    }
+
+    #[wasm_bindgen_test]
+    fn folders_without_names_are_bounded_too_and_none_costs_more_for_the_others() {
+        let names = Names::default();
+        let begun = js_sys::Date::now();
+        for n in 0..KEPT + 1_000 {
+            let folder = path(&["deep", &n.to_string()]);
+            assert!(names.list(&folder).keep(BTreeSet::new()));
+            if n % 4 == 0 {
+                names.gone(&folder);
+                assert!(names.list(&folder).keep(BTreeSet::new()));
+            }
+        }
+        let took = js_sys::Date::now() - begun;
+        assert_eq!(counted(&names), (KEPT, KEPT));
+        assert!(took < 20_000.0, "{took} ms");
+        let large: Vec<String> = (0..=KEPT).map(|n| n.to_string()).collect();
+        assert!(names.list(&path(&["large"])).keep(large.into_iter().collect()));
+        assert_eq!(names.known.borrow().folders.len(), 1, "that one is kept, and no other");
     }
 }

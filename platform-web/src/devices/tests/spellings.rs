@@ -118,6 +118,21 @@ async fn what_a_folder_holds_is_asked_for_once() {
 }
 
 #[wasm_bindgen_test]
+async fn what_another_program_renames_is_seen_at_the_next_listing() {
+    let Bench { devices, folder } = sloppy().await;
+    let disk = WebDevices::default();
+    disk.bind(&name("m"), folder).await.unwrap();
+    write(&disk, "dir/a", WriteMode::Replace, "a").await.unwrap();
+    assert_eq!(content(&devices, "dir/a").await, "a");
+    remove(&disk, "dir/a").await.unwrap();
+    write(&disk, "dir/A", WriteMode::Replace, "A").await.unwrap();
+    assert_eq!(content(&devices, "dir/a").await, "A", "as it was called when the folder was listed");
+    list(&devices, "dir").await.unwrap();
+    otherwise(read(&devices, "dir/a", 0, 1).await);
+    assert_eq!(content(&devices, "dir/A").await, "A");
+}
+
+#[wasm_bindgen_test]
 async fn a_browser_that_has_no_room_and_counts_beyond_it_is_believed_nothing() {
     // In a private window Chrome answers a write for which there is no room with about 2^32.
     let full = Function::new_no_args(
