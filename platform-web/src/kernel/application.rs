@@ -104,7 +104,13 @@ fn runs_here(plan: &Plan, profile: &Profile) -> Fallible<()> {
 pub(super) fn report(manifest: &str, files: &JsValue, given: &Given) -> Value {
     let manifest = match parse(MANIFEST, manifest) {
         Ok(manifest) => Arc::new(manifest),
-        Err(found) => return json!({ "problems": of_problems(&found) }),
+        // Of the same shape, so that whoever reads one needs no second way.
+        Err(found) => {
+            return json!({
+                "app": "", "version": "", "description": "", "agents": [], "mounts": [], "asks": [], "missing": [],
+                "unused": [], "problems": of_problems(&found),
+            });
+        }
     };
     let mut problems = Vec::new();
     let (mut missing, mut extra) = (Vec::new(), Vec::new());
