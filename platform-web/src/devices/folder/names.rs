@@ -13,7 +13,7 @@ use crate::js::wait;
 use js_sys::{AsyncIterator, IteratorNext};
 use kernel_core::platform::DeviceError;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
 use wasm_bindgen::JsValue;
 use web_sys::FileSystemDirectoryHandle;
@@ -25,6 +25,9 @@ const KEPT: usize = 200_000;
 /// How often a folder is listed again because something was removed from it while it was.
 const TRIES: u32 = 5;
 
+/// Ends the path of a folder, in front of a name in it. No name has it, nor the `/` of paths.
+const IN: char = '\0';
+
 /// Names of entries by the names that lead to their folder.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -34,22 +37,15 @@ pub(super) struct Names {
 
 #[derive(Debug, Default)]
 struct Known {
-    folders: BTreeMap<Vec<String>, Kept>,
-    /// The folders by the number of their listing.
-    order: BTreeMap<u64, Vec<String>>,
-    /// How many names there are, with one for each folder.
-    sum: usize,
-    /// The folders that are being listed, by the number of the listing, and whether something was removed meanwhile
-    /// that it may show still.
-    listings: BTreeMap<u64, (Vec<String>, bool)>,
+    /// All names, each behind the path of its folder; and each folder by its path, in front of them. In one set, so
+    /// that what lies below a folder lies together.
+    all: BTreeSet<String>,
+    /// The folders in the order in which they became known, those that were forgotten since among them.
+    order: VecDeque<String>,
+    /// The folders that are being listed, each with the number of the listing, and whether something was removed
+    /// meanwhile that it may show still.
+    listings: Vec<(u64, Vec<String>, bool)>,
     begun: u64,
-}
-
-/// What one folder holds.
-#[derive(Debug)]
-struct Kept {
-    listing: u64,
-    names: BTreeSet<String>,
 }
 
 /// A listing that has begun; over when it is dropped.
@@ -59,9 +55,16 @@ pub(super) struct Listing<'a> {
     number: u64,
 }
 
+/// What a folder is called among all names.
+fn path_of(folder: &[String]) -> String {
+    let mut path = folder.join("/");
+    path.push(IN);
+    path
+}
+
 impl Names {
     fn has(&self, folder: &[String], name: &str) -> bool {
-        self.known.borrow().folders.get(folder).is_some_and(|kept| kept.names.contains(name))
+        self.known.borrow().all.contains(&(path_of(folder) + name))
     }
 
     /// Begins to list `folder`.
@@ -69,51 +72,48 @@ impl Names {
         let mut known = self.known.borrow_mut();
         known.begun += 1;
         let number = known.begun;
-        known.listings.insert(number, (folder.to_vec(), false));
+        known.listings.push((number, folder.to_vec(), false));
         Listing { of: self, number }
     }
 
     /// Notes that `name` was made.
     pub(super) fn made(&self, folder: &[String], name: &str) {
-        let known = &mut *self.known.borrow_mut();
-        if let Some(kept) = known.folders.get_mut(folder)
-            && kept.names.insert(name.to_owned())
-        {
-            known.sum += 1;
+        let mut known = self.known.borrow_mut();
+        let path = path_of(folder);
+        if known.all.contains(&path) {
+            known.all.insert(path + name);
             known.bound();
         }
     }
 
     /// Notes that what `path` leads to is being removed, or was.
     pub(super) fn gone(&self, path: &[String]) {
-        let known = &mut *self.known.borrow_mut();
-        let below = known.folders.range::<[String], _>((Bound::Included(path), Bound::Unbounded));
-        let below: Vec<Vec<String>> = below.map(|(of, _)| of).take_while(|of| of.starts_with(path)).cloned().collect();
-        below.iter().for_each(|folder| known.forget(folder));
+        let mut known = self.known.borrow_mut();
+        // The folder itself that was picked is not removed.
         let Some((name, parent)) = path.split_last() else { return };
-        if let Some(kept) = known.folders.get_mut(parent)
-            && kept.names.remove(name)
-        {
-            known.sum -= 1;
-        }
-        for (of, stale) in known.listings.values_mut() {
+        known.all.remove(&(path_of(parent) + name));
+        known.forget(&path_of(path));
+        known.forget(&(path.join("/") + "/"));
+        for (_, of, stale) in &mut known.listings {
             *stale |= *of == parent || of.starts_with(path);
         }
     }
 }
 
 impl Known {
-    fn forget(&mut self, folder: &[String]) {
-        if let Some(kept) = self.folders.remove(folder) {
-            self.order.remove(&kept.listing);
-            self.sum -= kept.names.len() + 1;
+    /// Forgets all that begins so.
+    fn forget(&mut self, begin: &str) {
+        let from = self.all.range::<str, _>((Bound::Included(begin), Bound::Unbounded));
+        let found: Vec<String> = from.take_while(|one| one.starts_with(begin)).cloned().collect();
+        for one in found {
+            self.all.remove(&one);
         }
     }
 
-    /// Forgets folders while there are too many names, the one first that was listed first.
+    /// Forgets folders while there are too many names, the one first that was known first.
     fn bound(&mut self) {
-        while self.sum > KEPT && self.folders.len() > 1 {
-            let Some((_, oldest)) = self.order.pop_first() else { return };
+        while (self.all.len() > KEPT || self.order.len() > KEPT) && self.order.len() > 1 {
+            let Some(oldest) = self.order.pop_front() else { return };
             self.forget(&oldest);
         }
     }
@@ -122,12 +122,20 @@ impl Known {
 impl Listing<'_> {
     /// Keeps the `names` that were found, unless one of them may have been removed meanwhile; whether they were kept.
     pub(super) fn keep(self, names: BTreeSet<String>) -> bool {
-        let known = &mut *self.of.known.borrow_mut();
-        let Some((folder, false)) = known.listings.remove(&self.number) else { return false };
-        known.forget(&folder);
-        known.sum += names.len() + 1;
-        known.order.insert(self.number, folder.clone());
-        known.folders.insert(folder, Kept { listing: self.number, names });
+        let mut known = self.of.known.borrow_mut();
+        let Some((_, folder, false)) = known.listings.iter().find(|(number, ..)| *number == self.number) else {
+            return false;
+        };
+        let path = path_of(folder);
+        if known.all.contains(&path) {
+            known.forget(&path);
+        } else {
+            known.order.push_back(path.clone());
+        }
+        for name in names {
+            known.all.insert(path.clone() + &name);
+        }
+        known.all.insert(path);
         known.bound();
         true
     }
@@ -135,7 +143,7 @@ impl Listing<'_> {
 
 impl Drop for Listing<'_> {
     fn drop(&mut self) {
-        self.of.known.borrow_mut().listings.remove(&self.number);
+        self.of.known.borrow_mut().listings.retain(|(number, ..)| *number != self.number);
     }
 }
 
@@ -198,11 +206,10 @@ mod tests {
         path(names).into_iter().collect()
     }
 
-    /// What is counted beside what is there.
+    /// How many names there are, and in how many folders.
     fn counted(names: &Names) -> (usize, usize) {
         let known = names.known.borrow();
-        assert_eq!(known.order.len(), known.folders.len());
-        (known.sum, known.folders.values().map(|kept| kept.names.len() + 1).sum())
+        (known.all.len(), known.all.iter().filter(|one| one.ends_with(IN)).count())
     }
 
     #[wasm_bindgen_test]
@@ -211,21 +218,21 @@ mod tests {
         for folder in [&[][..], &["a"], &["a", "b"], &["ab"], &["b"]] {
             assert!(names.list(&path(folder)).keep(set(&["x", "y"])));
         }
-        assert_eq!(counted(&names), (15, 15));
+        assert_eq!(counted(&names), (15, 5));
         names.made(&path(&["a"]), "z");
         names.made(&path(&["a"]), "z");
         names.made(&path(&["nowhere"]), "z");
         assert!(names.has(&path(&["a"]), "z"));
-        assert_eq!(counted(&names), (16, 16));
+        assert_eq!(counted(&names), (16, 5));
         names.gone(&path(&["ab", "x"]));
         assert!(!names.has(&path(&["ab"]), "x") && names.has(&path(&["ab"]), "y"));
-        assert_eq!(counted(&names), (15, 15));
+        assert_eq!(counted(&names), (15, 5));
         names.gone(&path(&["a"]));
         assert!(!names.has(&path(&["a"]), "x") && !names.has(&path(&["a", "b"]), "x"));
         assert!(names.has(&path(&["ab"]), "y") && names.has(&path(&["b"]), "x") && names.has(&[], "x"));
-        assert_eq!(counted(&names), (8, 8));
+        assert_eq!(counted(&names), (8, 3));
         assert!(names.list(&path(&["b"])).keep(set(&["x"])));
-        assert_eq!(counted(&names), (7, 7));
+        assert_eq!(counted(&names), (7, 3));
     }
 
     #[wasm_bindgen_test]
@@ -259,10 +266,13 @@ mod tests {
             }
         }
         let took = js_sys::Date::now() - begun;
-        assert_eq!(counted(&names), (KEPT, KEPT));
+        // Of those that were forgotten and known again the first place counts, too.
+        let (all, folders) = counted(&names);
+        assert!(all == folders && all <= KEPT && all > KEPT / 4 * 3, "{all}");
+        assert!(names.known.borrow().order.len() <= KEPT);
         assert!(took < 20_000.0, "{took} ms");
         let large: Vec<String> = (0..=KEPT).map(|n| n.to_string()).collect();
         assert!(names.list(&path(&["large"])).keep(large.into_iter().collect()));
-        assert_eq!(names.known.borrow().folders.len(), 1, "that one is kept, and no other");
+        assert_eq!(counted(&names), (KEPT + 2, 1), "that one is kept, and no other");
     }
 }
