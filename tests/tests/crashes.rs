@@ -2,7 +2,8 @@
 //!
 //! Each has a disk that is slow at random, puppets and sessions that write to the tree, to files and to each other,
 //! and loses power a few times. After each loss the log has to verify, what was answered to a session has to be
-//! there, nothing may be there that nobody wrote, and what was begun and not ended is closed as unknown once.
+//! there, nothing may be there that nobody wrote, what was begun and not ended is closed as unknown once, and of each
+//! outward act the body is there that the log commits to, or its salt where that is too long.
 //! `WEFT_SEEDS` says how many machines; a failure names its seed.
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -11,11 +12,11 @@ use kernel_core::chain::{TABLE_EVENTS, decode, entries, event_key};
 use kernel_core::codec::table_range;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
-use kernel_core::kernel::{BootOptions, Kernel, Session, log_key, open_log};
+use kernel_core::kernel::{Bodies, BootOptions, Kernel, Session, check_bodies, log_key, open_log};
 use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn, Storage};
 use kernel_core::process::{InstanceKind, Role};
 use kernel_core::sim::{Faults, SimKeys, SimPlatform, Tear};
-use kernel_tests::world::{Host, Kind, SimHost, name, rights};
+use kernel_tests::world::{Host, Kind, SimHost, agent, app, name, rights};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,7 +57,12 @@ async fn write(session: Session, shared: Shared, platform: SimPlatform, writer: 
         };
         let act = match n % 3 {
             0 => session.act("write", &format!("/tree/n{node}"), format!("{{\"replace\":true}}\n{value}")),
-            1 => session.act("write", &format!("/fs/out/f{node}"), format!("{{\"replace\":true}}\n{value}")),
+            // Some are too long to be kept.
+            1 => {
+                let body =
+                    format!("{{\"replace\":true}}\n{value:>width$}", width = if n % 9 == 1 { 20_000 } else { 0 });
+                session.act("write", &format!("/fs/out/f{node}"), body)
+            }
             _ => session.act("write", &format!("/tree/n{node}"), format!("{{\"replace\":true}}\n{value}")),
         };
         if act.await.is_err() {
@@ -80,6 +86,13 @@ fn live(host: &SimHost, shared: &Shared, turns: u64) {
         // On a torn or failing disk a boot may fail; it must not find anything amiss.
         let Ok(kernel) = Kernel::boot(parts, options).await else { return None };
         let held = ["write /tree/**", "read /tree/**", "write /fs/**", "spawn /agent/*"];
+        // The mount that they write to is bound by an application.
+        let uses = rights(&["install /app/*", "start /app/*", "write /fs/**", "read /fs/**"]);
+        let everything = Capabilities::new(uses.clone(), uses).expect("few rights");
+        let operator = kernel.attach(name("operator"), Role::User, everything).await.ok()?;
+        let plan = serde_json::to_vec(&app("mounts", [agent("idle")]).plan(Kind::Handler.program())).expect("a plan");
+        let installed = operator.act("install", "/app/mounts", [b"{}\n", &plan[..]].concat()).await;
+        installed.and(operator.act("start", "/app/mounts", "{\"until\":\"stopped\"}").await).ok()?;
         for writer in 0..3 {
             let held = Capabilities::new(rights(&held), Vec::new()).expect("few rights");
             let session = kernel.attach(name("writer"), Role::User, held).await.ok()?;
@@ -94,8 +107,8 @@ fn live(host: &SimHost, shared: &Shared, turns: u64) {
     drop(kernel);
 }
 
-/// Boots in peace, and looks.
-async fn look(host: &SimHost, shared: &Shared, seed: u64) {
+/// Boots in peace, and looks. The bodies that are kept by now.
+async fn look(host: &SimHost, shared: &Shared, seed: u64) -> Bodies {
     let parts = host.open().await;
     let (rows, public) = (parts.storage.clone(), SimKeys.public(KeyPurpose::Log).await.expect("a key"));
     let mut options = BootOptions::new(Environment::prod());
@@ -121,6 +134,9 @@ async fn look(host: &SimHost, shared: &Shared, seed: u64) {
     let opened = open_log(&rows, &log_key(public)).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     assert_eq!(opened.signed, opened.log.size(), "seed {seed}");
     settled(&rows, seed).await;
+    let bodies = check_bodies(&rows).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    assert_eq!(bodies.erased, 0, "seed {seed}: an intent without its body");
+    bodies
 }
 
 /// Every intent has one outcome, and no outcome comes without its intent.
@@ -146,10 +162,10 @@ async fn settled<S: Storage>(rows: &S, seed: u64) {
     assert!(open.is_empty(), "seed {seed}: without an outcome: {:?}", open.keys());
 }
 
-/// How many writes there were in all of its lives.
-fn machine(seed: u64) -> usize {
+/// How many writes there were in all of its lives, and what is there of the bodies of outward ones.
+fn machine(seed: u64) -> (usize, Bodies) {
     let host = SimHost::new(seed, Kind::Handler);
-    let shared = Shared::default();
+    let (shared, mut bodies) = (Shared::default(), Bodies::default());
     for _ in 0..LOSSES {
         let sim = host.sim();
         let mut faults = Faults { slow: Duration::from_millis(sim.random() % 20), ..Faults::default() };
@@ -162,14 +178,18 @@ fn machine(seed: u64) -> usize {
         host.storage().set_faults(faults);
         live(&host, &shared, 20 + sim.random() % 600);
         host.storage().set_faults(Faults::default());
-        sim.run(look(&host, &shared, seed));
+        bodies = sim.run(look(&host, &shared, seed));
     }
-    written(&shared).asked.values().map(Vec::len).sum()
+    (written(&shared).asked.values().map(Vec::len).sum(), bodies)
 }
 
 #[test]
 fn what_was_answered_is_there_whenever_the_power_fails() {
     let machines = std::env::var("WEFT_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(MACHINES);
-    let writes: usize = (0..machines).map(machine).sum();
-    assert!(writes as u64 > machines * 10, "{writes} writes show little");
+    let (mut writes, mut kept, mut long) = (0, 0, 0);
+    for (wrote, bodies) in (0..machines).map(machine) {
+        (writes, kept, long) = (writes + wrote as u64, kept + bodies.kept, long + bodies.long);
+    }
+    assert!(writes > machines * 10, "{writes} writes show little");
+    assert!(kept > machines && long > machines / 2, "{kept} bodies and {long} long ones show little");
 }

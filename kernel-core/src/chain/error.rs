@@ -131,6 +131,12 @@ pub enum ChainError {
         /// Its version.
         found: u64,
     },
+    /// An event has its form, but what it says is nothing that this program reads.
+    #[error("event {seq} says something that this program does not read")]
+    Content {
+        /// The event.
+        seq: u64,
+    },
     /// A row has a key that no row of a log has.
     #[error("a row of the log has the malformed key {key}")]
     MalformedRow {
@@ -155,7 +161,7 @@ impl ChainError {
             ChainError::Body { .. } => "body_changed",
             ChainError::Unsigned { .. } => "unsigned",
             ChainError::WrongOrigin { .. } => "wrong_origin",
-            ChainError::Version { .. } => "version",
+            ChainError::Version { .. } | ChainError::Content { .. } => "version",
             ChainError::MalformedRow { .. } => "malformed_row",
         }
     }
@@ -171,7 +177,8 @@ impl ChainError {
             | ChainError::Tile { seq, .. }
             | ChainError::Body { seq, .. }
             | ChainError::Unsigned { seq }
-            | ChainError::Version { seq, .. } => Some(*seq),
+            | ChainError::Version { seq, .. }
+            | ChainError::Content { seq } => Some(*seq),
             ChainError::Rewritten { since, .. } => Some(*since),
             ChainError::HeadMismatch { size, .. } | ChainError::KeyUntrusted { size, .. } => {
                 Some(size.saturating_sub(1))
@@ -183,7 +190,7 @@ impl ChainError {
     /// What a person can do about it, as one sentence.
     pub fn advice(&self) -> &'static str {
         match self {
-            ChainError::Version { .. } => "Use a newer weft with this data directory.",
+            ChainError::Version { .. } | ChainError::Content { .. } => "Use a newer weft with this data directory.",
             ChainError::WrongOrigin { .. } => "Give the data directory, or the checkpoint, that belongs to this log.",
             ChainError::KeyUntrusted { .. } | ChainError::Unsigned { .. } => {
                 "Give the public key that signed this log; if that is the one that was used, keep the data directory as \

@@ -25,19 +25,25 @@ const PAGE: usize = 256;
 /// Compares every kept body of an outward act with the commitment in the log, which was verified before.
 ///
 /// # Errors
-/// The first that is another one, as [`ChainError::Body`]; what cannot be read. Nothing is changed.
+/// The first that is another one, as [`ChainError::Body`]; the first intent that tells no commitment, as
+/// [`ChainError::Content`]; what cannot be read. Nothing is changed.
 pub async fn check_bodies<S: Storage>(storage: &S) -> Result<Bodies, BootError> {
     let (mut from, to) = (event_key(0), table_range(TABLE_EVENTS).1);
     let mut found = Bodies::default();
     loop {
         let page = storage.scan(&from, &to, PAGE).await?;
         for event in page.rows.iter().flat_map(|(_, row)| entries(row)) {
+            // What is no event was found when the log was verified.
             let Some(event) = event.ok().and_then(|event| decode(event).ok()) else { continue };
             if event.header.kind != kind::INTENT {
                 continue;
             }
-            let Ok(Content::Intent(decided)) = Content::decode(event.header.kind, event.content) else { continue };
-            let Some(Commitment::Hash(hash)) = decided.body else { continue };
+            let Ok(Content::Intent(decided)) = Content::decode(event.header.kind, event.content) else {
+                return Err(ChainError::Content { seq: event.seq }.into());
+            };
+            let Some(Commitment::Hash(hash)) = decided.body else {
+                return Err(ChainError::Content { seq: event.seq }.into());
+            };
             let action = event.header.action;
             let row = storage.get(&numbered(TABLE_BODY, action.0)).await?;
             let long = decided.facts.body_len > KEPT_BODY as u64;

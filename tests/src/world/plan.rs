@@ -214,7 +214,8 @@ impl App {
         self
     }
 
-    pub(super) fn plan(&self, program: ProgramPlan) -> Plan {
+    /// The plan of it, with `program` for each of its agents.
+    pub fn plan(&self, program: ProgramPlan) -> Plan {
         Plan {
             app: name(&self.name),
             version: "0.1.0".parse().expect("a version"),
