@@ -91,7 +91,7 @@ impl State {
             self.tails.remove(stream);
             self.close_stream(*stream, fx);
         }
-        let gone = Refusal::new(Code::Failed, format!("{} ended ({}) before it replied", process.name, reason.word()));
+        let gone = Refusal::new(Code::Failed, format!("/proc/{pid} ended ({}) before it replied", reason.word()));
         for (action, labels) in callers {
             let caller = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);
             let told = match labels {

@@ -30,8 +30,9 @@ pub async fn acts_are_drawn_also_those_that_are_refused<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     let spender = agent("spender").limited(|limits| limits.acts = Some(5));
     world.run(app("spend", [spender, agent("other")])).await;
+    let spender = format!("/proc/{}", world.pid("spender"));
     let told = world.tell("spender", "repeat 10 read /fs/in/x").await;
-    assert!(told.contains("spender ended (limit)"), "{told}");
+    assert!(told.contains(&format!("{spender} ended (limit)")), "{told}");
     let (exit, detail) = world.ended("spender").await;
     assert_eq!(exit, "limit", "{detail}");
     assert!(detail.contains("acts") && detail.contains('5'), "{detail}");
@@ -49,8 +50,9 @@ pub async fn an_account_is_drawn_by_all_below_it<H: Host>(host: H) {
     let budget = Budget { acts: Some(50), ..Budget::default() };
     world.run(app("two", [reads("a"), reads("b")]).budget(budget)).await;
     assert_eq!(world.tell("a", "repeat 30 read /fs/in/x").await, "30 ok");
+    let b = format!("/proc/{}", world.pid("b"));
     let told = world.tell("b", "repeat 30 read /fs/in/x").await;
-    assert!(told.contains("b ended"), "{told}");
+    assert!(told.contains(&format!("{b} ended")), "{told}");
     world.ended("a").await;
     let reads = world.hand.asked().len();
     assert!((31..=50).contains(&reads), "{reads} reads");
@@ -68,9 +70,9 @@ pub async fn messages_are_drawn<H: Host>(host: H) {
     world.run(app("talk", [talker, agent("other"), listener])).await;
     let script = "repeat 9 read /proc/self/inbox {\"deadline_ms\":0}\nrepeat 9 start /timer/t {\"after_ms\":99999}";
     assert_eq!(world.tell("listener", script).await, "9 timed_out\n9 ok");
-    let other = world.pid("other");
+    let (other, talker) = (world.pid("other"), format!("/proc/{}", world.pid("talker")));
     let told = world.tell("talker", &format!("repeat 10 send /proc/{other} - hi")).await;
-    assert!(told.contains("talker ended (limit)"), "{told}");
+    assert!(told.contains(&format!("{talker} ended (limit)")), "{told}");
     assert!(world.ended("talker").await.1.contains("messages"));
     assert_eq!(world.heard("other").await.matches("hi").count(), 3);
     world.finish().await;

@@ -179,8 +179,9 @@ pub async fn calls_of_tools_are_drawn<H: Host>(host: H) {
     world.run(app("kit", [tool("scan", HARMLESS)])).await;
     let budget = Budget { tool_calls: Some(3), messages: Some(1), ..Budget::default() };
     world.run(app("spend", [caller()]).unmounted().budget(budget)).await;
+    let caller = format!("/proc/{}", world.pid("caller"));
     let told = world.tell("caller", "repeat 5 call /tool/scan - heard").await;
-    assert!(told.contains("caller ended (limit)") || told.contains("ended"), "{told}");
+    assert!(told.contains(&format!("{caller} ended (")), "{told}");
     assert!(world.ended("spend").await.1.contains("tool_calls"));
     let log = world.log().await;
     assert_eq!(calls(&log, "/tool/scan").len(), 3);

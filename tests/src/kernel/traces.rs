@@ -289,7 +289,7 @@ pub async fn a_stream_brings_what_it_was_read_under<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// A name is the word of whoever spawned: who cannot send to a process is told its number.
+/// A name is the word of whoever spawned: who cannot send to a process, or has no answer of it, is told its number.
 pub async fn a_refusal_names_no_receiver<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     let uses = ["send /proc/*"];
@@ -322,6 +322,7 @@ pub async fn a_refusal_names_no_receiver<H: Host>(host: H) {
     }
     assert!(world.labels("prober").await.is_empty());
     world.session().await.act("kill", &path, "").await.expect("killed");
-    waits.await.expect_err("it was killed");
+    let refusal = waits.await.expect_err("it was killed");
+    assert!(refusal.reason.contains("before it replied") && !refusal.reason.contains("hunter"), "{refusal}");
     world.finish().await;
 }
