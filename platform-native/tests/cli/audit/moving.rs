@@ -34,7 +34,8 @@ fn a_file_that_grows_while_it_is_read_ends() {
     let events = home.weft(&["chain", "show", "--data-dir", "data", "--json"]).exits(0).json();
     let facts = events["events"].as_array().unwrap().iter().map(|event| &event["content"]["facts"]);
     let reads = facts.filter(|f| f["verb"] == "read" && f["resource"] == "/fs/repo/z.log").count();
-    assert!((1..200).contains(&reads), "{reads} events of reading one file");
+    // Of a file that is what its folder told, one read is enough.
+    assert!((2..200).contains(&reads), "{reads} events of reading one file");
 }
 
 /// The README suggests it: what is written to is no part of what is read.
