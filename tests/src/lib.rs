@@ -99,7 +99,7 @@ macro_rules! each_kernel_clause {
             processes: kill_takes_the_subtree, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
-            timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time;
+            timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time, whoever_is_suspended_has_no_timers;
             tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,
                 a_cleared_tool_takes_the_label, what_does_not_fit_is_not_handed_on, a_tool_has_one_owner_and_goes_with_it,
                 a_tool_is_called_after_its_intent_is_stored, calls_of_tools_are_drawn,

@@ -144,12 +144,12 @@ impl State {
             (_, result) if open.class == Class::Outward || not_done => {
                 self.record_outcome(action, result, closed.note, now, fx);
                 if !not_done {
-                    self.count_failed(open.pid, open.class, result, now, fx);
+                    self.count_failed(open.pid, open.verb, open.class, result, now, fx);
                 }
             }
             (_, Err(refusal)) if is_refusal(open.class, refusal.code) => {
                 let asked = Asked::new(action, open.pid, open.verb, &open.resource);
-                let counts = !closed.by_other && is_own_doing(open.class, refusal.code);
+                let counts = !closed.by_other && is_own_doing(open.verb, open.class, refusal.code);
                 self.record_refused(asked, None, None, refusal, counts, now, fx);
             }
             _ => {}
@@ -204,7 +204,7 @@ impl State {
         };
         self.record_outcome(action, &result, note, now, fx);
         if matches!(&result, Err(refusal) if refusal.code == Code::Denied) {
-            self.count_failed(pid, Class::Outward, &result, now, fx);
+            self.count_refused(pid, true, now, fx);
         }
     }
 

@@ -12,13 +12,25 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Turns after which [`Sim::run`] takes its future to run in circles.
 const CIRCLES: u64 = 50_000_000;
+
+/// Lets everything else that is ready have its turn.
+pub fn turn() -> impl Future<Output = ()> {
+    let mut waited = false;
+    poll_fn(move |cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
 
 /// A simulated machine. It ends, with all its tasks, when it is dropped.
 pub struct Sim {

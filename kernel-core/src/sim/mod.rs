@@ -14,7 +14,7 @@ mod sandbox;
 mod storage;
 
 pub use devices::{Plan, SimDevices};
-pub use executor::Sim;
+pub use executor::{Sim, turn};
 pub use keys::SimKeys;
 pub use platform::SimPlatform;
 pub use sandbox::{SimGuest, SimSandbox};

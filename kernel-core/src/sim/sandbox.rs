@@ -1,6 +1,6 @@
 //! Guests that are scripts: handlers over the same port that components and native programs use.
 
-use super::SimPlatform;
+use super::{SimPlatform, turn};
 use crate::codec::hex;
 use crate::id::Pid;
 use crate::ipc::Envelope;
@@ -15,9 +15,7 @@ use bytes::Bytes;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
 /// The fuel that a component takes for one act here, where no instructions are counted.
 const FUEL_OF_ACT: u64 = 1_000;
@@ -37,13 +35,23 @@ pub struct SimSandbox {
     place: Arc<()>,
 }
 
-/// The most components at once; none is kept for those that take the place of another.
-const COMPONENTS: usize = 72;
+/// The most components at once.
+const COMPONENTS: usize = 64;
+/// How many more there may be that take the place of another.
+const SPARED: usize = COMPONENTS / 8 + 1;
 
 impl SimSandbox {
     /// A sandbox that runs `programs`.
     pub fn new(platform: &SimPlatform, programs: Programs) -> SimSandbox {
         SimSandbox { platform: platform.clone(), programs, place: Arc::default() }
+    }
+
+    /// A place, if there is one; for a component that is made `again` also one that is kept for those.
+    fn place(&self, again: bool) -> Option<Arc<()>> {
+        let most = if again { COMPONENTS + SPARED } else { COMPONENTS };
+        // Its own is one of them.
+        let taken = Arc::strong_count(&self.place) - 1;
+        (taken < most).then(|| self.place.clone())
     }
 }
 
@@ -77,20 +85,12 @@ impl Sandbox for SimSandbox {
             Program::Wasm { hash } => {
                 component().await.map_err(|e| no(e.to_string()))?;
                 // It takes a turn, in which others may take the last place.
-                let mut waited = false;
-                poll_fn(|cx| {
-                    if std::mem::replace(&mut waited, true) {
-                        return Poll::Ready(());
-                    }
-                    cx.waker().wake_by_ref();
-                    Poll::Pending
-                })
-                .await;
-                if Arc::strong_count(&self.place) > COMPONENTS {
+                turn().await;
+                place = self.place(request.again);
+                if place.is_none() {
                     let reason = "the most instances that this host keeps at once are running".to_owned();
                     return Err(Fault { kind: FaultKind::Room, reason });
                 }
-                place = Some(self.place.clone());
                 let full = Arc::new(Tank { limit: request.limits.fuel, use_: Mutex::default(), port: port.clone() });
                 port = Port::new(full.clone(), port.pid());
                 tank = Some(full);

@@ -1,6 +1,6 @@
 //! The simulated host keeps its promises: one seed one run, time only when idle, faults as told.
 
-use super::{Faults, Plan, Sim, SimStorage, Tear};
+use super::{Faults, Plan, Sim, SimStorage, Tear, turn};
 use crate::platform::{
     Batch, Clock, DeviceError, DeviceReply, DeviceRequest, Devices, Entropy, KeyPurpose, Keys, Spawn, Storage,
     StorageError, WriteMode,
@@ -15,19 +15,6 @@ use std::time::Duration;
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-/// Lets others run.
-async fn yield_once() {
-    let mut yielded = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return std::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -108,7 +95,7 @@ fn time_passes_only_when_nothing_can_run() {
         }
         // Many turns, and no time at all.
         for _ in 0..1_000 {
-            yield_once().await;
+            turn().await;
             assert_eq!(platform.now(), Instant(0));
         }
         [receiver.next().await, receiver.next().await, receiver.next().await]

@@ -1,11 +1,13 @@
 //! What nobody may fill up: mailboxes together, trees of processes, patience with refusals; and what waits is found.
 
-use crate::world::{Answers, App, Host, World, agent, app};
+use crate::world::{Agent, Answers, Host, World, agent, app};
+use futures::future::join_all;
 use futures::join;
 use kernel_core::environment::Environment;
 use kernel_core::ipc::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES};
 use kernel_core::process::Lifecycle;
 use kernel_core::refusal::Code;
+use std::array;
 use std::time::Duration;
 
 /// All mailboxes together are bounded: what is over it is `full`, although each has room.
@@ -148,8 +150,9 @@ pub async fn a_read_that_was_given_up_loses_nothing<H: Host>(host: H) {
 pub async fn whoever_stops_is_not_done_with_refusals<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     world.run(app("flood", [agent("flooder"), agent("other")])).await;
+    let flooder = format!("/proc/{}", world.pid("flooder"));
     let told = world.tell("flooder", "act stop /proc/self\nrepeat 300 read /fs/in/x").await;
-    assert!(told.contains("flooder ended (limit)"), "{told}");
+    assert!(told.contains(&format!("{flooder} ended (limit)")), "{told}");
     let (exit, detail) = world.ended("flooder").await;
     assert!(exit == "limit" && detail.contains("100 refusals"), "{exit}: {detail}");
     assert_eq!(world.process("flooder").used.refused, 100);
@@ -182,41 +185,55 @@ pub async fn replies_are_no_flood_of_refusals<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// That a receiver takes nothing out of its mailbox is not the doing of who sends to it, or calls its tool.
+/// That a receiver takes nothing out of its mailbox is not the doing of who sends to it, or calls it or its tool.
 pub async fn a_full_mailbox_suspends_nobody<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     let lazy = agent("lazy").uses(&["register /tool/lazy"]).does("act register /tool/lazy {\"effect\":{}}");
-    world.run(app("two", [agent("victim").uses(&["send /proc/*", "call /tool/*"]), lazy])).await;
+    world.run(app("two", [agent("victim").uses(&["send /proc/*", "call /proc/*", "call /tool/*"]), lazy])).await;
     let (session, path) = (world.session().await, format!("/proc/{}", world.pid("lazy")));
     let wait = "\nact read /proc/self/inbox {\"correlation\":9,\"deadline_ms\":86400000}";
     let waits = session.act("call", &path, wait);
     world.pause().await;
     let told = world.tell("victim", &format!("repeat 1200 send {path} - x")).await;
     assert_eq!(told, "176 full, 1024 ok");
-    assert_eq!(world.tell("victim", "repeat 150 call /tool/lazy - x").await, "150 full");
+    for call in [format!("call {path} - x"), "call /tool/lazy - x".to_owned()] {
+        assert_eq!(world.tell("victim", &format!("repeat 150 {call}")).await, "150 full");
+    }
     assert_eq!(world.process("victim").state, Lifecycle::Running);
     world.session().await.act("kill", &path, "").await.expect("killed");
     waits.await.expect_err("it was killed");
     world.finish().await;
 }
 
-/// An application that starts agents until a host keeps no more.
-fn grabber() -> (App, String) {
-    let kids: Vec<String> = (0..90).map(|n| format!("act spawn /agent/kid {{\"name\":\"k{n}\",\"use\":[]}}")).collect();
-    let boss = agent("boss").uses(&["spawn /agent/kid"]).own();
-    (app("bad", [boss, agent("kid")]).unmounted(), kids.join("\n"))
+/// A script that starts kids of these numbers.
+fn spawns(numbers: impl Iterator<Item = usize>) -> String {
+    let acts = numbers.map(|n| format!("act spawn /agent/kid {{\"name\":\"k{n}\",\"use\":[]}}"));
+    acts.collect::<Vec<_>>().join("\n")
+}
+
+/// An agent that starts others of its application.
+fn boss(name: &str) -> Agent {
+    agent(name).uses(&["spawn /agent/kid"]).own()
+}
+
+/// Has `boss` start as many as the host keeps, where those are few.
+async fn fill<H: Host>(world: &World<H>, boss: &str) {
+    let full = world.host.is_soon_full();
+    let told = world.tell(boss, &spawns(0..if full { 90 } else { 9 })).await;
+    assert_eq!(told.contains("the most instances that this host keeps"), full, "{told}");
 }
 
 /// A host that keeps no more instances has room for the next one of a service that runs: nobody loses a place to
 /// another application.
 pub async fn whoever_runs_keeps_its_place<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
-    let (bad, kids) = grabber();
     world.run(app("good", [agent("service").per_message()]).unmounted()).await;
-    world.run(bad).await;
-    world.tell("boss", &kids).await;
-    for _ in 0..5 {
-        let told = world.act("service", "read /proc/self").await;
+    world.run(app("bad", [boss("boss"), agent("kid")]).unmounted()).await;
+    fill(&world, "boss").await;
+    // One is started in the moment in which the service has no instance.
+    for n in 100..125 {
+        let kid = spawns(n..n + 1);
+        let (_, told) = join!(world.tell("boss", &kid), world.act("service", "read /proc/self"));
         assert!(told.starts_with("ok "), "{told}");
     }
     world.finish().await;
@@ -224,20 +241,26 @@ pub async fn whoever_runs_keeps_its_place<H: Host>(host: H) {
 
 /// A message that comes where no instance can be made waits for one: that is not the end of whoever it came to.
 pub async fn a_message_waits_for_an_instance<H: Host>(host: H) {
+    /// More at once than a host of few spares places for.
+    const SERVICES: usize = 24;
+    const BOSSES: usize = 8;
     let world = World::boot(host, Environment::dev()).await;
-    let (bad, kids) = grabber();
-    world.run(app("good", [agent("service").per_message()]).unmounted()).await;
-    world.run(bad).await;
-    let kids: Vec<&str> = kids.lines().collect();
-    let (most, rest) = kids.split_at(65);
-    world.tell("boss", &most.join("\n")).await;
-    // One is started in the moment in which the service has no instance.
-    for kid in rest {
-        join!(world.tell("boss", kid), world.act("service", "read /proc/self"));
-    }
-    assert_eq!(world.process("service").state, Lifecycle::Running);
-    world.session().await.act("stop", "/app/bad", "").await.expect("stopped");
-    let told = world.act("service", "read /proc/self").await;
-    assert!(told.starts_with("ok "), "{told}");
+    let services: [String; SERVICES] = array::from_fn(|n| format!("service{n}"));
+    let bosses: [String; BOSSES] = array::from_fn(|n| format!("boss{n}"));
+    let bad: [Agent; BOSSES + 1] = array::from_fn(|n| bosses.get(n).map_or(agent("kid"), |name| boss(name)));
+    world.run(app("good", services.each_ref().map(|name| agent(name).per_message())).unmounted()).await;
+    world.run(app("bad", bad).unmounted()).await;
+    fill(&world, &bosses[0]).await;
+    // Others take their places in the moments in which they have no instance.
+    let messages = services.iter().flat_map(|name| [name; 4]).map(|name| world.act(name, "read /proc/self"));
+    let takes = async {
+        let takes = bosses.iter().zip(1..).map(|(boss, n)| (boss, spawns(n * 100..n * 100 + 10)));
+        join_all(takes.map(async |(boss, kids)| world.tell(boss, &kids).await)).await;
+        let running = |name: &String| world.process(name).state == Lifecycle::Running;
+        assert!(services.iter().all(running));
+        world.session().await.act("stop", "/app/bad", "").await.expect("stopped");
+    };
+    let (told, ()) = join!(join_all(messages), takes);
+    assert!(told.iter().all(|told| told.starts_with("ok ")), "{told:?}");
     world.finish().await;
 }

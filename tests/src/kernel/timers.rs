@@ -3,6 +3,7 @@
 use crate::world::{Host, World, agent, app};
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
+use kernel_core::process::Lifecycle;
 use std::time::Duration;
 
 /// A timer fires once, or again and again until it is stopped, and not before its time.
@@ -42,6 +43,29 @@ pub async fn a_timer_draws_each_time<H: Host>(host: H) {
     let log = world.log().await;
     let over = |content: &Content| matches!(content, Content::Refused(r) if r.asked == "start /timer/t" && r.code == "exhausted");
     assert_eq!(log.iter().filter(|event| over(&event.content)).count(), 1);
+    assert_eq!(world.tell("other", "").await, "");
+    world.finish().await;
+}
+
+/// To start more timers than a process may have is its own doing, and whoever is suspended for that, or for anything
+/// else, has none any more.
+pub async fn whoever_is_suspended_has_no_timers<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("clock", [agent("ticks"), agent("other")])).await;
+    let start = |n: u32| format!("act start /timer/t{n} {{\"every_ms\":1000}}");
+    let all: Vec<String> = (0..64).map(start).collect();
+    assert!(world.tell("ticks", &all.join("\n")).await.lines().all(|told| told == "ok {}"));
+    let path = format!("/proc/{}", world.pid("ticks"));
+    let session = world.session().await;
+    let many = "\ndo repeat 150 start /timer/more {\"every_ms\":1000}";
+    session.act("send", &path, many).await.expect("sent");
+    let refused = |world: &World<H>| world.process("ticks").used.refused;
+    world.until(|world| world.process("ticks").state == Lifecycle::Suspended || refused(world) == 150).await;
+    assert_eq!(refused(&world), 100);
+    let before = world.process("ticks").used.acts;
+    world.hand.advance(Duration::from_secs(5));
+    world.pause().await;
+    assert_eq!(world.process("ticks").used.acts, before);
     assert_eq!(world.tell("other", "").await, "");
     world.finish().await;
 }

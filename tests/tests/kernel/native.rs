@@ -6,6 +6,9 @@ use kernel_tests::world::{Host, Kind, MOUNTS, name, programs};
 use platform_native::{HostOptions, NativePlatform};
 use std::path::PathBuf;
 
+/// The most components at once: few enough to be filled, and enough for what the other clauses start.
+const INSTANCES: u32 = 64;
+
 /// A data directory and the folders of the mounts, gone with it.
 #[derive(Debug)]
 pub(crate) struct NativeHost {
@@ -35,7 +38,7 @@ impl Host for NativeHost {
         let mut options = HostOptions::new(self.folder.path().join("data"));
         options.mounts = MOUNTS.iter().map(|mount| (name(mount), self.folder.path().join(mount))).collect();
         options.natives = programs(|| panic!("told to"));
-        options.instances = 100;
+        options.instances = INSTANCES;
         let host = platform_native::Host::open(options).await.expect("a host");
         let platform_native::Host { platform, storage, sandbox, devices, keys, .. } = host;
         Parts { platform, storage, sandbox, devices, keys }
@@ -43,6 +46,10 @@ impl Host for NativeHost {
 
     fn kind(&self) -> Kind {
         self.kind
+    }
+
+    fn is_soon_full(&self) -> bool {
+        self.kind == Kind::Component
     }
 
     async fn put(&self, mount: &str, path: &str, body: &[u8]) {

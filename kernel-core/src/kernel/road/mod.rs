@@ -338,7 +338,7 @@ impl State {
         match act.class {
             Class::Outward => {
                 self.record_outcome(act.action, &result, String::new(), now, fx);
-                self.count_failed(act.pid, act.class, &result, now, fx);
+                self.count_failed(act.pid, act.verb, act.class, &result, now, fx);
             }
             Class::Inner | Class::Observing => {
                 if let Err(refusal) = &result
@@ -357,12 +357,13 @@ impl State {
     pub(crate) fn count_failed(
         &mut self,
         pid: Pid,
+        verb: Verb,
         class: Class,
         result: &Result<Bytes, Refusal>,
         now: Now,
         fx: &mut Effects,
     ) {
-        if result.as_ref().is_err_and(|refusal| is_own_doing(class, refusal.code)) {
+        if result.as_ref().is_err_and(|refusal| is_own_doing(verb, class, refusal.code)) {
             self.count_refused(pid, true, now, fx);
         }
     }

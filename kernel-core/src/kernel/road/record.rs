@@ -138,7 +138,7 @@ impl State {
         fx: &mut Effects,
     ) {
         let refusal = refusal.of(act.action);
-        let counts = is_own_doing(act.class, refusal.code);
+        let counts = is_own_doing(act.verb, act.class, refusal.code);
         let asked = Asked::new(act.action, act.pid, act.verb, &act.resource);
         self.record_refused(asked, facts, verdict, &refusal, counts, now, fx);
         self.reply(act.pid, act.call, Err(refusal), now, fx);
@@ -158,7 +158,8 @@ impl State {
         self.counters.action += 1;
         let refusal = refusal.of(ActionId(self.counters.action));
         let asked = Asked::unread(refusal.action, pid, request);
-        let counts = is_own_doing(Class::Observing, refusal.code);
+        // Nothing was asked of anybody.
+        let counts = is_own_doing(Verb::Read, Class::Observing, refusal.code);
         self.record_refused(asked, None, None, &refusal, counts, now, fx);
         self.reply(pid, call, Err(refusal), now, fx);
     }
@@ -258,6 +259,10 @@ impl State {
             }
             // It stays so, and whatever it carries now made it so.
             process.own_labels = process.labels.clone();
+            // What it is never handed draws nothing from its accounts.
+            for timer in std::mem::take(&mut process.rare.timers).into_values() {
+                self.undue(timer.deadline);
+            }
         }
         self.record(ActionId(0), Content::Suspended(Text { reason, pid: pid.0 }), now, fx);
         self.weigh(pid, now, fx);
@@ -302,11 +307,11 @@ pub(crate) fn is_refusal(class: Class, code: Code) -> bool {
 
 /// Whether a refusal by the kernel counts toward the limit: it could have been known before. That a
 /// compare-and-set finds another value is its ordinary answer; that a receiver takes nothing out is the receiver's doing.
-pub(crate) fn is_own_doing(class: Class, code: Code) -> bool {
+pub(crate) fn is_own_doing(verb: Verb, class: Class, code: Code) -> bool {
     match code {
         Code::Pending | Code::TimedOut | Code::Cancelled | Code::NotDurable | Code::Failed => false,
         Code::Conflict => class != Class::Outward,
-        Code::Full => class != Class::Inner,
+        Code::Full => !matches!(verb, Verb::Send | Verb::Publish | Verb::Call),
         _ => true,
     }
 }

@@ -84,8 +84,7 @@ impl State {
             Err(gone) => Err(gone),
         };
         if let Err(refusal) = delivered {
-            let closed = Closed { by_other: refusal.code == Code::Full, ..Closed::default() };
-            self.end_open(action, Err(refusal), closed, now, fx);
+            self.end_open(action, Err(refusal), Closed::default(), now, fx);
         }
     }
 

@@ -56,6 +56,11 @@ impl State {
         start: TimerStart,
         now: Now,
     ) -> Result<Answer, Refusal> {
+        if let Some(before) = self.processes.get(&act.pid).and_then(|p| p.rare.timers.get(name)).cloned() {
+            let does = "replaces no timer that runs without it: that it is gone";
+            // That there is one of this name is a message of whoever started it.
+            self.leaves_no_trace(act, &before.labels, does).map_err(|no| self.tell_of(act.pid, &before.labels, no))?;
+        }
         let deadline = self.due(now.at.after(start.after), Due::Timer(act.pid, name.clone()));
         let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
         if process.rare.timers.len() >= TIMERS && !process.rare.timers.contains_key(name) {

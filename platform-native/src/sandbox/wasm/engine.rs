@@ -7,6 +7,7 @@ use super::programs::Programs;
 use super::ticker::Ticker;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -50,12 +51,18 @@ pub(super) struct Machine {
     ticker: Arc<Ticker>,
     programs: Programs,
     cache: Option<CodeCache>,
-    place: Place,
+    // How many places are taken: one for each instance, from before it is made.
+    taken: Arc<AtomicU32>,
 }
 
-/// Held by each instance.
-#[derive(Clone, Default)]
-pub(super) struct Place(Arc<()>);
+/// Held by each instance; given back when it is dropped.
+pub(super) struct Place(Arc<AtomicU32>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 /// How many places a pool has beside its `instances`, for those that take the place of another.
 fn spared(instances: u32) -> u32 {
@@ -86,7 +93,7 @@ impl Machine {
             ticker: Arc::new(ticker),
             programs: Programs::default(),
             cache,
-            place: Place::default(),
+            taken: Arc::default(),
         })
     }
 
@@ -104,11 +111,15 @@ impl Machine {
 
     /// A place in the pool, if there is one; for an instance that is made `again` also one that is kept for those.
     pub(super) fn place(&self, again: bool) -> Option<Place> {
-        let Allocation::Pooling { instances } = self.allocation else { return Some(self.place.clone()) };
-        let most = if again { instances.saturating_add(spared(instances)) } else { instances };
-        // Its own is one of them.
-        let taken = Arc::strong_count(&self.place.0) - 1;
-        (taken < most as usize).then(|| self.place.clone())
+        let most = match self.allocation {
+            Allocation::Pooling { instances } if again => instances.saturating_add(spared(instances)),
+            Allocation::Pooling { instances } => instances,
+            Allocation::OnDemand { .. } => u32::MAX,
+        };
+        // Counted and taken at once: whoever was told that there is one has it.
+        let free = |taken| (taken < most).then(|| taken + 1);
+        self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).ok()?;
+        Some(Place(self.taken.clone()))
     }
 
     pub(super) fn ticker(&self) -> &Arc<Ticker> {
