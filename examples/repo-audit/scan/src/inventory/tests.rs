@@ -370,6 +370,11 @@ fn secrets_in_manifests_are_not_told() {
     // Of a telling name, nothing that is no version.
     let expected = [("db_password", "(not shown)", "normal"), ("token", "==1.2", "normal")];
     assert_eq!(dependencies("requirements.txt", "db_password=correcthorse\ntoken==1.2\n"), triples(&expected));
+    // Nor of what is too long for a name.
+    for (length, requirement) in [(300, "correct horse"), (400, "(not shown)")] {
+        let manifest = format!("[dependencies]\n{} = \"correct horse\"\n", "horse-".repeat(length / 6));
+        assert_eq!(dependencies("Cargo.toml", &manifest)[0].1, requirement);
+    }
 }
 
 #[test]

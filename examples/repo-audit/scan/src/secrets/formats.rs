@@ -5,6 +5,7 @@ use super::encoding::base64;
 use super::published;
 use super::randomness;
 use super::runs::{SHORTEST, is_token};
+use std::sync::LazyLock;
 
 /// Which bytes may follow the prefix.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +111,14 @@ impl Default for Index {
             index[usize::from(format.prefix.as_bytes()[0] & 0x7f)].push(format);
         }
         Index(index)
+    }
+}
+
+impl Default for &Index {
+    /// The one that all scans share.
+    fn default() -> Self {
+        static INDEX: LazyLock<Index> = LazyLock::new(Index::default);
+        &INDEX
     }
 }
 

@@ -26,6 +26,7 @@ use crate::feed::{Block, Feed};
 use crate::text;
 use memchr::{memchr2_iter, memmem};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A credential that was found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,9 +67,10 @@ pub struct Secrets {
 struct Eye {
     path: String,
     style: assign::Style,
-    index: formats::Index,
+    index: &'static formats::Index,
     pem: Option<pem::Watch>,
     matches: Vec<Match>,
+    line: redact::Line,
     found: Vec<Secret>,
 }
 
@@ -119,8 +121,9 @@ impl Eye {
         self.keys(block);
         if !matches.is_empty() {
             settle(&mut matches);
-            for found in &matches {
-                self.report(block, found, &matches);
+            self.line.begin(block);
+            for at in 0..matches.len() {
+                self.report(block, &matches, at);
             }
         }
         self.matches = matches;
@@ -191,15 +194,17 @@ impl Eye {
         }
     }
 
-    fn report(&mut self, block: &Block<'_>, found: &Match, all: &[Match]) {
-        let (line, column) = block.place(found.start);
+    /// Tells of the match at `at` of all of the block.
+    fn report(&mut self, block: &Block<'_>, all: &[Match], at: usize) {
+        let found = &all[at];
+        let (line, column, excerpt) = self.line.tell(block, all, at);
         self.found.push(Secret {
             path: self.path.clone(),
             line,
             column,
             kind: found.kind.to_owned(),
             length: (found.end - found.start) as u64,
-            excerpt: redact::excerpt(block, found, all),
+            excerpt,
         });
     }
 
@@ -212,10 +217,11 @@ impl Eye {
     }
 }
 
-/// Whether a name says that its value is secret.
+/// Whether a name says that its value is secret. What is too long to be a name may say anything: to look at it would take
+/// its length squared.
 #[cfg(feature = "inventory")]
 pub(crate) fn is_telling(name: &str) -> bool {
-    name::tells(name.as_bytes())
+    name.len() > 4 * name::NAME || name::tells(name.as_bytes())
 }
 
 /// Whether `text`, which stands by itself in a file, may be told to anybody: it holds nothing that the scan finds, and no
@@ -257,14 +263,15 @@ fn is_lock_file(path: &str) -> bool {
 /// Sorts by place and keeps of overlapping matches the one of the lowest rank.
 fn settle(matches: &mut Vec<Match>) {
     matches.sort_unstable_by_key(|found| (found.rank, found.start, found.end));
-    let mut kept: Vec<Match> = Vec::with_capacity(matches.len());
+    let mut kept: BTreeMap<usize, Match> = BTreeMap::new();
     for found in matches.drain(..) {
-        if !kept.iter().any(|k| k.start < found.end && found.start < k.end) {
-            kept.push(found);
+        // Those that are kept do not overlap, so no other can reach as far.
+        let before = kept.range(..found.end).next_back();
+        if before.is_none_or(|(_, before)| before.end <= found.start) {
+            kept.insert(found.start, found);
         }
     }
-    kept.sort_unstable_by_key(|found| found.start);
-    *matches = kept;
+    matches.extend(kept.into_values());
 }
 
 #[cfg(test)]

@@ -114,6 +114,7 @@ pub(super) fn tells(name: &[u8]) -> bool {
     const SECRET_WORD: &[&str] = &["pwd", "pw", "pass", "psk", "pat", "auth"];
     // Words that end so, `dbpass` among them, but these.
     const PASS: &[&str] = &["bypass", "compass", "encompass", "trespass", "surpass", "overpass", "underpass"];
+    // Words that say that the value is no secret, and what such words begin with.
     const NOT: &[&str] = &[
         "hash",
         "digest",
@@ -123,16 +124,12 @@ pub(super) fn tells(name: &[u8]) -> bool {
         "sha512",
         "md5",
         "public",
-        "fingerprint",
-        "tokeniz",
         "csrf",
         "xsrf",
         "pagetoken",
         "nexttoken",
         "continuationtoken",
         "synctoken",
-        "cancel",
-        "placeholder",
         "regex",
         "pattern",
         "example",
@@ -148,21 +145,23 @@ pub(super) fn tells(name: &[u8]) -> bool {
         "outputtoken",
         "inputtoken",
         "purchasetoken",
-        "idempot",
-        "expir",
         "integrity",
         "signature",
-        "encrypted",
-        "cipher",
         "selector",
         "secretsmanager",
         "secretmanager",
         "producttoken",
         "subjectfrom",
     ];
-    // What words of these begin with.
-    const STEMS: &[&str] =
-        &["tokeniz", "cancel", "idempot", "expir", "encrypted", "cipher", "fingerprint", "placeholder"];
+    const NOT_STEM: &[&str] =
+        &["fingerprint", "tokeniz", "cancel", "placeholder", "idempot", "expir", "encrypted", "cipher"];
+    // Words of these that say what a secret is for where one of SECRET_OF is all that follows: `CSRF_SECRET`.
+    const PURPOSE: &[&str] = &["csrf", "xsrf", "signature", "cipher", "integrity", "tokenizer", "fingerprint"];
+    const SECRET_OF: &[&str] =
+        &["secret", "secretkey", "tokensecret", "privatekey", "password", "passphrase", "apikey"];
+    // These have a secret at most: `HASH_PASSWORD` is the hash of one.
+    const DIGEST: &[&str] = &["hash", "digest"];
+    const SECRET_OF_DIGEST: &[&str] = &["secret", "secretkey"];
     const NOT_LAST: &[&str] = &[
         "name",
         "path",
@@ -225,25 +224,30 @@ pub(super) fn tells(name: &[u8]) -> bool {
     let holds =
         |text: &[u8], all: &[&str]| all.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some());
     let last = &squashed[words.last().copied().unwrap_or(0)..];
-    let is_last = |all: &[&str]| all.iter().any(|word| last == word.as_bytes());
+    let is = |text: &[u8], all: &[&str]| all.iter().any(|word| text == word.as_bytes());
     // A word says that it is no secret where it stands for itself, with an ending or not; within another word only where
     // that one tells of a secret: `HASHICORP_TOKEN` is one, `tokenhash` is not.
-    let denies = |word: &&str| {
+    let denies = |word: &str, stem: bool| {
         memchr::memmem::find_iter(&squashed, word).any(|at| {
-            let (begins, end) = (words.contains(&at), at + word.len());
-            let ends = |end: usize| end == squashed.len() || words.contains(&end);
+            let (begins, end) = (words.binary_search(&at).is_ok(), at + word.len());
+            let ends = |end: usize| end == squashed.len() || words.binary_search(&end).is_ok();
             let inflected =
                 [&b"s"[..], b"es", b"ed"].iter().any(|e| squashed[end..].starts_with(e) && ends(end + e.len()));
-            if begins && (ends(end) || inflected || STEMS.contains(word)) {
-                return true;
+            // Where the word in the name ends that `at` lies in.
+            let next = words.partition_point(|begin| *begin <= at);
+            let to = words.get(next).copied().unwrap_or(squashed.len());
+            if begins && (stem || ends(end) || inflected) {
+                let (word, rest) = (&squashed[at..to], &squashed[to..]);
+                return !(is(word, PURPOSE) && is(rest, SECRET_OF) || is(word, DIGEST) && is(rest, SECRET_OF_DIGEST));
             }
-            let from = words.iter().rev().find(|from| **from <= at).copied().unwrap_or(0);
-            let to = words.iter().find(|to| **to >= end).copied().unwrap_or(squashed.len());
-            holds(&squashed[from..to], SECRET)
+            // What two words happen to make where they meet says nothing: `STATUSPAGE_TOKEN`.
+            let from = words[..next].last().copied().unwrap_or(0);
+            end <= to && holds(&squashed[from..to], SECRET)
         })
     };
-    let secret = holds(&squashed, SECRET)
-        || is_last(SECRET_WORD)
-        || last.ends_with(b"pass") && !PASS.iter().any(|word| last == word.as_bytes());
-    secret && (!is_last(NOT_LAST) || squashed.ends_with(b"secretid")) && !NOT.iter().any(denies)
+    let secret = holds(&squashed, SECRET) || is(last, SECRET_WORD) || last.ends_with(b"pass") && !is(last, PASS);
+    secret
+        && (!is(last, NOT_LAST) || squashed.ends_with(b"secretid"))
+        && !NOT.iter().any(|word| denies(word, false))
+        && !NOT_STEM.iter().any(|stem| denies(stem, true))
 }

@@ -559,8 +559,85 @@ fn excerpts_hide_other_values_of_the_line() {
     assert_eq!(turned[0].excerpt, "a  b  ghp_…[40 characters]");
 }
 
+/// A line of many secrets is masked once, and nothing is that stands behind the last.
 #[test]
-fn names_tell_by_their_words() {
+fn a_line_is_masked_once_whatever_it_holds() {
+    let value = body(12);
+    let one = format!("token=\"{value}\",");
+    let line = one.repeat(crate::feed::BLOCK / one.len());
+    let lines = format!("{}\n{line}\n{}", one.repeat(3), ":".repeat(1000));
+    for text in [&line, &lines] {
+        let mut secrets = Secrets::new();
+        secrets.begin("a.py");
+        secrets.push(text.as_bytes(), true);
+        assert_eq!(secrets.waiting(), text.matches(&one).count());
+        let work = secrets.eye.line.work;
+        assert!(work <= text.matches(&one).count() * one.len(), "{work} of {}", text.len());
+        for secret in secrets.take().into_iter().skip(4) {
+            assert!(!secret.excerpt.contains(&value), "{secret:?}");
+        }
+    }
+}
+
+/// What stands before a secret is the same whether another follows it on the line or not.
+#[test]
+fn excerpts_do_not_depend_on_what_follows() {
+    let token = format!("ghp_{}", body(36));
+    let value = body(24);
+    for before in [
+        "{'a': 'b', 'key-".to_owned(),
+        "log(\"the deploy-key-of-ours-".to_owned(),
+        "x https://deploy:".to_owned(),
+        "x https://h/x?user=bob&t=".to_owned(),
+        format!("y 'Server=x;Password={value};Name="),
+    ] {
+        let alone = scan("a.py", &format!("{before}{token}@h"));
+        for after in [format!("'\" {token}"), format!("-{token}"), format!("@h/x?t={token}'"), format!(" x='{token}'")]
+        {
+            let found = scan("a.py", &format!("{before}{token}{after}"));
+            assert!(found.len() > alone.len(), "{before}…{after}: {found:?}");
+            assert_eq!(found[..alone.len()], alone, "{before}…{after}");
+            for secret in &found {
+                assert!(!secret.excerpt.contains(&body(36)[..12]) && !secret.excerpt.contains(&value), "{secret:?}");
+            }
+        }
+    }
+}
+
+/// What stands behind a secret and may belong to it is hidden beside the next one.
+#[test]
+fn excerpts_hide_what_goes_on_with_a_secret() {
+    let token = format!("ghp_{}", body(36));
+    for (before, between) in [
+        ("", "/hunterhouse "),
+        ("", "-hunterhouse: "),
+        ("x='", ".hunterhouse' "),
+        ("x=\"", ",hunterhouse\" "),
+        ("https://h/", "?x=hunterhouse "),
+        ("https://", "@h/?x=hunterhouse "),
+        ("password=\"x ", " hunterhouse\" "),
+        ("password=", ";hunterhouse "),
+    ] {
+        let found = scan("a.py", &format!("{before}{token}{between}{token}"));
+        assert_eq!(found.len(), 2, "{before}…{between}: {found:?}");
+        assert!(!found[1].excerpt.contains("hunter"), "{before}…{between}: {found:?}");
+    }
+    // An open quote hides to the end what a telling name is set to, over the secrets in it.
+    let text = format!("password = \"correct {token} horse {token} battery\" {token}");
+    let excerpts: Vec<_> = scan("a.py", &text).into_iter().map(|s| s.excerpt).collect();
+    let stars = |n| "*".repeat(n);
+    assert_eq!(
+        excerpts,
+        [
+            format!("password = \"{}ghp_…[40 characters]", stars(8)),
+            format!("…d = \"{}ghp_…[40 characters]", stars(55)),
+            format!("…{}\" ghp_…[40 characters]", stars(58)),
+        ]
+    );
+}
+
+#[test]
+fn names_that_tell() {
     for name in [
         "HASHICORP_VAULT_TOKEN",
         "REPUBLIC_API_KEY",
@@ -569,29 +646,72 @@ fn names_tell_by_their_words() {
         "dbPass",
         "publisher_token",
         "SAMPLER_SECRET",
-        "hashedOutPassword_2",
         "api_token",
         "AppSecret",
+        // Two words that meet.
+        "STATUSPAGE_TOKEN",
+        "statuspage.token",
+        "statuspageToken",
+        "UNLOCK_TOKEN",
+        "EXCHANGE_TOKEN",
+        "EXCHANGE_TOKENS",
+        "restartToken",
+        "ASYNC_TOKEN",
+        "AUTOUPDATE_TOKEN",
+        // What the secret is for.
+        "CIPHER_PASSWORD",
+        "TOKENIZER_API_KEY",
+        "tokenizerApiKey",
+        "FINGERPRINT_API_KEY",
+        "CSRF_SECRET",
+        "WTF_CSRF_SECRET_KEY",
+        "CSRF_TOKEN_SECRET",
+        "WEBHOOK_SIGNATURE_SECRET",
+        "SIGNATURE_PRIVATE_KEY",
+        "HASH_SECRET",
+        "HASH_SECRET_KEY",
     ] {
-        let expected = name != "hashedOutPassword_2";
-        assert_eq!(name::tells(name.as_bytes()), expected, "{name}");
+        assert!(name::tells(name.as_bytes()), "{name}");
     }
+}
+
+#[test]
+fn names_that_do_not_tell() {
     for name in [
+        "hashedOutPassword_2",
         "password_hash",
         "passwordHash",
         "passwordhash",
         "password_hashes",
         "tokenizer",
+        "tokenizer_token",
         "token_cancellation",
         "PublicKeyToken",
         "publickeytoken",
         "next_page_token",
         "nextPageToken",
+        "nextpagetoken",
+        "page_token",
+        "PAGE_TOKENS",
+        "client_token",
+        "lock_token",
         "csrfToken",
         "csrftoken",
+        "CSRF_TOKEN",
+        "csrf_secret_name",
         "token_expiry",
         "EXAMPLE_TOKEN",
+        "EXAMPLE_SECRET",
+        "FAKE_API_KEY",
+        "ENCRYPTED_PASSWORD",
+        "cipher_password_hash",
         "secret_fingerprints",
+        "secret_signature",
+        "secret_cipher",
+        "hash_password",
+        "hash_api_key",
+        "hashes_secret",
+        "signature_of_secret",
         "bypass",
         "secretsmanager",
     ] {
