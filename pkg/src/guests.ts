@@ -13,7 +13,12 @@ export interface GuestParts extends TranspilerParts {
   guestWorker: string;
 }
 
-/** How many bytes of components are made ready, or wait for it, that were only looked at so far. */
+/** How much is made ready. */
+export interface GuestLimits extends TranspilerLimits {
+  /** How many bytes of components are ready, or wait for it, that were only looked at so far. */
+  foreseen: number;
+}
+
 const MOST_FORESEEN = 256 << 20;
 /** The most guest workers at once, those that are being ended among them. */
 const MOST_WORKERS = 256;
@@ -47,22 +52,26 @@ interface Ready {
 export class Guests {
   readonly #parts: GuestParts;
   readonly #keep: boolean;
+  readonly #foreseen: number;
   readonly #transpilers: Transpilers;
   readonly #ready = new Map<string, Ready>();
   readonly #ending = new Set<Promise<void>>();
   #alive = 0;
 
   /** `keep`: whether what was made ready is kept in the browser's cache. */
-  constructor(parts: GuestParts, keep: boolean, limits: Partial<TranspilerLimits> = {}) {
+  constructor(parts: GuestParts, keep: boolean, { foreseen = MOST_FORESEEN, ...limits }: Partial<GuestLimits> = {}) {
     this.#parts = parts;
     this.#keep = keep;
+    this.#foreseen = foreseen;
     this.#transpilers = new Transpilers(parts, { ...LIMITS, ...limits });
   }
 
-  /** Whether a component, of an application that is installed, is ready to be started, or can be without its bytes. */
+  /** Whether a component, of an application that is installed, can be started without its bytes. Waits for one that is being made ready. */
   async known(hash: string): Promise<boolean> {
     await this.#recall(hash);
-    return this.installed(hash);
+    this.installed(hash);
+    await this.#ready.get(hash)?.program.catch(() => {});
+    return this.#ready.has(hash);
   }
 
   /** Makes a component of an application that is installed ready, once however many ask. Rejects with one sentence. */
@@ -72,10 +81,15 @@ export class Guests {
     await this.#ready.get(hash)!.program;
   }
 
-  /** Makes a component ready that may be wanted soon, behind all that is wanted now. What does not work out is told when it is. */
+  /**
+   * Makes a component ready that may be wanted soon, behind all that is wanted now. What does not work out is told when it is. Its bytes
+   * are copied if they are wanted.
+   */
   async foresee(hash: string, component: Uint8Array): Promise<void> {
     await this.#recall(hash);
-    if (!this.#ready.has(hash)) this.#make(hash, component, false);
+    if (this.#ready.has(hash) || component.length > this.#foreseen) return;
+    this.#forget(component.length);
+    this.#make(hash, component.slice(), false);
   }
 
   /** A component belongs to an application that is installed: it goes before others, and is kept. Whether it was foreseen. */
@@ -108,15 +122,14 @@ export class Guests {
       // What the transpiler hangs on has had its time; all else is looked at once more if it is asked for once more.
       if (here() && !(error instanceof Late)) this.#ready.delete(hash);
     });
-    this.#forget();
   }
 
-  /** What was only looked at does not pile up: the first goes first. */
-  #forget(): void {
+  /** Makes room for one more that is only looked at, of `size` bytes: the first goes first. */
+  #forget(size: number): void {
     const foreseen = [...this.#ready].filter(([, { wanted }]) => !wanted);
-    let size = foreseen.reduce((sum, [, ready]) => sum + ready.size, 0);
+    size += foreseen.reduce((sum, [, ready]) => sum + ready.size, 0);
     for (const [hash, ready] of foreseen) {
-      if (size <= MOST_FORESEEN) return;
+      if (size <= this.#foreseen) return;
       size -= ready.size;
       this.#ready.delete(hash);
     }

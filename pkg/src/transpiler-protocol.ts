@@ -8,7 +8,7 @@ export interface Setup {
   bindgen: WebAssembly.Module;
 }
 
-/** Asks for a component to be made ready; answers come in the order of the questions. */
+/** Asks for a component to be made ready; the next one is asked for when this was answered. */
 export interface Make {
   component: Uint8Array;
 }

@@ -64,18 +64,13 @@ function words(error: unknown): string {
   return line.slice(0, 200);
 }
 
-/** One component after the other, in the order in which they came. */
-let turn: Promise<void> = Promise.resolve();
-onmessage = (event: MessageEvent<Setup | Make>) => {
-  const message = event.data;
+onmessage = async ({ data: message }: MessageEvent<Setup | Make>) => {
   if ('kernel' in message) {
     ready = setUp(message);
     // Told to whoever asks for a component.
     ready.catch(() => {});
     return;
   }
-  turn = turn.then(async () => {
-    const answer: FromTranspiler = await make(message).then((made) => ({ made }), (error) => ({ refused: words(error) }));
-    postMessage(answer);
-  });
+  const answer: FromTranspiler = await make(message).then((made) => ({ made }), (error) => ({ refused: words(error) }));
+  postMessage(answer);
 };

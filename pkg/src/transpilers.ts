@@ -1,7 +1,7 @@
 /**
  * The workers of the transpiler: as many as there are components to make ready, and processors to do it. One component after the
- * other in each; what is wanted now goes before what was only foreseen. Each component has a time: one that takes longer is refused, and its worker
- * ended, for nothing else ends what hangs.
+ * other in each; what is wanted now goes before what was only foreseen, and what was forgotten is not made. Each component has a time:
+ * one that takes longer is refused, and its worker ended, for nothing else ends what hangs.
  */
 
 import { load } from './load.js';
@@ -79,13 +79,16 @@ export class Transpilers {
       for (const { refused } of this.#waiting.splice(0)) refused(new Error(`the transpiler could not be loaded: ${words}`));
       return;
     }
+    for (const job of this.#waiting.splice(0)) {
+      if (job.need() === 'never') job.refused(new Error('it was only looked at, and forgotten'));
+      else this.#waiting.push(job);
+    }
     while (this.#waiting.length > 0) {
+      // A worker that is made for nothing would stay: it is ended some time after its last component.
       const transpiler: Transpiler | undefined = [...this.#workers].find((one) => one.idle) ?? this.#another(code);
       if (!transpiler) return;
       const wanted = this.#waiting.findIndex(({ need }) => need() === 'now');
-      const job = this.#waiting.splice(Math.max(0, wanted), 1)[0]!;
-      if (job.need() === 'never') job.refused(new Error('it was only looked at, and forgotten'));
-      else transpiler.make(job);
+      transpiler.make(this.#waiting.splice(Math.max(0, wanted), 1)[0]!);
     }
   }
 

@@ -105,8 +105,10 @@ test('time is that of the last thing handed over, and logs go to the kernel', as
   assert.equal(await said(echo, 'now'), '42');
   await handle(echo, 'log a line');
   assert.deepEqual(await worker.evaluate((n) => harness.logs(n), echo), [[2, 'a line']]);
-  // With what was used until then: a line is no new beginning of its time.
-  assert.ok((await worker.evaluate((n) => harness.ranAtLog(n), echo)) >= 0);
+  // With what was used until then: a line is no new beginning of its time. To take in a long one takes some.
+  const { ran } = await handle(echo, `log ${'x'.repeat(6 << 20)}`);
+  const ranAtLog = await worker.evaluate((n) => harness.ranAtLog(n), echo);
+  assert.ok(ranAtLog > 0 && ranAtLog <= ran, `${ranAtLog} of ${ran}`);
 });
 
 test('what a guest says at once is cut in its own worker', async () => {
@@ -283,6 +285,29 @@ test('a component that the transpiler hangs on is refused in time, and holds up 
   const [first, second] = [making('looper'), making('echo')];
   assert.equal(await first, refused);
   assert.equal(await second, 'made', 'the one worker was ended and another made');
+});
+
+test('whether a component is ready is said when that is known', async () => {
+  await harness();
+  const known = async (name) => worker.evaluate((hash) => harness.known(hash), await hashOf(`${GUESTS}${name}.wasm`));
+  for (const [name, ready] of [['alien', false], ['echo', true]]) {
+    await foresee(name);
+    assert.equal(await known(name), ready, name);
+  }
+  assert.equal(await said(await start(await hashOf(`${GUESTS}echo.wasm`)), 'hello'), 'hello');
+});
+
+test('of what is only looked at the last stays, copied once, and what was forgotten is not waited for', async () => {
+  await harness();
+  const known = async (name) => worker.evaluate((hash) => harness.known(hash), await hashOf(`${GUESTS}${name}.wasm`));
+  const sizes = await Promise.all(['echo', 'trapper'].map(async (name) => (await readFile(`${GUESTS}${name}.wasm`)).length));
+  await worker.evaluate((foreseen) => harness.open(false, { foreseen }), Math.max(...sizes));
+  assert.deepEqual([await foresee('echo'), await foresee('echo'), await foresee('trapper')], [1, 0, 1], 'copies');
+  assert.deepEqual([await known('echo'), await known('trapper')], [false, true]);
+  await worker.evaluate((foreseen) => harness.open(false, { foreseen }), Math.min(...sizes) - 1);
+  assert.deepEqual([await foresee('echo'), await known('echo')], [0, false], 'it is larger than all that may be');
+  // Behind one on which the only worker hangs.
+  assert.equal(await worker.evaluate(() => harness.forgotten('/hanging.js', '/guests/looper.wasm', '/guests/echo.wasm')), 'it was only looked at, and forgotten');
 });
 
 test('what is wanted goes before what is only looked at', async () => {

@@ -3,8 +3,8 @@
  * the body, `/svc/later` with it after a moment, `/svc/never` not at all, anything else with a refusal.
  */
 
-import { Guests, type GuestEvents, type GuestWorker } from '../../src/guests.js';
-import type { TranspilerLimits } from '../../src/transpilers.js';
+import { Guests, type GuestEvents, type GuestLimits, type GuestWorker } from '../../src/guests.js';
+import { Transpilers, type Need } from '../../src/transpilers.js';
 
 interface Outcome {
   ok?: string;
@@ -83,24 +83,40 @@ class Instance implements GuestEvents {
 const kernel = await WebAssembly.compileStreaming(fetch('/dist/weft.wasm'));
 const parts = { guestWorker: '/dist/guest-worker.js', transpiler: '/dist/transpiler.js', bindgen: '/dist/transpiler.wasm', kernel };
 
+const bytesOf = async (address: string) => new Uint8Array(await (await fetch(address)).arrayBuffer());
+
 let guests: Guests;
 let started = 0;
 const instances: Instance[] = [];
 
 const harness = {
   /** Begins anew; `keep`: with the browser's cache; `limits` and `transpiler` in place of what is usual. */
-  open(keep: boolean, limits: Partial<TranspilerLimits> = {}, transpiler = parts.transpiler): void {
+  open(keep: boolean, limits: Partial<GuestLimits> = {}, transpiler = parts.transpiler): void {
     guests = new Guests({ ...parts, transpiler }, keep, limits);
   },
-  /** Makes it ready as of an application that is only looked at. */
-  async foresee(hash: string, address: string): Promise<void> {
-    await guests.foresee(hash, new Uint8Array(await (await fetch(address)).arrayBuffer()));
+  /** Makes it ready as of an application that is only looked at; answers how often its bytes were copied. */
+  async foresee(hash: string, address: string): Promise<number> {
+    const bytes = await bytesOf(address);
+    let copies = 0;
+    bytes.slice = () => (copies++, new Uint8Array(bytes));
+    await guests.foresee(hash, bytes);
+    return copies;
+  },
+  /** Lets the one worker hang, and forgets what waits behind that: what whoever waits for it is told. */
+  async forgotten(transpiler: string, hangs: string, behind: string): Promise<string> {
+    const transpilers = new Transpilers({ ...parts, transpiler }, { workers: 1, time: 6_000 });
+    let need: Need = 'later';
+    const told = (made: Promise<unknown>) => made.then(() => 'made', (error: Error) => error.message);
+    const hung = told(transpilers.make(await bytesOf(hangs), () => 'now'));
+    const forgotten = told(transpilers.make(await bytesOf(behind), () => need));
+    need = 'never';
+    void told(transpilers.make(await bytesOf(behind), () => 'later'));
+    return Promise.race([hung, forgotten]);
   },
   installed: (hash: string) => guests.installed(hash),
   known: (hash: string) => guests.known(hash),
   async make(hash: string, address: string): Promise<string> {
-    const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
-    return guests.make(hash, bytes).then(() => 'made', (error: Error) => error.message);
+    return guests.make(hash, await bytesOf(address)).then(() => 'made', (error: Error) => error.message);
   },
   /** Starts an instance and answers its number, or what ended it. */
   async start(hash: string, memory = 64 << 20, fuel = 2 ** 53): Promise<number | Outcome> {
