@@ -37,5 +37,6 @@ export type {
   ToolCall,
   ToolFunction,
   ToolOptions,
+  UnreadableRow,
   Verified,
 } from './types.js';

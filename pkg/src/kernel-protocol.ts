@@ -78,6 +78,8 @@ export type FromKernel =
 
 /** What a worker that attaches is told of the kernel. */
 export interface Welcome {
+  /** The worker that has it: what is asked of another one is not for it. */
+  owner: string;
   environment: Environment;
   profile: unknown;
 }
@@ -87,9 +89,9 @@ export type Between =
   | { hello: string }
   | { welcome: Welcome; to: string }
   /** Another worker has the kernel from now on. */
-  | { took: Environment }
-  | { from: string; ask: Call }
-  | { from: string; tool: ToolAnswer }
+  | { took: { owner: string; environment: Environment } }
+  | { from: string; to: string; ask: Call }
+  | { from: string; to: string; tool: ToolAnswer }
   | { to: string; told: FromKernel }
   | { all: FromKernel };
 

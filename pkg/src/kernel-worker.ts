@@ -64,14 +64,13 @@ class Owner {
     const component = (file: unknown): file is Uint8Array => file instanceof Uint8Array && WASM.every((byte, i) => file[i] === byte);
     // The largest first: so those that are made ready side by side end together.
     const components = Object.values(files ?? {}).filter(component).sort((a, b) => b.length - a.length);
-    return Promise.all(
-      components.map(async (file) => {
-        const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file as BufferSource));
-        const hash = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-        await this.#guests.foresee(hash, file.slice());
-        return hash;
-      }),
-    );
+    const foreseen = components.map(async (file) => {
+      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file as BufferSource));
+      const hash = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+      await this.#guests.foresee(hash, file);
+      return hash;
+    });
+    return Promise.all(foreseen).catch(() => []);
   }
 
   /** Takes back a tool of a page that is gone. */
@@ -159,18 +158,22 @@ async function shared(boot: Boot['boot']): Promise<void> {
     });
     const perform = async (call: Call, page: Page) => {
       const answered = await owner.perform(call, page);
-      page(answered);
-      if (call.method !== 'shutdown' || 'failed' in answered) return;
+      if (call.method !== 'shutdown') return page(answered);
       const stopped: FromKernel = { stopped: { reason: String(call.args[0]) } };
-      // Nobody is attached to it any more: who asks from now on waits for the lock, and boots it anew.
+      // Whether it went well or not, nobody is attached to it any more: who asks from now on waits for the lock, and boots it anew.
       channel.onmessage = null;
+      // This worker's own page comes last, for it ends this worker.
+      if (page !== say) page(answered);
       tell({ all: stopped });
+      if (page === say) say(answered);
       say(stopped);
     };
     seat = { perform: (call) => void perform(call, say), answered: (answer) => owner.tools.answered(answer) };
     const tabs = new Tabs((tool) => owner.unregister(tool));
     channel.onmessage = ({ data }: MessageEvent<Between>) => {
-      if ('hello' in data) tell({ welcome: { environment: owner.environment, profile: owner.profile }, to: data.hello });
+      if ('hello' in data) tell({ welcome: { owner: self, environment: owner.environment, profile: owner.profile }, to: data.hello });
+      // What was asked of the one before has been answered as not known to be done: to do it now would be to lie.
+      else if (!('to' in data) || data.to !== self) return;
       else if ('ask' in data) {
         void perform(data.ask, (told) => {
           if (data.ask.method === 'register_tool' && 'ok' in told) tabs.has(data.from, told.ok as number);
@@ -180,7 +183,7 @@ async function shared(boot: Boot['boot']): Promise<void> {
     };
     say(attached ? { owner: true } : { booted: { owner: true, environment: owner.environment, profile: owner.profile } });
     // For those that attached to the owner before: it is this one now.
-    tell({ took: owner.environment });
+    tell({ took: { owner: self, environment: owner.environment } });
     for (const call of early) seat.perform(call);
   };
 
@@ -206,9 +209,11 @@ async function shared(boot: Boot['boot']): Promise<void> {
         say(data.told);
       } else if ('took' in data) {
         abandon();
+        if (!known) return;
         // One that had not attached yet may have booted it in its own.
-        if (known && known.environment !== data.took) return other(data.took);
-        if (known) say({ owner: false });
+        if (known.environment !== data.took.environment) return other(data.took.environment);
+        known.owner = data.took.owner;
+        say({ owner: false });
       } else if ('all' in data && known) {
         // A worker that still attaches hears of no end: it boots the kernel when the lock is free.
         if ('stopped' in data.all) over = true;
@@ -223,13 +228,15 @@ async function shared(boot: Boot['boot']): Promise<void> {
     seat = {
       perform(call) {
         open.add(call.call);
-        tell({ from: self, ask: call });
+        tell({ from: self, to: known!.owner, ask: call });
       },
-      answered: (answer) => tell({ from: self, tool: answer }),
+      answered: (answer) => tell({ from: self, to: known!.owner, tool: answer }),
     };
     hello();
     return () => {
       clearInterval(ringing);
+      // A welcome that comes late would be one too many.
+      channel.onmessage = null;
       abandon();
       return known;
     };

@@ -23,6 +23,7 @@ import {
   type Tool,
   type ToolFunction,
   type ToolOptions,
+  type UnreadableRow,
   type Verified,
 } from './types.js';
 
@@ -133,7 +134,12 @@ export class Kernel {
     return this.#owner;
   }
 
-  /** What an application is, asks for and gets wrong, when it is given this much. Never throws for a bad manifest. */
+  /**
+   * What an application is, asks for and gets wrong, when it is given this much. What is wrong with its manifest or its components is an
+   * answer.
+   *
+   * @throws {KernelError} `invalid` if what is given is no right or no name of a mount.
+   */
   async check(app: AppFiles | string | URL, given: { allow?: string[]; mounts?: string[] } = {}): Promise<Check> {
     const { manifest, files } = await read(app);
     return this.#ask('check', manifest, files, given.allow ?? [], given.mounts ?? []);
@@ -248,9 +254,16 @@ export class Kernel {
   /**
    * Stops what runs and closes the log, for all tabs, which are told by the event `stopped`; answers its last checkpoint. Nothing can be asked of
    * the kernel afterwards.
+   *
+   * @throws {KernelError} Why the end of the log could not be stored; the kernel is down all the same. `cancelled` if it was down before,
+   * or if the tab that had it was closed before it answered: then another one may have it.
    */
   async shutdown(reason = 'the page asked for it'): Promise<string> {
-    const checkpoint: string = await this.#ask('shutdown', reason);
+    const checkpoint = await this.#ask<string>('shutdown', reason).catch((error: KernelError) => {
+      // It is down all the same, unless the tab that had it went before it was asked: then another one has it.
+      if (error.code !== 'cancelled') this.#stop(reason);
+      throw error;
+    });
     this.#stop(reason);
     return checkpoint;
   }
@@ -374,15 +387,18 @@ export class Chain {
     this.#ask = ask;
   }
 
-  /** How many events there are, and the newest of them. */
+  /** How many events there are, and the newest of them, if it can be read. */
   async head(): Promise<{ size: number; last: ChainEvent | undefined }> {
     const { size } = await this.events({ from: 0, limit: 0 });
-    const { events } = size === 0 ? { events: [] } : await this.events({ from: size - 1, limit: 1 });
-    return { size, last: events[0] };
+    const { events: [last] } = await this.events({ from: Math.max(0, size - 1), limit: 1 });
+    return { size, last: last && 'seq' in last ? last : undefined };
   }
 
-  /** `limit` events from number `from`, and how many there are. Defaults: from the first, 100 of them. */
-  events({ from = 0, limit = 100 }: { from?: number; limit?: number } = {}): Promise<{ events: ChainEvent[]; size: number }> {
+  /**
+   * `limit` events from number `from`, at most 10,000, and how many there are. Defaults: from the first, 100 of them. What happened a moment
+   * ago may not be stored yet.
+   */
+  events({ from = 0, limit = 100 }: { from?: number; limit?: number } = {}): Promise<{ events: (ChainEvent | UnreadableRow)[]; size: number }> {
     return this.#ask('events', { from, limit });
   }
 

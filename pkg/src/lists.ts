@@ -66,7 +66,7 @@ export class Ahead {
   }
 }
 
-/** Until the browser has done what waits. */
+/** Until the browser has done what waits; a timer would be slowed down in a tab that is not looked at. */
 function pause(): Promise<void> {
   return new Promise((done) => {
     const { port1, port2 } = new MessageChannel();

@@ -77,7 +77,7 @@ export interface StartOptions {
   until?: 'quiet' | 'stopped';
 }
 
-/** What an application is and asks for. */
+/** What an application is and asks for. Of a manifest that cannot be read only its problems are told: the texts and the other lists are empty. */
 export interface Check {
   app: string;
   version: string;
@@ -87,7 +87,11 @@ export interface Check {
   mounts: { name: string; mode: 'read' | 'write'; labels: string[]; clearance: string[]; given: boolean }[];
   /** Rights that somebody has to give. */
   asks: { right: string; agents: string[]; optional: boolean; given: boolean }[];
-  /** What is wrong with it, each with its place; empty for an application that can be installed. */
+  /** What it cannot do without and was not given: `install` would refuse it. `flag` is what would give it on the command line, `mount` the mount that has to be given first. */
+  missing: { agent: string; right: string; flag: string; mount: string | null }[];
+  /** What was given and nobody asks for, with the reason: most often a slip of the pen. */
+  unused: { flag: string; reason: string }[];
+  /** What is wrong with it, each with its place in the manifest. Where there is none, and nothing is missing, it can be installed. */
   problems: { line: number; key: string; text: string; hint: string | null }[];
 }
 
@@ -207,22 +211,49 @@ export interface Summary {
 
 /** One event of the log, as `weft chain show --json` prints it. */
 export interface ChainEvent {
+  /** Its number: the first is 0. */
   seq: number;
+  /** When it was recorded, as RFC 3339 in UTC with milliseconds. */
   time: string;
+  /** The act that it belongs to; 0 for none. */
   action: number;
+  /** What it tells: `intent`, `outcome`, `refused`, ...; `kind_N` for one that this version does not know. */
   kind: string;
+  /** What belongs to its kind; null where that cannot be read. */
   content: unknown;
+  /** Why it cannot be read. */
+  unreadable: string | null;
 }
 
-/** What verifying the whole log found. */
-export interface Verified {
-  ok: boolean;
-  /** Events verified. */
-  size: number;
-  /** The root of the Merkle tree over them, hexadecimal. */
-  root: string;
-  problem?: string | null;
+/** In the place of an event, or of all that come behind it in a stored row, where the row is damaged. */
+export interface UnreadableRow {
+  /** The number of the first event of the row. */
+  row: number;
+  unreadable: string;
 }
+
+/** What verifying the whole log found. That it does not verify is an answer, and no error. */
+export type Verified =
+  | {
+      ok: true;
+      /** Events verified. */
+      size: number;
+      /** The root of the Merkle tree over them (RFC 6962), in base64. */
+      root: string;
+      /** How many of them, from the first, the kernel's signature covers. */
+      signed: number;
+      /** Of how many outward acts the body is kept and is the one that the log commits to, was too long to be kept, or was erased since. */
+      bodies: { kept: number; long: number; erased: number };
+      problem?: undefined;
+    }
+  | {
+      ok: false;
+      /** Events that the log says it has. */
+      size: number;
+      root: null;
+      /** What is wrong: a code such as `chain_gap`, `truncated` or `body_changed`, a sentence, what to do, and the number of the event that it is about, if it is about one. */
+      problem: { code: string; text: string; hint: string; seq: number | null };
+    };
 
 /** Something that happened; `kind` says what, the rest what belongs to it. */
 export type Notice = { kind: string } & Record<string, unknown>;
@@ -254,26 +285,29 @@ export interface KernelEvents {
   owner: { owner: boolean };
   /**
    * The kernel was shut down, by this tab or another one, for the reason that was given there. Nothing runs any more, calls that were open
-   * and every later one are rejected with `cancelled`, and what was recorded is stored: `boot` starts it again.
+   * and every later one are rejected with `cancelled`, and what was acknowledged is stored: `boot` starts it again.
    */
   stopped: { reason: string };
   /**
-   * The kernel is gone; calls that were open and every later one are rejected with this. A kernel that is booted again goes on from
-   * what was stored. A {@link KernelCrashed}, or for a worker that could not be started a {@link KernelError} `boot`.
+   * The kernel is gone for this tab; calls that were open and every later one are rejected with this. A kernel that is booted again goes on
+   * from what was stored. A {@link KernelCrashed}; or a {@link KernelError} with the code that `boot` would reject with, where the worker
+   * could not go on for that reason: `boot` or `storage` where this tab was to take the kernel over and could not, `conflict` where another
+   * one took it over in another environment (`more.environment`).
    */
   crashed: KernelError;
 }
 
 /**
  * What went wrong. `code` is that of the refusal (`denied`, `invalid`, `not_found`, ...), or `boot`, `storage`, `mount`, `crashed`; the
- * message is one for a person.
+ * message is one for a person. `cancelled` is what nobody answers any more: of a kernel that was shut down, or of a tab that was closed
+ * before it answered. What was asked of such a tab may have been done or not, and no other tab does it: ask again.
  */
 export class KernelError extends Error {
   override readonly name: string = 'KernelError';
   readonly code: string;
   /**
    * What else there is to say: of a refusal `action` (the act in the log) and `detail` (the explanation as JSON), of a manifest its
-   * `problems`, of an application what is `missing`.
+   * `problems`, of an application what is `missing`, of a kernel in another environment its `environment`.
    */
   readonly more: Record<string, unknown>;
 
@@ -298,8 +332,8 @@ export class KernelCrashed extends KernelError {
    * What had been recorded: the kernel's database as it lies in this browser, the same file as natively. Its log ends with the last
    * commit, and verifies.
    *
-   * @throws {KernelError} `unsupported` for a kernel that kept nothing (in memory), `conflict` while another kernel has the database:
-   * then its log can be read there.
+   * @throws {KernelError} `unsupported` for a kernel that kept nothing (in memory), `not_found` where there is no database (any more),
+   * `conflict` while another kernel has it: then its log can be read there.
    */
   export(): Promise<Blob> {
     return this.#recorded();

@@ -10,16 +10,17 @@ import { ONE, tab as tabOf } from './tab.mjs';
 const GUESTS = `${ROOT}tests/fixtures/guests/`;
 /** How WebAssembly ends without a panic of Rust. */
 const ENDS = { trap: "throw new WebAssembly.RuntimeError('unreachable')", stack: '(function deeper() { deeper(); })()' };
-const torn = (end) => `{
+const torn = (method, end) => `{
   const { instantiate } = WebAssembly;
   WebAssembly.instantiate = async (module, imports) => {
     const { exports } = await instantiate(module, imports);
-    return { module, instance: { exports: { ...exports, webkernel_summary() { ${end}; } } } };
+    return { module, instance: { exports: { ...exports, webkernel_${method}() { ${end}; } } } };
   };
 }`;
 let server, browser;
 
 before(async () => {
+  const worker = await readFile(`${ROOT}pkg/dist/kernel-worker.js`, 'utf8');
   server = await serve({
     '/': '<!doctype html><title>kernel</title>',
     '/weft/': { folder: `${ROOT}pkg/dist/` },
@@ -27,10 +28,16 @@ before(async () => {
     '/guests/': { folder: GUESTS },
     // The package in a browser that cannot suspend WebAssembly.
     '/older/': { folder: `${ROOT}pkg/dist/` },
-    '/older/kernel-worker.js': `delete WebAssembly.Suspending;\n${await readFile(`${ROOT}pkg/dist/kernel-worker.js`, 'utf8')}`,
+    '/older/kernel-worker.js': `delete WebAssembly.Suspending;\n${worker}`,
+    // In one where no hash is made, as on a page that is not secure.
+    '/unhashed/': { folder: `${ROOT}pkg/dist/` },
+    '/unhashed/kernel-worker.js': `crypto.subtle.digest = () => Promise.reject(new Error('no hashes'));\n${worker}`,
+    // With a kernel whose end cannot be stored.
+    '/full/': { folder: `${ROOT}pkg/dist/` },
+    '/full/kernel-worker.js': `${torn('shutdown', "throw Object.assign(new Error('no room'), { code: 'not_durable' })")}\n${worker}`,
     // The package with a kernel that ends in the method `summary`: by a trap, or for want of a call stack.
     ...Object.fromEntries(Object.entries(ENDS).map(([way]) => [`/${way}/`, { folder: `${ROOT}pkg/dist/` }])),
-    ...Object.fromEntries(await Promise.all(Object.entries(ENDS).map(async ([way, end]) => [`/${way}/kernel-worker.js`, `${torn(end)}\n${await readFile(`${ROOT}pkg/dist/kernel-worker.js`, 'utf8')}`]))),
+    ...Object.fromEntries(Object.entries(ENDS).map(([way, end]) => [`/${way}/kernel-worker.js`, `${torn('summary', end)}\n${worker}`])),
     // Beside the component of an application lies what would be its glue, if anything of it were ever run.
     '/hostile/weft.toml': ONE('echo'),
     ...Object.fromEntries(['echo.js', 'echo.mjs', 'guest.js', 'index.js', 'echo.core.wasm', 'weft.js'].map((name) => [`/hostile/${name}`, 'globalThis.hostile = 1; throw 1'])),
@@ -78,6 +85,9 @@ test('repo-audit runs to its end: the secret found, the courier refused, the log
   }));
   assert.equal(verified.ok, true, JSON.stringify(verified));
   assert.ok(verified.size > 20 && head.size >= verified.size);
+  assert.match(verified.root, /^[A-Za-z0-9+/]{43}=$/);
+  assert.ok(verified.signed <= verified.size && verified.bodies.kept > 0 && verified.bodies.erased === 0, JSON.stringify(verified));
+  assert.deepEqual(Object.keys(head.last).sort(), ['action', 'content', 'kind', 'seq', 'time', 'unreadable']);
   const courier = processes.find(({ name }) => name === 'courier');
   assert.equal(courier.state, 'exited');
   assert.ok(courier.memory > 0 && courier.refused === 1, JSON.stringify(courier));
@@ -116,12 +126,12 @@ test('two tabs are one kernel; when the one that has it goes, the other takes ov
   // What is asked while nobody has the kernel is answered by the next one, or refused; it never hangs.
   await second.evaluate(() => {
     globalThis.asked = [];
-    globalThis.asking = setInterval(() => asked.push(kernel.chain.head().then(() => 'ok', ({ code }) => code)), 5);
+    globalThis.asking = setInterval(() => asked.push(failure(kernel.chain.head()).then((failed) => (failed ? `${failed.code} ${failed.typed}` : 'ok'))), 5);
   });
   await first.close();
   await second.evaluate(() => until('owner', ({ owner }) => owner));
   const answers = await second.evaluate(() => (clearInterval(asking), Promise.all(asked)));
-  assert.ok(answers.length > 0 && answers.at(-1) === 'ok' && answers.every((answer) => ['ok', 'cancelled'].includes(answer)), `${answers}`);
+  assert.ok(answers.length > 0 && answers.at(-1) === 'ok' && answers.every((answer) => ['ok', 'cancelled true'].includes(answer)), `${answers}`);
   const { owner, head, ok } = await second.evaluate(async () => ({ owner: kernel.owner, head: await kernel.chain.head(), ok: (await kernel.chain.verify()).ok }));
   assert.equal(owner, true);
   assert.equal(ok, true);
@@ -164,6 +174,91 @@ test('a shutdown is told to all tabs, with its reason, and any of them may boot 
   await second.evaluate(() => boot({ storage: 'opfs', environment: 'staging' }));
   assert.deepEqual(await second.evaluate(async () => [kernel.owner, kernel.environment, (await kernel.chain.verify()).ok]), [true, 'staging', true]);
   await second.context().close();
+});
+
+for (const asks of [0, 1]) {
+  test(`a shutdown that fails, asked by ${asks ? 'another tab' : 'the tab that has the kernel'}, is one all the same`, async () => {
+    const first = await tab();
+    await first.evaluate(() => boot({ storage: 'opfs', assets: '/full/' }));
+    const second = await tab(first.context());
+    await second.evaluate(() => boot({ storage: 'opfs' }));
+    const refused = await [first, second][asks].evaluate(() => failure(kernel.shutdown('it is late')));
+    assert.deepEqual([refused?.code, refused?.message, refused?.typed], ['not_durable', 'no room', true], JSON.stringify(refused));
+    for (const page of [first, second]) {
+      assert.deepEqual(await page.evaluate(() => until('stopped')), { reason: 'it is late' });
+      assert.equal((await page.evaluate(() => failure(kernel.summary()))).code, 'cancelled');
+      assert.equal(await page.evaluate(() => told.filter(([name]) => name === 'stopped').length), 1);
+    }
+    await second.evaluate(() => boot({ storage: 'opfs' }));
+    assert.deepEqual(await second.evaluate(async () => [kernel.owner, (await kernel.chain.verify()).ok]), [true, true]);
+    await first.context().close();
+  });
+}
+
+test('what was asked of a tab that is gone is not done by the one that has the kernel now', async () => {
+  const first = await tab();
+  await first.evaluate(() => boot({ storage: 'opfs' }));
+  const second = await tab(first.context());
+  const { refused, size, after } = await second.evaluate(async () => {
+    // A worker that is attached, and took another one for the owner.
+    const channel = new BroadcastChannel('weft-kernel-default');
+    const said = (fits) => new Promise((heard) => channel.addEventListener('message', ({ data }) => data.to === 'me' && fits(data) && heard(data)));
+    const greeted = said(({ welcome }) => welcome);
+    channel.postMessage({ hello: 'me' });
+    const { owner } = (await greeted).welcome;
+    const ask = async (to, call, method, ...args) => {
+      const answer = said(({ told }) => told?.answer === call);
+      channel.postMessage({ from: 'me', to, ask: { call, method, args } });
+      return to === owner ? (await answer).told : undefined;
+    };
+    const { size } = (await ask(owner, 1, 'events', { from: 0, limit: 0 })).ok;
+    await ask('gone', 2, 'act', 'write', '/tree/twice', { replace: true }, new Uint8Array(1));
+    const refused = await ask(owner, 3, 'act', 'read', '/tree/twice', {});
+    await ask(owner, 4, 'checkpoint');
+    const { events } = (await ask(owner, 5, 'events', { from: size, limit: 100 })).ok;
+    return { refused, size, after: events.map(({ content }) => content?.facts?.verb).filter(Boolean) };
+  });
+  assert.equal(refused.failed?.code, 'not_found', JSON.stringify(refused));
+  assert.ok(size > 0 && !after.includes('write'), `${after}`);
+  await first.context().close();
+});
+
+test('a welcome that comes when the kernel is being taken over is one too many', async () => {
+  const page = await tab();
+  const owner = await page.evaluate(async () => {
+    let release;
+    await new Promise((held) => void navigator.locks.request('weft-kernel-default', () => new Promise((free) => ((release = free), held()))));
+    const channel = new BroadcastChannel('weft-kernel-default');
+    const heard = new Promise((heard) => (channel.onmessage = ({ data }) => 'hello' in data && heard(data.hello)));
+    const booting = boot({ storage: 'opfs' });
+    const to = await heard;
+    release();
+    const later = (ms) => new Promise((later) => setTimeout(later, ms));
+    while ((await navigator.locks.query()).pending.some(({ name }) => name === 'weft-kernel-default')) await later(1);
+    await later(20);
+    for (let i = 0; i < 5; i++) {
+      channel.postMessage({ welcome: { owner: 'gone', environment: 'prod', profile: { missing: [] } }, to });
+      await later(5);
+    }
+    await booting;
+    return kernel.owner;
+  });
+  assert.equal(owner, true);
+  await page.context().close();
+});
+
+test('an application whose components cannot be foreseen is checked, installed and run', async () => {
+  const page = await tab();
+  const { problems, ended } = await page.evaluate(async (manifest) => {
+    await boot({ storage: 'memory', assets: '/unhashed/' });
+    const app = await one(manifest, 'echo');
+    const { problems } = await kernel.check(app);
+    await kernel.install(app);
+    await kernel.start('one');
+    return { problems, ended: await until('ended') };
+  }, ONE('echo'));
+  assert.deepEqual([problems, ended.ok], [[], true], JSON.stringify(ended));
+  await page.context().close();
 });
 
 test('a tab that was attaching when the kernel was shut down boots it', async () => {
@@ -360,6 +455,8 @@ test('what is wrong is told by a code and a sentence', async () => {
     };
   }, ONE('alien'));
   assert.ok(told.check.problems.length > 0);
+  const { problems, ...rest } = told.check;
+  assert.deepEqual(rest, { app: '', version: '', description: '', agents: [], mounts: [], asks: [], missing: [], unused: [] });
   for (const [what, code] of [['wrong', 'invalid'], ['absent', 'not_found'], ['alien', 'invalid']]) {
     assert.deepEqual([told[what].code, told[what].typed], [code, true], JSON.stringify(told[what]));
   }

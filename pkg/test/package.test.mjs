@@ -64,7 +64,7 @@ test('whose code is in it is said, with the licence', async () => {
 
 /** A page in TypeScript, which takes the types at their word: what is marked must not compile. */
 const TYPED = `
-import { App, Kernel, KernelCrashed, KernelError, type AppFiles, type Ask, type BootOptions, type ChainEvent, type Check, type Environment, type FetchOptions, type Given, type Json, type MountSource, type Notice, type Process, type Profile, type Schema, type StartOptions, type Summary, type Tool, type ToolCall, type ToolFunction, type ToolOptions, type Verified } from 'weft-kernel';
+import { App, Kernel, KernelCrashed, KernelError, type AppFiles, type Ask, type BootOptions, type ChainEvent, type Check, type Environment, type FetchOptions, type Given, type Json, type MountSource, type Notice, type Process, type Profile, type Schema, type StartOptions, type Summary, type Tool, type ToolCall, type ToolFunction, type ToolOptions, type UnreadableRow, type Verified } from 'weft-kernel';
 
 const options: BootOptions = { storage: 'opfs', environment: 'staging', name: 'mine', assets: new URL('/weft/', location.href) };
 const limits: FetchOptions = { timeout: 1_000, signal: AbortSignal.timeout(500) };
@@ -96,12 +96,13 @@ export async function page(folder: FileSystemDirectoryHandle, file: File): Promi
   const reply: Uint8Array = await kernel.call('/svc/report', { page: 1 });
   await kernel.act('read', '/fs/out/report.json', { len: 4096 }, new Uint8Array(1));
   const { events, size } = await kernel.chain.events({ from: 0, limit: 10 });
-  const first: ChainEvent | undefined = events[0];
+  const first: ChainEvent | UnreadableRow | undefined = events[0];
   const verified: Verified = await kernel.chain.verify();
+  names.push(verified.ok ? verified.root : verified.problem.text, ...check.missing.map(({ flag }) => flag), ...check.unused.map(({ reason }) => reason));
   await tool.unregister();
   off.forEach((end) => end());
   await kernel.kill(summary.processes[0]!.pid).catch((error: unknown) => { if (error instanceof KernelError) names.push(error.code, error.message, Object.keys(error.more).join()); });
-  names.push(environment, profile.host, String(reply.length + size + verified.size), first?.kind ?? '', await kernel.shutdown());
+  names.push(environment, profile.host, String(reply.length + size + verified.size), first && 'kind' in first ? first.kind : '', await kernel.shutdown());
   // @ts-expect-error: no such environment
   await Kernel.boot({ environment: 'production' });
   // @ts-expect-error: no such event
