@@ -29,7 +29,7 @@ export interface Profile {
   persisted: boolean | null;
 }
 
-export interface Problem { file?: string; line: number; column?: number; key: string; text: string; hint: string | null }
+export interface Problem { line: number; key: string; text: string; hint: string | null }
 export interface CheckedAgent { name: string; role: string; use: string[]; grant: string[]; optional: string[] }
 export interface CheckedMount { name: string; mode: 'read' | 'write'; labels: string[]; clearance: string[] }
 export interface Ask { right: string; agents: string[]; optional: boolean; given: boolean }
@@ -121,9 +121,8 @@ export class Failure extends Error {
 
   static of(error: unknown): Failure {
     if (error instanceof Failure) return error;
-    const { code, message, reason } = (error ?? {}) as { code?: unknown; message?: unknown; reason?: unknown };
-    const text = typeof message === 'string' && message ? message : typeof reason === 'string' ? reason : '';
-    return new Failure(typeof code === 'string' ? code : 'failed', text || 'It failed and did not say why.');
+    const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+    return new Failure(typeof code === 'string' ? code : 'failed', typeof message === 'string' && message ? message : 'It failed and did not say why.');
   }
 }
 
@@ -202,8 +201,8 @@ export class Host {
       problems: list(check.problems).map(record).map((problem) => ({
         line: number(problem.line),
         key: text(problem.key),
-        text: text(problem.text ?? problem.message),
-        hint: problem.hint ?? problem.help ? text(problem.hint ?? problem.help) : null,
+        text: text(problem.text),
+        hint: problem.hint ? text(problem.hint) : null,
       })),
     };
   }
@@ -253,7 +252,7 @@ export class Host {
   async verify(): Promise<Verified> {
     const answer = record(await this.call(this.kernel.chain.verify()));
     const problem = record(answer.problem);
-    const found = typeof answer.problem === 'string' ? answer.problem : [text(problem.text), text(problem.hint)].filter(Boolean).join('. ');
+    const found = [text(problem.text), text(problem.hint)].filter(Boolean).join('. ');
     return {
       ok: answer.ok === true,
       size: number(answer.size),
@@ -263,8 +262,7 @@ export class Host {
   }
 
   async checkpoint(): Promise<string> {
-    const answer = await this.call(this.kernel.chain.checkpoint());
-    return typeof answer === 'string' ? answer : text(record(answer).note);
+    return text(await this.call(this.kernel.chain.checkpoint()));
   }
 
   onNotice(listener: (notice: Notice) => void): void {
@@ -310,8 +308,7 @@ export class Host {
 
   onCrashed(listener: (failure: Failure) => void): void {
     this.kernel.on('crashed', (told) => {
-      const { message, reason } = record(told);
-      const failure = new Failure('crashed', text(message ?? reason) || 'The kernel stopped and did not say why.');
+      const failure = Failure.of(told);
       if ('export' in told) failure.recorded = () => this.call((told as { export(): Promise<Blob> }).export());
       listener(failure);
     });
@@ -380,17 +377,9 @@ export function asNotice(told: unknown): Notice | null {
 
 const NORMAL = new Set(['normal', 'shutdown', '']);
 
-/** The explanation that comes with a refusal or a question, as an object or as JSON. */
-export function asExplanation(value: unknown): Explanation | null {
-  let detail = value;
-  if (typeof value === 'string') {
-    try {
-      detail = JSON.parse(value);
-    } catch {
-      return null;
-    }
-  }
-  const from = record(detail);
+/** The explanation that comes with a question. */
+function asExplanation(value: unknown): Explanation | null {
+  const from = record(value);
   if (!('effect' in from)) return null;
   const missing = record(from.missing_grant);
   return {
@@ -422,7 +411,7 @@ export function explanationOf(event: Event): Explanation | null {
     process: number(facts.pid),
     agent: text(facts.name),
     missing: lacks ? { right, flag: `--allow "${right}"` } : null,
-    environment: text(typeof facts.environment === 'string' ? facts.environment : environment.name),
+    environment: text(environment.name),
     decision: decision(verdict.decision),
     reasons: reasons(verdict.reasons),
     score: number(verdict.score),

@@ -39,6 +39,10 @@ export interface Talk extends Act {
 /** So many of these are listed, the newest; and so many routes are counted that may still be open. */
 const TALKS_KEPT = 1_000;
 const ROUTES_KEPT = 65_536;
+/** Of so many processes it is known what they are called and what they said: of those that were heard of last. */
+const PROCESSES_KEPT = 16_384;
+/** So many words that agents took for verbs are listed beside those that are. */
+const WORDS_KEPT = 64;
 
 interface Act { pid: number; name: string; verb: string; resource: string }
 
@@ -46,7 +50,7 @@ export class Log {
   entries: Entry[] = [];
   /** Who says how much to whom, in the order in which that began. */
   readonly talks = new Map<string, Talk>();
-  /** What each process has said in all, also to addresses that are not listed any more. */
+  /** What each process has said in all since it was kept here, also to addresses that are not listed any more. */
   readonly said = new Map<number, { addresses: number; messages: number }>();
   /** How many events the kernel has; `next` is how many of them were read. */
   size = 0;
@@ -54,7 +58,7 @@ export class Log {
   dropped = 0;
   /** Grows with every change, so that views know whether to look. */
   version = 0;
-  /** Every verb and process that was met. */
+  /** The verbs that were met, and the processes. */
   readonly verbs = new Set<string>();
   readonly names = new Map<number, string>();
   private readonly acts = new Map<number, Act>();
@@ -77,14 +81,16 @@ export class Log {
     this.size = Math.max(this.size, this.next);
     const over = this.entries.length - KEPT;
     if (over > 0) {
-      this.entries.splice(0, over);
+      for (const entry of this.entries.splice(0, over)) {
+        if (this.refusals.get(entry.event.action) === entry) this.refusals.delete(entry.event.action);
+      }
       this.dropped += over;
     }
     this.version += 1;
     return added;
   }
 
-  /** The event that tells of a refusal, if it was read already. */
+  /** The event that tells of a refusal, if it was read already and is kept. */
   refusal(action: number): Entry | undefined {
     return this.refusals.get(action);
   }
@@ -107,8 +113,9 @@ export class Log {
     };
     if (event.kind === 'refused' && content.code === 'pending') entry.decision = 'escalate';
     entry.what = what(event, content, act);
-    if (act && act.pid && act.name) this.names.set(act.pid, act.name);
-    if (act?.verb) this.verbs.add(act.verb);
+    if (act && act.pid && act.name) renew(this.names, act.pid, act.name);
+    // What was asked and does not parse begins with any word.
+    if (act?.verb && (content.facts || this.verbs.size < WORDS_KEPT)) this.verbs.add(act.verb);
     if (event.kind === 'refused') this.refusals.set(event.action, entry);
     this.follow(event, content, act);
     return entry;
@@ -186,10 +193,17 @@ export class Log {
   }
 
   private sum(pid: number): { addresses: number; messages: number } {
-    let said = this.said.get(pid);
-    if (!said) this.said.set(pid, (said = { addresses: 0, messages: 0 }));
+    const said = this.said.get(pid) ?? { addresses: 0, messages: 0 };
+    renew(this.said, pid, said);
     return said;
   }
+}
+
+/** Keeps `value` of a process that was heard of now. */
+function renew<T>(map: Map<number, T>, pid: number, value: T): void {
+  map.delete(pid);
+  map.set(pid, value);
+  forget(map, PROCESSES_KEPT);
 }
 
 /** Drops the oldest quarter of what is more than `most`: one at a time would go through all that went before, each time. */

@@ -2,18 +2,29 @@
 // and FILES, everything in it. The page itself is fetched anew where there is a network, so that nobody is held on
 // an old build; the files of a build never change.
 
-// Builds have caches of their own name: the kernel keeps what it made in another one of this origin, `weft-glue`.
-const BUILDS = 'weft-page-';
-const CACHE = `${BUILDS}${BUILD}`;
 const scope = new URL('./', self.location);
 const index = scope.href;
+// Builds have caches of their own name, for each folder of this origin that such a page lies in: the kernel keeps what it
+// made in another one, `weft-glue`, and a page beside this one has its builds. No path has a space in it.
+const BUILDS = `weft-page-${scope.pathname} `;
+const CACHE = `${BUILDS}${BUILD}`;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(
-    caches.open(CACHE).then(async (cache) => {
-      await cache.addAll([...FILES.map((file) => new URL(file, scope).href), index]);
+    (async () => {
+      // The same build may be there already, and in use: only what this one began is thrown away.
+      const again = await caches.has(CACHE);
+      try {
+        const cache = await caches.open(CACHE);
+        // The name of the page stays, and what the browser kept under it may be of a build before.
+        const files = [...FILES.map((file) => new URL(file, scope).href), new Request(index, { cache: 'reload' })];
+        await cache.addAll(files);
+      } catch (error) {
+        if (!again) await caches.delete(CACHE);
+        throw error;
+      }
       await self.skipWaiting();
-    }),
+    })(),
   );
 });
 

@@ -66,7 +66,7 @@ export class Shell {
     const { dot, kernel, storage, size, seal } = this.status;
     attribute(dot, 'data-state', stage === 'failed' ? 'failed' : stage === 'booting' ? 'waits' : 'lives');
     const attached = owner !== null && !owner.owner;
-    say(kernel, stage === 'failed' ? (session.crashed ? 'kernel crashed' : session.failure?.code === 'stopped' ? 'kernel was shut down' : 'kernel did not boot') : stage === 'booting' ? 'kernel boots' : attached ? 'attached to another tab\u2019s kernel' : 'kernel runs in this tab');
+    say(kernel, stage === 'failed' ? gone(session) : stage === 'booting' ? 'kernel boots' : attached ? 'attached to another tab\u2019s kernel' : 'kernel runs in this tab');
     say(storage, !profile ? '' : profile.durability === 'memory' ? 'in memory only' : profile.persisted ? 'kept in this browser' : 'stored in this browser');
     toggle(storage, 'is-warn', profile?.durability === 'memory');
     say(size, log.size ? `${count(log.size)} events` : '');
@@ -118,6 +118,13 @@ export class Shell {
   }
 }
 
+/** Why there is no kernel. */
+function gone({ crashed, failure }: Session): string {
+  if (failure?.code === 'conflict') return 'kernel runs in another environment';
+  if (crashed) return 'kernel crashed';
+  return failure?.code === 'stopped' ? 'kernel was shut down' : 'kernel did not boot';
+}
+
 function title({ stage, run, questions }: Session): string {
   if (questions.length) return `(${questions.length}) ${plain(questions[0]!.name, 32)} asks \u2013 weft`;
   if (stage === 'running' && run) return `${plain(run.app, 32)} runs \u2013 weft`;
@@ -130,7 +137,8 @@ const ADVICE: Record<string, string> = {
   unsupported: 'This browser lacks something that the kernel cannot do without. A current Chromium, Firefox or Safari may have it.',
   crashed: 'Nothing runs any more, and nothing that was acknowledged is lost. Save what was recorded if you want to look into it, then boot again.',
   stopped: 'Nothing runs any more, and all that was recorded is stored. Start it again to go on from there.',
-  boot: 'The kernel refuses to start over a log that it cannot trust. It is still there as it was.',
+  boot: 'Either a part of the kernel could not be loaded, or it does not go on with a log that it cannot trust: the line above says which. Nothing that was recorded was changed.',
+  conflict: 'Another tab took the kernel over in another environment. What was recorded is in its log; boot again to be attached to it.',
 };
 
 /** In the place of everything else, when there is no kernel. */
@@ -155,7 +163,7 @@ export class FailureView {
     const { failure, crashed, log } = this.session;
     if (!failure) return;
     const stopped = failure.code === 'stopped';
-    say(this.heading, crashed ? 'The kernel crashed' : stopped ? 'The kernel was shut down' : 'The kernel did not boot');
+    say(this.heading, failure.code === 'conflict' ? 'The kernel runs in another environment' : crashed ? 'The kernel crashed' : stopped ? 'The kernel was shut down' : 'The kernel did not boot');
     say(this.again, stopped ? 'Start it again' : 'Boot again');
     say(this.code, plain(failure.code, 32));
     say(this.text, plain(failure.message, 600));
