@@ -3,7 +3,7 @@
 import { build } from 'esbuild';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 
-const PARTS = '../tests/tests/web/parts';
+const PARTS = '../tests/tests/web/dist';
 
 await rm(PARTS, { recursive: true, force: true });
 await mkdir(PARTS, { recursive: true });

@@ -49,7 +49,7 @@ impl WebHost {
     pub(crate) async fn with_components() -> WebHost {
         if !GUESTS.with(Cell::get) {
             let import =
-                Function::new_no_args("return import('/tests/web/parts/suite.js').then((suite) => suite.guests())");
+                Function::new_no_args("return import('/tests/web/dist/suite.js').then((suite) => suite.guests())");
             let promise: js_sys::Promise = import.call0(&JsValue::NULL).expect("a promise").unchecked_into();
             let guests: Result<JsValue, JsValue> = JsFuture::from(promise).await;
             use_guests(guests.expect("what makes workers: run `node build/suite.mjs` in pkg/").unchecked_into());
