@@ -142,6 +142,9 @@ pub struct Refusal {
     /// What only the log is told: it is taken away before the caller gets the refusal.
     #[serde(skip)]
     pub(crate) aside: Option<String>,
+    /// Whether it comes of what somebody else did, and is not held against whoever gets it.
+    #[serde(skip)]
+    pub(crate) by_other: bool,
 }
 
 impl Refusal {
@@ -154,7 +157,15 @@ impl Refusal {
             ticket: None,
             detail: "{}".to_owned(),
             aside: None,
+            by_other: false,
         }
+    }
+
+    /// The same, not held against whoever gets it.
+    #[must_use]
+    pub(crate) fn by_other(mut self) -> Refusal {
+        self.by_other = true;
+        self
     }
 
     /// The same, of which the log is told more than the caller may know.

@@ -62,7 +62,8 @@ macro_rules! each_kernel_clause {
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
             ends: the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
                 an_end_carries_the_labels_of_whoever_caused_it, a_service_that_is_missing_is_told_with_labels,
-                what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled;
+                what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled,
+                a_name_of_a_timer_is_told_with_labels, labels_of_a_message_suspend_nobody;
             evidence: no_text_is_too_long_for_the_log, what_an_application_failed_by_fits,
                 a_refusal_after_permission_is_recorded, a_question_that_nobody_answered_is_recorded,
                 what_was_over_a_budget_is_recorded, what_was_cancelled_is_never_performed, an_answer_is_for_one_act,

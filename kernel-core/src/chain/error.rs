@@ -190,7 +190,8 @@ impl ChainError {
     /// What a person can do about it, as one sentence.
     pub fn advice(&self) -> &'static str {
         match self {
-            ChainError::Version { .. } | ChainError::Content { .. } => "Use a newer weft with this data directory.",
+            ChainError::Version { .. } => "Use a newer weft with this data directory.",
+            ChainError::Content { .. } => "Use the version of weft that wrote this data directory, or a newer one.",
             ChainError::WrongOrigin { .. } => "Give the data directory, or the checkpoint, that belongs to this log.",
             ChainError::KeyUntrusted { .. } | ChainError::Unsigned { .. } => {
                 "Give the public key that signed this log; if that is the one that was used, keep the data directory as \

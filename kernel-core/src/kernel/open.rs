@@ -149,7 +149,7 @@ impl State {
             }
             (_, Err(refusal)) if is_refusal(open.class, refusal.code) => {
                 let asked = Asked::new(action, open.pid, open.verb, &open.resource);
-                let counts = !closed.by_other && is_own_doing(open.verb, open.class, refusal.code);
+                let counts = !closed.by_other && is_own_doing(open.verb, open.class, refusal);
                 self.record_refused(asked, None, None, refusal, counts, now, fx);
             }
             _ => {}

@@ -238,3 +238,41 @@ pub async fn the_end_of_what_starts_is_labelled<H: Host>(host: H) {
     assert_eq!(world.labels("parent").await, ["secret"]);
     world.finish().await;
 }
+
+/// That a timer of some name runs, or that none does, an instance of one message is told with what those carried who
+/// started them.
+pub async fn a_name_of_a_timer_is_told_with_labels<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("names", [agent("fresh").per_message()])).await;
+    let path = format!("/proc/{}", world.pid("fresh"));
+    let say = async |header: &str, names: &[&str]| {
+        let start = |name: &&str| format!("act start /timer/{name} {{\"after_ms\":86400000}}");
+        let script: Vec<String> = names.iter().map(start).collect();
+        let session = world.session().await;
+        let told = session.act("call", &path, format!("{header}\n{}", script.join("\n"))).await.expect("a transcript");
+        String::from_utf8_lossy(&told).into_owned()
+    };
+    let fill: Vec<String> = (0..63).map(|n| format!("f{n}")).collect();
+    let fill: Vec<&str> = fill.iter().map(String::as_str).collect();
+    assert_eq!(say(SECRET, &["bit"]).await, "{\"labels\":[\"secret\"]}\nok {}");
+    assert_eq!(say("", &["bit"]).await, "{\"labels\":[\"secret\"]}\nok {}");
+    assert_eq!(say(SECRET, &["bit2"]).await, "{\"labels\":[\"secret\"]}\nok {}");
+    let told = say("", &fill[..62]).await;
+    assert!(told.starts_with("{\"labels\":[]}") && !told.contains("full"), "{told}");
+    let told = say("", &fill[62..]).await;
+    assert!(told.starts_with("{\"labels\":[\"secret\"]}\nfull: "), "{told}");
+    world.finish().await;
+}
+
+/// Whoever sends a message chooses its labels, so what an instance of it may not do for these is not held against it.
+pub async fn labels_of_a_message_suspend_nobody<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("idle", [agent("fresh").per_message()])).await;
+    let start = "start /timer/idle {\"after_ms\":86400000}";
+    assert_eq!(world.act("fresh", start).await, "ok {}");
+    whisper(&world, "fresh", &format!("repeat 150 {start}")).await;
+    let refused = |world: &World<H>| world.process("fresh").used.refused;
+    world.until(|world| refused(world) == 150 || world.process("fresh").state == Lifecycle::Suspended).await;
+    assert_eq!(world.process("fresh").state, Lifecycle::Running);
+    world.finish().await;
+}

@@ -363,7 +363,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) {
-        if result.as_ref().is_err_and(|refusal| is_own_doing(verb, class, refusal.code)) {
+        if result.as_ref().is_err_and(|refusal| is_own_doing(verb, class, refusal)) {
             self.count_refused(pid, true, now, fx);
         }
     }

@@ -138,7 +138,7 @@ impl State {
         fx: &mut Effects,
     ) {
         let refusal = refusal.of(act.action);
-        let counts = is_own_doing(act.verb, act.class, refusal.code);
+        let counts = is_own_doing(act.verb, act.class, &refusal);
         let asked = Asked::new(act.action, act.pid, act.verb, &act.resource);
         self.record_refused(asked, facts, verdict, &refusal, counts, now, fx);
         self.reply(act.pid, act.call, Err(refusal), now, fx);
@@ -159,7 +159,7 @@ impl State {
         let refusal = refusal.of(ActionId(self.counters.action));
         let asked = Asked::unread(refusal.action, pid, request);
         // Nothing was asked of anybody.
-        let counts = is_own_doing(Verb::Read, Class::Observing, refusal.code);
+        let counts = is_own_doing(Verb::Read, Class::Observing, &refusal);
         self.record_refused(asked, None, None, &refusal, counts, now, fx);
         self.reply(pid, call, Err(refusal), now, fx);
     }
@@ -307,8 +307,9 @@ pub(crate) fn is_refusal(class: Class, code: Code) -> bool {
 
 /// Whether a refusal by the kernel counts toward the limit: it could have been known before. That a
 /// compare-and-set finds another value is its ordinary answer; that a receiver takes nothing out is the receiver's doing.
-pub(crate) fn is_own_doing(verb: Verb, class: Class, code: Code) -> bool {
-    match code {
+pub(crate) fn is_own_doing(verb: Verb, class: Class, refusal: &Refusal) -> bool {
+    match refusal.code {
+        _ if refusal.by_other => false,
         Code::Pending | Code::TimedOut | Code::Cancelled | Code::NotDurable | Code::Failed => false,
         Code::Conflict => class != Class::Outward,
         Code::Full => !matches!(verb, Verb::Send | Verb::Publish | Verb::Call),

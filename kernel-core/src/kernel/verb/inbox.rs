@@ -61,7 +61,8 @@ impl State {
             "an instance of one message that carries {above} {does} would tell of that; keep the instance, or begin \
              with the label"
         );
-        Err(Refusal::new(Code::Denied, reason))
+        // Whoever sent the message chose its labels.
+        Err(Refusal::new(Code::Denied, reason).by_other())
     }
 
     /// Hands `envelope` to `pid` in the middle of a `handle`: labels join, use is counted. `action` is the act that

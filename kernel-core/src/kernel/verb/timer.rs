@@ -6,6 +6,7 @@ use crate::ipc::{Envelope, EnvelopeKind};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::{Due, State};
+use crate::label::Labels;
 use crate::path::{Name, Resource};
 use crate::process::Timer;
 use crate::refusal::{Code, Refusal};
@@ -57,14 +58,18 @@ impl State {
         now: Now,
     ) -> Result<Answer, Refusal> {
         if let Some(before) = self.processes.get(&act.pid).and_then(|p| p.rare.timers.get(name)).cloned() {
-            let does = "replaces no timer that runs without it: that it is gone";
             // That there is one of this name is a message of whoever started it.
-            self.leaves_no_trace(act, &before.labels, does).map_err(|no| self.tell_of(act.pid, &before.labels, no))?;
+            self.taint(act.pid, &before.labels)?;
+            self.leaves_no_trace(act, &before.labels, "replaces no timer that runs without it: that it is gone")?;
         }
         let deadline = self.due(now.at.after(start.after), Due::Timer(act.pid, name.clone()));
         let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
         if process.rare.timers.len() >= TIMERS && !process.rare.timers.contains_key(name) {
+            let all = process.rare.timers.values().try_fold(Labels::NONE, |all, timer| all.join(&timer.labels));
             self.undue(deadline);
+            let many = |e| Refusal::new(Code::TooLarge, format!("what the timers of this process carry: {e}"));
+            // So is that none of them has this name.
+            self.taint(act.pid, &all.map_err(many)?)?;
             return Err(Refusal::new(Code::Full, format!("a process may run {TIMERS} timers")));
         }
         let before = process

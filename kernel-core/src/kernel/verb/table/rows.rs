@@ -252,8 +252,8 @@ pub static ROWS: &[Row] = &[
         ])
         .doc("Starts a timer of one's own: an envelope of kind `timer` comes when it fires. Exactly one of the fields \
               is given. Each time that it fires is an act: where none is left of `acts`, that ends the owner of the account \
-              that ran out as any other does. It takes the place of a timer of its name, which an instance of one \
-              message may replace where it could stop it. Effect as `send`, to oneself."),
+              that ran out as any other does. It takes the place of a timer of its name, whose labels \
+              it brings, and which an instance of one message replaces only where it could stop it. Effect as `send`, to oneself."),
     act(Verb::Stop, &[Kind::Timer, Kind::Stream], Inner, EXCHANGE)
         .doc("Stops a timer or closes a stream of one's own. Effect as `send`: what went through a stream was judged \
               when it was written. An instance of one message that carries more than its process began with stops only \
