@@ -8,13 +8,12 @@ const size = async (name) => gzipSync(await readFile(name.includes('.txt') ? nam
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1).padStart(8)} kB`;
 
 let total = 0;
-for (const name of ['weft.wasm', 'kernel-worker.js', 'index.js', 'guest-worker.js']) {
+for (const name of ['weft.wasm', 'kernel-worker.js', 'index.js', 'guest-worker.js', 'THIRD-PARTY.txt']) {
   const bytes = await size(name);
   total += bytes;
   console.log(`${kilobytes(bytes)}  ${name}`);
 }
 console.log(`${kilobytes(total)}  in all, gzip -9; the bar is ${kilobytes(bar).trim()}`);
-console.log(`${kilobytes(await size('THIRD-PARTY.txt'))}  apart: the notices, which no page loads`);
 console.log(`${kilobytes((await size('transpiler.js')) + (await size('transpiler.wasm')))}  apart: the transpiler, loaded with the first new component`);
 if (total > bar) throw new Error('over the bar');
 

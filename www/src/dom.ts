@@ -82,7 +82,7 @@ export interface Row<T> {
 }
 
 /** So many rows are made in one frame. */
-const NEW_ROWS = 15;
+const NEW_ROWS = 4;
 
 /** Keeps one element for each item, by key, in the order of the items. What stays keeps its element, and its focus. */
 export class List<T> {

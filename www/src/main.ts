@@ -11,6 +11,7 @@ import { RunView } from './view/run';
 import { FailureView, Shell, type TabName } from './view/shell';
 import { StartView } from './view/start';
 import { keepOffline } from './offline';
+import { pause } from './slices';
 import { guardScripts } from './trust';
 
 interface View { element: HTMLElement; update(): void; focus(): void }
@@ -98,5 +99,5 @@ function store(environment: Environment): boolean {
 }
 
 settle();
-void session.boot();
-void keepOffline();
+// First the browser draws what is there.
+void pause().then(() => Promise.all([session.boot(), keepOffline()]));

@@ -63,7 +63,7 @@ async function verify(page) {
 async function drop(page, path) {
   const protocol = await page.context().newCDPSession(page);
   for (const type of ['dragEnter', 'dragOver', 'drop']) await protocol.send('Input.dispatchDragEvent', { type, x: 640, y: 400, data: { items: [], files: [path], dragOperationsMask: 1 } });
-  await page.getByRole('dialog').waitFor({ timeout: 60_000 });
+  await page.getByRole('dialog').waitFor({ timeout: 120_000 });
 }
 
 /** What must be equal on both hosts: everything but numbers of processes and acts. */
@@ -101,7 +101,7 @@ test('the sample is audited as the command line audits it, and the courier is re
   await context.close();
 });
 
-test('the page is never blocked for long', async () => {
+test('the page is never blocked for 50 ms', async () => {
   const context = await fresh();
   const took = await tasks(browser, address, async () => {
     const page = await context.newPage();
@@ -113,8 +113,7 @@ test('the page is never blocked for long', async () => {
     await page.waitForTimeout(300);
   });
   assert.ok(took.length > 100, `${took.length} tasks were seen`);
-  console.log(`  the longest tasks: ${took.slice(0, 3).map((ms) => ms.toFixed(1)).join(', ')} ms; the bar is 50 ms`);
-  assert.ok(took[0] <= 100, `the longest tasks: ${took.slice(0, 5)} ms`);
+  assert.ok(took[0] <= 50, `the longest tasks: ${took.slice(0, 5)} ms`);
   await context.close();
 });
 
@@ -132,7 +131,7 @@ test('a folder of many files does not hold the page up', async () => {
     await page.getByRole('button', { name: 'Give this and run' }).click();
     await page.locator('.processes tr', { hasText: 'walker' }).locator('.c-acts', { hasText: /\d{2}/ }).waitFor({ timeout: 60_000 });
   });
-  assert.ok(took[0] <= 100, `the longest tasks: ${took.slice(0, 5)} ms`);
+  assert.ok(took[0] <= 50, `the longest tasks: ${took.slice(0, 5)} ms`);
   assert.deepEqual(context.problems, []);
   await context.close();
   rmSync(many, { recursive: true });
@@ -146,14 +145,7 @@ test('a dropped folder with hostile names is audited, and stays text', async () 
   await done(page);
   const report = await reportOf(page);
   const native = JSON.parse(recorded('hostile').report['report.json']);
-  // The recording tells names and excerpts with markup, so that the player shows it; an audit hides them now.
-  const plain = (report) => {
-    const [manifest] = report.inventory.manifests;
-    for (const named of [manifest, ...manifest.dependencies]) named.name = '';
-    for (const finding of report.secrets.findings) finding.excerpt = '';
-    return essence(report);
-  };
-  assert.deepEqual(plain(report), plain(native));
+  assert.deepEqual(essence(report), essence(native));
   const shown = await page.locator('.report .path bdi').allInnerTexts();
   assert.ok(shown.includes('<img src=x onerror=window.hacked=1>.txt') && shown.includes('invoice\\u{202e}fdp.exe.txt'), shown.join('\n'));
   assert.equal(await page.evaluate(() => globalThis.hacked), undefined);
@@ -298,7 +290,8 @@ test('an update keeps what the kernel made ready and the build before it, and op
   await page.evaluate(() => navigator.serviceWorker.ready);
   const caches = () => page.evaluate(async () => (await globalThis.caches.keys()).sort());
   await page.waitForFunction(async () => (await globalThis.caches.keys()).length === 2);
-  assert.match((await caches()).join(' '), /^weft-glue weft-page-[0-9a-f]{12}$/);
+  const scope = new URL(address).pathname;
+  assert.match((await caches()).join(), new RegExp(`^weft-glue,weft-page-${scope} [0-9a-f]{12}$`));
   const [, build] = await caches();
   // The next build is the same page in another folder.
   const [name, next] = [build.slice(-12), 'abcdefabcdef'];
@@ -312,7 +305,7 @@ test('an update keeps what the kernel made ready and the build before it, and op
       await (await navigator.serviceWorker.ready).update();
       await taken;
     });
-    assert.deepEqual(await caches(), ['weft-glue', `weft-page-${name}`, `weft-page-${next}`].sort());
+    assert.deepEqual(await caches(), ['weft-glue', `weft-page-${scope} ${name}`, `weft-page-${scope} ${next}`].sort());
     await context.setOffline(true);
     // The tab of the old build still has its parts; a new one is the new build.
     assert.equal(await page.evaluate(async (name) => (await fetch(`./${name}/main.js`)).ok, name), true);
@@ -322,6 +315,38 @@ test('an update keeps what the kernel made ready and the build before it, and op
   } finally {
     for (const [path, text] of before) writeFileSync(path, text);
     rmSync(join(out, next), { recursive: true });
+  }
+  await context.close();
+});
+
+test('an update that fails leaves nothing behind, and the page is asked for past what the browser keeps', async () => {
+  const context = await fresh();
+  const asked = [];
+  const listener = ({ url, headers }) => { if (url === new URL(address).pathname) asked.push([headers['sec-fetch-dest'], headers['cache-control']]); };
+  server.on('request', listener);
+  const page = await open(context);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  const caches = () => page.evaluate(async () => (await globalThis.caches.keys()).filter((name) => name.startsWith('weft-page-')));
+  const before = await caches();
+  assert.equal(before.length, 1);
+  assert.ok(asked.some(([dest, cache]) => dest === 'empty' && cache === 'no-cache'), JSON.stringify(asked));
+  server.off('request', listener);
+  // The next build has files that are not there.
+  const path = fileURLToPath(new URL('../dist/sw.js', import.meta.url));
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replaceAll(before[0].slice(-12), 'abcdefabcdef'));
+  try {
+    const seen = await page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.ready;
+      await registration.update();
+      const next = registration.installing;
+      while (next && next.state !== 'redundant') await new Promise((later) => setTimeout(later, 10));
+      return next?.state;
+    });
+    assert.equal(seen, 'redundant');
+    assert.deepEqual(await caches(), before);
+  } finally {
+    writeFileSync(path, text);
   }
   await context.close();
 });

@@ -8,6 +8,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { begin, done, launch, openPlayer, ready, run, tasks } from './browser.mjs';
 import { buildPlayer, out } from './player/build.mjs';
 import { serve } from '../serve.mjs';
@@ -168,11 +169,13 @@ test('the whole flow goes by keyboard alone, and the focus is always to be seen'
   await page.getByText('events verify').waitFor();
   await page.waitForTimeout(50);
   assert.match((await focused()).name, /^Verify again/, 'the focus stays on what was pressed');
-  await tabTo(/^145$/);
+  const newest = Number(await page.locator('.event-open').first().innerText());
+  assert.ok(newest > 100);
+  await tabTo(new RegExp(`^${newest}$`));
   await page.keyboard.press('ArrowDown');
-  assert.match((await focused()).name, /^144$/);
+  assert.equal((await focused()).name, String(newest - 1));
   await page.keyboard.press('Enter');
-  assert.equal(await page.locator('[data-seq="144"] button').getAttribute('aria-expanded'), 'true');
+  assert.equal(await page.locator(`[data-seq="${newest - 1}"] button`).getAttribute('aria-expanded'), 'true');
   // One press leaves the hundred rows again.
   await tabTo(/^(Older|Newer|Skip to the content)/);
   assert.deepEqual(page.problems, []);
@@ -183,7 +186,9 @@ test('refusals are announced, and shown with their reasons', () => inState('fini
   const card = page.getByRole('article', { name: /Refused: courier, connect \/net\/exfil/ });
   await card.waitFor();
   const text = await card.innerText();
-  for (const part of ['holds no right', 'score', '10,344', 'over the threshold of 9,000 in dev', 'secret', 'act 58', 'event 73', 'label secret']) assert.ok(text.includes(part), `${part} in ${text}`);
+  const { events } = JSON.parse(gunzipSync(readFileSync(new URL('./record/dev.json.gz', import.meta.url))));
+  const { action, seq } = events.find(({ kind }) => kind === 'refused');
+  for (const part of ['holds no right', 'score', '10,344', 'over the threshold of 9,000 in dev', 'secret', `act ${action}`, `event ${seq}`, 'label secret']) assert.ok(text.includes(part), `${part} in ${text}`);
   const road = await card.locator('.station').evaluateAll((all) => all.map((one) => `${one.textContent}`));
   assert.deepEqual(road, ['authority refuses', 'flow passes', 'effect passes', 'verdict refuses', 'reserve not reached', 'record not reached', 'perform not reached']);
   assert.equal(await page.locator('[role="status"][aria-live="polite"]').innerText().then((said) => said.length > 0), true);
@@ -229,10 +234,11 @@ test('a long log, many addresses and many processes do not hold the page up', as
     const events = JSON.parse(readFileSync(await (await download).path(), 'utf8'));
     assert.equal(events.length, 50_000);
     assert.equal(events.at(-1).seq - events[0].seq, 49_999);
+    await page.getByRole('tab', { name: 'Run' }).click();
+    await page.getByText(/^and 1,9\d\d other processes/).waitFor();
   });
   assert.ok(took.length > 100, `${took.length} tasks were seen`);
-  // Twice of what a run may take: here all of it comes at once, and the garbage of 50,000 events is collected meanwhile.
-  assert.ok(took[0] <= 100, `the longest tasks: ${took.slice(0, 10)} ms`);
+  assert.ok(took[0] <= 50, `the longest tasks: ${took.slice(0, 10)} ms`);
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });

@@ -16,7 +16,7 @@ const SHOWN = [
 ] as const;
 
 /** So many items are drawn at once, the rest in the next frame. */
-const AT_ONCE = 20;
+const AT_ONCE = 5;
 
 export class FeedView {
   readonly element: HTMLElement;
@@ -155,7 +155,7 @@ const lives = ({ what, names }: Life): string => `${plain(names.join(', '), 1200
 const stamp = ({ at }: FeedItem): HTMLElement => h('time', { class: 'feed-time', datetime: new Date(at).toISOString() }, clock(at));
 
 /** So many addresses are listed. */
-const LISTED = 40;
+const LISTED = 100;
 
 /** Who talks to whom, and how often: one row for each address that a process says something to. */
 export class RoutesView {
@@ -185,7 +185,10 @@ export class RoutesView {
     const { run, log } = this.session;
     const from = run ? run.pidsFrom : Number.MAX_SAFE_INTEGER;
     const shown: Talk[] = [];
-    for (const talk of log.talks.values()) if (talk.pid >= from && shown.length < LISTED) shown.push(talk);
+    for (const talk of log.talks.values()) {
+      if (shown.length === LISTED) break;
+      if (talk.pid >= from) shown.push(talk);
+    }
     let [addresses, messages] = [0, 0];
     for (const [pid, said] of log.said) {
       if (pid < from) continue;

@@ -1,6 +1,6 @@
 /** The log: filtered by process, verb and decision, each event with all that it holds; verified on demand. */
 
-import { attribute, fill, h, say, unique } from '../dom';
+import { attribute, fill, h, List, say, toggle, type Row } from '../dom';
 import { explanationOf } from '../kernel';
 import { KEPT, placeOf, Search, type Entry, type Filter, type Log } from '../log';
 import type { Session } from '../session';
@@ -10,7 +10,13 @@ import { figure, reasons, road } from './verdict';
 import { save, saveEvents } from './save';
 import { icons } from './icons';
 
-const PAGE = 40;
+const PAGE = 100;
+
+/** A row of the table: an event, or all that it holds, below it. */
+interface Line {
+  entry: Entry;
+  detail: boolean;
+}
 
 export class LogView {
   readonly element: HTMLElement;
@@ -21,6 +27,8 @@ export class LogView {
   private readonly decision = select('Decision');
   private readonly text = h('input', { type: 'search', class: 'input', placeholder: 'any text', 'aria-label': 'Text', spellcheck: 'false', autocomplete: 'off' });
   private readonly body = h('tbody');
+  private readonly list = new List<Line>(this.body, ({ entry, detail }) => `${entry.seq} ${detail}`, (line) => (line.detail ? this.detail(line) : this.row(line)));
+  private readonly nothing = h('p', { class: 'muted nothing-found', hidden: true });
   private readonly found = h('p', { class: 'muted', role: 'status' });
   private readonly older = h('button', { type: 'button', class: 'button', on: { click: () => this.turn(1) } }, 'Older');
   private readonly newer = h('button', { type: 'button', class: 'button', on: { click: () => this.turn(-1) } }, 'Newer');
@@ -55,7 +63,7 @@ export class LogView {
     const scroller = h('div', { class: 'log-scroll', tabindex: 0, role: 'region', 'aria-label': 'Events' },
       h('table', { class: 'grid log-table' },
         h('thead', null, h('tr', null, ['event', 'time', 'kind', 'who', 'what happened'].map((name, i) => h('th', { scope: 'col', class: `l-${i}` }, name)), h('th', { scope: 'col', class: 'l-5 num' }, 'score'))),
-        this.body));
+        this.body), this.nothing);
     this.body.addEventListener('keydown', (event) => this.move(event));
     this.element = h('div', { class: 'log' },
       h('div', { class: 'log-head' }, h('div', null, this.heading, this.size), this.seal),
@@ -127,19 +135,22 @@ export class LogView {
     if (!all) return say(this.found, 'Searching');
     const size = this.until === Number.MAX_SAFE_INTEGER ? all.length : placeOf(all, this.until);
     if (this.wanted) this.page = Math.max(0, Math.floor((size - 1 - placeOf(all, this.wanted.seq)) / PAGE));
-    this.drawn = state();
     const end = size - this.page * PAGE;
     const shown = all.slice(Math.max(0, end - PAGE), Math.max(0, end)).reverse();
-    const focused = document.activeElement?.closest<HTMLElement>('tr[data-seq]')?.dataset.seq;
-    fill(this.body, shown.length ? shown.map((entry) => this.rows(entry)) : h('tr', null, h('td', { colspan: 6, class: 'muted nothing-found' }, this.session.logReady ? 'No event is so.' : 'Reading the log.')));
-    const buttons = this.body.querySelectorAll<HTMLButtonElement>('.event-open');
-    const again = focused ? this.body.querySelector<HTMLButtonElement>(`[data-seq="${focused}"] .event-open`) : null;
-    buttons.forEach((button, i) => attribute(button, 'tabindex', (again ? button === again : i === 0) ? '0' : '-1'));
-    again?.focus({ preventScroll: true });
+    const lines = shown.flatMap((entry) => (this.open.has(entry.seq) ? [false, true] : [false]).map((detail) => ({ entry, detail })));
+    const whole = this.list.show(lines);
+    this.nothing.hidden = shown.length > 0;
+    say(this.nothing, this.session.logReady ? 'No event is so.' : 'Reading the log.');
+    // One of the buttons is reached by Tab: that which has the focus, else the first.
+    const buttons = [...this.body.querySelectorAll<HTMLButtonElement>('.event-open')];
+    const reached = buttons.find((button) => button === document.activeElement) ?? buttons[0];
+    for (const button of buttons) attribute(button, 'tabindex', button === reached ? '0' : '-1');
     const last = Math.max(1, Math.ceil(size / PAGE));
     say(this.found, size === this.session.log.entries.length ? `Newest first, page ${this.page + 1} of ${count(last)}` : `${counted(size, 'event')} of ${count(this.session.log.entries.length)}, page ${this.page + 1} of ${count(last)}`);
     this.newer.disabled = this.page === 0;
     this.older.disabled = this.page + 1 >= last;
+    if (!whole) return this.session.changed();
+    this.drawn = state();
     if (!this.wanted) return;
     const row = this.body.querySelector<HTMLElement>(`[data-seq="${this.wanted.seq}"] button`);
     this.wanted = null;
@@ -147,27 +158,32 @@ export class LogView {
     row?.scrollIntoView({ block: 'nearest' });
   }
 
-  private rows(entry: Entry): HTMLElement[] {
-    const detail = h('tr', { class: 'event-detail', id: unique('event') });
-    const button = h('button', { type: 'button', class: 'event-open', 'aria-expanded': 'false', 'aria-controls': detail.id, on: { click: () => flip() } }, icons.chevron(), count(entry.seq));
-    const row = h('tr', { class: `event ${entry.decision ? `is-${entry.decision}` : ''}`, 'data-seq': entry.seq, on: { click: (event) => { if (!(event.target as Element).closest('button')) button.click(); } } },
+  private row({ entry }: Line): Row<Line> {
+    const flip = () => {
+      if (!this.open.delete(entry.seq)) this.open.add(entry.seq);
+      this.drawn = '';
+      this.draw();
+    };
+    const button = h('button', { type: 'button', class: 'event-open', 'aria-controls': detailOf(entry), on: { click: flip } }, icons.chevron(), count(entry.seq));
+    const element = h('tr', { class: `event ${entry.decision ? `is-${entry.decision}` : ''}`, 'data-seq': entry.seq, on: { click: (event) => { if (!(event.target as Element).closest('button')) flip(); } } },
       h('td', { class: 'l-0' }, button),
       h('td', { class: 'l-1' }, h('time', { datetime: entry.event.time, title: entry.event.time }, clock(entry.event.time))),
       h('td', { class: 'l-2' }, h('span', { class: 'kind' }, plain(entry.event.kind, 32).replaceAll('_', ' '))),
       h('td', { class: 'l-3' }, entry.name ? plain(entry.name, 64) : entry.pid === 0 ? 'kernel' : '', entry.pid ? h('span', { class: 'muted' }, ` ${entry.pid}`) : null),
       h('td', { class: 'l-4' }, h('bdi', null, plain(entry.what, 240))),
       h('td', { class: 'l-5 num' }, entry.score === null ? '' : count(entry.score)));
-    const set = (open: boolean) => {
-      button.setAttribute('aria-expanded', String(open));
-      row.classList.toggle('is-open', open);
-      detail.hidden = !open;
-      if (open && !detail.firstChild) detail.append(h('td', { colspan: 6 }, details(entry)));
-      if (open) this.open.add(entry.seq);
-      else this.open.delete(entry.seq);
+    return {
+      element,
+      update: () => {
+        const open = this.open.has(entry.seq);
+        attribute(button, 'aria-expanded', String(open));
+        toggle(element, 'is-open', open);
+      },
     };
-    const flip = () => set(detail.hidden === true);
-    set(this.open.has(entry.seq));
-    return [row, detail];
+  }
+
+  private detail({ entry }: Line): Row<Line> {
+    return { element: h('tr', { class: 'event-detail', id: detailOf(entry) }, h('td', { colspan: 6 }, details(entry))), update() {} };
   }
 
   /** Up and down go from event to event; Tab leaves the table. */
@@ -242,6 +258,8 @@ function select(name: string): { element: HTMLElement; input: HTMLSelectElement 
   const input = h('select', { class: 'input' });
   return { element: h('label', { class: 'field' }, h('span', null, name), input), input };
 }
+
+const detailOf = (entry: Entry): string => `event-${entry.seq}`;
 
 function details(entry: Entry): HTMLElement {
   const { event } = entry;

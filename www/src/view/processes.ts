@@ -9,7 +9,7 @@ import { drawThread, watchThreads } from './thread';
 import { icons } from './icons';
 
 /** So many processes are listed. */
-const LISTED = 40;
+const LISTED = 100;
 
 interface Line {
   key: string;
@@ -26,6 +26,8 @@ export class ProcessesView {
   private readonly watch = watchThreads(() => this.session.changed());
   private readonly threads = new Map<string, { canvas: HTMLCanvasElement; pid: number | null }>();
   private readonly more = h('p', { class: 'muted processes-more', hidden: true });
+  /** What the lines were made of, that they are made once for each news of the processes. */
+  private drawn: { run: Session['run']; summary: Session['summary']; lines: Line[] } = { run: null, summary: null, lines: [] };
 
   constructor(private readonly session: Session) {
     const head = (text: string, name: string, hint = '') => h('th', { scope: 'col', role: 'columnheader', class: name, title: hint || null }, text);
@@ -45,7 +47,9 @@ export class ProcessesView {
   }
 
   update(): void {
-    const all = this.lines();
+    const { run, summary, log } = this.session;
+    if (run !== this.drawn.run || summary !== this.drawn.summary) this.drawn = { run, summary, lines: this.lines() };
+    const all = this.drawn.lines;
     const lines = all.slice(0, LISTED);
     if (!this.list.show(lines)) this.session.changed();
     const rest = all.length - lines.length;
@@ -53,7 +57,6 @@ export class ProcessesView {
     say(this.more, rest ? `and ${counted(rest, 'other process', 'other processes')}` : '');
     const shown = new Set(lines.map(({ key }) => key));
     for (const key of this.threads.keys()) if (!shown.has(key)) this.threads.delete(key);
-    const { run, log } = this.session;
     for (const { canvas, pid } of this.threads.values()) drawThread(canvas, log, pid, run?.since ?? 0);
   }
 

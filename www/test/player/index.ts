@@ -188,7 +188,7 @@ export class Kernel {
     },
     verify: async () => {
       await wait(120);
-      return control.verifyFails ? { ok: false, size: this.played.length, root: '', problem: control.verifyFails } : { ok: true, size: this.played.length, root: this.record.checkpoint.root };
+      return control.verifyFails ? { ok: false, size: this.played.length, root: '', problem: { code: 'tampered', text: control.verifyFails, hint: '', seq: null } } : { ok: true, size: this.played.length, root: this.record.checkpoint.root };
     },
     checkpoint: async () => this.record.checkpoint.note,
     key: async () => '',
@@ -224,7 +224,7 @@ export class Kernel {
   }
 
   stopped(reason: string) { this.rest = []; this.gone = true; this.tell('stopped', { reason }); }
-  crash(message: string) { this.rest = []; this.tell('crashed', { message }); }
+  crash(message: string) { this.rest = []; this.tell('crashed', { code: 'crashed', message }); }
   own(owner: boolean) { this.owner = owner; this.tell('owner', { owner }); }
   flood(n: number) {
     for (let i = 0; i < n; i += 1) this.notice('verdict', { action: 90_000 + i, name: 'courier', what: 'denied', verb: 'connect', resource: `/net/h${i}.example.com:443`, reason: 'no right' });
