@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a command may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a command may take before it is taken to hang: it may have waited for half a minute for an answer.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The program under test.
 pub(crate) const WEFT: &str = env!("CARGO_BIN_EXE_weft");

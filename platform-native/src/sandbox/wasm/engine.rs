@@ -116,7 +116,7 @@ impl Machine {
             Allocation::Pooling { instances } => instances,
             Allocation::OnDemand { .. } => u32::MAX,
         };
-        // Counted and taken at once: whoever was told that there is one has it.
+        // Counted and taken at once, so that no two get the last.
         let free = |taken| (taken < most).then(|| taken + 1);
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).ok()?;
         Some(Place(self.taken.clone()))
