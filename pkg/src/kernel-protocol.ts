@@ -76,11 +76,19 @@ export type FromKernel =
   /** It was shut down, by this tab or another one. */
   | { stopped: { reason: string } };
 
-/** What a worker that attaches is told of the kernel. */
-export interface Welcome {
-  /** The worker that has it: what is asked of another one is not for it. */
+/** Goes up with every change of what workers say to each other: tabs that were opened before an update stay. */
+export const PROTOCOL = 1;
+
+/** Which worker has the kernel. */
+export interface Took {
+  protocol: number;
+  /** What is asked of another one is not for it. */
   owner: string;
   environment: Environment;
+}
+
+/** What a worker that attaches is told of the kernel. */
+export interface Welcome extends Took {
   profile: unknown;
 }
 
@@ -89,7 +97,7 @@ export type Between =
   | { hello: string }
   | { welcome: Welcome; to: string }
   /** Another worker has the kernel from now on. */
-  | { took: { owner: string; environment: Environment } }
+  | { took: Took }
   | { from: string; to: string; ask: Call }
   | { from: string; to: string; tool: ToolAnswer }
   | { to: string; told: FromKernel }

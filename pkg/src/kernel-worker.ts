@@ -7,7 +7,7 @@ import init, * as weft from '../dist/wasm/weft.js';
 import { crashedFailure, failureOf, isEnd } from './failure.js';
 import { Guests } from './guests.js';
 import { Tools, type Page } from './tools.js';
-import { METHODS, kernelLock, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel, type ToolAnswer, type Welcome } from './kernel-protocol.js';
+import { METHODS, PROTOCOL, kernelLock, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel, type ToolAnswer, type Took, type Welcome } from './kernel-protocol.js';
 import { Ahead } from './lists.js';
 import { load } from './load.js';
 import type { Environment } from './types.js';
@@ -18,7 +18,7 @@ const ENVIRONMENT: Environment = 'dev';
 /** How long the owner may take to answer a worker that attaches; it may be booting. */
 const HELLO_MS = 250;
 
-const GONE: Failure = { code: 'cancelled', message: 'the tab that had the kernel was closed before it answered; ask again', more: {} };
+const GONE: Failure = { code: 'cancelled', message: 'the tab that had the kernel was closed before it answered: it may have been done or not; look, then ask again', more: {} };
 
 const NO_LOCKS =
   'the browser refuses this site all storage, and locks with it: each tab has a kernel of its own, and that a guest is dead is asked for and not observed';
@@ -34,6 +34,7 @@ class Owner {
   readonly #kernel: weft.WebKernel;
   readonly #guests: Guests;
   readonly tools = new Tools();
+  #ending = false;
   readonly environment: Environment;
   readonly profile: unknown;
 
@@ -83,6 +84,10 @@ class Owner {
   async perform({ call, method, args }: Call, page: Page): Promise<FromKernel> {
     try {
       if (!METHODS.includes(method)) throw new TypeError(`the kernel has no method ${method}`);
+      if (method === 'shutdown') {
+        if (this.#ending) throw Object.assign(new Error('the kernel is being shut down'), { code: 'cancelled' });
+        this.#ending = true;
+      }
       const foreseen = method === 'check' || method === 'install' ? this.#foresee(args[1]) : undefined;
       // A function stays where it is; what Rust gets is the way to it.
       if (method === 'register_tool') args = [args[0], args[1], this.tools.runner(page, args[2] as number)];
@@ -158,7 +163,9 @@ async function shared(boot: Boot['boot']): Promise<void> {
     });
     const perform = async (call: Call, page: Page) => {
       const answered = await owner.perform(call, page);
-      if (call.method !== 'shutdown') return page(answered);
+      // One that was asked for before is at it still.
+      const again = 'failed' in answered && answered.failed.code === 'cancelled';
+      if (call.method !== 'shutdown' || over || again) return page(answered);
       const stopped: FromKernel = { stopped: { reason: String(call.args[0]) } };
       // Whether it went well or not, nobody is attached to it any more: who asks from now on waits for the lock, and boots it anew.
       channel.onmessage = null;
@@ -171,7 +178,7 @@ async function shared(boot: Boot['boot']): Promise<void> {
     seat = { perform: (call) => void perform(call, say), answered: (answer) => owner.tools.answered(answer) };
     const tabs = new Tabs((tool) => owner.unregister(tool));
     channel.onmessage = ({ data }: MessageEvent<Between>) => {
-      if ('hello' in data) tell({ welcome: { owner: self, environment: owner.environment, profile: owner.profile }, to: data.hello });
+      if ('hello' in data) tell({ welcome: { protocol: PROTOCOL, owner: self, environment: owner.environment, profile: owner.profile }, to: data.hello });
       // What was asked of the one before has been answered as not known to be done: to do it now would be to lie.
       else if (!('to' in data) || data.to !== self) return;
       else if ('ask' in data) {
@@ -183,24 +190,34 @@ async function shared(boot: Boot['boot']): Promise<void> {
     };
     say(attached ? { owner: true } : { booted: { owner: true, environment: owner.environment, profile: owner.profile } });
     // For those that attached to the owner before: it is this one now.
-    tell({ took: { owner: self, environment: owner.environment } });
+    tell({ took: { protocol: PROTOCOL, owner: self, environment: owner.environment } });
     for (const call of early) seat.perform(call);
   };
 
   const attach = () => {
     let known: Welcome | undefined;
+    let latest: string | undefined;
     const open = new Set<number>();
     const hello = () => known ?? tell({ hello: self });
     const ringing = setInterval(hello, HELLO_MS);
-    const other = (environment: Environment) => {
+    /** Why this worker cannot be attached to such a kernel. */
+    const unfit = ({ protocol, environment }: Took): Failure | undefined => {
+      const asked = known?.environment ?? boot.environment;
+      if (protocol !== PROTOCOL) return otherPackage(boot.name);
+      return asked === undefined || asked === environment ? undefined : otherEnvironment(boot.name, environment, asked);
+    };
+    const refuse = (failure: Failure) => {
       clearInterval(ringing);
-      crash(otherEnvironment(boot.name, environment, known?.environment ?? boot.environment!));
+      crash(failure);
     };
     channel.onmessage = ({ data }: MessageEvent<Between>) => {
       if (over) return;
       if ('welcome' in data && data.to === self && !known) {
-        const { environment, profile } = data.welcome;
-        if (boot.environment !== undefined && boot.environment !== environment) return other(environment);
+        const { owner, environment, profile } = data.welcome;
+        // One of before, which came late.
+        if (latest !== undefined && latest !== owner) return;
+        const why = unfit(data.welcome);
+        if (why) return refuse(why);
         known = data.welcome;
         clearInterval(ringing);
         say({ booted: { owner: false, environment, profile } });
@@ -209,10 +226,12 @@ async function shared(boot: Boot['boot']): Promise<void> {
         say(data.told);
       } else if ('took' in data) {
         abandon();
+        latest = data.took.owner;
         if (!known) return;
-        // One that had not attached yet may have booted it in its own.
-        if (known.environment !== data.took.environment) return other(data.took.environment);
-        known.owner = data.took.owner;
+        // One that had not attached yet may have booted it in its own environment.
+        const why = unfit(data.took);
+        if (why) return refuse(why);
+        known.owner = latest;
         say({ owner: false });
       } else if ('all' in data && known) {
         // A worker that still attaches hears of no end: it boots the kernel when the lock is free.
@@ -258,6 +277,11 @@ async function shared(boot: Boot['boot']): Promise<void> {
     const detach = attach();
     void navigator.locks.request(lock, () => hold(detach()));
   }
+}
+
+function otherPackage(name: string): Failure {
+  const message = `the kernel ${name} runs in this browser by another version of the package, with which this one cannot talk: close the other tabs, then reload this one`;
+  return { code: 'conflict', message, more: {} };
 }
 
 function otherEnvironment(name: string, runs: Environment, asked: Environment): Failure {

@@ -255,12 +255,14 @@ export class Kernel {
    * Stops what runs and closes the log, for all tabs, which are told by the event `stopped`; answers its last checkpoint. Nothing can be asked of
    * the kernel afterwards.
    *
-   * @throws {KernelError} Why the end of the log could not be stored; the kernel is down all the same. `cancelled` if it was down before,
-   * or if the tab that had it was closed before it answered: then another one may have it.
+   * @throws {KernelError} Why the end of the log could not be stored; the kernel is down all the same. `cancelled` if it was down before
+   * or is being shut down, or if the tab that had it was closed before it answered: then another one may have it. `invalid` if the reason
+   * is no text: then it runs on.
    */
   async shutdown(reason = 'the page asked for it'): Promise<string> {
+    if (typeof reason !== 'string') throw new KernelError('invalid', 'the reason of a shutdown is a text');
     const checkpoint = await this.#ask<string>('shutdown', reason).catch((error: KernelError) => {
-      // It is down all the same, unless the tab that had it went before it was asked: then another one has it.
+      // It is down all the same, unless it was never asked: another tab has it then, or one that asked before is at it still.
       if (error.code !== 'cancelled') this.#stop(reason);
       throw error;
     });

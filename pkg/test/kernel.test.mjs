@@ -195,6 +195,38 @@ for (const asks of [0, 1]) {
   });
 }
 
+test('a second shutdown does not cut off the first, and one that cannot be asked for ends nothing', async () => {
+  const first = await tab();
+  await first.evaluate(() => boot({ storage: 'opfs' }));
+  const second = await tab(first.context());
+  await second.evaluate(() => boot({ storage: 'opfs' }));
+  assert.equal((await first.evaluate(() => failure(kernel.shutdown(() => {})))).code, 'invalid');
+  assert.equal((await second.evaluate(() => failure(kernel.shutdown({ late: true })))).code, 'invalid');
+  assert.ok((await second.evaluate(() => kernel.chain.head())).size > 0, 'it runs');
+  const [checkpoint, again] = await first.evaluate(() => Promise.all([kernel.shutdown('it is late'), failure(kernel.shutdown('once more'))]));
+  assert.match(checkpoint, /\n/);
+  assert.equal(again.code, 'cancelled');
+  for (const page of [first, second]) {
+    assert.deepEqual(await page.evaluate(() => until('stopped')), { reason: 'it is late' });
+    assert.equal(await page.evaluate(() => told.filter(([name]) => name === 'stopped').length), 1);
+  }
+  await first.context().close();
+});
+
+test('a tab with another version of the package is told so', async () => {
+  const first = await tab();
+  await first.evaluate(() => new Promise((held) => {
+    const channel = new BroadcastChannel('weft-kernel-default');
+    channel.onmessage = ({ data }) => 'hello' in data && channel.postMessage({ welcome: { protocol: 0, owner: 'me', environment: 'dev', profile: {} }, to: data.hello });
+    void navigator.locks.request('weft-kernel-default', () => new Promise(held));
+  }));
+  const second = await tab(first.context());
+  const refused = await second.evaluate(() => failure(boot({ storage: 'opfs' })));
+  assert.deepEqual([refused?.code, refused?.typed], ['conflict', true], JSON.stringify(refused));
+  assert.match(refused.message, /another version of the package/);
+  await first.context().close();
+});
+
 test('what was asked of a tab that is gone is not done by the one that has the kernel now', async () => {
   const first = await tab();
   await first.evaluate(() => boot({ storage: 'opfs' }));

@@ -96,7 +96,9 @@ export class List<T> {
 
   /** Shows `items`, of new ones only so many at once. Whether these are all: else it is called again in the next frame. */
   show(items: readonly T[]): boolean {
-    const left = new Set(this.rows.keys());
+    const wanted = new Set(items.map(this.key));
+    const gone = new Map([...this.rows].filter(([key]) => !wanted.has(key)));
+    const stay = new Set([...gone.values()].map(({ element }): Node => element));
     let at: ChildNode | null = this.parent.firstChild;
     let [room, all] = [NEW_ROWS, true];
     for (const item of items) {
@@ -111,12 +113,15 @@ export class List<T> {
         room -= 1;
       }
       row.update(item);
-      left.delete(key);
+      while (at && stay.has(at)) at = at.nextSibling;
       if (row.element === at) at = at.nextSibling;
       else this.parent.insertBefore(row.element, at);
     }
-    for (const key of left) {
-      this.rows.get(key)!.element.remove();
+    // What is gone stays until something has its place, so that the list keeps its length and what is read its place.
+    let places = items.length - (this.rows.size - gone.size);
+    for (const [key, { element }] of gone) {
+      if (places-- > 0) continue;
+      element.remove();
       this.rows.delete(key);
     }
     return all;

@@ -12,10 +12,10 @@ const CACHE = `${BUILDS}${BUILD}`;
 self.addEventListener('install', (event) => {
   event.waitUntil(
     (async () => {
+      const cache = await caches.open(CACHE);
       // The same build may be there already, and in use: only what this one began is thrown away.
-      const again = await caches.has(CACHE);
+      const again = await isWhole(CACHE);
       try {
-        const cache = await caches.open(CACHE);
         // The name of the page stays, and what the browser kept under it may be of a build before.
         const files = [...FILES.map((file) => new URL(file, scope).href), new Request(index, { cache: 'reload' })];
         await cache.addAll(files);
@@ -28,6 +28,9 @@ self.addEventListener('install', (event) => {
   );
 });
 
+/** Whether all of a build was kept: its files are put there together or not at all. */
+const isWhole = async (name) => (await (await caches.open(name)).match(index)) !== undefined;
+
 /** Names of the builds that are kept, the oldest first. */
 const builds = async () => (await caches.keys()).filter((name) => name.startsWith(BUILDS));
 
@@ -35,7 +38,12 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(
     (async () => {
       // The last build but one stays: a tab that was opened with it may still load its parts.
-      const old = (await builds()).filter((name) => name !== CACHE);
+      const old = [];
+      for (const name of (await builds()).filter((name) => name !== CACHE)) {
+        // What the browser broke off is no build.
+        if (await isWhole(name)) old.push(name);
+        else await caches.delete(name);
+      }
       await Promise.all(old.slice(0, -1).map((name) => caches.delete(name)));
       await self.clients.claim();
     })(),

@@ -211,6 +211,25 @@ test('a hundred refusals make no hundred cards', async () => {
   await page.context().close();
 });
 
+test('the log keeps its length while it grows', async () => {
+  const page = await openPlayer(browser, address, { control: { pace: 9000 } });
+  await run(page);
+  await page.locator('.is-act').first().waitFor();
+  await page.evaluate(() => globalThis.player.live.flood(300));
+  await page.getByRole('tab', { name: 'Log' }).click();
+  await page.waitForFunction(() => document.querySelectorAll('tr.event').length >= 100);
+  assert.equal(await page.getByRole('tabpanel').count(), 1);
+  const least = await page.evaluate(async () => {
+    let least = Infinity;
+    new MutationObserver(() => { least = Math.min(least, document.querySelectorAll('tr.event').length); }).observe(document.querySelector('.log-table tbody'), { childList: true });
+    globalThis.player.live.flood(300);
+    await new Promise((later) => setTimeout(later, 3_000));
+    return least;
+  });
+  assert.equal(least, 100);
+  await page.context().close();
+});
+
 test('a long log, many addresses and many processes do not hold the page up', async () => {
   const page = await openPlayer(browser, address, { control: { pace: 60_000 } });
   await run(page);

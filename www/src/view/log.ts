@@ -39,6 +39,8 @@ export class LogView {
   private looking = false;
   /** The event that is to be opened when it is found. */
   private wanted: Entry | null = null;
+  /** The log that is drawn. */
+  private of: Log | null = null;
   /** Pages are counted from the newest. While it is 0 the table follows the log. */
   private page = 0;
   private until = Number.MAX_SAFE_INTEGER;
@@ -78,6 +80,7 @@ export class LogView {
 
   /** Shows the events of one act, the refusal among them opened. */
   showAction(action: number): void {
+    this.anew();
     const entry = this.session.log.entries.findLast((one) => one.event.action === action && one.decision !== null);
     this.filter = { pid: null, verb: '', decision: entry?.decision ?? '', text: '' };
     this.decision.input.value = entry?.decision ?? '';
@@ -102,7 +105,18 @@ export class LogView {
     this.draw();
   }
 
+  /** Nothing of another log stays. */
+  private anew(): void {
+    if (this.of === this.session.log) return;
+    this.of = this.session.log;
+    this.list.show([]);
+    this.open.clear();
+    this.wanted = null;
+    this.drawn = '';
+  }
+
   private turn(by: number): void {
+    this.wanted = null;
     // Pages stand still while the log grows: they are counted below the event that was the newest then.
     if (this.page === 0 && by > 0) this.until = this.session.log.next;
     this.page = Math.max(0, this.page + by);
@@ -128,7 +142,11 @@ export class LogView {
   }
 
   private draw(): void {
-    if (!this.element.isConnected || this.element.closest('[hidden]')) return;
+    this.anew();
+    if (!this.element.isConnected || this.element.closest('[hidden]')) {
+      this.wanted = null;
+      return;
+    }
     const state = () => `${JSON.stringify(this.filter)} ${this.page} ${this.page === 0 ? this.session.log.version : ''}`;
     if (state() === this.drawn) return;
     const all = this.matching();

@@ -92,6 +92,8 @@ export class Shell {
       attribute(this.tabs.get(name)!, 'aria-selected', String(on));
       attribute(this.tabs.get(name)!, 'tabindex', on ? '0' : '-1');
       attribute(this.panels.get(name)!, 'hidden', on ? null : '');
+      // Its box is there still.
+      attribute(this.panels.get(name)!, 'aria-hidden', on ? null : 'true');
     }
   }
 

@@ -13,20 +13,19 @@ use crate::js::wait;
 use js_sys::{AsyncIterator, IteratorNext};
 use kernel_core::platform::DeviceError;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wasm_bindgen::JsValue;
 use web_sys::FileSystemDirectoryHandle;
 
-/// How many names of all folders together are kept, those of the folders among them, beside those of the folder that
-/// was listed last.
+/// How many names of all folders together are kept, the folders counted as well, beside those of the folder that was
+/// listed last.
 const KEPT: usize = 200_000;
+
+/// How many bytes the paths of the folders may have together.
+const KEPT_PATHS: usize = 16 << 20;
 
 /// How often a folder is listed again because something was removed from it while it was.
 const TRIES: u32 = 5;
-
-/// Ends the path of a folder, in front of a name in it. No name has it, nor the `/` of paths.
-const IN: char = '\0';
 
 /// Names of entries by the names that lead to their folder.
 #[derive(Debug, Default)]
@@ -37,14 +36,18 @@ pub(super) struct Names {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// All names, each behind the path of its folder; and each folder by its path, in front of them. In one set, so
-    /// that what lies below a folder lies together.
-    all: BTreeSet<String>,
+    /// The folders that are known, by their paths, each with a number of its own.
+    folders: BTreeMap<String, u64>,
+    /// How many bytes these paths have together.
+    paths: usize,
+    /// The names in them.
+    names: BTreeSet<(u64, String)>,
     /// The folders in the order in which they became known, those that were forgotten since among them.
-    order: VecDeque<String>,
+    order: VecDeque<(u64, String)>,
     /// The folders that are being listed, each with the number of the listing, and whether something was removed
     /// meanwhile that it may show still.
     listings: Vec<(u64, Vec<String>, bool)>,
+    /// The last number that was given.
     begun: u64,
 }
 
@@ -55,16 +58,11 @@ pub(super) struct Listing<'a> {
     number: u64,
 }
 
-/// What a folder is called among all names.
-fn path_of(folder: &[String]) -> String {
-    let mut path = folder.join("/");
-    path.push(IN);
-    path
-}
-
 impl Names {
     fn has(&self, folder: &[String], name: &str) -> bool {
-        self.known.borrow().all.contains(&(path_of(folder) + name))
+        let known = self.known.borrow();
+        let number = known.folders.get(&folder.join("/"));
+        number.is_some_and(|number| known.names.contains(&(*number, name.to_owned())))
     }
 
     /// Begins to list `folder`.
@@ -79,9 +77,8 @@ impl Names {
     /// Notes that `name` was made.
     pub(super) fn made(&self, folder: &[String], name: &str) {
         let mut known = self.known.borrow_mut();
-        let path = path_of(folder);
-        if known.all.contains(&path) {
-            known.all.insert(path + name);
+        if let Some(number) = known.folders.get(&folder.join("/")).copied() {
+            known.names.insert((number, name.to_owned()));
             known.bound();
         }
     }
@@ -91,9 +88,16 @@ impl Names {
         let mut known = self.known.borrow_mut();
         // The folder itself that was picked is not removed.
         let Some((name, parent)) = path.split_last() else { return };
-        known.all.remove(&(path_of(parent) + name));
-        known.forget(&path_of(path));
-        known.forget(&(path.join("/") + "/"));
+        if let Some(number) = known.folders.get(&parent.join("/")).copied() {
+            known.names.remove(&(number, name.clone()));
+        }
+        let path_of = path.join("/");
+        let below = format!("{path_of}/");
+        let found = known.folders.range(below.clone()..).map(|(folder, _)| folder);
+        let found: Vec<String> = found.take_while(|folder| folder.starts_with(&below)).cloned().collect();
+        for folder in std::iter::once(path_of).chain(found) {
+            known.forget(&folder);
+        }
         for (_, of, stale) in &mut known.listings {
             *stale |= *of == parent || of.starts_with(path);
         }
@@ -101,20 +105,23 @@ impl Names {
 }
 
 impl Known {
-    /// Forgets all that begins so.
-    fn forget(&mut self, begin: &str) {
-        let from = self.all.range::<str, _>((Bound::Included(begin), Bound::Unbounded));
-        let found: Vec<String> = from.take_while(|one| one.starts_with(begin)).cloned().collect();
-        for one in found {
-            self.all.remove(&one);
-        }
+    /// Forgets what is in a folder.
+    fn forget(&mut self, folder: &str) {
+        let Some(number) = self.folders.remove(folder) else { return };
+        self.paths -= folder.len();
+        self.names.extract_if((number, String::new())..(number + 1, String::new()), |_| true).for_each(drop);
     }
 
-    /// Forgets folders while there are too many names, the one first that was known first.
+    /// Forgets folders while there is too much, the one first that was known first.
     fn bound(&mut self) {
-        while (self.all.len() > KEPT || self.order.len() > KEPT) && self.order.len() > 1 {
-            let Some(oldest) = self.order.pop_front() else { return };
-            self.forget(&oldest);
+        let much = |known: &Known| {
+            known.names.len() + known.folders.len() > KEPT || known.order.len() > KEPT || known.paths > KEPT_PATHS
+        };
+        while much(self) && self.order.len() > 1 {
+            let Some((number, oldest)) = self.order.pop_front() else { return };
+            if self.folders.get(&oldest) == Some(&number) {
+                self.forget(&oldest);
+            }
         }
     }
 }
@@ -123,19 +130,15 @@ impl Listing<'_> {
     /// Keeps the `names` that were found, unless one of them may have been removed meanwhile; whether they were kept.
     pub(super) fn keep(self, names: BTreeSet<String>) -> bool {
         let mut known = self.of.known.borrow_mut();
-        let Some((_, folder, false)) = known.listings.iter().find(|(number, ..)| *number == self.number) else {
+        let Some((number, folder, false)) = known.listings.iter().find(|(number, ..)| *number == self.number) else {
             return false;
         };
-        let path = path_of(folder);
-        if known.all.contains(&path) {
-            known.forget(&path);
-        } else {
-            known.order.push_back(path.clone());
-        }
-        for name in names {
-            known.all.insert(path.clone() + &name);
-        }
-        known.all.insert(path);
+        let (number, folder) = (*number, folder.join("/"));
+        known.forget(&folder);
+        known.paths += folder.len();
+        known.names.extend(names.into_iter().map(|name| (number, name)));
+        known.folders.insert(folder.clone(), number);
+        known.order.push_back((number, folder));
         known.bound();
         true
     }
@@ -209,7 +212,8 @@ mod tests {
     /// How many names there are, and in how many folders.
     fn counted(names: &Names) -> (usize, usize) {
         let known = names.known.borrow();
-        (known.all.len(), known.all.iter().filter(|one| one.ends_with(IN)).count())
+        assert_eq!(known.paths, known.folders.keys().map(String::len).sum::<usize>());
+        (known.names.len() + known.folders.len(), known.folders.len())
     }
 
     #[wasm_bindgen_test]
@@ -274,5 +278,16 @@ mod tests {
         let large: Vec<String> = (0..=KEPT).map(|n| n.to_string()).collect();
         assert!(names.list(&path(&["large"])).keep(large.into_iter().collect()));
         assert_eq!(counted(&names), (KEPT + 2, 1), "that one is kept, and no other");
+    }
+
+    #[wasm_bindgen_test]
+    fn long_paths_are_bounded_by_their_bytes() {
+        let names = Names::default();
+        let long = "d".repeat(4_000);
+        for n in 0..5_000 {
+            assert!(names.list(&path(&[&long, &n.to_string()])).keep(set(&["x"])));
+        }
+        let known = names.known.borrow();
+        assert!(known.paths <= KEPT_PATHS && known.folders.len() > 4_000, "{}", known.folders.len());
     }
 }
