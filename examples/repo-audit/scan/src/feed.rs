@@ -5,7 +5,7 @@
 //! piece is seen with [`LEFT`] bytes of what came before and [`RIGHT`] bytes of what follows.
 //! Memory stays below `BLOCK + LEFT + RIGHT` plus one chunk, whatever the file's size.
 
-use crate::text;
+use crate::{text, work};
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// The longest line, in bytes with its newline, that is seen whole; longer ones are cut at this stride.
@@ -40,14 +40,10 @@ impl<'a> Block<'a> {
         &self.text[self.from..self.to]
     }
 
-    /// Line and column (in bytes), both counted from 1, of `text[at]`; `at` is not before `from`.
+    /// Line and column (in bytes), both counted from 1, of `text[at]`; `at` is not before `from`. Of many places,
+    /// [`Place`] tells each from the one before.
     pub fn place(&self, at: usize) -> (u64, u64) {
-        let line = self.line + memchr_iter(b'\n', &self.text[self.from..at]).count() as u64;
-        let column = match memrchr(b'\n', &self.text[..at]) {
-            Some(newline) => (at - newline) as u64,
-            None => self.skipped + at as u64 + 1,
-        };
-        (line, column)
+        Place::begin(self).of(self, at)
     }
 
     /// Where the line that holds `text[at]` begins and ends within `text`, without its newline.
@@ -55,6 +51,35 @@ impl<'a> Block<'a> {
         let start = memrchr(b'\n', &self.text[..at]).map_or(0, |newline| newline + 1);
         let end = memchr(b'\n', &self.text[at..]).map_or(self.text.len(), |newline| at + newline);
         (start, end)
+    }
+}
+
+/// Tells the lines and columns of places in a block, one after the other, and goes over each byte once.
+#[derive(Debug)]
+pub struct Place {
+    /// Up to where lines are counted.
+    at: usize,
+    line: u64,
+    /// Where the line begins, if that is within the block.
+    start: Option<usize>,
+}
+
+impl Place {
+    /// Where the block's own bytes begin.
+    pub fn begin(block: &Block<'_>) -> Place {
+        Place { at: block.from, line: block.line, start: None }
+    }
+
+    /// Line and column (in bytes), both counted from 1, of `text[at]` of the block; `at` is not less than it was.
+    pub fn of(&mut self, block: &Block<'_>, at: usize) -> (u64, u64) {
+        for newline in memchr_iter(b'\n', &block.text[self.at..at]) {
+            self.line += 1;
+            self.start = Some(self.at + newline + 1);
+        }
+        work::add(at - self.at);
+        self.at = at;
+        let column = self.start.map_or(block.skipped + at as u64, |start| (at - start) as u64);
+        (self.line, column + 1)
     }
 }
 

@@ -15,3 +15,4 @@ pub mod secrets;
 pub mod address;
 pub mod feed;
 pub mod text;
+mod work;

@@ -1,9 +1,11 @@
 //! Decoders for what hides a secret's plain form.
 
+use crate::work;
 use std::borrow::Cow;
 
 /// Decodes base64 of either alphabet (RFC 4648) as far as it is whole; other bytes end it.
 pub(super) fn base64(text: &[u8]) -> Vec<u8> {
+    work::add(text.len());
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count) = (0u32, 0);
     for &b in text {

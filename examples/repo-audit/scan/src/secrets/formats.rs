@@ -5,6 +5,7 @@ use super::encoding::base64;
 use super::published;
 use super::randomness;
 use super::runs::{SHORTEST, is_token};
+use crate::work;
 use std::sync::LazyLock;
 
 /// Which bytes may follow the prefix.
@@ -125,10 +126,11 @@ impl Default for &Index {
 impl Index {
     /// Tries the formats on `text[start..stop]`, a whole run of token characters.
     pub(super) fn run(&self, text: &[u8], start: usize, stop: usize, matches: &mut Vec<Match>) {
+        let begins = |at: &usize| *at == start || !text[*at - 1].is_ascii_alphanumeric();
         let mut at = start;
         while at + SHORTEST <= stop {
-            if (at == start || !text[at - 1].is_ascii_alphanumeric())
-                && let Some(found) = self.token(text, at, stop)
+            if begins(&at)
+                && let Some(found) = self.token(&text[at..stop], at)
             {
                 at = found.end;
                 matches.push(found);
@@ -136,17 +138,18 @@ impl Index {
                 at += 1;
             }
         }
+        // Of a run, one header is decoded.
+        let header = memchr::memmem::find_iter(&text[start..stop], TOKEN_HEADER).map(|at| start + at).find(begins);
+        matches.extend(header.and_then(|at| json_web_token(text, at, stop)));
         self.with_context(text, start, stop, matches);
     }
 
-    fn token(&self, text: &[u8], at: usize, stop: usize) -> Option<Match> {
-        let run = &text[at..stop];
-        if run.starts_with(b"eyJ") {
-            return json_web_token(text, at, stop);
-        }
+    /// The token that `run`, which lies at `at`, begins with.
+    fn token(&self, run: &[u8], at: usize) -> Option<Match> {
         for format in &self.0[usize::from(run[0] & 0x7f)] {
             let Some(rest) = run.strip_prefix(format.prefix.as_bytes()) else { continue };
-            let length = rest.iter().take_while(|b| format.body.has(**b)).count();
+            let length = rest.iter().take(format.most + 1).take_while(|b| format.body.has(**b)).count();
+            work::add(length);
             let bounded = rest.get(length).is_none_or(|b| !b.is_ascii_alphanumeric());
             if (format.least..=format.most).contains(&length) && bounded && plausible(run, format, &rest[..length]) {
                 let end = at + format.prefix.len() + length;
@@ -167,11 +170,11 @@ impl Index {
             }
             Some(b'.') if before.ends_with(b"SG.") && run.len() == 22 => {
                 let tail = text[stop..].strip_prefix(b".").unwrap_or_default();
-                let length = tail.iter().take_while(|b| is_token(**b)).count();
+                let length = tail.iter().take(44).take_while(|b| is_token(**b)).count();
                 (length == 43).then_some((start - 3, stop + 44, "sendgrid-key"))
             }
             Some(b':') if run.len() == 35 && run.starts_with(b"AA") => {
-                let digits = before[..start - 1].iter().rev().take_while(|b| b.is_ascii_digit()).count();
+                let digits = before[..start - 1].iter().rev().take(11).take_while(|b| b.is_ascii_digit()).count();
                 (8..=10).contains(&digits).then_some((start - 1 - digits, stop, "telegram-bot-token"))
             }
             Some(b'/') if run.len() >= 20 && is_slack_channel(before) => Some((start, stop, "slack-webhook")),
@@ -220,17 +223,19 @@ fn plausible(run: &[u8], format: &Format, body: &[u8]) -> bool {
     }
 }
 
-/// A JSON Web Token (RFC 7519) in compact form whose header names an algorithm.
+/// What the header of a JSON Web Token begins with, and the payload of one that is a JSON object: `{"`.
+const TOKEN_HEADER: &[u8] = b"eyJ";
+
+/// A JSON Web Token (RFC 7519) in compact form whose header, `text[at..stop]`, names an algorithm.
 fn json_web_token(text: &[u8], at: usize, stop: usize) -> Option<Match> {
-    let payload = text[stop..].strip_prefix(b".")?;
+    let payload = text[stop..].strip_prefix(b".").filter(|payload| payload.starts_with(TOKEN_HEADER))?;
     let payload_length = payload.iter().take_while(|b| is_token(**b)).count();
     let signature = payload[payload_length..].strip_prefix(b".")?;
     let signature_length = signature.iter().take_while(|b| is_token(**b)).count();
-    let header = base64(&text[at..stop]);
-    let real = payload.starts_with(b"eyJ")
-        && payload_length >= 10
+    work::add(payload_length + signature_length);
+    let real = payload_length >= 10
         && signature_length >= 20
-        && memchr::memmem::find(&header, b"\"alg\"").is_some()
+        && memchr::memmem::find(&base64(&text[at..stop]), b"\"alg\"").is_some()
         && randomness::is_varied(&signature[..signature_length])
         && !published::begins(signature);
     let end = stop + 1 + payload_length + 1 + signature_length;

@@ -22,7 +22,7 @@ mod redact;
 mod runs;
 mod url;
 
-use crate::feed::{Block, Feed};
+use crate::feed::{Block, Feed, Place};
 use crate::text;
 use memchr::{memchr2_iter, memmem};
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,8 @@ impl Eye {
     /// Private keys, whose body may come in later blocks.
     fn keys(&mut self, block: &Block<'_>) {
         let mut at = block.from;
+        let mut headers = pem::headers(block.text, block.from, block.to);
+        let mut place = Place::begin(block);
         loop {
             if let Some(mut watch) = self.pem.take() {
                 match watch.feed(&block.text[at..block.to]) {
@@ -170,8 +172,8 @@ impl Eye {
                     pem::Step::Nothing => {}
                 }
             }
-            let Some((start, stop)) = pem::header(block.text, at, block.to) else { return };
-            let (line, column) = block.place(start);
+            let Some((start, stop)) = headers.next(at) else { return };
+            let (line, column) = place.of(block, start);
             let header = &block.text[start..stop];
             self.pem = Some(pem::Watch::new(Secret {
                 path: self.path.clone(),

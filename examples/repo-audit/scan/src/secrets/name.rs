@@ -128,6 +128,7 @@ pub(super) fn tells(name: &[u8]) -> bool {
         "xsrf",
         "pagetoken",
         "nexttoken",
+        "nextpagetoken",
         "continuationtoken",
         "synctoken",
         "regex",
@@ -155,13 +156,23 @@ pub(super) fn tells(name: &[u8]) -> bool {
     ];
     const NOT_STEM: &[&str] =
         &["fingerprint", "tokeniz", "cancel", "placeholder", "idempot", "expir", "encrypted", "cipher"];
-    // Words of these that say what a secret is for where one of SECRET_OF is all that follows: `CSRF_SECRET`.
+    // Words of these that say what a secret is for where one follows at once, whatever comes behind it: `CSRF_SECRET_PROD`.
     const PURPOSE: &[&str] = &["csrf", "xsrf", "signature", "cipher", "integrity", "tokenizer", "fingerprint"];
-    const SECRET_OF: &[&str] =
-        &["secret", "secretkey", "tokensecret", "privatekey", "password", "passphrase", "apikey"];
+    const SECRET_OF: &[&str] = &[
+        "secret",
+        "tokensecret",
+        "password",
+        "passphrase",
+        "apikey",
+        "apitoken",
+        "authkey",
+        "privatekey",
+        "signingkey",
+        "encryptionkey",
+        "masterkey",
+    ];
     // These have a secret at most: `HASH_PASSWORD` is the hash of one.
-    const DIGEST: &[&str] = &["hash", "digest"];
-    const SECRET_OF_DIGEST: &[&str] = &["secret", "secretkey"];
+    const DIGEST: &[&str] = &["hash", "digest", "sha1", "sha256", "sha512", "md5"];
     const NOT_LAST: &[&str] = &[
         "name",
         "path",
@@ -216,7 +227,9 @@ pub(super) fn tells(name: &[u8]) -> bool {
             continue;
         }
         let begins = i == 0 || !name[i - 1].is_ascii_alphanumeric();
-        if begins || b.is_ascii_uppercase() && name[i - 1].is_ascii_lowercase() {
+        // `nextToken`, `EC2Token`, and `AWSToken`, where the last of the capitals does.
+        let ends_capitals = || name.get(i + 1).is_some_and(u8::is_ascii_lowercase);
+        if begins || b.is_ascii_uppercase() && (!name[i - 1].is_ascii_uppercase() || ends_capitals()) {
             words.push(squashed.len());
         }
         squashed.push(b.to_ascii_lowercase());
@@ -237,8 +250,17 @@ pub(super) fn tells(name: &[u8]) -> bool {
             let next = words.partition_point(|begin| *begin <= at);
             let to = words.get(next).copied().unwrap_or(squashed.len());
             if begins && (stem || ends(end) || inflected) {
-                let (word, rest) = (&squashed[at..to], &squashed[to..]);
-                return !(is(word, PURPOSE) && is(rest, SECRET_OF) || is(word, DIGEST) && is(rest, SECRET_OF_DIGEST));
+                let follows =
+                    |from: usize, all: &[&str]| all.iter().any(|of| squashed[from..].starts_with(of.as_bytes()));
+                let of_secret = match &squashed[at..to] {
+                    // Not so `csrf_token`, which everybody is sent.
+                    b"signature" => follows(to, SECRET_OF) || follows(to, &["token"]),
+                    purpose if is(purpose, PURPOSE) => follows(to, SECRET_OF),
+                    digest if is(digest, DIGEST) => follows(to, &["secret"]),
+                    // `REQUEST_TOKEN_SECRET`
+                    _ => word.ends_with("token") && follows(end, &["secret"]),
+                };
+                return !of_secret;
             }
             // What two words happen to make where they meet says nothing: `STATUSPAGE_TOKEN`.
             let from = words[..next].last().copied().unwrap_or(0);

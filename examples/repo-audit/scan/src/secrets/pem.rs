@@ -5,7 +5,9 @@
 //! of base64 after it is as long as a line of a key and evenly spread.
 
 use super::{Secret, randomness};
+use crate::work;
 use memchr::memmem;
+use std::iter::Peekable;
 
 /// The shortest run of base64 that begins a body; a line of PEM is 64, of an escaped test key rarely less.
 const FIRST_RUN: usize = 32;
@@ -14,16 +16,38 @@ const SAMPLE: usize = 64;
 /// Blank space, quotes and `Name: value` lines that may come before the body.
 const PATIENCE: usize = 2048;
 
-/// The next header of a private key that begins in `text[from..to]`.
-pub(super) fn header(text: &[u8], from: usize, to: usize) -> Option<(usize, usize)> {
+/// A header: where it begins and ends.
+type Header = (usize, usize);
+
+/// The headers of private keys that begin within a block. Each kind of them is looked for once.
+pub(super) struct Headers<A: Iterator<Item = Header>, P: Iterator<Item = Header>> {
+    armours: Peekable<A>,
+    puttys: Peekable<P>,
+}
+
+/// The headers of private keys that begin in `text[from..to]`.
+pub(super) fn headers(
+    text: &[u8],
+    from: usize,
+    to: usize,
+) -> Headers<impl Iterator<Item = Header>, impl Iterator<Item = Header>> {
     let to = to.min(text.len());
-    armour(text, from, to).into_iter().chain(putty(text, from, to)).min()
+    Headers { armours: armours(text, from, to).peekable(), puttys: puttys(text, from, to).peekable() }
+}
+
+impl<A: Iterator<Item = Header>, P: Iterator<Item = Header>> Headers<A, P> {
+    /// The first that does not begin before `from`, which is not less than it was.
+    pub(super) fn next(&mut self, from: usize) -> Option<Header> {
+        while self.armours.next_if(|header| header.0 < from).is_some() {}
+        while self.puttys.next_if(|header| header.0 < from).is_some() {}
+        self.armours.peek().into_iter().chain(self.puttys.peek()).min().copied()
+    }
 }
 
 /// `Private-Lines: 14` at the start of a line (PuTTY's documentation, appendix C).
-fn putty(text: &[u8], from: usize, to: usize) -> Option<(usize, usize)> {
+fn puttys(text: &[u8], from: usize, to: usize) -> impl Iterator<Item = Header> {
     const LINES: &[u8] = b"Private-Lines: ";
-    memmem::find_iter(&text[from..to], LINES).map(|found| from + found).find_map(|start| {
+    each(text, LINES, from, to).filter_map(move |start| {
         let number = start + LINES.len();
         let digits = text[number..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
         let whole = start == 0 || text[start - 1] == b'\n';
@@ -32,24 +56,28 @@ fn putty(text: &[u8], from: usize, to: usize) -> Option<(usize, usize)> {
 }
 
 /// `-----BEGIN … PRIVATE KEY-----`.
-fn armour(text: &[u8], from: usize, to: usize) -> Option<(usize, usize)> {
+fn armours(text: &[u8], from: usize, to: usize) -> impl Iterator<Item = Header> {
     const BEGIN: &[u8] = b"-----BEGIN ";
     const KEY: &[u8] = b"PRIVATE KEY";
-    let mut at = from;
-    while let Some(found) = memmem::find(&text[at..to], BEGIN) {
-        let start = at + found;
+    each(text, BEGIN, from, to).filter_map(move |start| {
         let rest = &text[start + BEGIN.len()..];
         let name =
             rest.iter().take(48).take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b' ').count();
-        if rest[name..].starts_with(b"-----") {
-            let label = rest[..name].strip_suffix(b" BLOCK").unwrap_or(&rest[..name]);
-            if label.ends_with(KEY) {
-                return Some((start, start + BEGIN.len() + name + 5));
-            }
-        }
-        at = start + BEGIN.len();
-    }
-    None
+        let label = rest[..name].strip_suffix(b" BLOCK").unwrap_or(&rest[..name]);
+        let whole = rest[name..].starts_with(b"-----") && label.ends_with(KEY);
+        whole.then_some((start, start + BEGIN.len() + name + 5))
+    })
+}
+
+/// Where `mark` lies in `text[from..to]`.
+fn each<'a>(text: &'a [u8], mark: &'a [u8], from: usize, to: usize) -> impl Iterator<Item = usize> + 'a {
+    let mut seen = from;
+    memmem::find_iter(&text[from..to], mark).map(move |found| {
+        let start = from + found;
+        work::add(start - seen);
+        seen = start;
+        start
+    })
 }
 
 /// What came of some more bytes.

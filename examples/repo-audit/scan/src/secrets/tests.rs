@@ -3,6 +3,7 @@
 //! Keys are put together at run time, so that this file holds none.
 
 use super::*;
+use crate::work;
 
 fn scan(path: &str, text: &str) -> Vec<Secret> {
     let mut secrets = Secrets::new();
@@ -356,6 +357,26 @@ fn keys_of_putty() {
 /// The context of a secret shows no password, however short, of a URL before it.
 #[test]
 fn excerpts_mask_urls() {
+    let token = format!("ghp_{}", body(36));
+    for (before, shown) in [
+        ("https://u:pa/zz@h/x ", "https://*******@h/x "),
+        ("https://u:pa?zz@h/x ", "https://*******@h/x "),
+        ("https://u:pa#zz@h/x ", "https://*******@h/x "),
+        ("https://u:pa zz@h/x ", "https://*******@h/x "),
+        ("https://u:pa'zz@h/x ", "https://*******@h/x "),
+        ("https://u:pa\"zz/@h/x ", "https://********@h/x "),
+        ("https://h/x?pazz&a=pazz&pazz ", "https://h/x?****&a=****&**** "),
+        ("https://h/x?a=1#v1 ", "https://h/x?a=*#v1 "),
+        ("https://u:pa/", "https://*****"),
+        ("x = \"postgres://app:", "x = \"postgres://app:"),
+        ("x = \"postgres://app:pa/", "x = \"postgres://*******"),
+        ("\"//h/x\":\"b?c\",", "\"//h/x\":\"b?c\","),
+        ("{\"u\":\"//h:8\",\"m\":\"a@b\",", "{\"u\":\"//h:8\",\"m\":\"a@b\","),
+        ("f(x) // note: by @me? ", "f(x) // note: by @me? "),
+    ] {
+        let found = scan("a.txt", &format!("{before}{token}"));
+        assert_eq!(found[0].excerpt, format!("{shown}ghp_…[40 characters]"), "{before}");
+    }
     let text = format!("x https://u:pazz@h/a?k=pazz&t=pazz https://pazz@h ghp_{}", body(36));
     let found = scan("a.txt", &text);
     assert_eq!(found[0].excerpt, "x https://******@h/a?k=****&t=**** https://****@h ghp_…[40 characters]");
@@ -559,6 +580,104 @@ fn excerpts_hide_other_values_of_the_line() {
     assert_eq!(turned[0].excerpt, "a  b  ghp_…[40 characters]");
 }
 
+/// What one rule hides blinds no other: the names are those of the line itself.
+#[test]
+fn excerpts_hide_what_telling_names_are_set_to() {
+    let token = format!("ghp_{}", body(36));
+    let hidden = |before: &str| {
+        let found = scan("a.py", &format!("{before}{token}"));
+        assert_eq!(found.len(), 1, "{before}: {found:?}");
+        let excerpt = &found[0].excerpt;
+        for part in ["hunt", "house", "horse", "battery", "ouse"] {
+            assert!(!excerpt.contains(part), "{before}: {excerpt}");
+        }
+        excerpt.clone()
+    };
+    for before in [
+        "config['password'] = 'hunterhouse'; t = '",
+        "os.environ['DB_PASSWORD'] = 'correct horse'; t = '",
+        "<property name=\"password\" value=\"hunterhouse\"/><p name=\"t\" value=\"",
+        "s = \"{\\\"password\\\": \\\"hunterhouse\\\", \\\"t\\\": \\\"",
+        "{\"password\": \"hunter \\\" house\", \"t\": \"",
+        "s = \"{\\\"password\\\": \\\"hunter \\\\\\\" house\\\", \\\"t\\\": \\\"",
+        "password = 'hunter '' house' t='",
+        "password = '''correct horse''' t='",
+        "password = r#'hunter house' t='",
+        "password += \"hunterhouse\" t=\"",
+        "password ||= 'correct horse' t='",
+        "password != 'correct horse' t='",
+        "password: hunterhouse t: ",
+        "password=x=hunterhouse t=",
+        "password: token: horse t: ",
+        "password=pwd=\"correct horse\" t=",
+        "<password>hunterhouse</password><t>",
+        "<s:password>correct horse</s:password><t>",
+        "#define PASSWORD \"correct horse\" // ",
+        "#define PASSWORD hunterhouse // ",
+        "password = Some(\"correct horse\"); t = ",
+    ] {
+        assert!(hidden(before).contains('*'), "{before}");
+    }
+    assert_eq!(
+        hidden("{\"password\": \"hunter\", \"user\": \""),
+        "{\"password\": \"******\", \"user\": \"ghp_…[40 characters]"
+    );
+    assert_eq!(hidden("{'password': '', 'user': '"), "{'password': '', 'user': 'ghp_…[40 characters]");
+    // What stands in the same quotes, before a secret as well.
+    for (before, shown) in [("f('X-Cq9.vB2/", "f('*"), ("f('k9X-72pL/", "f('*"), ("f('user/name/", "f('user/name/")] {
+        let found = scan("a.py", &format!("{before}{token}') {token}"));
+        assert_eq!(found.len(), 2, "{found:?}");
+        for secret in found {
+            assert!(secret.excerpt.contains(shown), "{before}: {secret:?}");
+            assert!(!secret.excerpt.contains("Cq9") && !secret.excerpt.contains("72pL"), "{before}: {secret:?}");
+        }
+    }
+}
+
+/// Each byte is looked at a few times, whatever a text repeats.
+#[test]
+fn work_does_not_grow_with_the_square_of_a_text() {
+    let key = "-----BEGIN PRIVATE KEY-----";
+    let token = format!("' ghp_{}", body(36));
+    for (one, end) in [
+        ("eyJ-", String::new()),
+        ("eyJ-", format!(".eyJ{}.{}", body(1000), body(43))),
+        ("eyJhbGciOiJIUzI1NiJ9.", String::new()),
+        ("eyJzdWIiOiI3IiwieCI6-", format!(".eyJ{}.{}", body(1000), body(43))),
+        ("xoxb-", String::new()),
+        ("sk_live_", String::new()),
+        ("pypi-AgE-", String::new()),
+        (key, String::new()),
+        (&format!("{key}\n"), String::new()),
+        (&format!("{key}\n"), "Private-Lines: 1\n".to_owned()),
+        ("Private-Lines: 1\n", String::new()),
+        ("Private-Lines: 1\n", key.to_owned()),
+        ("pwd=", token.clone()),
+        ("pwd: ", token.clone()),
+        ("pwd=\"", token.clone()),
+        ("pwd=\"pwd='", token.clone()),
+        ("pwd=\\\"pwd=\"", token.clone()),
+        ("pwd=\"\"", token.clone()),
+        ("<pwd>", token.clone()),
+        ("#define PWD \"\\\"", token.clone()),
+        ("#definePWD", token.clone()),
+        ("#define PWD#define PWD ", token.clone()),
+        ("//a:b", token.clone()),
+        ("//a:b ", token.clone()),
+        ("//a:b?", token.clone()),
+        ("//a:b@\"", token.clone()),
+    ] {
+        let work = |length: usize| {
+            work::take();
+            scan("a.py", &format!("{}{end}", one.repeat(length / one.len())));
+            work::take()
+        };
+        let (half, whole) = (work(30_000), work(60_000));
+        assert!(whole <= 2 * half + half / 10 + 4000, "{one} {end}: {half}, {whole}");
+        assert!(whole <= 60_000 * 100, "{one} {end}: {whole}");
+    }
+}
+
 /// A line of many secrets is masked once, and nothing is that stands behind the last.
 #[test]
 fn a_line_is_masked_once_whatever_it_holds() {
@@ -573,8 +692,11 @@ fn a_line_is_masked_once_whatever_it_holds() {
         assert_eq!(secrets.waiting(), text.matches(&one).count());
         let work = secrets.eye.line.work;
         assert!(work <= text.matches(&one).count() * one.len(), "{work} of {}", text.len());
-        for secret in secrets.take().into_iter().skip(4) {
-            assert!(!secret.excerpt.contains(&value), "{secret:?}");
+        for (at, secret) in secrets.take().into_iter().enumerate() {
+            // No part of it but what is shown of the last.
+            let parts = (0..value.len() - 3).map(|from| &value[from..from + 4]);
+            assert_eq!(parts.filter(|part| secret.excerpt.contains(part)).count(), 0, "{at}: {secret:?}");
+            assert_eq!(secret.excerpt.matches(&value[..3]).count(), 1, "{at}: {secret:?}");
         }
     }
 }
@@ -668,54 +790,76 @@ fn names_that_tell() {
         "CSRF_TOKEN_SECRET",
         "WEBHOOK_SIGNATURE_SECRET",
         "SIGNATURE_PRIVATE_KEY",
+        "CSRF_SECRET_PROD",
+        "CSRF_SECRET_1",
+        "CSRF_AUTH_KEY",
+        "CSRFSecret",
+        "XSRFSecret",
+        "FINGERPRINT_SECRET_API_KEY",
+        "SIGNATURE_SIGNING_KEY",
+        "TOKENIZER_API_TOKEN",
+        "WEBHOOK_SIGNATURE_TOKEN",
+        "REQUEST_TOKEN_SECRET",
         "HASH_SECRET",
         "HASH_SECRET_KEY",
+        "HMAC_SHA256_SECRET",
     ] {
         assert!(name::tells(name.as_bytes()), "{name}");
     }
 }
 
+/// Of each, the word that is the reason: with another one in its place the name tells.
 #[test]
 fn names_that_do_not_tell() {
-    for name in [
-        "hashedOutPassword_2",
-        "password_hash",
-        "passwordHash",
-        "passwordhash",
-        "password_hashes",
-        "tokenizer",
-        "tokenizer_token",
-        "token_cancellation",
-        "PublicKeyToken",
-        "publickeytoken",
-        "next_page_token",
-        "nextPageToken",
-        "nextpagetoken",
-        "page_token",
-        "PAGE_TOKENS",
-        "client_token",
-        "lock_token",
-        "csrfToken",
-        "csrftoken",
-        "CSRF_TOKEN",
-        "csrf_secret_name",
-        "token_expiry",
-        "EXAMPLE_TOKEN",
-        "EXAMPLE_SECRET",
-        "FAKE_API_KEY",
-        "ENCRYPTED_PASSWORD",
-        "cipher_password_hash",
-        "secret_fingerprints",
-        "secret_signature",
-        "secret_cipher",
-        "hash_password",
-        "hash_api_key",
-        "hashes_secret",
-        "signature_of_secret",
-        "bypass",
-        "secretsmanager",
+    for (name, word) in [
+        ("hashedOutPassword_2", "hashed"),
+        ("password_hash", "hash"),
+        ("passwordHash", "Hash"),
+        ("passwordhash", "hash"),
+        ("password_hashes", "hashes"),
+        ("tokenizer", "izer"),
+        ("tokenizer_token", "tokenizer"),
+        ("token_cancellation", "cancellation"),
+        ("PublicKeyToken", "Public"),
+        ("publickeytoken", "public"),
+        ("next_page_token", "page"),
+        ("nextPageToken", "Page"),
+        ("nextpagetoken", "page"),
+        ("nextpage_token", "nextpage"),
+        ("nextpageToken", "nextpage"),
+        ("page_token", "page"),
+        ("PAGE_TOKENS", "PAGE"),
+        ("S3PageToken", "Page"),
+        ("client_token", "client"),
+        ("EC2ClientToken", "Client"),
+        ("AWSClientToken", "Client"),
+        ("SSORequestToken", "Request"),
+        ("lock_token", "lock"),
+        ("csrfToken", "csrf"),
+        ("csrftoken", "csrf"),
+        ("CSRF_TOKEN", "CSRF"),
+        ("csrf_secret_name", "name"),
+        ("token_expiry", "expiry"),
+        ("EXAMPLE_TOKEN", "EXAMPLE"),
+        ("EXAMPLE_SECRET", "EXAMPLE"),
+        ("FAKE_API_KEY", "FAKE"),
+        ("ENCRYPTED_PASSWORD", "ENCRYPTED"),
+        ("cipher_password_hash", "hash"),
+        ("csrf_secret_sha256", "sha256"),
+        ("secret_fingerprints", "fingerprints"),
+        ("secret_signature", "signature"),
+        ("secret_cipher", "cipher"),
+        ("hash_password", "hash"),
+        ("hash_api_key", "hash"),
+        ("hashes_secret", "hashes"),
+        ("signature_of_secret", "signature"),
+        ("bypass", "by"),
+        ("secretsmanager", "manager"),
+        ("AWSSecretsManagerKmsKey", "Manager"),
     ] {
         assert!(!name::tells(name.as_bytes()), "{name}");
+        let other = name.replace(word, "other");
+        assert!(name::tells(other.as_bytes()), "{other}");
     }
 }
 
