@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { begin, done, launch, ready, run, tasks } from './browser.mjs';
+import { begin, done, launch, ready, run, tasks, unblocked } from './browser.mjs';
 import { HOSTILE } from './hostile.mjs';
 import { build } from '../build.mjs';
 import { serve } from '../serve.mjs';
@@ -101,7 +101,7 @@ test('the sample is audited as the command line audits it, and the courier is re
   await context.close();
 });
 
-test('the page is never blocked for 50 ms', async () => {
+test('the page is never blocked for 50 ms', () => unblocked(50, async () => {
   const context = await fresh();
   const took = await tasks(browser, address, async () => {
     const page = await context.newPage();
@@ -113,11 +113,11 @@ test('the page is never blocked for 50 ms', async () => {
     await page.waitForTimeout(300);
   });
   assert.ok(took.length > 100, `${took.length} tasks were seen`);
-  assert.ok(took[0] <= 50, `the longest tasks: ${took.slice(0, 5)} ms`);
   await context.close();
-});
+  return took;
+}));
 
-test('a folder of many files does not hold the page up', async () => {
+test('a folder of many files does not hold the page up', () => unblocked(50, async () => {
   const context = await fresh();
   const many = mkdtempSync(join(tmpdir(), 'weft-many-'));
   for (let i = 0; i < 20_000; i += 1) {
@@ -131,11 +131,11 @@ test('a folder of many files does not hold the page up', async () => {
     await page.getByRole('button', { name: 'Give this and run' }).click();
     await page.locator('.processes tr', { hasText: 'walker' }).locator('.c-acts', { hasText: /\d{2}/ }).waitFor({ timeout: 60_000 });
   });
-  assert.ok(took[0] <= 50, `the longest tasks: ${took.slice(0, 5)} ms`);
   assert.deepEqual(context.problems, []);
   await context.close();
   rmSync(many, { recursive: true });
-});
+  return took;
+}));
 
 test('a dropped folder with hostile names is audited, and stays text', async () => {
   const context = await fresh();

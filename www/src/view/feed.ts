@@ -30,8 +30,8 @@ export class FeedView {
 
   constructor(private readonly session: Session, private readonly open: { report(): void; log(action: number): void }) {
     const choices = SHOWN.map(([value, text]) => {
-      const input = h('input', { type: 'radio', name: 'feed-filter', value, checked: value === 'all', on: { change: () => this.show(value) } });
-      return h('label', null, input, h('span', null, text));
+      const input = h('input', { class: 'segment-input', type: 'radio', name: 'feed-filter', value, checked: value === 'all', on: { change: () => this.show(value) } });
+      return h('label', null, input, h('span', { class: 'segment' }, text));
     });
     this.scroller = h('div', { class: 'feed-scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'feed-title', on: { scroll: () => this.scrolled() } }, this.empty, this.items);
     this.latest = h('button', { type: 'button', class: 'feed-latest', hidden: true, on: { click: () => this.toEnd() } }, icons.down(), 'Latest');

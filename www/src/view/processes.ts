@@ -11,6 +11,9 @@ import { icons } from './icons';
 /** So many processes are listed. */
 const LISTED = 100;
 
+/** So many threads are drawn in one frame. */
+const THREADS = 16;
+
 interface Line {
   key: string;
   name: string;
@@ -57,7 +60,17 @@ export class ProcessesView {
     say(this.more, rest ? `and ${counted(rest, 'other process', 'other processes')}` : '');
     const shown = new Set(lines.map(({ key }) => key));
     for (const key of this.threads.keys()) if (!shown.has(key)) this.threads.delete(key);
-    for (const { canvas, pid } of this.threads.values()) drawThread(canvas, log, pid, run?.since ?? 0);
+    let room = THREADS;
+    for (const [key, thread] of [...this.threads]) {
+      if (!drawThread(thread.canvas, log, thread.pid, run?.since ?? 0)) continue;
+      // Whoever was drawn comes last, so that each has its turn while the log grows.
+      this.threads.delete(key);
+      this.threads.set(key, thread);
+      room -= 1;
+      if (room > 0) continue;
+      this.session.changed();
+      break;
+    }
   }
 
   /** The operator, the application and its agents. Agents have their row before they run, so that nothing moves. */

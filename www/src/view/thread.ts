@@ -39,17 +39,18 @@ export function watchThreads(changed: () => void): (canvas: HTMLCanvasElement) =
   return (canvas) => observer.observe(canvas);
 }
 
-export function drawThread(canvas: HTMLCanvasElement, log: Log, pid: number | null, since: number): void {
+/** Whether there was something to draw. */
+export function drawThread(canvas: HTMLCanvasElement, log: Log, pid: number | null, since: number): boolean {
   const { width, height } = sizes.get(canvas) ?? { width: 0, height: 0 };
-  if (width === 0) return;
+  if (width === 0) return false;
   const state = `${pid} ${log.version} ${width} ${devicePixelRatio} ${colour('permit')}`;
-  if (seen.get(canvas) === state) return;
+  if (seen.get(canvas) === state) return false;
   seen.set(canvas, state);
   const scale = devicePixelRatio || 1;
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
   const context = canvas.getContext('2d');
-  if (!context || pid === null) return;
+  if (!context || pid === null) return true;
   context.scale(scale, scale);
   const buckets = Math.max(1, Math.floor(width / PITCH));
   const span = Math.max(buckets, log.next - since);
@@ -59,6 +60,7 @@ export function drawThread(canvas: HTMLCanvasElement, log: Log, pid: number | nu
     context.fillStyle = colour(STRICT[worst]!);
     context.fillRect(bucket * PITCH, (height - tall) / 2, PITCH - 1, tall);
   });
+  return true;
 }
 
 type Stretch = { n: number; worst: number };
