@@ -62,7 +62,13 @@ async function verify(page) {
 
 async function drop(page, path) {
   const protocol = await page.context().newCDPSession(page);
-  for (const type of ['dragEnter', 'dragOver', 'drop']) await protocol.send('Input.dispatchDragEvent', { type, x: 640, y: 400, data: { items: [], files: [path], dragOperationsMask: 1 } });
+  // A person's drag is many events; of these three the browser loses one now and then, and then nothing begins.
+  const begun = () => page.waitForFunction(() => document.querySelector('dialog[open]') || /^Listing/.test(document.querySelector('.zone-title')?.textContent ?? ''), null, { timeout: 10_000 }).then(() => true, () => false);
+  for (let tries = 0; tries < 3; tries += 1) {
+    for (const type of ['dragEnter', 'dragOver', 'drop']) await protocol.send('Input.dispatchDragEvent', { type, x: 640, y: 400, data: { items: [], files: [path], dragOperationsMask: 1 } });
+    if (await begun()) break;
+    console.log(`  nothing came of drag ${tries + 1}: ${await page.locator('.zone').innerText()}`);
+  }
   await page.getByRole('dialog').waitFor({ timeout: 120_000 });
 }
 
