@@ -138,9 +138,8 @@ impl Index {
                 at += 1;
             }
         }
-        // Of a run, one header is decoded.
-        let header = memchr::memmem::find_iter(&text[start..stop], TOKEN_HEADER).map(|at| start + at).find(begins);
-        matches.extend(header.and_then(|at| json_web_token(text, at, stop)));
+        let headers = memchr::memmem::find_iter(&text[start..stop], TOKEN_HEADER).map(|at| start + at).filter(begins);
+        matches.extend(headers.take(HEADERS).find_map(|at| json_web_token(text, at, stop)));
         self.with_context(text, start, stop, matches);
     }
 
@@ -225,6 +224,8 @@ fn plausible(run: &[u8], format: &Format, body: &[u8]) -> bool {
 
 /// What the header of a JSON Web Token begins with, and the payload of one that is a JSON object: `{"`.
 const TOKEN_HEADER: &[u8] = b"eyJ";
+/// How many places of a run are decoded as the beginning of one.
+const HEADERS: usize = 8;
 
 /// A JSON Web Token (RFC 7519) in compact form whose header, `text[at..stop]`, names an algorithm.
 fn json_web_token(text: &[u8], at: usize, stop: usize) -> Option<Match> {

@@ -91,6 +91,9 @@ fn json_web_tokens_need_a_header_with_an_algorithm() {
     // {"alg":"HS256"} and {"sub":"7"}
     let token = format!("{}.{}.{}", "eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiI3In0", body(43));
     assert_eq!(kinds("a.js", &format!("fetch(u, '{token}')")), ["json-web-token"]);
+    for before in ["session-", "eyJx_", "eyJ-eyJ_eyJ-"] {
+        assert_eq!(kinds("a.js", &format!("fetch(u, '{before}{token}')")), ["json-web-token"], "{before}");
+    }
     // {"sub":"7","x":"y"} first: no token.
     assert!(kinds("a.js", &format!("{}.{}.{}", "eyJzdWIiOiI3IiwieCI6InkifQ", "eyJzdWIiOiI3In0", body(43))).is_empty());
 }
