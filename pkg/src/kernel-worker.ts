@@ -34,7 +34,8 @@ class Owner {
   readonly #kernel: weft.WebKernel;
   readonly #guests: Guests;
   readonly tools = new Tools();
-  #ending = false;
+  /** Whether it is being shut down, or was. */
+  ending = false;
   readonly environment: Environment;
   readonly profile: unknown;
 
@@ -85,8 +86,8 @@ class Owner {
     try {
       if (!METHODS.includes(method)) throw new TypeError(`the kernel has no method ${method}`);
       if (method === 'shutdown') {
-        if (this.#ending) throw Object.assign(new Error('the kernel is being shut down'), { code: 'cancelled' });
-        this.#ending = true;
+        if (this.ending) throw Object.assign(new Error('the kernel is being shut down'), { code: 'cancelled' });
+        this.ending = true;
       }
       const foreseen = method === 'check' || method === 'install' ? this.#foresee(args[1]) : undefined;
       // A function stays where it is; what Rust gets is the way to it.
@@ -162,10 +163,10 @@ async function shared(boot: Boot['boot']): Promise<void> {
       tell({ all: told });
     });
     const perform = async (call: Call, page: Page) => {
+      // The shutdown that was asked for first is the one that ends it.
+      const ends = call.method === 'shutdown' && !owner.ending;
       const answered = await owner.perform(call, page);
-      // One that was asked for before is at it still.
-      const again = 'failed' in answered && answered.failed.code === 'cancelled';
-      if (call.method !== 'shutdown' || over || again) return page(answered);
+      if (!ends || over) return page(answered);
       const stopped: FromKernel = { stopped: { reason: String(call.args[0]) } };
       // Whether it went well or not, nobody is attached to it any more: who asks from now on waits for the lock, and boots it anew.
       channel.onmessage = null;
