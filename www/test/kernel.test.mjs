@@ -69,7 +69,7 @@ async function drop(page, path) {
     if (await begun()) break;
     console.log(`  nothing came of drag ${tries + 1}: ${await page.locator('.zone').innerText()}`);
   }
-  await page.getByRole('dialog').waitFor({ timeout: 120_000 });
+  await page.getByRole('dialog').waitFor({ timeout: 60_000 });
 }
 
 /** What must be equal on both hosts: everything but numbers of processes and acts. */

@@ -19,8 +19,13 @@ const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/repo-audit")
 const WINDOW: usize = 8;
 
 fn audit(home: &Home, more: &[&str]) -> Done {
+    home.weft(&auditing(more))
+}
+
+/// The arguments of a run.
+fn auditing<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let run = ["run", APP, "--mount", "repo=repo", "--mount", "out=out", "--data-dir", "data", "--json"];
-    home.weft(&[&run[..], more].concat())
+    [&run[..], more].concat()
 }
 
 fn report(home: &Home) -> Value {

@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a command may take before it is taken to hang: it may have waited for half a minute for an answer.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a command may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program under test.
 pub(crate) const WEFT: &str = env!("CARGO_BIN_EXE_weft");
@@ -131,14 +131,19 @@ impl Home {
 impl Done {
     /// Waits for the end of a command, at most [`PATIENCE`].
     pub(crate) fn of_child(child: Child) -> Done {
+        Done::within(PATIENCE, child)
+    }
+
+    /// The same for one that waits itself, so that it takes longer.
+    pub(crate) fn within(patience: Duration, child: Child) -> Done {
         let pid = child.id().to_string();
         let (sender, ended) = mpsc::channel();
         std::thread::spawn(move || sender.send(child.wait_with_output().unwrap()));
-        match ended.recv_timeout(PATIENCE) {
+        match ended.recv_timeout(patience) {
             Ok(output) => Done::of(output),
             Err(_) => {
                 let _ = Command::new("kill").args(["-s", "KILL", &pid]).status();
-                panic!("it did not end within {} s: {:#?}", PATIENCE.as_secs(), Done::of(ended.recv().unwrap()));
+                panic!("it did not end within {} s: {:#?}", patience.as_secs(), Done::of(ended.recv().unwrap()));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What leaves the machine, and what does not.
 
-use super::{APP, audit, report};
-use crate::harness::Home;
+use super::{APP, audit, auditing, report};
+use crate::harness::{Done, Home};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -105,7 +105,9 @@ fn prod_asks_and_without_an_answer_refuses_while_the_run_goes_on() {
     let (home, _) = leaking();
     let (address, requests) = server();
     let right = format!("connect /net/{address}");
-    let document = audit(&home, &["--allow", &right, "--env", "prod"]).exits(0).json();
+    // Half a minute of it is the time for an answer.
+    let asks = home.start(&auditing(&["--allow", &right, "--env", "prod"]));
+    let document = Done::within(Duration::from_secs(90), asks).exits(0).json();
     assert!(requests.try_recv().is_err(), "nothing was posted");
     assert_eq!(document["outcome"], "done");
     assert_eq!(document["answers"][0]["asked"], right, "{document:#}");
