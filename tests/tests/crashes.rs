@@ -191,5 +191,6 @@ fn what_was_answered_is_there_whenever_the_power_fails() {
         (writes, kept, long) = (writes + wrote as u64, kept + bodies.kept, long + bodies.long);
     }
     assert!(writes > machines * 10, "{writes} writes show little");
-    assert!(kept > machines && long > machines / 2, "{kept} bodies and {long} long ones show little");
+    // Each life has a few of its own, from the application that binds the mount.
+    assert!(kept > machines * 50 && long > machines * 5, "{kept} bodies and {long} long ones show little");
 }
