@@ -29,12 +29,15 @@ const other = (type, body) => async (request, response) => {
 };
 const wasm = (name) => () => readFile(`${DIST}${name}.wasm`);
 
+/** Twenty components that are not too large each, of 1,200 MiB in all. */
+const HEAVY = Array.from({ length: 20 }, (_, i) => `${i}.wasm`);
+
 const it = served('load', {
   '/endless/weft.toml': manifest(['a.wasm']),
   '/endless/a.wasm': stream(Infinity),
   '/long/weft.toml': stream(Infinity),
-  '/heavy/weft.toml': manifest(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `${name}.wasm`)),
-  ...Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => [`/heavy/${name}.wasm`, stream(60 * MIB)])),
+  '/heavy/weft.toml': manifest(HEAVY),
+  ...Object.fromEntries(HEAVY.map((name) => [`/heavy/${name}`, stream(60 * MIB)])),
   '/many/weft.toml': manifest(Array.from({ length: 257 }, (_, i) => `${i}.wasm`)),
   '/stuck/weft.toml': manifest(['a.wasm']),
   '/stuck/a.wasm': (request, response) => void response.write('a'),
@@ -62,8 +65,8 @@ test('an application that is too large is not downloaded to its end', async () =
     const refused = await fetched(address);
     assert.deepEqual([refused?.code, refused?.typed], ['too_large', true], JSON.stringify(refused));
     assert.match(refused.message, words);
-    // What the browser and the connections hold in between.
-    assert.ok(sent <= (most + 48) * MIB, `${sent / MIB} MiB were sent`);
+    // What is sent before the browser has read it is not asserted closely: buffers of both, for up to six connections.
+    assert.ok(sent <= (most + 192) * MIB, `${sent / MIB} MiB were sent`);
   }
   it.server.asked.length = 0;
   const many = await fetched('/many/');
