@@ -63,7 +63,8 @@ macro_rules! each_kernel_clause {
             ends: the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
                 an_end_carries_the_labels_of_whoever_caused_it, a_service_that_is_missing_is_told_with_labels,
                 what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled,
-                a_name_of_a_timer_is_told_with_labels, labels_of_a_message_suspend_nobody;
+                timers_under_other_labels_are_others, labels_of_a_message_suspend_nobody,
+                what_others_hold_suspends_nobody;
             evidence: no_text_is_too_long_for_the_log, what_an_application_failed_by_fits,
                 a_refusal_after_permission_is_recorded, a_question_that_nobody_answered_is_recorded,
                 what_was_over_a_budget_is_recorded, what_was_cancelled_is_never_performed, an_answer_is_for_one_act,
@@ -100,6 +101,10 @@ macro_rules! each_kernel_clause {
             processes: kill_takes_the_subtree, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
+            supervision: an_agent_that_failed_is_started_again, what_ended_comes_again_as_its_manifest_says,
+                nothing_starts_again_what_was_killed, the_others_come_again_with_it,
+                more_restarts_than_allowed_are_a_failure, restarts_wait_longer_each_time,
+                restarts_draw_from_the_account_of_the_application;
             timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time, whoever_is_suspended_has_no_timers;
             tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,
                 a_cleared_tool_takes_the_label, what_does_not_fit_is_not_handed_on, a_tool_has_one_owner_and_goes_with_it,

@@ -11,6 +11,7 @@ use crate::capability::Right;
 use crate::codec::hex;
 use crate::governance::Rule;
 use crate::path::{Kind, Name, Verb};
+use crate::process::Restart;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +136,12 @@ fn references(manifest: &Manifest, problems: &mut Problems) {
         problems.push(last.at, "app.ends_with", || {
             (format!("there is no agent {}", quoted(last.as_str())), suggestion(last.as_str(), agents()))
         });
+    }
+    if let Some(last) = &manifest.app.ends_with
+        && manifest.agent(last.as_str()).is_some_and(|agent| agent.restart.value == Restart::Permanent)
+    {
+        let message = format!("{} is permanent: it is started again whenever it ends", quoted(last.as_str()));
+        problems.add_with_help(last.at, "app.ends_with", message, "say restart = \"transient\" of that agent");
     }
     let nobody = |name: &Placed<Name>, key: &str, problems: &mut Problems| {
         problems.push(name.at, key, || {

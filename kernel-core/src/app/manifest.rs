@@ -9,7 +9,7 @@ use crate::capability::Right;
 use crate::governance::{Effect, Rule};
 use crate::label::Labels;
 use crate::path::Name;
-use crate::process::{InstanceKind, Role};
+use crate::process::{InstanceKind, Restart, Role, Supervision};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub struct Manifest {
     pub rules: Vec<Placed<Rule>>,
     /// `[budget]`.
     pub budget: Placed<Budget>,
+    /// `[supervision]`: how it deals with the ends of its agents.
+    pub supervision: Supervision,
     /// The text that all this was read from.
     pub source: Arc<Source>,
 }
@@ -125,18 +127,6 @@ pub enum Inbox {
     Memory,
     /// Stored before `send` returns: at least once.
     Durable,
-}
-
-/// When a process that ended is started again (OTP supervisor principles).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Restart {
-    /// Always.
-    Permanent,
-    /// When it failed.
-    Transient,
-    /// Never.
-    Temporary,
 }
 
 /// Ceilings of one agent's process. What is `None` is limited only by the accounts above it.

@@ -28,7 +28,7 @@ pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, Weight, inspec
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{
-    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Restart, Service, Tool,
+    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Service, Tool,
 };
 pub use memory::TooMuchMemory;
 pub use parse::{parse, parse_bytes};

@@ -8,14 +8,17 @@ use super::problem::{Problem, Problems, told};
 use super::source::Source;
 use crate::governance::{Charter, Dimension, Effect, Rule, Then, When};
 use crate::path::Name;
-use crate::process::{InstanceKind, Role};
+use crate::process::{InstanceKind, Restart, Role, Strategy, Supervision};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// The most bytes of an agent's `args` as JSON: what fits into one message.
 const MAX_ARGS: usize = 1 << 20;
 
-const TOP: &[&str] = &["app", "mount", "agent", "tool", "service", "container", "rule", "budget"];
+/// The most restarts that a supervisor counts in its window.
+const MAX_INTENSITY: u32 = 10_000;
+
+const TOP: &[&str] = &["app", "mount", "agent", "tool", "service", "container", "rule", "budget", "supervision"];
 const APP: &[&str] = &["name", "version", "description", "ends_with"];
 const MOUNT: &[&str] = &["name", "mode", "labels", "clearance"];
 const AGENT: &[&str] = &[
@@ -41,6 +44,7 @@ const SERVICE: &[&str] = &["name", "owner", "methods", "health", "optional"];
 const CONTAINER: &[&str] =
     &["name", "image", "command", "env", "ports", "volumes", "limits", "health", "restart", "optional"];
 const RULE: &[&str] = &["id", "text", "when", "then"];
+const SUPERVISION: &[&str] = &["strategy", "intensity", "window", "backoff"];
 const BUDGET: &[&str] = &["acts", "messages", "tool_calls", "tokens", "wall", "memory"];
 
 const INSTANCES: &[(&str, InstanceKind)] = &[("kept", InstanceKind::Kept), ("per_message", InstanceKind::PerMessage)];
@@ -56,6 +60,11 @@ const ROLES: &[(&str, Role)] = &[
 ];
 const RESTARTS: &[(&str, Restart)] =
     &[("permanent", Restart::Permanent), ("transient", Restart::Transient), ("temporary", Restart::Temporary)];
+const STRATEGIES: &[(&str, Strategy)] = &[
+    ("one_for_one", Strategy::OneForOne),
+    ("one_for_all", Strategy::OneForAll),
+    ("rest_for_one", Strategy::RestForOne),
+];
 const OUTCOMES: &[(&str, Then)] = &[("warn", Then::Warn), ("escalate", Then::Escalate), ("deny", Then::Deny)];
 
 /// Parses the manifest `text`; `file` is how messages call it.
@@ -93,11 +102,23 @@ fn sections(top: &Fields, source: &Arc<Source>, problems: &mut Problems) -> Opti
     let rules = each("rule", RULE, problems).iter().filter_map(|entry| rule(app.as_ref(), entry, problems)).collect();
     let budget = top.find("budget").map(|field| Placed { at: field.at, value: budget(field, problems) });
     let budget = budget.unwrap_or(Placed { value: Budget::default(), at: 0 });
+    let supervision = top.find("supervision").map(|field| supervision(field, problems)).unwrap_or_default();
     if top.find("agent").is_none() {
         let help = "add at least one: [[agent]] with a name and program = { wasm = \"..\" }";
         problems.add_with_help(0, "agent", "the application has no agents", help);
     }
-    Some(Manifest { app: app?, mounts, agents, tools, services, containers, rules, budget, source: source.clone() })
+    Some(Manifest {
+        app: app?,
+        mounts,
+        agents,
+        tools,
+        services,
+        containers,
+        rules,
+        budget,
+        supervision,
+        source: source.clone(),
+    })
 }
 
 fn app(top: &Fields, problems: &mut Problems) -> Option<App> {
@@ -204,6 +225,29 @@ fn budget(field: Field, problems: &mut Problems) -> Budget {
         wall: duration(&fields, "wall", problems),
         memory: size(&fields, "memory", problems),
     }
+}
+
+fn supervision(field: Field, problems: &mut Problems) -> Supervision {
+    let default = Supervision::default();
+    let Some(fields) = field.table(SUPERVISION, problems) else { return default };
+    // What is too large stays too large.
+    let intensity = count(&fields, "intensity", problems).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let supervision = Supervision {
+        strategy: choice(&fields, "strategy", STRATEGIES, problems).unwrap_or(default.strategy),
+        intensity: intensity.unwrap_or(default.intensity),
+        window: duration(&fields, "window", problems).unwrap_or(default.window),
+        backoff: duration(&fields, "backoff", problems).unwrap_or(default.backoff),
+    };
+    for (key, wrong, why) in [
+        ("intensity", supervision.intensity > MAX_INTENSITY, "must be at most 10,000"),
+        ("window", supervision.window.is_zero(), "must be more than zero: in no time nothing can be counted"),
+    ] {
+        if wrong {
+            let at = fields.find(key).map_or(fields.at, |field| field.at);
+            problems.add(at, &fields.key_of(key), why);
+        }
+    }
+    supervision
 }
 
 fn tool(fields: &Fields, problems: &mut Problems) -> Option<Tool> {

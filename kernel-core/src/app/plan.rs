@@ -9,7 +9,7 @@ use crate::capability::{Capabilities, Right};
 use crate::governance::Rule;
 use crate::label::Labels;
 use crate::path::{MAX_NAME, Name, Pattern};
-use crate::process::{InstanceKind, Role};
+use crate::process::{InstanceKind, Restart, Role, Supervision};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -126,6 +126,9 @@ pub struct Plan {
     pub rules: Vec<Rule>,
     /// Its account.
     pub budget: Budget,
+    /// How it deals with the ends of its agents.
+    #[serde(default)]
+    pub supervision: Supervision,
     /// What it was given, as the operator gave it; recorded with the installation.
     pub consent: Consent,
 }
@@ -343,6 +346,7 @@ pub fn plan(checked: &Checked, consent: &Consent, has: &[Feature]) -> Result<Pla
         tree: tree(&app.name),
         rules: manifest.rules.iter().map(|rule| rule.value.clone()).collect(),
         budget: manifest.budget.value,
+        supervision: manifest.supervision,
         consent: consent.clone(),
     })
 }

@@ -12,7 +12,7 @@ use crate::id::{ActionId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::process::{ExitReason, Process};
+use crate::process::{ExitReason, Process, Restart, Restarts, Supervision};
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
 use bytes::Bytes;
@@ -35,9 +35,17 @@ pub(crate) struct App {
     /// Its process.
     pub(crate) root: Pid,
     /// Its agents in the order of their start, with their pids as far as they have been spawned.
-    pub(crate) agents: Vec<(Name, Vec<Name>)>,
+    pub(crate) agents: Vec<Member>,
     pub(crate) spawned: BTreeMap<Name, Pid>,
+    /// Those that have run, also if they are gone; not those that are started again and do not run yet.
     pub(crate) running: BTreeSet<Name>,
+    pub(crate) supervision: Supervision,
+    pub(crate) restarts: Restarts,
+    /// Those that are started again and were not spawned yet, each with the deadline that it waits for, if it still does. The
+    /// application is busy with each of them.
+    pub(crate) coming: BTreeMap<Name, Option<u64>>,
+    /// Those that were killed: nothing starts them again.
+    pub(crate) killed: BTreeSet<Name>,
     /// The `start` that waits until all agents run.
     pub(crate) starting: Option<ActionId>,
     /// The services that it declares: nobody else answers for them while it runs.
@@ -58,6 +66,15 @@ pub(crate) struct App {
     pub(crate) labels: Labels,
     pub(crate) monitors: BTreeMap<Pid, Labels>,
     pub(crate) ending: bool,
+}
+
+/// An agent of a running application.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: Name,
+    /// Those that run before it.
+    pub(crate) needs: Vec<Name>,
+    pub(crate) restart: Restart,
 }
 
 /// The reply of a `start`.
@@ -108,8 +125,11 @@ impl State {
         let ready: Vec<Name> = app
             .agents
             .iter()
-            .filter(|(agent, needs)| !app.spawned.contains_key(agent) && needs.iter().all(|n| app.running.contains(n)))
-            .map(|(agent, _)| agent.clone())
+            .filter(|agent| {
+                !app.spawned.contains_key(&agent.name) && !matches!(app.coming.get(&agent.name), Some(Some(_)))
+            })
+            .filter(|agent| agent.needs.iter().all(|needed| app.running.contains(needed)))
+            .map(|agent| agent.name.clone())
             .collect();
         for agent in ready {
             // Reserved before the spawn, so that a failure inside it is not tried again.
@@ -144,10 +164,16 @@ impl State {
     pub(crate) fn has_spawned(&mut self, name: &Name, agent: Name, pid: Pid, now: Now, fx: &mut Effects) -> bool {
         let Some(app) = self.apps.get_mut(name) else { return false };
         if self.processes.get(&pid).is_some_and(|p| p.parent == app.root) {
+            app.has_come(&agent);
             app.spawned.insert(agent, pid);
             return true;
         }
+        let again = app.starting.is_none();
         let why = self.unheard.take().map_or_else(String::new, |refusal| format!(": {}", refusal.reason));
+        if again {
+            let ended = ExitReason::NotStarted(format!("it could not be spawned{why}"));
+            return self.restart(name, &agent, &ended, &Labels::NONE, now, fx);
+        }
         let reason = format!("agent `{agent}` could not be spawned{why}");
         self.end_app(name, Some(reason), ExitReason::Shutdown, now, fx);
         false
@@ -189,6 +215,15 @@ impl State {
         if own && app.unregistered.values().any(|owner| owner == agent) {
             app.gone.insert(agent.clone(), process.labels.clone());
         }
+        if own && !app.ending && app.starting.is_none() && app.restarts(agent, reason) {
+            self.restart(name, &agent.clone(), reason, &process.labels, now, fx);
+            return;
+        }
+        if own && matches!(reason, ExitReason::Killed(_)) {
+            // Nobody waits for it to run again.
+            app.killed.insert(agent.clone());
+            app.running.insert(agent.clone());
+        }
         if own && !reason.is_normal() && !app.ending {
             app.fail_by(format!("{agent} {reason}"), &process.labels);
         }
@@ -201,6 +236,9 @@ impl State {
             self.mark(root, &process.labels);
             self.end_app(name, problem, ExitReason::Shutdown, now, fx);
         } else {
+            if own && self.apps.get(name).is_some_and(|app| !app.coming.is_empty()) {
+                self.spawn_ready(name, now, fx);
+            }
             self.end_if_quiet(name, now, fx);
         }
     }
@@ -270,9 +308,11 @@ impl State {
         let root = app.root;
         let starting = app.starting.take();
         let in_reverse: Vec<Pid> =
-            app.agents.iter().rev().filter_map(|(agent, _)| app.spawned.get(agent).copied()).collect();
+            app.agents.iter().rev().filter_map(|agent| app.spawned.get(&agent.name).copied()).collect();
+        let waiting: Vec<u64> = std::mem::take(&mut app.coming).into_values().flatten().collect();
         let (labels, unsayable) =
             self.processes.get(&root).map(|p| (p.labels.clone(), p.rare.unsayable)).unwrap_or_default();
+        waiting.into_iter().for_each(|deadline| self.undue(deadline));
         for pid in in_reverse {
             self.mark(pid, &labels);
             dead.extend(self.exit(pid, ExitReason::Shutdown, now, fx));

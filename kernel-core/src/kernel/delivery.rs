@@ -37,7 +37,7 @@ impl State {
             && !envelope.labels.is_subset(ceiling)
         {
             let reason = format!("/proc/{pid} may not receive what is labelled {}", envelope.labels.minus(ceiling));
-            return Err(self.dead_letter(action, pid, &envelope, Code::Denied, reason, now, fx));
+            return Err(self.dead_letter(action, pid, &envelope, Code::Denied, reason, now, fx).by_other());
         }
         let handed_over = match process.instance {
             InstanceKind::Kept => &process.labels,
@@ -150,6 +150,7 @@ impl State {
                     continue;
                 }
             }
+            process.swayed |= !envelope.labels.is_subset(&process.own_labels);
             process.used.messages += 1;
             process.seen = now.at;
             process.handling = Some(Handling { message: envelope.id, request: self.requests.remove(&envelope.id) });
@@ -197,6 +198,7 @@ impl State {
                     && process.instance == InstanceKind::PerMessage
                 {
                     process.labels = process.own_labels.clone();
+                    process.swayed = false;
                 }
                 self.next_message(pid, now, fx);
             }

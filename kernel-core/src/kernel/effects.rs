@@ -127,6 +127,15 @@ pub enum Notice {
         /// Why.
         reason: ExitReason,
     },
+    /// An agent that ended is started again.
+    Restarting {
+        /// Its application.
+        app: String,
+        /// Its name.
+        name: String,
+        /// How long that waits.
+        wait: Duration,
+    },
     /// An act was refused, or permitted with a warning.
     Verdict {
         /// The act.

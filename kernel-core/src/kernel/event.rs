@@ -113,6 +113,8 @@ contents! {
     17 ESCALATED Escalated(Box<Decided>) = "escalated";
     /// An event that the log could not hold, and what can be said of it.
     18 UNFIT Unfit(Unfit) = "unfit";
+    /// An agent that ended is started again.
+    19 RESTARTING Restarting(Restarting) = "restarting";
 }
 
 /// Kind 0.
@@ -366,6 +368,30 @@ pub struct Unfit {
     /// Why it did not fit.
     #[n(3)]
     pub reason: String,
+}
+
+/// Kind 19.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Restarting {
+    /// The application.
+    #[n(0)]
+    pub app: String,
+    /// The agent that ended, or could not be started again.
+    #[n(1)]
+    pub agent: String,
+    /// How it ended.
+    #[n(2)]
+    pub reason: String,
+    /// Whom else that starts again.
+    #[n(3)]
+    pub others: Vec<String>,
+    /// How many restarts there were within the window, with this one.
+    #[n(4)]
+    pub restarts: u64,
+    /// How long it waits, nanoseconds.
+    #[n(5)]
+    pub wait: u64,
 }
 
 impl Outcome {

@@ -19,6 +19,7 @@ mod pids;
 mod random;
 mod replay;
 pub mod request;
+mod restart;
 pub mod road;
 pub mod rows;
 mod start;
@@ -179,4 +180,5 @@ impl<P: Platform> Kernel<P> {
 }
 
 /// What an application may ask of this kernel beyond the least; `app::plan` refuses the rest by name.
-pub const FEATURES: &[crate::app::Feature] = &[crate::app::Feature::Rule, crate::app::Feature::ToolCalls];
+pub const FEATURES: &[crate::app::Feature] =
+    &[crate::app::Feature::Restart, crate::app::Feature::Rule, crate::app::Feature::ToolCalls];

@@ -144,12 +144,12 @@ impl State {
             (_, result) if open.class == Class::Outward || not_done => {
                 self.record_outcome(action, result, closed.note, now, fx);
                 if !not_done {
-                    self.count_failed(open.pid, open.verb, open.class, result, now, fx);
+                    self.count_failed(open.pid, result, now, fx);
                 }
             }
             (_, Err(refusal)) if is_refusal(open.class, refusal.code) => {
                 let asked = Asked::new(action, open.pid, open.verb, &open.resource);
-                let counts = !closed.by_other && is_own_doing(open.verb, open.class, refusal);
+                let counts = !closed.by_other && is_own_doing(refusal);
                 self.record_refused(asked, None, None, refusal, counts, now, fx);
             }
             _ => {}

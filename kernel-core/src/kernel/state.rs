@@ -23,7 +23,7 @@ use crate::ipc::Topics;
 use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::{Key, Profile};
-use crate::process::{History, InstanceKind, Process};
+use crate::process::{History, InstanceKind, Process, TimerKey};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
@@ -104,9 +104,11 @@ pub(crate) enum Due {
     /// An open act gives up.
     Open(ActionId),
     /// A timer fires.
-    Timer(Pid, Name),
+    Timer(Pid, TimerKey),
     /// A process has lived as long as it may.
     Wall(Pid, Duration),
+    /// An agent of a running application, whose process is this one, is started again.
+    Restart(Name, Pid, Name),
 }
 
 /// A folder that an application sees under `/fs`.
@@ -337,8 +339,9 @@ impl State {
             self.deadline_at.remove(&number);
             match due {
                 Due::Open(action) => self.expire(action, now, fx),
-                Due::Timer(pid, name) => self.fire(pid, &name, now, fx),
+                Due::Timer(pid, timer) => self.fire(pid, timer, now, fx),
                 Due::Wall(pid, limit) => self.outlived(pid, limit, now, fx),
+                Due::Restart(app, root, agent) => self.restart_due(&app, root, &agent, now, fx),
             }
         }
     }

@@ -6,10 +6,12 @@
 mod ended;
 mod lifecycle;
 mod program;
+mod supervision;
 
 pub use ended::{Ended, History};
 pub use lifecycle::{ExitReason, Lifecycle};
 pub use program::{Limits, Program};
+pub use supervision::{Restart, Restarts, Strategy, Supervision};
 
 use crate::budget::AccountId;
 use crate::capability::Capabilities;
@@ -162,6 +164,8 @@ pub struct Process {
     pub rare: Box<Rare>,
     /// Whether its application counts it as busy.
     pub busy: bool,
+    /// Whether what others handed to it brought labels that it does not begin with.
+    pub swayed: bool,
 }
 
 /// What few processes have.
@@ -169,8 +173,8 @@ pub struct Process {
 pub struct Rare {
     /// Open routes, few; looked up in order.
     pub routes: Vec<Route>,
-    /// Running timers by name, with the number of their deadline.
-    pub timers: BTreeMap<Name, Timer>,
+    /// Running timers.
+    pub timers: BTreeMap<TimerKey, Timer>,
     /// The deadline of its wall time, in the table of deadlines.
     pub wall: Option<u64>,
     /// Open streams, with what was carried when they were opened, written and read.
@@ -196,6 +200,10 @@ pub struct Rare {
     /// Equal refusals that the log does not tell yet: how many of which, by the SHA-256 of what makes them equal.
     pub folded: BTreeMap<[u8; 32], Folded>,
 }
+
+/// Which timer of a process: the name, and what an instance of one message carried when it chose that. Those that
+/// carry something else have timers of their own, so that none of them meets what another one started.
+pub type TimerKey = (Name, Labels);
 
 /// A running timer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,6 +26,9 @@ fn of_notice(notice: Notice) -> Value {
         Notice::Exited { pid, name, reason } => {
             json!({ "kind": "exited", "pid": pid, "name": name, "exit": reason.word(), "detail": reason.detail() })
         }
+        Notice::Restarting { app, name, wait } => {
+            json!({ "kind": "restarting", "app": app, "name": name, "wait_ms": wait.as_millis() as u64 })
+        }
         Notice::Verdict { action, name, what, verb, resource, reason } => json!({
             "kind": "verdict", "action": action, "name": name, "what": what, "verb": verb, "resource": resource,
             "reason": reason,

@@ -79,7 +79,7 @@ pub async fn whoever_is_suspended_receives_nothing<H: Host>(host: H) {
     let receive = receiver.act("read", "/proc/self/inbox", "{\"deadline_ms\":1000}");
     world.pause().await;
     for _ in 0..100 {
-        receiver.act("read", "/tree/x", "").await.expect_err("it holds no right");
+        receiver.act("nonsense", "/tree/x", "").await.expect_err("it is no verb");
     }
     sender.act("send", &format!("/proc/{}", receiver.pid()), "\nx").await.expect("sent");
     world.hand.advance(Duration::from_secs(2));

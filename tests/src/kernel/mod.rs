@@ -11,6 +11,7 @@ pub mod labels;
 pub mod log;
 pub mod messages;
 pub mod processes;
+pub mod supervision;
 pub mod timers;
 pub mod tools;
 pub mod traces;

@@ -47,8 +47,7 @@ pub async fn a_timer_draws_each_time<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// To start more timers than a process may have is its own doing, and whoever is suspended for that, or for anything
-/// else, has none any more.
+/// Whoever is suspended has no timers any more, and nothing is drawn for them.
 pub async fn whoever_is_suspended_has_no_timers<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     world.run(app("clock", [agent("ticks"), agent("other")])).await;
@@ -57,7 +56,7 @@ pub async fn whoever_is_suspended_has_no_timers<H: Host>(host: H) {
     assert!(world.tell("ticks", &all.join("\n")).await.lines().all(|told| told == "ok {}"));
     let path = format!("/proc/{}", world.pid("ticks"));
     let session = world.session().await;
-    let many = "\ndo repeat 150 start /timer/more {\"every_ms\":1000}";
+    let many = "\ndo repeat 150 read /fs/in/x";
     session.act("send", &path, many).await.expect("sent");
     let refused = |world: &World<H>| world.process("ticks").used.refused;
     world.until(|world| world.process("ticks").state == Lifecycle::Suspended || refused(world) == 150).await;

@@ -1,12 +1,12 @@
 //! Applications of puppets, said in few words.
 
 use super::host::name;
-use kernel_core::app::{AgentLimits, AgentPlan, Budget, Inbox, MountMode, MountPlan, Plan, ProgramPlan, Restart};
+use kernel_core::app::{AgentLimits, AgentPlan, Budget, Inbox, MountMode, MountPlan, Plan, ProgramPlan};
 use kernel_core::app::{Consent, ServicePlan};
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::governance::{Rule, Then, When};
 use kernel_core::label::Labels;
-use kernel_core::process::{InstanceKind, Role};
+use kernel_core::process::{InstanceKind, Restart, Role, Supervision};
 
 /// An agent to be.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub struct Agent {
     /// Its ceilings.
     pub limits: AgentLimits,
     depends_on: Vec<String>,
+    restart: Restart,
     own: bool,
 }
 
@@ -36,6 +37,7 @@ pub fn agent(name: &str) -> Agent {
         labels: Labels::NONE,
         limits: AgentLimits::default(),
         depends_on: Vec::new(),
+        restart: Restart::Temporary,
         own: false,
     }
 }
@@ -101,6 +103,13 @@ impl Agent {
         self
     }
 
+    /// When it is started again.
+    #[must_use]
+    pub fn restarts(mut self, restart: Restart) -> Agent {
+        self.restart = restart;
+        self
+    }
+
     /// Changes its ceilings.
     #[must_use]
     pub fn limited(mut self, limit: impl FnOnce(&mut AgentLimits)) -> Agent {
@@ -124,7 +133,7 @@ impl Agent {
             labels: self.labels.clone(),
             clearance: self.clearance.clone(),
             limits: self.limits,
-            restart: Restart::Temporary,
+            restart: self.restart,
             depends_on: self.depends_on.iter().map(|agent| name(agent)).collect(),
             args: serde_json::Value::from(self.args.as_str()).to_string(),
         }
@@ -141,6 +150,7 @@ pub struct App {
     services: Vec<ServicePlan>,
     rules: Vec<Rule>,
     budget: Budget,
+    supervision: Supervision,
     ends_with: Option<String>,
 }
 
@@ -155,6 +165,7 @@ pub fn app<const N: usize>(name: &str, agents: [Agent; N]) -> App {
         services: Vec::new(),
         rules: Vec::new(),
         budget: Budget::default(),
+        supervision: Supervision::default(),
         ends_with: None,
     };
     app.mounted("in", MountMode::Read, &[], &[]).mounted("out", MountMode::Write, &[], &[])
@@ -214,6 +225,13 @@ impl App {
         self
     }
 
+    /// How it deals with the ends of its agents.
+    #[must_use]
+    pub fn supervised(mut self, supervision: Supervision) -> App {
+        self.supervision = supervision;
+        self
+    }
+
     /// The plan of it, with `program` for each of its agents.
     pub fn plan(&self, program: ProgramPlan) -> Plan {
         Plan {
@@ -229,6 +247,7 @@ impl App {
             tree: None,
             rules: self.rules.clone(),
             budget: self.budget,
+            supervision: self.supervision,
             consent: Consent::new([], Vec::new()).expect("nothing"),
         }
     }

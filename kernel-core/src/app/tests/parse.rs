@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::governance::{Effect, Then};
-use crate::process::{InstanceKind, Role};
+use crate::process::{InstanceKind, Restart, Role, Strategy, Supervision};
 use std::time::Duration;
 
 /// The one problem of `text`, as it is printed.
@@ -298,5 +298,26 @@ fn durations_and_sizes() {
     }
     for text in ["", "B", "5", "5 MiB", "5MB", "5mib", "99999999TiB"] {
         parse_size(text).unwrap_err();
+    }
+}
+
+#[test]
+fn supervision_is_read_whole_or_refused() {
+    let text = |table: &str| format!("{WHOLE}\n[supervision]\n{table}\n");
+    let all = "strategy = \"rest_for_one\"\nintensity = 5\nwindow = \"1m\"\nbackoff = \"0s\"";
+    let read = manifest(&text(all)).supervision;
+    let window = Duration::from_secs(60);
+    assert_eq!(read, Supervision { strategy: Strategy::RestForOne, intensity: 5, window, backoff: Duration::ZERO });
+    assert_eq!(manifest(WHOLE).supervision, Supervision::default());
+    assert_eq!(manifest(&text("intensity = 0")).supervision.intensity, 0);
+    for (table, says) in [
+        ("strategy = \"all\"", "one_for_all"),
+        ("intensity = 10001", "must be at most 10,000"),
+        ("intensity = 99999999999", "must be at most 10,000"),
+        ("window = \"0s\"", "must be more than zero"),
+        ("intensty = 1", "intensity"),
+    ] {
+        let problem = problem(&text(table));
+        assert!(problem.contains(says), "{table}: {problem}");
     }
 }

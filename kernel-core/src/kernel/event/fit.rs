@@ -58,6 +58,10 @@ impl Content {
                 fit(&mut letter.target, ASKED_BYTES);
                 fit(&mut letter.reason, REASON_BYTES);
             }
+            Content::Restarting(restarting) => {
+                fit(&mut restarting.reason, REASON_BYTES);
+                fit_list(&mut restarting.others);
+            }
             Content::Unfit(unfit) => fit(&mut unfit.reason, REASON_BYTES),
             Content::Folded(_) | Content::RouteCounted(_) => {}
         }

@@ -119,13 +119,28 @@ impl State {
         {
             let above = labels.minus(ceiling);
             let reason = format!("what came back is labelled above the clearance of {}", process.name);
-            return Err(Refusal::new(Code::Denied, reason).aside(format!("above it: {above}")));
+            return Err(Refusal::new(Code::Denied, reason).aside(format!("above it: {above}")).by_other());
         }
         process.labels = process
             .labels
             .join(labels)
             .map_err(|e| Refusal::new(Code::TooLarge, format!("{} may not take what came back: {e}", process.name)))?;
         Ok(())
+    }
+
+    /// Notes that something with `labels` was handed to `pid`, which did not look for it: what it is denied for what it
+    /// carries is not its own doing from then on, for an instance of one message until that ends.
+    pub(crate) fn sway(&mut self, pid: Pid, labels: &Labels) {
+        if let Some(process) = self.processes.get_mut(&pid)
+            && !labels.is_subset(&process.own_labels)
+        {
+            process.swayed = true;
+        }
+    }
+
+    /// Whether others have brought labels to `pid`, see [`State::sway`].
+    pub(super) fn is_swayed(&self, pid: Pid) -> bool {
+        self.processes.get(&pid).is_some_and(|process| process.swayed)
     }
 
     /// A refusal that tells of somebody else's doing: whoever gets it carries from then on what that was

@@ -152,7 +152,9 @@ impl State {
                 self.escalate(act, parsed, request.body(), facts, verdict, survey.target.told, now, fx);
             }
             Decision::Deny => {
-                let refusal = self.denial(pid, &facts, &verdict, &survey.target.told);
+                let mut refusal = self.denial(pid, &facts, &verdict, &survey.target.told);
+                // Without a right it is its own doing, whatever it carries.
+                refusal.by_other |= facts.grant.is_some() && self.is_swayed(pid);
                 self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
             }
         }
@@ -338,7 +340,7 @@ impl State {
         match act.class {
             Class::Outward => {
                 self.record_outcome(act.action, &result, String::new(), now, fx);
-                self.count_failed(act.pid, act.verb, act.class, &result, now, fx);
+                self.count_failed(act.pid, &result, now, fx);
             }
             Class::Inner | Class::Observing => {
                 if let Err(refusal) = &result
@@ -354,16 +356,8 @@ impl State {
     }
 
     /// Counts an outward act whose outcome, told by the log already, is a refusal of the process's own doing.
-    pub(crate) fn count_failed(
-        &mut self,
-        pid: Pid,
-        verb: Verb,
-        class: Class,
-        result: &Result<Bytes, Refusal>,
-        now: Now,
-        fx: &mut Effects,
-    ) {
-        if result.as_ref().is_err_and(|refusal| is_own_doing(verb, class, refusal)) {
+    pub(crate) fn count_failed(&mut self, pid: Pid, result: &Result<Bytes, Refusal>, now: Now, fx: &mut Effects) {
+        if result.as_ref().is_err_and(is_own_doing) {
             self.count_refused(pid, true, now, fx);
         }
     }

@@ -138,7 +138,7 @@ impl State {
         fx: &mut Effects,
     ) {
         let refusal = refusal.of(act.action);
-        let counts = is_own_doing(act.verb, act.class, &refusal);
+        let counts = is_own_doing(&refusal);
         let asked = Asked::new(act.action, act.pid, act.verb, &act.resource);
         self.record_refused(asked, facts, verdict, &refusal, counts, now, fx);
         self.reply(act.pid, act.call, Err(refusal), now, fx);
@@ -158,8 +158,7 @@ impl State {
         self.counters.action += 1;
         let refusal = refusal.of(ActionId(self.counters.action));
         let asked = Asked::unread(refusal.action, pid, request);
-        // Nothing was asked of anybody.
-        let counts = is_own_doing(Verb::Read, Class::Observing, &refusal);
+        let counts = is_own_doing(&refusal);
         self.record_refused(asked, None, None, &refusal, counts, now, fx);
         self.reply(pid, call, Err(refusal), now, fx);
     }
@@ -259,11 +258,8 @@ impl State {
             }
             // It stays so, and whatever it carries now made it so.
             process.own_labels = process.labels.clone();
-            // What it is never handed draws nothing from its accounts.
-            for timer in std::mem::take(&mut process.rare.timers).into_values() {
-                self.undue(timer.deadline);
-            }
         }
+        self.drop_timers(pid);
         self.record(ActionId(0), Content::Suspended(Text { reason, pid: pid.0 }), now, fx);
         self.weigh(pid, now, fx);
     }
@@ -305,16 +301,12 @@ pub(crate) fn is_refusal(class: Class, code: Code) -> bool {
     }
 }
 
-/// Whether a refusal by the kernel counts toward the limit: it could have been known before. That a
-/// compare-and-set finds another value is its ordinary answer; that a receiver takes nothing out is the receiver's doing.
-pub(crate) fn is_own_doing(verb: Verb, class: Class, refusal: &Refusal) -> bool {
-    match refusal.code {
-        _ if refusal.by_other => false,
-        Code::Pending | Code::TimedOut | Code::Cancelled | Code::NotDurable | Code::Failed => false,
-        Code::Conflict => class != Class::Outward,
-        Code::Full => !matches!(verb, Verb::Send | Verb::Publish | Verb::Call),
-        _ => true,
-    }
+/// Whether a refusal by the kernel counts toward the limit: whoever gets it could have known before, by itself. That
+/// something is taken, gone, full, too much together or waits for another is what others did, and so is a denial for
+/// labels that they brought (see [`State::sway`]).
+pub(crate) fn is_own_doing(refusal: &Refusal) -> bool {
+    let by_itself = matches!(refusal.code, Code::Denied | Code::Invalid | Code::Unsupported);
+    by_itself && !refusal.by_other
 }
 
 fn counted(route: &Route, closed: bool) -> Content {

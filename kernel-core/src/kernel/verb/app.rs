@@ -11,7 +11,7 @@ use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::{Charter, Rule};
 use crate::id::Pid;
-use crate::kernel::app::App;
+use crate::kernel::app::{App, Member};
 use crate::kernel::catalog::Agent;
 use crate::kernel::effects::Effects;
 use crate::kernel::event::{Consented, Content, bounded};
@@ -23,7 +23,7 @@ use crate::kernel::{FEATURES, Until};
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
 use crate::platform::{Key, Limits, Program};
-use crate::process::{ExitReason, Lifecycle, Role};
+use crate::process::{ExitReason, Lifecycle, Restarts, Role};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::Deserialize;
@@ -237,6 +237,10 @@ impl State {
                 agents,
                 spawned: BTreeMap::new(),
                 running: BTreeSet::new(),
+                supervision: plan.supervision,
+                restarts: Restarts::default(),
+                coming: BTreeMap::new(),
+                killed: BTreeSet::new(),
                 starting: Some(act.action),
                 services: plan.services.iter().map(|service| service.name.clone()).collect(),
                 until: start.until,
@@ -332,14 +336,17 @@ impl State {
         self.record(crate::id::ActionId(0), Content::Consent(consented), now, fx);
     }
 
-    /// Puts the agents into the catalog; returns their names with what each waits for.
-    fn add_agents(&mut self, app: &Name, plan: &Plan) -> Vec<(Name, Vec<Name>)> {
-        let mut order: Vec<(Name, Vec<Name>)> = Vec::with_capacity(plan.agents.len());
+    /// Puts the agents into the catalog; returns them as the application keeps them.
+    fn add_agents(&mut self, app: &Name, plan: &Plan) -> Vec<Member> {
         for agent in &plan.agents {
             self.catalog.add(app, defined(agent));
-            order.push((agent.name.clone(), agent.depends_on.clone()));
         }
-        order
+        let member = |agent: &AgentPlan| Member {
+            name: agent.name.clone(),
+            needs: agent.depends_on.clone(),
+            restart: agent.restart,
+        };
+        plan.agents.iter().map(member).collect()
     }
 }
 

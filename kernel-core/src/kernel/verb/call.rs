@@ -144,7 +144,10 @@ impl State {
         // An error is a reply like any other: its text is the callee's own.
         let caller = self.opened.get(&action).map(|open| open.pid);
         let taken = self.output_labels(action, labels).and_then(|labels| {
-            caller.map_or(Ok(()), |caller| self.taint(caller, &labels))?;
+            if let Some(caller) = caller {
+                self.taint(caller, &labels)?;
+                self.sway(caller, &labels);
+            }
             Ok(labels)
         });
         let result = taken.and_then(|labels| match result {

@@ -89,6 +89,7 @@ impl State {
             process.used.messages += 1;
             process.seen = now.at;
         }
+        self.sway(pid, &envelope.labels);
         Ok(framed(envelope))
     }
 }

@@ -57,7 +57,10 @@ impl State {
         self.mark(pid, &act.labels);
         let process = self.processes.get_mut(&pid).ok_or_else(|| absent(pid))?;
         match process.life {
-            Lifecycle::Running if process.handling.is_some() => process.enter(Lifecycle::Stopping),
+            Lifecycle::Running if process.handling.is_some() => {
+                process.enter(Lifecycle::Stopping);
+                self.drop_timers(pid);
+            }
             // It was asked before, and finishes.
             Lifecycle::Stopping => {}
             // One that is suspended would never come to its end by itself.

@@ -68,6 +68,12 @@ impl State {
             let taken = Refusal::new(Code::Conflict, format!("a process named `{name}` is running already"));
             return Err(self.tell_of(act.pid, &labels, taken));
         }
+        if let Some(app) = app.as_ref().and_then(|app| self.apps.get(app))
+            && app.root != act.pid
+            && app.coming.contains_key(&name)
+        {
+            return Err(Refusal::new(Code::Conflict, format!("an agent named `{name}` is being started again")));
+        }
         let requested = Capabilities::new(
             spawn.use_.clone().unwrap_or_else(|| definition.capabilities.use_rights().to_vec()),
             spawn.grant.clone().unwrap_or_else(|| definition.capabilities.grant_rights().to_vec()),
@@ -216,6 +222,7 @@ impl State {
             seed: self.random.next(),
             rare: Box::default(),
             busy: false,
+            swayed: false,
         };
         self.processes.insert(pid, process);
         self.names.insert((new.app, new.name), pid);

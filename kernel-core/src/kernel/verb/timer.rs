@@ -8,7 +8,7 @@ use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::{Due, State};
 use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::process::Timer;
+use crate::process::{InstanceKind, Timer, TimerKey};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -57,74 +57,78 @@ impl State {
         start: TimerStart,
         now: Now,
     ) -> Result<Answer, Refusal> {
-        if let Some(before) = self.processes.get(&act.pid).and_then(|p| p.rare.timers.get(name)).cloned() {
-            // That there is one of this name is a message of whoever started it.
-            self.taint(act.pid, &before.labels)?;
-            self.leaves_no_trace(act, &before.labels, "replaces no timer that runs without it: that it is gone")?;
+        let key = self.timer_key(act, name);
+        let Some(process) = self.processes.get(&act.pid) else { return Ok(Answer::empty()) };
+        let timers = &process.rare.timers;
+        // What messages bring never takes all the room there is.
+        let brought = |(_, labels): &&TimerKey| !labels.is_subset(&process.own_labels);
+        let (running, most) = match brought(&&key) {
+            true => (timers.keys().filter(brought).count(), TIMERS / 2),
+            false => (timers.len(), TIMERS),
+        };
+        if (running >= most || timers.len() >= TIMERS) && !timers.contains_key(&key) {
+            let with = if most < TIMERS { " under labels that messages brought" } else { "" };
+            return Err(Refusal::new(Code::Full, format!("a process may run {most} timers{with}")));
         }
-        let deadline = self.due(now.at.after(start.after), Due::Timer(act.pid, name.clone()));
+        let deadline = self.due(now.at.after(start.after), Due::Timer(act.pid, key.clone()));
+        let timer = Timer { deadline, every: start.every, labels: act.labels.clone() };
         let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
-        if process.rare.timers.len() >= TIMERS && !process.rare.timers.contains_key(name) {
-            let all = process.rare.timers.values().try_fold(Labels::NONE, |all, timer| all.join(&timer.labels));
-            self.undue(deadline);
-            let many = |e| Refusal::new(Code::TooLarge, format!("what the timers of this process carry: {e}"));
-            // So is that none of them has this name.
-            self.taint(act.pid, &all.map_err(many)?)?;
-            return Err(Refusal::new(Code::Full, format!("a process may run {TIMERS} timers")));
-        }
-        let before = process
-            .rare
-            .timers
-            .insert(name.clone(), Timer { deadline, every: start.every, labels: act.labels.clone() });
-        if let Some(before) = before {
+        if let Some(before) = process.rare.timers.insert(key, timer) {
             self.undue(before.deadline);
         }
         Ok(Answer::empty())
     }
 
     pub(super) fn apply_timer_stop(&mut self, act: &Act, name: &Name) -> Result<Answer, Refusal> {
-        let timer = self.processes.get(&act.pid).and_then(|p| p.rare.timers.get(name)).cloned();
+        let key = self.timer_key(act, name);
+        let timer = self.processes.get_mut(&act.pid).and_then(|p| p.rare.timers.remove(&key));
         let absent = || Refusal::new(Code::NotFound, format!("no timer /timer/{name} of yours is running"));
-        let timer = timer.ok_or_else(absent)?;
-        // That there is one of this name is a message of whoever started it.
-        self.taint(act.pid, &timer.labels)?;
-        self.leaves_no_trace(act, &timer.labels, "stops no timer that runs without it: that it stopped")?;
-        self.undue(timer.deadline);
-        if let Some(process) = self.processes.get_mut(&act.pid) {
-            process.rare.timers.remove(name);
-        }
+        self.undue(timer.ok_or_else(absent)?.deadline);
         Ok(Answer::empty())
+    }
+
+    /// Which timer `act` means by `name`: of instances that are kept there is one, whatever it carries.
+    fn timer_key(&self, act: &Act, name: &Name) -> TimerKey {
+        let kept = self.processes.get(&act.pid).is_none_or(|process| process.instance == InstanceKind::Kept);
+        (name.clone(), if kept { Labels::NONE } else { act.labels.clone() })
+    }
+
+    /// Takes all timers from a process that is handed nothing any more: what never comes draws nothing.
+    pub(crate) fn drop_timers(&mut self, pid: Pid) {
+        let timers = self.processes.get_mut(&pid).map(|process| std::mem::take(&mut process.rare.timers));
+        timers.into_iter().flatten().for_each(|(_, timer)| self.undue(timer.deadline));
     }
 
     /// A timer is due: it is delivered like any message; where the mailbox is full it is lost and counted. It is an act
     /// of its process like the one that started it, and draws as that did.
-    pub(crate) fn fire(&mut self, pid: Pid, name: &Name, now: Now, fx: &mut Effects) {
+    pub(crate) fn fire(&mut self, pid: Pid, key: TimerKey, now: Now, fx: &mut Effects) {
         let Some(process) = self.processes.get(&pid) else { return };
-        let Some(timer) = process.rare.timers.get(name).cloned() else { return };
-        if !self.reserve_firing(pid, name, &timer.labels, now, fx) {
+        let Some(timer) = process.rare.timers.get(&key).cloned() else { return };
+        let name = key.0.clone();
+        if !self.reserve_firing(pid, &name, &timer.labels, now, fx) {
             return;
         }
         let Some(process) = self.processes.get_mut(&pid) else { return };
         process.used.acts += 1;
         match timer.every {
             Some(every) => {
-                let deadline = self.due(now.at.after(every), Due::Timer(pid, name.clone()));
+                let deadline = self.due(now.at.after(every), Due::Timer(pid, key.clone()));
                 if let Some(process) = self.processes.get_mut(&pid) {
                     process
                         .rare
                         .timers
-                        .insert(name.clone(), Timer { deadline, every: timer.every, labels: timer.labels.clone() });
+                        .insert(key, Timer { deadline, every: timer.every, labels: timer.labels.clone() });
                 }
             }
             None => {
-                process.rare.timers.remove(name);
+                process.rare.timers.remove(&key);
             }
         }
         self.counters.message += 1;
         let envelope = Envelope {
             id: MessageId(self.counters.message),
             sender: Resource::Proc(Pid::KERNEL),
-            target: Resource::Timer(name.clone()),
+            target: Resource::Timer(name),
             kind: EnvelopeKind::Timer,
             correlation: None,
             deadline: None,

@@ -4,7 +4,7 @@ use crate::cli::events::Entry;
 use crate::cli::run::NOBODY;
 use crate::cli::text::{count, counted, duration, plain_within};
 use kernel_core::governance::Decision;
-use kernel_core::kernel::event::{Content, Decided};
+use kernel_core::kernel::event::{Content, Decided, Restarting};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -161,6 +161,15 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
                 listed(&attached.grant)
             ),
             Content::AppEnded(ended) => format!("{}: {}", ended.app, ended.reason),
+            Content::Restarting(restarting) => {
+                let others = match restarting.others.len() {
+                    0 => String::new(),
+                    _ => format!(", and with it {}", listed(&restarting.others)),
+                };
+                let Restarting { app, agent, reason, wait, .. } = restarting;
+                let wait = Duration::from_nanos(*wait).as_millis();
+                format!("{app}: {agent} {reason}, and is started again after {wait} ms{others}")
+            }
             Content::DeadLetter(letter) => {
                 format!("{} to {}: {}; {} bytes", letter.sender, letter.target, letter.reason, count(letter.bytes))
             }

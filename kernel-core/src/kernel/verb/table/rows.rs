@@ -252,12 +252,14 @@ pub static ROWS: &[Row] = &[
         ])
         .doc("Starts a timer of one's own: an envelope of kind `timer` comes when it fires. Exactly one of the fields \
               is given. Each time that it fires is an act: where none is left of `acts`, that ends the owner of the account \
-              that ran out as any other does. It takes the place of a timer of its name, whose labels \
-              it brings, and which an instance of one message replaces only where it could stop it. Effect as `send`, to oneself."),
+              that ran out as any other does. It takes the place of a timer of its name. Instances of one message \
+              that carry other labels have other timers, of whatever name, and at most half of all that there may be. \
+              Effect as `send`, to oneself."),
     act(Verb::Stop, &[Kind::Timer, Kind::Stream], Inner, EXCHANGE)
         .doc("Stops a timer or closes a stream of one's own. Effect as `send`: what went through a stream was judged \
-              when it was written. An instance of one message that carries more than its process began with stops only \
-              what was started or used with that: what is gone would tell of it."),
+              when it was written. An instance of one message stops timers that were started with the labels that it \
+              carries, and where that is more than its process began with closes only streams that were used with that: \
+              what is gone would tell of it."),
     act(Verb::Connect, &[Kind::Net], Outward, CONNECT)
         .takes(&[DEADLINE])
         .blocks()

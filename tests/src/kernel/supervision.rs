@@ -1,0 +1,223 @@
+//! Agents that end and are started again: which, with whom, how often, and what of them is new.
+
+use crate::world::{Host, World, agent, app};
+use kernel_core::app::Budget;
+use kernel_core::environment::Environment;
+use kernel_core::id::Pid;
+use kernel_core::kernel::effects::Notice;
+use kernel_core::kernel::event::{Content, Restarting};
+use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
+use std::time::Duration;
+
+/// Many restarts, none of which waits.
+fn patient() -> Supervision {
+    Supervision { intensity: 100, backoff: Duration::ZERO, ..Supervision::default() }
+}
+
+/// Has a puppet end as `script` says.
+async fn end<H: Host>(world: &World<H>, agent: &str, script: &str) {
+    let path = format!("/proc/{}", world.pid(agent));
+    world.session().await.act("send", &path, format!("\ndo {script}")).await.expect("sent");
+}
+
+/// Waits until the process `old` is gone and another of its name runs.
+async fn comes_again<H: Host>(world: &World<H>, agent: &str, old: Pid) -> Pid {
+    world.until(|world| world.process(agent).pid != old && world.process(agent).state == Lifecycle::Running).await;
+    world.pid(agent)
+}
+
+/// The next end of an application: whether nothing went wrong, and the reason.
+async fn app_ends<H: Host>(world: &mut World<H>) -> (bool, String) {
+    loop {
+        if let Notice::Ended { ok, reason, .. } = world.notice().await {
+            return (ok, reason);
+        }
+    }
+}
+
+async fn restarts<H: Host>(world: &World<H>) -> Vec<Restarting> {
+    let log = world.log().await.into_iter();
+    log.filter_map(|e| if let Content::Restarting(restarting) = e.content { Some(restarting) } else { None }).collect()
+}
+
+/// What comes again is a new process with the old name, the old rights and nothing of what the old one remembered; that
+/// it failed before is no failure of its application.
+pub async fn an_agent_that_failed_is_started_again<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let firm = agent("firm").uses(&["register /svc/firm"]).does("act register /svc/firm").restarts(Restart::Permanent);
+    world.run(app("works", [firm, agent("other")]).serving("firm", "firm", false)).await;
+    let (old, other) = (world.pid("firm"), world.pid("other"));
+    let session = world.session().await;
+    session.act("send", &format!("/proc/{old}"), "\nremember this").await.expect("sent");
+    end(&world, "firm", "fail it broke").await;
+    let new = comes_again(&world, "firm", old).await;
+    assert!(new > old, "{new} {old}");
+    assert_eq!(world.heard("firm").await, "");
+    assert_eq!(world.pid("other"), other);
+    session.act("call", "/svc/firm", "\nnow").await.expect("its service is there again");
+    let gone = session.act("send", &format!("/proc/{old}"), "\nare you there").await.expect_err("a pid is used once");
+    assert_eq!(gone.code.as_str(), "not_found", "{gone}");
+    world.session().await.act("stop", "/app/works", "").await.expect("stopped");
+    assert_eq!(app_ends(&mut world).await, (true, "done".to_owned()));
+    let told = restarts(&world).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].agent == "firm" && told[0].reason.contains("it broke") && told[0].restarts == 1, "{told:?}");
+    world.finish().await;
+}
+
+/// A permanent agent comes again whatever it ended by, a transient one when it failed, a temporary one never.
+pub async fn what_ended_comes_again_as_its_manifest_says<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let (stop, fail, trap) = ("act stop /proc/self", "fail x", "trap");
+    for (restart, comes, stays) in [
+        (Restart::Permanent, &[stop, fail, trap][..], &[][..]),
+        (Restart::Transient, &[fail, trap], &[stop]),
+        (Restart::Temporary, &[], &[stop, fail, trap]),
+    ] {
+        for script in comes.iter().chain(stays) {
+            world.run(app("one", [agent("a").restarts(restart), agent("b")])).await;
+            let old = world.pid("a");
+            end(&world, "a", script).await;
+            if comes.contains(script) {
+                comes_again(&world, "a", old).await;
+            } else {
+                world.ended("a").await;
+                // A restart would be due.
+                world.hand.advance(Duration::from_secs(60));
+                world.pause().await;
+                assert_eq!(world.process("a").pid, old, "{restart:?} {script}");
+            }
+            world.session().await.act("stop", "/app/one", "").await.expect("stopped");
+        }
+    }
+    world.finish().await;
+}
+
+/// What was killed stays dead, also when others would take it along.
+pub async fn nothing_starts_again_what_was_killed<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let agents = ["a", "b"].map(|name| agent(name).restarts(Restart::Permanent));
+    let all = Supervision { strategy: Strategy::OneForAll, ..patient() };
+    world.run(app("both", agents).supervised(all)).await;
+    let (a, b) = (world.pid("a"), world.pid("b"));
+    world.session().await.act("kill", &format!("/proc/{b}"), "").await.expect("killed");
+    world.pause().await;
+    assert_eq!(world.pid("a"), a);
+    end(&world, "a", "fail x").await;
+    comes_again(&world, "a", a).await;
+    world.pause().await;
+    assert_eq!(world.ended("b").await.0, "killed");
+    assert_eq!(world.process("b").pid, b);
+    world.finish().await;
+}
+
+/// In which order processes ended and ran since the last notice that was looked at, until so many run.
+async fn order<H: Host>(world: &mut World<H>, run: usize) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    while seen.iter().filter(|what| what.starts_with('+')).count() < run {
+        match world.notice().await {
+            Notice::Exited { name, .. } if name != "operator" => seen.push(format!("-{name}")),
+            Notice::Running { name, .. } => seen.push(format!("+{name}")),
+            _ => {}
+        }
+    }
+    seen
+}
+
+/// All others, or those that start later, stop in the reverse of the order of their start, and come again in that order.
+pub async fn the_others_come_again_with_it<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let cases = [
+        (Strategy::OneForOne, vec!["-b", "+b"]),
+        (Strategy::OneForAll, vec!["-b", "-d", "-c", "-a", "+a", "+b", "+c"]),
+        (Strategy::RestForOne, vec!["-b", "-d", "-c", "+b", "+c"]),
+    ];
+    for (strategy, expected) in cases {
+        let [a, b, c, d] = ["a", "b", "c", "d"].map(agent);
+        let [a, b, c] = [a, b.after(&["a"]), c.after(&["b"])].map(|agent| agent.restarts(Restart::Transient));
+        world.run(app("chain", [a, b, c, d]).supervised(Supervision { strategy, ..patient() })).await;
+        order(&mut world, 4).await;
+        end(&world, "b", "fail x").await;
+        let run = expected.iter().filter(|what| what.starts_with('+')).count();
+        assert_eq!(order(&mut world, run).await, expected, "{strategy:?}");
+        world.session().await.act("stop", "/app/chain", "").await.expect("stopped");
+        assert_eq!(app_ends(&mut world).await, (true, "done".to_owned()));
+    }
+    world.finish().await;
+}
+
+/// An application that starts its agents again more often than it allows has failed.
+pub async fn more_restarts_than_allowed_are_a_failure<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let window = Duration::from_secs(60);
+    let agents = || [agent("a").restarts(Restart::Permanent), agent("b")];
+    let few = Supervision { intensity: 2, window, backoff: Duration::ZERO, ..Supervision::default() };
+    world.run(app("few", agents()).supervised(few)).await;
+    for _ in 0..2 {
+        let old = world.pid("a");
+        end(&world, "a", "fail x").await;
+        comes_again(&world, "a", old).await;
+    }
+    // Those were long ago.
+    world.hand.advance(window);
+    for _ in 0..2 {
+        let old = world.pid("a");
+        end(&world, "a", "fail x").await;
+        comes_again(&world, "a", old).await;
+    }
+    end(&world, "a", "fail for good").await;
+    let (ok, reason) = app_ends(&mut world).await;
+    assert!(!ok && reason.contains("for good") && reason.contains("2 restarts in 60000 ms"), "{reason}");
+    assert_eq!(world.ended("b").await.0, "shutdown");
+    world.finish().await;
+}
+
+/// The first restart does not wait, the next ones do, each twice as long; meanwhile the application is not quiet, and
+/// nobody takes the name.
+pub async fn restarts_wait_longer_each_time<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let (window, backoff) = (Duration::from_secs(10_000), Duration::from_secs(100));
+    let slow = Supervision { intensity: 9, window, backoff, ..Supervision::default() };
+    // The application lives for as long as the timer does.
+    let a = agent("a").does("act start /timer/far {\"after_ms\":80000000}").restarts(Restart::Permanent);
+    let agents = [a, agent("boss").uses(&["spawn /agent/kid"]), agent("kid")];
+    world.run(app("slow", agents).until_quiet().supervised(slow)).await;
+    let has_timer = |world: &World<H>| world.process("a").used.acts > 0;
+    for waits in [0, 100, 200] {
+        world.until(has_timer).await;
+        let old = world.pid("a");
+        end(&world, "a", "fail x").await;
+        if waits > 0 {
+            world.ended("a").await;
+            world.hand.advance(Duration::from_secs(waits - 1));
+            world.pause().await;
+            assert_eq!(world.process("a").pid, old, "after {waits} s");
+            let told = world.act("boss", "spawn /agent/kid {\"name\":\"a\",\"use\":[]}").await;
+            assert!(told.starts_with("conflict: "), "{told}");
+            world.hand.advance(Duration::from_secs(1));
+        }
+        comes_again(&world, "a", old).await;
+    }
+    let waited: Vec<u64> = restarts(&world).await.iter().map(|told| told.wait / 1_000_000_000).collect();
+    assert_eq!(waited, [0, 100, 200]);
+    world.session().await.act("stop", "/app/slow", "").await.expect("stopped");
+    world.finish().await;
+}
+
+/// What restarts take is drawn from the account of the application, which begins anew with none of them.
+pub async fn restarts_draw_from_the_account_of_the_application<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let busy = agent("busy").does("repeat 10 read /proc/self").restarts(Restart::Permanent);
+    let budget = Budget { acts: Some(40), ..Budget::default() };
+    world.run(app("poor", [busy]).supervised(patient()).budget(budget)).await;
+    for _ in 0..2 {
+        let old = world.pid("busy");
+        end(&world, "busy", "fail x").await;
+        comes_again(&world, "busy", old).await;
+        world.until(|world| world.process("busy").used.acts == 10).await;
+    }
+    end(&world, "busy", "fail x").await;
+    let (ok, reason) = app_ends(&mut world).await;
+    assert!(!ok && reason.contains("acts"), "{reason}");
+    world.finish().await;
+}
