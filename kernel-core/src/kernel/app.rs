@@ -7,6 +7,7 @@ use super::effects::{Effects, Notice, Wake};
 use super::event::{AppEnded, Content};
 use super::open::OpenKind;
 use super::request::Request;
+use super::rows;
 use super::state::State;
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;
@@ -66,6 +67,18 @@ pub(crate) struct App {
     pub(crate) labels: Labels,
     pub(crate) monitors: BTreeMap<Pid, Labels>,
     pub(crate) ending: bool,
+}
+
+/// What is stored of an application that was started to stay.
+#[derive(Clone, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(map)]
+pub(super) struct Running {
+    /// What its process carried when it was started.
+    #[n(0)]
+    pub(super) labels: Labels,
+    /// Those of its agents that were killed.
+    #[n(1)]
+    pub(super) killed: Vec<Name>,
 }
 
 /// An agent of a running application.
@@ -201,6 +214,8 @@ impl State {
         let Some(app) = self.apps.get_mut(name) else { return };
         let root = app.root;
         if let Some(action) = app.starting.take() {
+            // In one batch with the outcome.
+            self.keep_running(name, fx);
             self.close(action, Ok(body::json(&Started { pid: root })), now, fx);
         }
         self.end_if_quiet(name, now, fx);
@@ -223,7 +238,9 @@ impl State {
             // Nobody waits for it to run again.
             app.killed.insert(agent.clone());
             app.running.insert(agent.clone());
+            self.keep_running(name, fx);
         }
+        let Some(app) = self.apps.get_mut(name) else { return };
         if own && !reason.is_normal() && !app.ending {
             app.fail_by(format!("{agent} {reason}"), &process.labels);
         }
@@ -241,6 +258,17 @@ impl State {
             }
             self.end_if_quiet(name, now, fx);
         }
+    }
+
+    /// Stores that `name` should run, if it is to stay.
+    fn keep_running(&mut self, name: &Name, fx: &mut Effects) {
+        let Some(app) = self.apps.get(name).filter(|app| app.until == Until::Stopped && app.starting.is_none()) else {
+            return;
+        };
+        let labels = self.processes.get(&app.root).map(|root| root.own_labels.clone()).unwrap_or_default();
+        let running = Running { labels, killed: app.killed.iter().cloned().collect() };
+        let value = minicbor::to_vec(&running).unwrap_or_default();
+        self.keep(rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes()), Some(value.into()), fx);
     }
 
     /// Ends an application that has nothing left to do, if that is its end.
@@ -307,6 +335,11 @@ impl State {
         }
         let root = app.root;
         let starting = app.starting.take();
+        // A kernel that stops leaves it for the next boot.
+        if starting.is_none() && app.until == Until::Stopped && !self.stopping {
+            self.keep(rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes()), None, fx);
+        }
+        let Some(app) = self.apps.get_mut(name) else { return dead };
         let in_reverse: Vec<Pid> =
             app.agents.iter().rev().filter_map(|agent| app.spawned.get(&agent.name).copied()).collect();
         let waiting: Vec<u64> = std::mem::take(&mut app.coming).into_values().flatten().collect();

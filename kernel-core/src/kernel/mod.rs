@@ -20,6 +20,7 @@ mod random;
 mod replay;
 pub mod request;
 mod restart;
+mod revive;
 pub mod road;
 pub mod rows;
 mod start;
@@ -30,6 +31,7 @@ pub use app::Until;
 pub use bodies::{Bodies, check_bodies};
 pub use inspect::{ProcessRow, Summary};
 pub use replay::{ReplayError, replay};
+pub use revive::Revived;
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 

@@ -248,7 +248,8 @@ async fn labelled<S: Storage>(storage: &S) -> Result<BTreeMap<Name, u64>, Storag
     Ok(counts)
 }
 
-async fn all<S: Storage>(storage: &S, table: u8) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
+/// The rows of a table.
+pub(super) async fn all<S: Storage>(storage: &S, table: u8) -> Result<Vec<(Bytes, Bytes)>, StorageError> {
     let (mut from, to) = (rows::key(table, b""), rows::key(table + 1, b""));
     let mut found = Vec::new();
     loop {

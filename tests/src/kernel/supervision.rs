@@ -221,3 +221,54 @@ pub async fn restarts_draw_from_the_account_of_the_application<H: Host>(host: H)
     assert!(!ok && reason.contains("acts"), "{reason}");
     world.finish().await;
 }
+
+/// What was started to stay comes again after the kernel's death as after an orderly end, with the labels that it was
+/// started with and without what was killed; what was stopped, was over or failed does not.
+pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    let reads = |name: &str| agent(name).uses(&["read /fs/in/**"]);
+    world.run(app("stays", [reads("a"), agent("b").after(&["a"]), agent("c").after(&["b"])])).await;
+    world.run(app("stopped", [agent("s")]).unmounted()).await;
+    world.run(app("over", [agent("o")]).unmounted().until_quiet()).await;
+    world.run(app("failed", [agent("f")]).unmounted().ends_with("f")).await;
+    end(&world, "f", "fail x").await;
+    let session = world.session().await;
+    let marked = agent("m").cleared_for(&["secret"]);
+    let plan = app("marked", [marked]).unmounted();
+    world.try_run_by(&session, plan.labelled(&["secret"])).await.expect("it starts");
+    world.session().await.act("kill", &format!("/proc/{}", world.pid("b")), "").await.expect("killed");
+    world.session().await.act("stop", "/app/stopped", "").await.expect("stopped");
+    world.ended("o").await;
+    world.ended("f").await;
+    let before = world.pid("c");
+    // Whoever started it is gone long before.
+    session.act("stop", "/proc/self", "").await.expect("stopped");
+    drop(session);
+    for crash in [true, false, true] {
+        world.log().await;
+        if crash {
+            world.crash().await;
+        } else {
+            world.reboot().await;
+        }
+        let revived = world.kernel().revive().await.expect("rows that can be read");
+        let names: Vec<&str> = revived.iter().map(|app| app.app.as_str()).collect();
+        assert_eq!(names, ["marked", "stays"]);
+        assert!(revived.iter().all(|app| app.result.is_ok()), "{revived:?}");
+        let all = world.kernel().summary().processes;
+        let mut alive: Vec<&str> =
+            all.iter().filter(|p| p.state == Lifecycle::Running).map(|p| p.name.as_str()).collect();
+        alive.sort_unstable();
+        assert_eq!(alive, ["a", "c", "m", "marked", "stays"]);
+        assert!(world.pid("c") > before);
+        assert_eq!(world.labels("m").await, ["secret"]);
+        assert!(world.act("a", "read /fs/in/nothing").await.starts_with("not_found: "));
+    }
+    // What cannot be started is told, and tried again the next time.
+    let broken = kernel_core::kernel::rows::key(kernel_core::kernel::rows::TABLE_APP, b"stays");
+    world.reboot_over(vec![(broken, None)]).await;
+    let revived = world.kernel().revive().await.expect("rows that can be read");
+    let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
+    assert_eq!(told, [("marked", true), ("stays", false)]);
+    world.finish().await;
+}

@@ -241,7 +241,7 @@ impl<H: Host> World<H> {
         let settle = !app.quiet;
         let plan = serde_json::to_vec(&app.plan(self.host.kind().program())).expect("a plan");
         session.act("install", &path, body::join(&json!({}), &plan)).await?;
-        session.act("start", &path, body::json(&json!({ "until": until }))).await?;
+        session.act("start", &path, body::json(&json!({ "until": until, "labels": app.labels }))).await?;
         for agent in names.iter().filter(|_| settle) {
             if self.find(agent).is_some() {
                 self.tell(agent, "").await;

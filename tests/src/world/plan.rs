@@ -152,6 +152,7 @@ pub struct App {
     budget: Budget,
     supervision: Supervision,
     ends_with: Option<String>,
+    pub(super) labels: Labels,
 }
 
 /// An application with these agents, with the mount `in` for reading and `out` for writing, that runs until
@@ -167,6 +168,7 @@ pub fn app<const N: usize>(name: &str, agents: [Agent; N]) -> App {
         budget: Budget::default(),
         supervision: Supervision::default(),
         ends_with: None,
+        labels: Labels::NONE,
     };
     app.mounted("in", MountMode::Read, &[], &[]).mounted("out", MountMode::Write, &[], &[])
 }
@@ -222,6 +224,13 @@ impl App {
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> App {
         self.budget = budget;
+        self
+    }
+
+    /// It is started with these labels.
+    #[must_use]
+    pub fn labelled(mut self, names: &[&str]) -> App {
+        self.labels = labels(names);
         self
     }
 

@@ -33,6 +33,7 @@ impl State {
             Op::Send(m) | Op::Publish(m) | Op::StreamWrite(m) => own.join(&m.labels),
             Op::Call(c) => own.join(&c.message.labels),
             Op::Write(w) => own.join(&w.labels),
+            Op::StartApp(start) => own.join(&start.labels),
             _ => Ok(own),
         }
     }

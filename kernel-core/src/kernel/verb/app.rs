@@ -41,11 +41,15 @@ pub struct Install {
 }
 
 /// How an application is started.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AppStart {
     /// When it is over.
     pub until: Until,
+    /// Agents that are not started.
+    pub without: BTreeSet<Name>,
+    /// Joined to what the caller carries.
+    pub labels: Labels,
 }
 
 pub(super) fn parse_install(body: &Body) -> Result<Install, Refusal> {
@@ -129,6 +133,11 @@ impl State {
         Err(self.tell_of(act.pid, &labels, Refusal::new(Code::Conflict, reason)))
     }
 
+    /// Whether `pid` is held from outside.
+    fn is_session(&self, pid: Pid) -> bool {
+        self.processes.get(&pid).is_some_and(|process| process.program.is_none() && process.app.is_none())
+    }
+
     /// The process of an application that runs.
     fn root_of(&self, app: &Name) -> Pid {
         self.apps.get(app).map_or(Pid::KERNEL, |app| app.root)
@@ -190,6 +199,9 @@ impl State {
                 self.refuse_running(act, Some(self.root_of(&app)), reason)?;
             }
         }
+        if let Some(unknown) = start.without.iter().find(|name| !plan.agents.iter().any(|agent| agent.name == **name)) {
+            return Err(invalid(format!("`{name}` has no agent `{unknown}` to be started without")));
+        }
         let grant = self.application_grant(act, &plan)?;
         let charter = self.charter_with(name, &plan)?;
         let root = self.create(
@@ -197,7 +209,8 @@ impl State {
                 name: name.clone(),
                 app: None,
                 role: Role::Supervisor,
-                parent: act.pid,
+                // What a session starts outlives it.
+                parent: if self.is_session(act.pid) { Pid::KERNEL } else { act.pid },
                 capabilities: grant,
                 labels,
                 agent: None,
@@ -235,12 +248,12 @@ impl State {
             App {
                 root,
                 agents,
-                spawned: BTreeMap::new(),
-                running: BTreeSet::new(),
+                spawned: start.without.iter().map(|agent| (agent.clone(), Pid::KERNEL)).collect(),
+                running: start.without.clone(),
                 supervision: plan.supervision,
                 restarts: Restarts::default(),
                 coming: BTreeMap::new(),
-                killed: BTreeSet::new(),
+                killed: start.without.clone(),
                 starting: Some(act.action),
                 services: plan.services.iter().map(|service| service.name.clone()).collect(),
                 until: start.until,
@@ -261,7 +274,7 @@ impl State {
             },
         );
         self.open(act, Open::new(act, OpenKind::AppStart), Some(now.at.after(START_DEADLINE)));
-        if plan.agents.is_empty() {
+        if plan.agents.iter().all(|agent| start.without.contains(&agent.name)) {
             self.all_running(name, now, fx);
         } else {
             self.spawn_ready(name, now, fx);

@@ -283,10 +283,15 @@ pub static ROWS: &[Row] = &[
               Its programs were given to the kernel before. Effect as `spawn`. The plan keeps the labels."),
     act(Verb::Start, &[Kind::App], Outward, SPAWN)
         .keeps_labels()
-        .takes(&[field("until", Type::Text(16), "`quiet`: it ends when nothing is left to do; default `stopped`")])
+        .takes(&[
+            field("until", Type::Text(16), "`quiet`: it ends when nothing is left to do; default `stopped`"),
+            field("without", Type::Texts(1_024), "agents that are not started; nobody waits for them"),
+            LABELS,
+        ])
         .reply("`{\"pid\":process}`, when all agents run")
         .doc("Starts the agents of an installed application, in the order of their dependencies. Effect as `spawn`. They \
-              carry what the caller carries and what the plan is labelled, and so does the caller from then on."),
+              carry what the caller carries and what the plan is labelled, and so does the caller from then on. What a \
+              session starts outlives the session, and until `stopped` the kernel, too."),
     act(Verb::Stop, &[Kind::App], Outward, SPAWN)
         .keeps_labels()
         .doc("Stops the agents of an application in reverse order. Effect as `spawn`. Whoever is told of the end carries \
