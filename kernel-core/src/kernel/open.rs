@@ -132,11 +132,10 @@ impl State {
         self.unblock(open.pid, action);
         let result = result.map_err(|refusal| refusal.of(action));
         // What a device could not do was permitted all the same, so it is no refusal. An address that is not granted
-        // is one: the device alone knows what a name is. What a callee answers is its own doing, whatever it is.
-        let answers = matches!(open.kind, OpenKind::Call { .. });
+        // is one: the device alone knows what a name is.
         let not_done = closed.by_other
             && open.class != Class::Inner
-            && result.as_ref().is_err_and(|refusal| answers || refusal.code != Code::Denied);
+            && result.as_ref().is_err_and(|refusal| refusal.code != Code::Denied);
         match (open.kind, &result) {
             (OpenKind::Escalated(held), Err(refusal)) => self.unanswered(action, *held, refusal, now, fx),
             // Its device is busy with it, or will be told that it is not to begin: what came of it is known then.

@@ -69,12 +69,12 @@ fn manifests_and_programs_that_are_none_are_refused() {
 
 #[test]
 fn what_this_kernel_lacks_is_exit_5_at_the_start_and_at_the_check() {
-    let home = Home::new(&agent("a", &[], "restart = \"permanent\""));
-    home.weft(&["run", "play"]).exits(5).tells(&["play/weft.toml", "agent.a.restart", "not supported by this kernel"]);
+    let home = Home::new(&agent("a", &[], "inbox = \"durable\""));
+    home.weft(&["run", "play"]).exits(5).tells(&["play/weft.toml", "agent.a.inbox", "not supported by this kernel"]);
     let check = home.weft(&["app", "check", "play"]).exits(5);
-    check.says(&["play 0.1.0: nothing is wrong, but it cannot run here yet", "agent.a.restart"]);
+    check.says(&["play 0.1.0: nothing is wrong, but it cannot run here yet", "agent.a.inbox"]);
     let document = home.weft(&["app", "check", "play", "--json"]).exits(5).json();
-    assert_eq!(document["unsupported"][0]["feature"], "restart");
+    assert_eq!(document["unsupported"][0]["feature"], "durable_inbox");
 }
 
 #[test]

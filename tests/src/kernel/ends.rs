@@ -279,7 +279,7 @@ pub async fn labels_of_a_message_suspend_nobody<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     let writes = ["write /fs/out/**"];
     let agents = [
-        agent("fresh").uses(&writes).per_message(),
+        agent("fresh").uses(&writes).per_message().carries(&["private"]),
         agent("kept").uses(&writes),
         agent("marked").uses(&writes).carries(&["secret"]),
     ];
@@ -294,9 +294,9 @@ pub async fn labels_of_a_message_suspend_nobody<H: Host>(host: H) {
         world.until(|world| over(&world.process(name))).await;
         assert_eq!(world.process(name).state, state, "{name}");
     }
-    // What comes next without labels is held against it again.
+    // What it may not do for what it began with is held against the next instance.
     let path = format!("/proc/{}", world.pid("fresh"));
-    world.session().await.act("send", &path, "\ndo repeat 150 read /fs/in/x").await.expect("sent");
+    world.session().await.act("send", &path, format!("\ndo {many}")).await.expect("sent");
     world.until(|world| world.process("fresh").state == Lifecycle::Suspended).await;
     world.finish().await;
 }

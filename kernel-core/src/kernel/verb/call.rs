@@ -166,6 +166,6 @@ impl State {
                 Err(Refusal::new(Code::Failed, format!("/proc/{callee} answered with an error: {text}")))
             }
         });
-        self.end_open(action, result, Closed { by_other: true, ..Closed::default() }, now, fx);
+        self.end_open(action, result, Closed::default(), now, fx);
     }
 }
