@@ -255,7 +255,10 @@ export type Verified =
       problem: { code: string; text: string; hint: string; seq: number | null };
     };
 
-/** Something that happened; `kind` says what, the rest what belongs to it. */
+/**
+ * Something that happened; `kind` says what, the rest what belongs to it. `revived` tells what came of an application that
+ * should run and was started again at the boot: `app`, its `pid`, or the `reason` why it does not run.
+ */
 export type Notice = { kind: string } & Record<string, unknown>;
 
 /** An act that waits for an answer of a person: `Kernel.answer(action, allow)`. */

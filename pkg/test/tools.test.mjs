@@ -253,3 +253,50 @@ owner = "clerk"
   assert.deepEqual([ended.app, ended.ok], ['named', true]);
   await page.context().close();
 });
+
+test('an application that stays comes again after a reload, in another tab, and not when it was stopped', async () => {
+  const page = await tab(it.browser, it.server.url);
+  await page.evaluate(() => boot({ storage: 'opfs' }));
+  const manifest = `${APP('stays', [{ agent: 'clerk', uses: ['register /svc/report'], does: 'act register /svc/report' }])}
+[[service]]
+name = "report"
+owner = "clerk"
+`.replace('name = "clerk"', 'name = "clerk"\nrestart = "permanent"');
+  const asks = async (page, step) => page.evaluate(async (step) => {
+    // Its service is there when its agent has handled its start.
+    for (let tries = 0; ; tries++) {
+      const failed = await failure(kernel.call('/svc/report', step).then((answer) => (globalThis.answer = text(answer))));
+      if (!failed) return answer;
+      if (tries > 200 || failed.code !== 'not_found') throw new Error(`${failed.code}: ${failed.message}`);
+      await new Promise((later) => setTimeout(later, 50));
+    }
+  }, step);
+  const pid = async (page) => Number(/"pid":(\d+)/.exec(await asks(page, 'act read /proc/self'))[1]);
+  await page.evaluate(async (manifest) => {
+    await kernel.install(await one(manifest, 'puppet'));
+    await kernel.start('stays', { until: 'stopped' });
+  }, manifest);
+  const first = await pid(page);
+  // One that traps is started again by its supervisor.
+  await page.evaluate(() => failure(kernel.call('/svc/report', 'trap')));
+  const second = await pid(page);
+  assert.ok(second > first, `${second} ${first}`);
+  const other = await tab(it.browser, it.server.url, page.context());
+  await other.evaluate(() => boot({ storage: 'opfs' }));
+  await page.close();
+  await other.evaluate(() => until('notice', ({ kind, app }) => kind === 'revived' && app === 'stays'));
+  const third = await pid(other);
+  assert.ok(third > second, `${third} ${second}`);
+  const again = await tab(it.browser, it.server.url, other.context());
+  await other.close();
+  await again.evaluate(() => boot({ storage: 'opfs' }));
+  assert.ok((await pid(again)) > third);
+  await again.evaluate(() => kernel.stop('stays'));
+  assert.equal((await again.evaluate(() => kernel.chain.verify())).ok, true);
+  const last = await tab(it.browser, it.server.url, again.context());
+  await again.close();
+  await last.evaluate(() => boot({ storage: 'opfs' }));
+  await last.evaluate(() => new Promise((later) => setTimeout(later, 500)));
+  assert.deepEqual((await last.evaluate(() => kernel.processes())).filter(({ name }) => name === 'clerk'), []);
+  await last.context().close();
+});

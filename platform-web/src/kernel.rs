@@ -18,7 +18,7 @@ use kernel_core::environment::Environment;
 use kernel_core::id::ActionId;
 use kernel_core::ipc::body;
 use kernel_core::kernel::effects::Notice;
-use kernel_core::kernel::{BootOptions, Kernel, Parts, Session, Told};
+use kernel_core::kernel::{BootOptions, Kernel, Parts, Revived, Session, Told};
 use kernel_core::path::Name;
 use kernel_core::platform::{Platform, Profile, Programs, Spawn};
 use kernel_core::process::InstanceKind;
@@ -355,10 +355,25 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
     boot.natives = vec![(program, InstanceKind::PerMessage)];
     let kernel = Kernel::boot(parts, boot).await?;
     let key = kernel.key().await.map_err(|e| Failure::new("boot", format!("the signing key: {e}")))?;
-    WebSpawn.spawn("told", pass_on(news, told, tools.clone()));
+    WebSpawn.spawn("told", pass_on(news, told.clone(), tools.clone()));
     let operator = operator::attach(&kernel).await?;
+    WebSpawn.spawn("revive", revive(kernel.clone(), told));
     let running = Running { kernel: RunningKernel(kernel), rows, operator, key };
     Ok(WebKernel { running: RefCell::new(Some(running)), name, profile, persisted, devices: kept_devices, tools })
+}
+
+/// Starts again what should run, and tells what came of each. Folders are bound anew by the page's user, so what needs
+/// one waits until he gives it.
+async fn revive(kernel: Kernel<WebPlatform>, told: Function) {
+    // Where the rows cannot be read the kernel has told already that it goes no further.
+    for Revived { app, result } in kernel.revive(|_| false).await.unwrap_or_default() {
+        let (pid, reason) = match result {
+            Ok(pid) => (Some(pid), None),
+            Err(refusal) => (None, Some(refusal.reason)),
+        };
+        let news = json!({ "notice": { "kind": "revived", "app": app, "pid": pid, "reason": reason } });
+        let _ = told.call1(&JsValue::NULL, &to_js(&news));
+    }
 }
 
 /// Passes on what the kernel tells until it is gone.

@@ -92,6 +92,7 @@ export type Notice =
   | { kind: 'phase'; name: string; micros: number }
   | { kind: 'running'; pid: number; name: string }
   | { kind: 'exited'; pid: number; name: string; reason: string; normal: boolean }
+  | { kind: 'restarting'; name: string; waitMs: number }
   | { kind: 'verdict'; action: number; name: string; what: string; verb: string; resource: string; reason: string }
   | { kind: 'log'; pid: number; name: string; level: string; text: string }
   | { kind: 'ended'; app: string; ok: boolean; reason: string };
@@ -356,6 +357,8 @@ export function asNotice(told: unknown): Notice | null {
       const [word, detail] = [text(body.exit), text(body.detail)];
       return { kind, pid: number(body.pid), name: text(body.name), reason: detail ? `${word}: ${detail}` : word, normal: NORMAL.has(word) };
     }
+    case 'restarting':
+      return { kind, name: text(body.name), waitMs: number(body.wait_ms) };
     case 'verdict':
       return {
         kind,

@@ -273,6 +273,9 @@ function what(event: Event, content: any, act: Act | null): string {
       return `from ${content.sender} to ${content.target}: ${content.reason}, ${bytes(Number(content.bytes) || 0)}`;
     case 'suspended':
       return `was suspended${after(content.reason)}`;
+    case 'restarting':
+      return `${content.agent} ${content.reason}, and is started again after ${count(Math.round(Number(content.wait) / 1e6))} ms${
+        Array.isArray(content.others) && content.others.length ? `, and with it ${joined(content.others)}` : ''}`;
     case 'unfit':
       return `an event of kind ${content.kind} is not here: ${content.reason}`;
     default:

@@ -377,6 +377,9 @@ export class Session {
         this.life(notice.normal ? '' : 'bad', notice.reason ? `ended: ${notice.reason}` : 'ended', `${notice.name} ${notice.pid}`);
         if (!notice.normal) this.announce(`${notice.name} ended: ${notice.reason}`);
         break;
+      case 'restarting':
+        this.life('', notice.waitMs ? `is started again after ${notice.waitMs} ms` : 'is started again', notice.name);
+        break;
       case 'log':
         this.push({ kind: 'log', who: notice.name, level: notice.level, text: notice.text });
         break;

@@ -279,6 +279,11 @@ impl State {
         }
     }
 
+    /// Whether an application of that name runs.
+    pub(crate) fn runs(&self, name: &str) -> bool {
+        self.apps.keys().any(|app| app.as_str() == name)
+    }
+
     /// The running application that declares `service`.
     pub(crate) fn declares(&self, service: &Name) -> Option<&Name> {
         self.apps.iter().find(|(_, app)| app.services.contains(service)).map(|(name, _)| name)

@@ -77,8 +77,8 @@ pub(crate) enum OpenKind {
 pub(crate) struct Closed {
     /// For the log, such as the address of a connection.
     pub note: String,
-    /// Whether whoever was asked said so, a device or a callee. What a device cannot do is no misconduct of who
-    /// asked: a file that is not there, or that nobody may read; nor is what a callee answers.
+    /// Whether a device said so. What that cannot do is no misconduct of who asked: a file that is not there, or that
+    /// nobody may read.
     pub by_other: bool,
 }
 

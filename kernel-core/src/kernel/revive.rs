@@ -42,27 +42,29 @@ struct Started {
 
 impl<P: Platform> Kernel<P> {
     /// Starts again the applications that were started to stay and have neither been stopped nor failed since, each with
-    /// what it was given then and without those of its agents that were killed. Call it once after the boot, when the
-    /// folders of their mounts are bound.
+    /// what it was given then and without those of its agents that were killed. For a host to call after the boot:
+    /// `bound` says which mounts have a folder, and what needs another waits for the next call. What runs is left out.
     ///
     /// Each is started by a session that holds what the operator gave when it was installed: the gate decides, and
     /// the log tells of it as of any other start.
     ///
     /// # Errors
     /// `failed` where the rows cannot be read. Nothing was started.
-    pub async fn revive(&self) -> Result<Vec<Revived>, Refusal> {
+    pub async fn revive(&self, bound: impl Fn(&Name) -> bool) -> Result<Vec<Revived>, Refusal> {
         let rows = all(&self.inner.storage, rows::TABLE_RUNNING).await;
         let rows = rows.map_err(|e| Refusal::new(Code::Failed, format!("what should run cannot be read: {e}")))?;
         let mut revived = Vec::new();
         for (key, row) in rows {
             let app = String::from_utf8_lossy(&key[1..]).into_owned();
-            let result = self.start_again(&app, &row).await;
-            revived.push(Revived { app, result });
+            if !self.inner.lock().state.runs(&app) {
+                let result = self.start_again(&app, &row, &bound).await;
+                revived.push(Revived { app, result });
+            }
         }
         Ok(revived)
     }
 
-    async fn start_again(&self, app: &str, row: &[u8]) -> Result<Pid, Refusal> {
+    async fn start_again(&self, app: &str, row: &[u8], bound: impl Fn(&Name) -> bool) -> Result<Pid, Refusal> {
         let unreadable = |what: &str, e: String| Refusal::new(Code::Failed, format!("{what} cannot be read: {e}"));
         let name = Name::parse(app).map_err(|e| unreadable("its name", e.to_string()))?;
         let Running { labels, killed } = minicbor::decode(row).map_err(|e| unreadable("how it ran", e.to_string()))?;
@@ -70,6 +72,9 @@ impl<P: Platform> Kernel<P> {
         let plan = plan.map_err(|e| unreadable("its plan", e.to_string()))?;
         let plan = plan.ok_or_else(|| Refusal::new(Code::NotFound, "it is not installed any more"))?;
         let plan: Plan = serde_json::from_slice(&plan).map_err(|e| unreadable("its plan", e.to_string()))?;
+        if let Some(mount) = plan.mounts.iter().find(|mount| !bound(&mount.name)) {
+            return Err(Refusal::new(Code::NotFound, format!("no folder is bound to its mount `{}`", mount.name)));
+        }
         let given: BTreeSet<Right> = plan.agents.iter().flat_map(|agent| agent.given.iter().cloned()).collect();
         let path = format!("/app/{name}");
         let start = Right::parse(&format!("start {path}")).map_err(|e| unreadable("its name", e.to_string()))?;

@@ -4,6 +4,7 @@ use crate::world::{Host, World, agent, app};
 use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
+use kernel_core::kernel::Revived;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::{Content, Restarting};
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
@@ -251,9 +252,12 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
         } else {
             world.reboot().await;
         }
-        let revived = world.kernel().revive().await.expect("rows that can be read");
+        let waits = world.kernel().revive(|mount| mount.as_str() != "out").await.expect("rows that can be read");
+        let told = |app: &Revived| app.result.as_ref().map_err(|refusal| refusal.reason.contains("`out`")).map(|_| ());
+        assert_eq!(waits.iter().map(told).collect::<Vec<_>>(), [Ok(()), Err(true)]);
+        let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
         let names: Vec<&str> = revived.iter().map(|app| app.app.as_str()).collect();
-        assert_eq!(names, ["marked", "stays"]);
+        assert_eq!(names, ["stays"]);
         assert!(revived.iter().all(|app| app.result.is_ok()), "{revived:?}");
         let all = world.kernel().summary().processes;
         let mut alive: Vec<&str> =
@@ -267,7 +271,7 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
     // What cannot be started is told, and tried again the next time.
     let broken = kernel_core::kernel::rows::key(kernel_core::kernel::rows::TABLE_APP, b"stays");
     world.reboot_over(vec![(broken, None)]).await;
-    let revived = world.kernel().revive().await.expect("rows that can be read");
+    let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
     let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
     assert_eq!(told, [("marked", true), ("stays", false)]);
     world.finish().await;

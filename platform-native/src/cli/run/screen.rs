@@ -167,6 +167,10 @@ impl Screen {
                     self.line(&format!("  {} {name} ({pid}) {text}", palette.bad("ended")));
                 }
             }
+            Notice::Restarting { name, wait, .. } if on_terminal => {
+                let after = if wait.is_zero() { String::new() } else { format!(" after {} ms", wait.as_millis()) };
+                self.line(&format!("  {} {name} is started again{after}", palette.warn("again")));
+            }
             Notice::Verdict { name, what, verb, resource, reason, .. } if on_terminal => {
                 self.verdicts += 1;
                 if self.verdicts <= SHOWN {
