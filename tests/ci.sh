@@ -229,9 +229,42 @@ bans_ban() {
     say "kernel-core/.clippy.toml: each of $(wc -w <<<"$expected") planted lines is reported"
 }
 
+# The programs that tests start, and the packages in which Debian has them.
+need_tools() {
+    local tool package lacking=() packages=()
+    for tool in bash:bash chown:coreutils mkfifo:coreutils mount:mount umount:mount flock:util-linux setpriv:util-linux \
+        unshare:util-linux script:bsdutils kill:procps; do
+        package=${tool#*:} tool=${tool%:*}
+        [[ -z $(type -P "$tool") ]] || continue
+        lacking+=("$tool")
+        [[ " ${packages[*]} " == *" $package "* ]] || packages+=("$package")
+    done
+    ((!${#lacking[@]})) || apt "${packages[@]}" || missing "${lacking[*]}" "On Debian: apt-get install ${packages[*]}"
+    env --default-signal=INT true || missing "an env that knows --default-signal" "GNU coreutils has one from 8.31 on."
+}
+
+# Puts into `mounting` how a command is started that may mount: some tests fill small disks of their own. Root may as it is.
+# Whoever else it is does so in a name space that nobody sees from outside, and stays who it is there: for root in a name
+# space, as for every other, the modes of files would not count, which tests are about.
+need_mounts() {
+    mounting=(unshare --mount)
+    may_mount && mounting=() && return
+    mounting=(unshare --user --map-current-user --mount --keep-caps
+        setpriv --inh-caps=-all,+sys_admin --ambient-caps=-all,+sys_admin)
+    may_mount && return
+    mounting=()
+    say "nothing can be mounted here, and the tests that want it will fail: start this as root, or let users have name spaces
+ci: (sysctl kernel.unprivileged_userns_clone=1 on Debian, kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu)."
+}
+
+may_mount() { "${mounting[@]}" mount -t tmpfs tmpfs "$LOGS" 2>/dev/null; }
+
 step_native() {
     need_rust
-    ran run cargo test --locked --workspace --no-fail-fast
+    need_tools
+    local mounting
+    need_mounts
+    ran run "${mounting[@]}" cargo test --locked --workspace --no-fail-fast
     # What a host without the sandbox for components says instead.
     ran run cargo test --locked -p platform-native --no-default-features --lib absent
     # What the agents of the example are made of; a workspace of its own that shares the directory.
