@@ -172,6 +172,7 @@ fn all_that_was_planted_is_found_and_nothing_of_it_is_shown() {
     }
 }
 
+/// 128 MiB is what an agent of `repo-audit` has at most.
 #[test]
 fn files_larger_than_any_memory_are_scanned_to_their_end() {
     find_all(14, true);
