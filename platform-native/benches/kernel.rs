@@ -7,12 +7,14 @@
 mod bars;
 #[path = "../../kernel-core/benches/cpu/mod.rs"]
 mod cpu;
+mod flushed;
 mod rig;
 
 use bars::{Bar, SAMPLES, beside};
 use cpu::CpuTime;
 use cpu_time::ProcessTime;
 use criterion::{Criterion, criterion_group, criterion_main};
+use flushed::{Flushed, median};
 use kernel_core::environment::Environment;
 use kernel_core::kernel::{Kernel, Session};
 use platform_native::NativePlatform;
@@ -25,6 +27,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Callers at once in the durable bench.
 const CALLERS: u64 = 256;
+/// What an act leaves in the log, bytes: an intent and an outcome.
+const EVENTS: usize = 600;
 /// Fewer than one mailbox holds.
 const MESSAGES: u64 = 1_000;
 
@@ -222,7 +226,11 @@ fn outward(c: &mut Criterion<CpuTime>) {
 fn durable(c: &mut Criterion<CpuTime>) {
     let rig = Rig::new(Environment::prod());
     let (mut rates, mut middles) = (Vec::new(), Vec::new());
-    let mut floor = hashes;
+    let (mut flushed, mut flushes) = (Flushed::new(), Vec::new());
+    let mut floor = |n| {
+        flushes.push(flushed.write(CALLERS as usize * EVENTS).as_secs_f64());
+        hashes(n)
+    };
     let floor = ("SHA-256 of 300 bytes", &mut floor as &mut dyn FnMut(u64) -> Duration);
     let what = "governed outward act, durable, 256 callers";
     beside(c, what, Bar::Micros(20.0), floor, |n| {
@@ -262,13 +270,18 @@ fn durable(c: &mut Criterion<CpuTime>) {
     if rates.len() < 3 {
         return;
     }
-    rates.sort_by(f64::total_cmp);
-    middles.sort_unstable();
-    let (rate, middle) = (rates[rates.len() / 2], middles[middles.len() / 2]);
+    let (rate, middle, flush) = (median(&mut rates), median(&mut middles), median(&mut flushes));
+    let (millis, flushed) = (middle.as_secs_f64() * 1e3, flush * 1e3);
+    let (most, floor) = (CALLERS as f64 / flush, "their 256 acts' events in one flushed write");
     let met = |met| if met { "met" } else { "MISSED" };
-    println!("bar: {what}, by the clock: {rate:.0} a second; bar at least 50000: {}", met(rate >= 50_000.0));
-    let millis = middle.as_secs_f64() * 1e3;
-    println!("bar: {what}, waiting: {millis:.2} ms p50; bar at most 10 ms: {}\n", met(millis <= 10.0));
+    println!(
+        "bar: {what}, by the clock: {rate:.0} a second; floor {most:.0} a second ({floor}); bar at least 50000: {}",
+        met(rate >= 50_000.0)
+    );
+    println!(
+        "bar: {what}, waiting: {millis:.2} ms p50; floor {flushed:.2} ms (the same); bar at most 10 ms: {}\n",
+        met(millis <= 10.0)
+    );
 }
 
 fn config() -> Criterion<CpuTime> {
