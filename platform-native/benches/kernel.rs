@@ -7,14 +7,17 @@
 mod bars;
 #[path = "../../kernel-core/benches/cpu/mod.rs"]
 mod cpu;
+mod flushed;
 mod rig;
 
 use bars::{Bar, SAMPLES, beside};
 use cpu::CpuTime;
 use cpu_time::ProcessTime;
 use criterion::{Criterion, criterion_group, criterion_main};
+use flushed::{Flushed, median};
 use kernel_core::environment::Environment;
-use kernel_core::kernel::Session;
+use kernel_core::kernel::{Kernel, Session};
+use platform_native::NativePlatform;
 use rig::Rig;
 use std::future::Future;
 use std::hint::black_box;
@@ -24,6 +27,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Callers at once in the durable bench.
 const CALLERS: u64 = 256;
+/// What an act leaves in the log, bytes: an intent and an outcome.
+const EVENTS: usize = 600;
 /// Fewer than one mailbox holds.
 const MESSAGES: u64 = 1_000;
 
@@ -95,6 +100,11 @@ fn hashes(n: u64) -> Duration {
     begun.elapsed()
 }
 
+/// Waits until the log has written all that was done, so that what this takes is counted with it.
+async fn written(kernel: &Kernel<NativePlatform>) {
+    kernel.checkpoint().await.expect("a checkpoint");
+}
+
 fn spawn(c: &mut Criterion<CpuTime>) {
     let rig = Rig::new(Environment::dev());
     let mut next = 0u64;
@@ -103,15 +113,13 @@ fn spawn(c: &mut Criterion<CpuTime>) {
     beside(c, "spawn an in-process agent", Bar::Micros(4.0), floor, |n| {
         let bodies: Vec<String> = (next..next + n).map(|i| format!("{{\"name\":\"a{i}\",\"use\":[]}}")).collect();
         next += n;
-        let session = rig.session.clone();
-        let spent = spent(&rig.runtime, async move {
+        let (session, kernel) = (rig.session.clone(), rig.kernel.clone());
+        spent(&rig.runtime, async move {
             for body in bodies {
                 session.act("spawn", "/agent/idle", body).await.expect("spawned");
             }
-        });
-        // Whatever the log still has to do for them is not left to the next round.
-        rig.runtime.block_on(rig.kernel.checkpoint()).expect("a checkpoint");
-        spent
+            written(&kernel).await;
+        })
     });
 }
 
@@ -157,8 +165,9 @@ fn messages(c: &mut Criterion<CpuTime>) {
         })
     });
 
-    // A route is closed when the sender has 64 others, so every send to one of many sessions is a first one.
-    let receivers: Vec<Session> = (0..256).map(|i| rig.attach(&format!("receiver-{i}"))).collect();
+    // A route is closed when the sender has 64 others, so every send to one of many sessions is a first one. They are as
+    // many as share a commit: fewer than within the 50 ms for which the log gathers when nobody waits.
+    let receivers: Vec<Session> = (0..MESSAGES).map(|i| rig.attach(&format!("receiver-{i}"))).collect();
     let mut floor = |n| channel(&rig.runtime, n);
     let floor = ("a tokio channel", &mut floor as &mut dyn FnMut(u64) -> Duration);
     beside(c, "first send on a route", Bar::Micros(5.0), floor, |n| {
@@ -168,17 +177,17 @@ fn messages(c: &mut Criterion<CpuTime>) {
             let some = left.min(receivers.len() as u64);
             let targets: Vec<String> =
                 receivers.iter().take(some as usize).map(|r| format!("/proc/{}", r.pid())).collect();
-            let session = rig.session.clone();
+            let (session, kernel) = (rig.session.clone(), rig.kernel.clone());
             total += spent(&rig.runtime, async move {
                 for target in &targets {
                     session.act("send", target, "").await.expect("sent");
                 }
+                written(&kernel).await;
             });
             rig.runtime.block_on(async {
                 for receiver in receivers.iter().take(some as usize) {
                     receiver.act("read", "/proc/self/inbox", "").await.expect("a message");
                 }
-                rig.kernel.checkpoint().await.expect("a checkpoint");
             });
             left -= some;
         }
@@ -202,11 +211,12 @@ fn outward(c: &mut Criterion<CpuTime>) {
     let mut floor = hashes;
     let floor = ("SHA-256 of 300 bytes", &mut floor as &mut dyn FnMut(u64) -> Duration);
     beside(c, "governed outward act in memory (dev)", Bar::Micros(25.0), floor, |n| {
-        let session = rig.session.clone();
+        let (session, kernel) = (rig.session.clone(), rig.kernel.clone());
         spent(&rig.runtime, async move {
             for _ in 0..n {
                 session.act("write", "/tree/bench", "{\"replace\":true}\nvalue").await.expect("written");
             }
+            written(&kernel).await;
         })
     });
     durable(c);
@@ -216,7 +226,11 @@ fn outward(c: &mut Criterion<CpuTime>) {
 fn durable(c: &mut Criterion<CpuTime>) {
     let rig = Rig::new(Environment::prod());
     let (mut rates, mut middles) = (Vec::new(), Vec::new());
-    let mut floor = hashes;
+    let (mut flushed, mut flushes) = (Flushed::new(), Vec::new());
+    let mut floor = |n| {
+        flushes.push(flushed.write(CALLERS as usize * EVENTS).as_secs_f64());
+        hashes(n)
+    };
     let floor = ("SHA-256 of 300 bytes", &mut floor as &mut dyn FnMut(u64) -> Duration);
     let what = "governed outward act, durable, 256 callers";
     beside(c, what, Bar::Micros(20.0), floor, |n| {
@@ -256,13 +270,18 @@ fn durable(c: &mut Criterion<CpuTime>) {
     if rates.len() < 3 {
         return;
     }
-    rates.sort_by(f64::total_cmp);
-    middles.sort_unstable();
-    let (rate, middle) = (rates[rates.len() / 2], middles[middles.len() / 2]);
+    let (rate, middle, flush) = (median(&mut rates), median(&mut middles), median(&mut flushes));
+    let (millis, flushed) = (middle.as_secs_f64() * 1e3, flush * 1e3);
+    let (most, floor) = (CALLERS as f64 / flush, "their 256 acts' events in one flushed write");
     let met = |met| if met { "met" } else { "MISSED" };
-    println!("bar: {what}, by the clock: {rate:.0} a second; bar at least 50000: {}", met(rate >= 50_000.0));
-    let millis = middle.as_secs_f64() * 1e3;
-    println!("bar: {what}, waiting: {millis:.2} ms p50; bar at most 10 ms: {}\n", met(millis <= 10.0));
+    println!(
+        "bar: {what}, by the clock: {rate:.0} a second; floor {most:.0} a second ({floor}); bar at least 50000: {}",
+        met(rate >= 50_000.0)
+    );
+    println!(
+        "bar: {what}, waiting: {millis:.2} ms p50; floor {flushed:.2} ms (the same); bar at most 10 ms: {}\n",
+        met(millis <= 10.0)
+    );
 }
 
 fn config() -> Criterion<CpuTime> {

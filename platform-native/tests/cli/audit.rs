@@ -2,6 +2,7 @@
 //! with planted items, and what is then in the report, in the log and on the screen.
 
 mod credential;
+mod languages;
 mod moving;
 mod publishing;
 mod random;
@@ -115,6 +116,12 @@ fn find_all(seed: u64, large: bool) {
     assert_same(seed, &home, &found(&report["secrets"]["findings"]), &planted.secrets);
     assert_same(seed, &home, &found(&report["hygiene"]["findings"]), &planted.defects);
     assert_inventory(&report, &planted);
+    let (languages, binary) = languages::counted(&home.path("repo"));
+    assert_eq!(
+        (&report["inventory"]["languages"], &report["inventory"]["binary"]),
+        (&languages, &binary),
+        "seed {seed}"
+    );
 
     // The label rode along, and bound who carried it.
     let document = done.json();
@@ -165,6 +172,7 @@ fn all_that_was_planted_is_found_and_nothing_of_it_is_shown() {
     }
 }
 
+/// 128 MiB is what an agent of `repo-audit` has at most.
 #[test]
 fn files_larger_than_any_memory_are_scanned_to_their_end() {
     find_all(14, true);

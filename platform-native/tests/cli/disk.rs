@@ -16,7 +16,7 @@ impl Disk {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path).status();
         assert!(
             mounted.is_ok_and(|status| status.success()),
-            "this test mounts a tmpfs: run the tests as root, or by `unshare --map-root-user --mount`"
+            "this test mounts a tmpfs: run it as root, or by `tests/ci.sh native`, which says what it takes for others"
         );
         Disk { path }
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a command may take.
@@ -18,6 +18,9 @@ const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/gue
 
 /// The example application.
 const AUDIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/repo-audit");
+
+/// A run of it over the folder `repo`, where [`Home::with_audit`] has put it.
+pub(crate) const AUDITING: [&str; 7] = ["run", "audit", "--mount", "repo=repo", "--mount", "out=out", "--json"];
 
 /// The user and the group that own nothing.
 const NOBODY: &str = "65534";
@@ -87,6 +90,20 @@ impl Home {
             std::fs::copy(component.path(), to.join(component.file_name())).unwrap();
         }
         self
+    }
+
+    /// Grows `repo` by some thousand files and audits it, so that its components are compiled; how long one audit more
+    /// takes then.
+    pub(crate) fn auditing(&self) -> Duration {
+        for n in 0..4_000 {
+            let folder = self.path(&format!("repo/d{}", n / 100));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(format!("f{n}.rs")), "fn main() {}\n".repeat(n % 60)).unwrap();
+        }
+        self.weft(&AUDITING).exits(0);
+        let begun = Instant::now();
+        self.weft(&AUDITING).exits(0);
+        begun.elapsed()
     }
 
     /// Runs `weft` as somebody for whom modes count. Root may read everything, so where the tests run as

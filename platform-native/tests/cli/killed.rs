@@ -2,7 +2,7 @@
 //! the run stands in it.
 
 use crate::chance::{Chance, moments};
-use crate::harness::{Done, Home, agent};
+use crate::harness::{AUDITING, Done, Home, agent};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
@@ -104,6 +104,24 @@ fn whatever_was_seen_outside_stands_in_the_log_after_a_kill_at_any_moment() {
         let events = events(&home, verb);
         assert_eq!(of_kind(&events, "intent").len(), of_kind(&events, "outcome").len(), "each act is closed");
     }
+}
+
+#[test]
+fn an_audit_can_be_run_again_after_a_kill_at_any_moment() {
+    let home = Home::with_script(&[]).with_audit();
+    let took = home.auditing();
+    let (mut chance, mut killed) = (Chance::new(), 0);
+    for _ in 0..moments("WEFT_KILLS", 8) {
+        let mut child = home.start(&AUDITING);
+        std::thread::sleep(chance.within(took));
+        child.kill().unwrap();
+        killed += usize::from(Done::of_child(child).status.signal() == Some(9));
+        home.weft(&["chain", "verify"]).exits(0);
+    }
+    assert!(killed > 0, "none was met while it ran");
+    home.weft(&AUDITING).exits(0);
+    let report: Value = serde_json::from_slice(&std::fs::read(home.path("out/report.json")).unwrap()).unwrap();
+    assert_eq!((&report["complete"], &report["scanned"]["files"]), (&true.into(), &4_001.into()));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod harness;
 mod input;
 mod interrupted;
 mod killed;
+mod limits;
 mod manifest;
 mod mounts;
 mod rules;

@@ -45,6 +45,16 @@ fn a_run_goes_on_when_one_is_refused_and_tells_who_what_and_why() {
         "Checkpoint over",
         "In dev outward acts did not wait for the log",
     ]);
+    let row = |of: &str| {
+        let line = done.out.lines().find(|line| line.split_whitespace().nth(1) == Some(of)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let columns = "PID NAME ROLE EXIT MSGS ACTS REFUSED CPU ms FUEL M MEMORY";
+    assert_eq!(row("NAME").join(" "), columns, "{done:#?}");
+    let courier = row("courier");
+    assert_eq!(courier[..7], ["4", "courier", "worker", "shutdown", "1", "1", "2"], "{done:#?}");
+    assert!(courier[7].parse::<f64>().is_ok() && courier[8].parse::<f64>().is_ok(), "{courier:?}");
+    assert!(courier[9].parse::<f64>().unwrap() > 0.0, "{courier:?}");
     assert!(done.out.contains(home.data().canonicalize().unwrap().to_str().unwrap()));
     assert!(!done.out.contains('\u{1b}') && done.err.is_empty(), "a pipe gets no progress: {done:#?}");
     assert_eq!(std::fs::read_to_string(home.path("out/report.md")).unwrap(), "written");
@@ -82,9 +92,16 @@ fn json_is_one_document_with_the_same() {
     assert_eq!(document["app"]["name"], "play");
     assert_eq!(document["environment"], "dev");
     assert_eq!(document["output_commit"], false);
-    let names: Vec<&str> =
-        document["processes"].as_array().unwrap().iter().map(|process| process["name"].as_str().unwrap()).collect();
+    let processes = document["processes"].as_array().unwrap();
+    let names: Vec<&str> = processes.iter().map(|process| process["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["operator", "play", "reader", "courier", "writer"]);
+    for (name, messages, acts, refused) in [("reader", 1, 2, 0), ("courier", 1, 1, 2), ("writer", 1, 1, 0)] {
+        let row = processes.iter().find(|row| row["name"] == name).unwrap();
+        let told = ["messages", "acts", "refused"].map(|column| row[column].as_u64().unwrap());
+        assert_eq!(told, [messages, acts, refused], "{row:#}");
+        let used = ["cpu", "memory", "fuel"].map(|column| row[column].as_u64().unwrap());
+        assert!(used[0] > 0 && used[1] >= 64 << 10 && used[2] > 1_000, "{row:#}");
+    }
     let refusal = &document["refusals"][0];
     assert_eq!(
         (&refusal["agent"], &refusal["code"], &refusal["count"]),

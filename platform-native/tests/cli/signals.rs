@@ -1,7 +1,7 @@
 //! Ctrl-C at any moment: a run stops in order, and its log verifies.
 
 use crate::chance::{Chance, moments};
-use crate::harness::{Done, Home, agent};
+use crate::harness::{AUDITING, Done, Home, agent};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -34,20 +34,19 @@ fn events(home: &Home) -> u64 {
     home.weft(&["chain", "verify", "--json"]).exits(0).json()["events"].as_u64().unwrap()
 }
 
-#[test]
-fn a_run_that_is_interrupted_at_any_moment_stops_in_order() {
-    let home = writer();
-    home.weft(&RUN).exits(0);
+/// Starts and interrupts as many runs, each at some moment `within` of its listening; each stops in order, and what it
+/// signed stands in the log.
+fn interrupted(home: &Home, run: &[&str], rounds: usize, within: Duration) {
     let mut chance = Chance::new();
     let mut stopped = 0;
-    for round in 0..moments("WEFT_INTERRUPTS", 20) {
-        let child = home.start(&RUN);
+    for round in 0..rounds {
+        let child = home.start(run);
         let limit = Instant::now() + ORDER;
         while !listens(&child) {
             assert!(Instant::now() < limit, "it never listens");
             std::thread::sleep(Duration::from_micros(200));
         }
-        std::thread::sleep(chance.within(Duration::from_millis(400)));
+        std::thread::sleep(chance.within(within));
         interrupt(&child);
         let begun = Instant::now();
         let done = Done::of_child(child);
@@ -67,7 +66,38 @@ fn a_run_that_is_interrupted_at_any_moment_stops_in_order() {
         }
     }
     assert!(stopped > 0, "no signal came in time");
+    home.weft(run).exits(0);
+}
+
+#[test]
+fn a_run_that_is_interrupted_at_any_moment_stops_in_order() {
+    let home = writer();
     home.weft(&RUN).exits(0);
+    interrupted(&home, &RUN, moments("WEFT_INTERRUPTS", 20), Duration::from_millis(400));
+}
+
+#[test]
+fn an_audit_that_is_interrupted_at_any_moment_stops_in_order() {
+    let home = Home::with_script(&[]).with_audit();
+    let took = home.auditing();
+    interrupted(&home, &AUDITING, moments("WEFT_INTERRUPTS", 8), took);
+}
+
+#[test]
+fn a_guest_that_never_answers_holds_up_no_signal() {
+    let home = Home::new(
+        "[[agent]]\nname = \"spinner\"\nprogram = { wasm = \"looper.wasm\" }\nlimits = { handle = \"10m\" }\n",
+    );
+    let child = home.start(&["run", "play"]);
+    while !listens(&child) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    interrupt(&child);
+    let begun = Instant::now();
+    Done::of_child(child).exits(1).says(&["interrupted", "Checkpoint over"]).tells(&["stopping in order"]);
+    assert!(begun.elapsed() < ORDER, "{:?}", begun.elapsed());
+    home.weft(&["chain", "verify"]).exits(0).says(&["all of them"]);
 }
 
 #[test]

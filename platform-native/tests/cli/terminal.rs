@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 /// Runs `weft` at a terminal, answering each question in turn; what was seen, and the exit code.
-fn at_terminal(home: &Home, arguments: &str, answers: &[&str], colours: bool) -> (String, i32) {
+pub(crate) fn at_terminal(home: &Home, arguments: &str, answers: &[&str], colours: bool) -> (String, i32) {
     at_terminal_of(100, home, arguments, answers, colours)
 }
 

@@ -148,6 +148,11 @@ impl Gathered {
             if walked.files == 0 && walked.unreadable > 0 {
                 self.problems.push("No file could be read.".to_owned());
             }
+            if walked.partly_scanned > 0 {
+                let files = if walked.partly_scanned == 1 { "file was" } else { "files were" };
+                self.problems
+                    .push(format!("{} {files} scanned only in part, see `partly-scanned`.", walked.partly_scanned));
+            }
         }
         for (name, scanned) in &self.scanned {
             if scanned.lost_batches > 0 {

@@ -96,4 +96,18 @@ mod tests {
             assert!(markdown.contains("were counted, but not kept."));
         }
     }
+
+    /// Its beginning is not the file.
+    #[test]
+    fn an_audit_is_not_complete_where_a_file_was_scanned_in_part() {
+        let walked = Walked { files: 3, partly_scanned: 2, ..Walked::default() };
+        let mut gathered = Gathered { walked: Some(walked), ..Gathered::default() };
+        gathered.settle();
+        let mut out = Vec::new();
+        render(&gathered, &mut out).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(report["complete"], false);
+        assert_eq!(report["problems"], json!(["2 files were scanned only in part, see `partly-scanned`."]));
+        assert!(crate::markdown::render(&gathered).contains("This audit is not complete"));
+    }
 }

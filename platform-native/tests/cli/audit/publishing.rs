@@ -2,6 +2,7 @@
 
 use super::{APP, audit, auditing, report};
 use crate::harness::{Done, Home};
+use crate::terminal::at_terminal;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -115,6 +116,19 @@ fn prod_asks_and_without_an_answer_refuses_while_the_run_goes_on() {
     let report = report(&home);
     assert_eq!((&report["complete"], &report["publisher"]["status"]), (&json!(true), &Value::Null));
     assert_eq!(report["secrets"]["found"], 1);
+}
+
+#[test]
+fn a_yes_at_a_terminal_lets_prod_post() {
+    let (home, _) = leaking();
+    let (address, requests) = server();
+    let run = format!("run {APP} --mount repo=repo --mount out=out --env prod --allow 'connect /net/{address}'");
+    let (seen, code) = at_terminal(&home, &run, &["yes\n"], false);
+    assert!(seen.contains(&format!("publisher wants to connect /net/{address}")), "{seen}");
+    assert_eq!(code, 0, "{seen}");
+    let (_, posted) = requests.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert_eq!(posted["totals"]["secrets"]["found"], 1);
+    assert_eq!(report(&home)["publisher"], json!({ "endpoint": address, "status": 202, "problem": null }));
 }
 
 #[test]

@@ -391,11 +391,11 @@ fn licences(root: &Path, planted: &mut Planted) {
     planted.licences.insert("MIT", (0, vec!["LICENSE".to_owned()]));
 }
 
-/// Larger than the memory of a scanner, with something at its start, all through it, and at its end.
+/// Larger than the memory of any agent, with something at its start, all through it, and at its end.
 fn huge(root: &Path, random: &mut Random, planted: &mut Planted) {
     let mut file = File::new(planted, "huge/dump.sql");
     let block = "INSERT INTO item VALUES (1, 'a row like many others', NULL);\n".repeat(1024);
-    for n in 0..1_100 {
+    for n in 0..2_200 {
         file.credential(random, n % KINDS);
         file.next_line();
         file.text(&block);
@@ -403,7 +403,7 @@ fn huge(root: &Path, random: &mut Random, planted: &mut Planted) {
     }
     file.private_key(random);
     file.credential(random, 2);
-    assert!(file.bytes.len() > 64 << 20);
+    assert!(file.bytes.len() > 128 << 20);
     file.planted.defects.insert(("huge/dump.sql".to_owned(), 0, "large-file".to_owned()));
     file.write(root);
 }
