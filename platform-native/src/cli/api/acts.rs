@@ -1,6 +1,5 @@
 //! `POST /v1/acts`: one act of the connection's own process.
 
-use super::Api;
 use super::refused::Refused;
 use crate::cli::VERSION;
 use base64::Engine;
@@ -57,8 +56,8 @@ impl Encoding {
     }
 }
 
-/// Does it, as `session`.
-pub(super) async fn act(api: &Api, session: &Session, act: Act) -> Result<Value, Refused> {
+/// Does it, as `session`. The kernel answers no sooner than the environment wants it to.
+pub(super) async fn act(session: &Session, act: Act) -> Result<Value, Refused> {
     let Act { verb, resource, body: line, payload, encoding } = act;
     let line = Value::Object(line).to_string();
     let framed = match payload {
@@ -70,7 +69,6 @@ pub(super) async fn act(api: &Api, session: &Session, act: Act) -> Result<Value,
         }
     };
     let reply = session.act(&verb, &resource, framed).await?;
-    api.told().await?;
     let (head, payload) = match is_raw(&verb, &resource, session) {
         true => (Value::Null, reply),
         false => split(&reply),

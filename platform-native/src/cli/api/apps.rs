@@ -84,7 +84,6 @@ pub(super) async fn install(api: Arc<Api>, session: Session, install: Install) -
             api.mounts.undo(undo);
             return Err(refusal.into());
         }
-        api.told().await?;
         let app = json!({ "name": plan.app, "version": plan.version, "content": hex(&plan.content) });
         Ok(json!({ "weft": VERSION, "app": app, "unused": unused }))
     })
@@ -122,7 +121,6 @@ pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Val
         let reply = reply.await;
         api.sessions.release(&api.kernel, session).await;
         let reply: Value = serde_json::from_slice(&reply?).unwrap_or_default();
-        api.told().await?;
         Ok(json!({ "weft": VERSION, "app": name, "pid": reply["pid"] }))
     })
     .await

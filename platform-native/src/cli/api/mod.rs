@@ -98,7 +98,7 @@ impl Api {
         self.sessions.reap(&self.kernel).await;
     }
 
-    /// Waits until what is about to be told is in the log, where that is what the environment wants.
+    /// Waits until what was looked at and is about to be told is in the log, where that is what the environment wants.
     async fn told(&self) -> Result<(), Refusal> {
         if self.output_commit { self.kernel.flushed().await } else { Ok(()) }
     }

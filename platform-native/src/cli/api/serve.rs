@@ -202,7 +202,7 @@ impl Connection {
             Op::Remove => apps::remove(api.clone(), self.session().await?.clone(), named(name)?).await?,
             Op::Act => {
                 let act: Act = read(route, request).await?;
-                acts::act(api, self.session().await?, act).await?
+                acts::act(self.session().await?, act).await?
             }
             Op::Shutdown => {
                 let Shutdown { reason } = read(route, request).await?;

@@ -87,7 +87,7 @@ impl Up {
             Ok(prepared) => prepared,
             Err(failure) => {
                 // What was booted stops in order: its log says why.
-                let _ = kernel.shutdown("it could not be listened for anybody").await;
+                let _ = kernel.shutdown("it could not listen").await;
                 drop(kernel);
                 rows.close().await;
                 return Err(failure);
