@@ -22,6 +22,7 @@ mod host;
 mod memory;
 mod pace;
 mod profile;
+mod shared;
 mod spawn;
 
 pub use data_dir::DataDir;

@@ -143,6 +143,12 @@ impl Pending {
         !self.records.is_empty() || !self.unwritten.is_empty() || !self.after.is_empty()
     }
 
+    /// Whether nothing is left to be written, and nothing is being written.
+    pub(super) fn is_written(&self) -> bool {
+        // Every batch has a row, that of the counters at least.
+        !self.wants_commit() && self.writing.is_empty()
+    }
+
     pub(super) fn is_heavy(&self) -> bool {
         self.bytes > HEAVY
     }

@@ -8,16 +8,16 @@ mod components;
 mod guests;
 mod lines;
 mod locked;
+mod observers;
 mod parked;
 
 pub(super) use locked::Core;
 use locked::{Activation, Slot, Todo, Waiter};
+pub(super) use observers::Observer;
 
-use super::Told;
 use super::committer::{After, Signal, Taken};
 use super::effects::{Perform, Performance};
 use super::input::Input;
-use super::inspect::Summary;
 use super::start::Parts;
 use super::state::Need;
 use crate::chain::Checkpoint;
@@ -29,7 +29,7 @@ use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::channel::{mpsc, oneshot};
+use futures::channel::oneshot;
 use futures::future::Shared;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -358,12 +358,6 @@ impl<P: Platform> Inner<P> {
         core.armed
     }
 
-    pub(super) fn observe(&self, room: usize) -> mpsc::Receiver<Told> {
-        let (sender, receiver) = mpsc::channel(room);
-        self.lock().observers.push(sender);
-        receiver
-    }
-
     pub(super) async fn checkpoint(&self) -> Result<(Checkpoint, String), Refusal> {
         let (sender, receiver) = oneshot::channel();
         {
@@ -378,8 +372,22 @@ impl<P: Platform> Inner<P> {
         receiver.await.map_err(|_| failed())?.map_err(|reason| Refusal::new(Code::NotDurable, reason))
     }
 
-    pub(super) fn summary(&self) -> Summary {
-        self.lock().state.summary()
+    /// Waits until everything so far is written; at once where nothing is unwritten.
+    pub(super) async fn flushed(&self) -> Result<(), Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut core = self.lock();
+            if core.closed {
+                return Err(closed());
+            }
+            if core.pending.is_written() {
+                return Ok(());
+            }
+            core.pending.after(After::Written(sender));
+        }
+        self.commit_signal.wake();
+        let failed = || Refusal::new(Code::NotDurable, "the kernel has stopped");
+        receiver.await.map_err(|_| failed())?.map_err(|reason| Refusal::new(Code::NotDurable, reason))
     }
 
     /// Nothing is accepted any more, if all that was is written.

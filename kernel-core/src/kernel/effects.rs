@@ -162,6 +162,11 @@ pub enum Notice {
         /// The line, at most 1 KiB.
         text: String,
     },
+    /// So many notices came before the next one and found no room: whoever was to be told did not keep up.
+    Missed {
+        /// How many.
+        count: u64,
+    },
     /// An application ended.
     Ended {
         /// Its name.

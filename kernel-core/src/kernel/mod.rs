@@ -29,7 +29,7 @@ pub mod verb;
 
 pub use app::Until;
 pub use bodies::{Bodies, check_bodies};
-pub use inspect::{ProcessRow, Summary};
+pub use inspect::{AppRow, Health, ProcessRow, ServiceRow, Summary};
 pub use replay::{ReplayError, replay};
 pub use revive::Revived;
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
@@ -146,7 +146,40 @@ impl<P: Platform> Kernel<P> {
 
     /// What the kernel knows of its processes, living and gone, and what its gate has said.
     pub fn summary(&self) -> Summary {
-        self.inner.summary()
+        self.inner.lock().state.summary()
+    }
+
+    /// Every process that lives, by pid.
+    pub fn processes(&self) -> Vec<ProcessRow> {
+        self.inner.lock().state.living()
+    }
+
+    /// How many processes `pid` has started that live; 0 where it does not live itself.
+    pub fn children(&self, pid: Pid) -> usize {
+        self.inner.lock().state.children(pid)
+    }
+
+    /// Every service that a process answers for, by name.
+    pub fn services(&self) -> Vec<ServiceRow> {
+        self.inner.lock().state.service_rows()
+    }
+
+    /// Every application that runs, by name.
+    pub fn apps(&self) -> Vec<AppRow> {
+        self.inner.lock().state.app_rows()
+    }
+
+    /// How the kernel is.
+    pub fn health(&self) -> Health {
+        self.inner.lock().state.health()
+    }
+
+    /// Waits until everything that has happened so far is in the log on disk; at once where it is.
+    ///
+    /// # Errors
+    /// `not_durable` if it could not be written, `cancelled` once the kernel has stopped.
+    pub async fn flushed(&self) -> Result<(), Refusal> {
+        self.inner.flushed().await
     }
 
     /// The inputs so far, in the order in which step took them; empty unless the boot asked for a journal.

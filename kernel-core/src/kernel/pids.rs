@@ -66,6 +66,11 @@ impl<T> PidMap<T> {
         Some(old)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.pages.values().map(|page| page.used).sum()
+    }
+
     /// All values, in the order of their pids.
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         self.pages.values().flat_map(|page| page.slots.iter()).filter_map(|slot| slot.as_deref())

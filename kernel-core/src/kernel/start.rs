@@ -5,7 +5,7 @@
 
 use super::Told;
 use super::committer;
-use super::driver::{Core, Gone, Inner};
+use super::driver::{Core, Gone, Inner, Observer};
 use super::input::{Boot, Counters, Input};
 use super::rows;
 use super::state::State;
@@ -159,7 +159,8 @@ pub(super) async fn boot<P: Platform>(
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);
-    let core = Core::new(state, options.journal.then(Journal::new), options.observer.into_iter().collect());
+    let core =
+        Core::new(state, options.journal.then(Journal::new), options.observer.into_iter().map(Observer::new).collect());
     let parts = Parts { platform, storage, sandbox, devices, keys };
     let (sender, gone) = oneshot::channel();
     let inner = Arc::new_cyclic(|me| Inner::new(me.clone(), parts, core, sender));

@@ -1,6 +1,8 @@
-//! `weft app check`: everything that can be known of an application without running it.
+//! `weft app`: everything that can be known of an application without running it; installing, starting, stopping and
+//! removing are in `client`.
 
 use super::application;
+use super::client;
 use super::exit::{Exit, Failure};
 use super::terminal::{Terminal, print_fitted, print_json};
 use super::text::{bytes, counted, plain};
@@ -8,7 +10,7 @@ use kernel_core::app::{Ask, Checked, Consent, Need, Program, asks, needs, resolv
 use kernel_core::codec::hex;
 use kernel_core::kernel::FEATURES;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `weft app` can be asked for.
 #[derive(Debug, clap::Subcommand)]
@@ -27,28 +29,59 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Install an application in a kernel that stays
+    ///
+    /// Checks it first. What it needs and is not given by --mount and --allow is asked for on a terminal; elsewhere the
+    /// exit code is 3 and the missing flags are named. A folder that it is given is bound in that kernel for as long as
+    /// the application is installed.
+    Install(client::Install),
+    /// Start an installed application, and wait until all its agents run
+    Start(client::Start),
+    /// Stop a running application
+    Stop(client::Stop),
+    /// List the applications of a kernel that stays
+    List(client::List),
+    /// Remove an application that does not run
+    Remove(client::Remove),
 }
 
 impl Command {
     /// Whether results are for a program.
     pub(crate) fn json(&self) -> bool {
-        let Command::Check { json, .. } = self;
-        *json
+        match self {
+            Command::Check { json, .. } => *json,
+            Command::Install(install) => install.which.json,
+            Command::Start(start) => start.which.json,
+            Command::Stop(stop) => stop.which.json,
+            Command::List(list) => list.which.json,
+            Command::Remove(remove) => remove.which.json,
+        }
     }
 
     /// Runs it.
     pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        let Command::Check { app, json } = self;
-        let checked = application::load(app)?;
-        let lacking: Vec<Need> =
-            needs(checked.manifest()).into_iter().filter(|need| !FEATURES.contains(&need.feature)).collect();
-        if *json {
-            print_json(&document(&checked, &lacking))?;
-        } else {
-            print_fitted(&lines(&checked, &lacking, terminal), terminal)?;
+        match self {
+            Command::Check { app, json } => look(app, *json, terminal),
+            Command::Install(install) => install.run(terminal),
+            Command::Start(start) => start.run(terminal),
+            Command::Stop(stop) => stop.run(terminal),
+            Command::List(list) => list.run(terminal),
+            Command::Remove(remove) => remove.run(terminal),
         }
-        Ok(if lacking.is_empty() { Exit::Done } else { Exit::Unsupported })
     }
+}
+
+/// What is known of the application at `app`.
+fn look(app: &Path, json: bool, terminal: Terminal) -> Result<Exit, Failure> {
+    let checked = application::load(app)?;
+    let lacking: Vec<Need> =
+        needs(checked.manifest()).into_iter().filter(|need| !FEATURES.contains(&need.feature)).collect();
+    if json {
+        print_json(&document(&checked, &lacking))?;
+    } else {
+        print_fitted(&lines(&checked, &lacking, terminal), terminal)?;
+    }
+    Ok(if lacking.is_empty() { Exit::Done } else { Exit::Unsupported })
 }
 
 /// A right that is asked for, with the flag that gives it.

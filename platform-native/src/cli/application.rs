@@ -21,15 +21,27 @@ pub(crate) fn load(path: &Path) -> Result<Checked, Failure> {
     let manifest = locate(path)?;
     let shown = manifest.display().to_string();
     let text = read(&manifest, MAX_MANIFEST).map_err(|unread| unread.of_manifest(&shown))?;
-    let parsed = parse_bytes(&shown, &text).map_err(|found| problems(&found))?;
     let folder = manifest.parent().unwrap_or(Path::new("."));
     let mut load =
         |program: &str| read(&folder.join(program), MAX_COMPONENT).map(Bytes::from).map_err(Unread::of_program);
+    check_text(&shown, &text, &mut load)
+}
+
+/// Checks the application whose manifest is `text`, called `shown`, with the programs that `load` brings.
+///
+/// # Errors
+/// Every problem of the manifest and its programs.
+pub(crate) fn check_text(
+    shown: &str,
+    text: &[u8],
+    load: &mut dyn FnMut(&str) -> Result<Bytes, String>,
+) -> Result<Checked, Failure> {
+    let parsed = parse_bytes(shown, text).map_err(|found| problems(&found))?;
     let mut around = Surroundings {
         natives: None,
         exists: &|verb, kind| table::row(verb, kind).is_some(),
         unkept: &table::unkept_arguments,
-        load: &mut load,
+        load,
     };
     check(&Arc::new(parsed), &mut around).map_err(|found| problems(&found))
 }

@@ -4,19 +4,25 @@
 //! every command has `--json` for one document of a documented shape (`platform-native/docs/json.md`).
 //! Exit codes are in `exit`.
 
+mod address;
+mod api;
 mod app;
 mod application;
 mod chain;
+mod client;
 mod consent;
+mod database;
 mod doctor;
 mod events;
 mod exit;
+mod interrupt;
 mod place;
 mod run;
 mod stored;
 mod table;
 mod terminal;
 mod text;
+mod up;
 mod web;
 
 use clap::error::{ContextKind, ContextValue};
@@ -53,7 +59,27 @@ struct Arguments {
 enum Command {
     /// Run an application to its end
     Run(run::Run),
-    /// Look at applications
+    /// Start a kernel that stays
+    Up(up::Up),
+    /// Show the processes of a kernel that stays
+    Ps(client::Ps),
+    /// Show its services
+    Services(client::Services),
+    /// Say how it is
+    Health(client::Health),
+    /// Show what its guests have logged and what has happened
+    Logs(client::Logs),
+    /// Send a message to one of its processes or services
+    Send(client::Send),
+    /// Call one of its processes, services or tools and print the reply
+    Call(client::Call),
+    /// Start a process of one of its agents
+    Spawn(client::Spawn),
+    /// End one of its processes and all that it started
+    Kill(client::Kill),
+    /// Stop it in order
+    Shutdown(client::Shutdown),
+    /// Check applications, and install, start, stop and remove them
     #[command(subcommand)]
     App(app::Command),
     /// Read and verify the log of what was done
@@ -106,6 +132,16 @@ impl Command {
     fn json(&self) -> bool {
         match self {
             Command::Run(run) => run.json,
+            Command::Up(up) => up.json,
+            Command::Ps(ps) => ps.which.json,
+            Command::Services(services) => services.which.json,
+            Command::Health(health) => health.which.json,
+            Command::Logs(logs) => logs.which.json,
+            Command::Send(send) => send.which.json,
+            Command::Call(call) => call.which.json,
+            Command::Spawn(spawn) => spawn.which.json,
+            Command::Kill(kill) => kill.which.json,
+            Command::Shutdown(shutdown) => shutdown.which.json,
             Command::App(app) => app.json(),
             Command::Chain(chain) => chain.json(),
             Command::Doctor(doctor) => doctor.json,
@@ -116,6 +152,16 @@ impl Command {
     fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
         match self {
             Command::Run(run) => run.run(terminal),
+            Command::Up(up) => up.run(terminal),
+            Command::Ps(ps) => ps.run(terminal),
+            Command::Services(services) => services.run(terminal),
+            Command::Health(health) => health.run(terminal),
+            Command::Logs(logs) => logs.run(terminal),
+            Command::Send(send) => send.run(terminal),
+            Command::Call(call) => call.run(terminal),
+            Command::Spawn(spawn) => spawn.run(terminal),
+            Command::Kill(kill) => kill.run(terminal),
+            Command::Shutdown(shutdown) => shutdown.run(terminal),
             Command::App(app) => app.run(terminal),
             Command::Chain(chain) => on_runtime(chain.run(terminal)),
             Command::Doctor(doctor) => on_runtime(doctor.run(terminal)),
@@ -206,10 +252,10 @@ mod tests {
     #[test]
     fn only_commands_that_exist_are_shown() {
         let help = Arguments::command().render_long_help().to_string();
-        for later in ["up", "ps", "approvals", "receipt", "tree"] {
+        for later in ["top", "suspend", "approvals", "receipt", "tree"] {
             assert!(!help.contains(&format!("\n  {later} ")), "{later}");
         }
-        for now in ["run", "app", "chain", "doctor", "web"] {
+        for now in ["run", "up", "ps", "kill", "logs", "app", "chain", "doctor", "web"] {
             assert!(help.contains(&format!("\n  {now} ")), "{now}: {help}");
         }
     }

@@ -14,6 +14,9 @@ use std::path::{Component, Path, PathBuf};
 /// The database of a data directory: where it is, a kernel has been.
 pub(crate) const DATABASE: &str = crate::storage::FILE;
 
+/// The directory of a kernel that stays, beside those of applications.
+const KERNEL: &str = "kernel.d";
+
 /// What the environment says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
@@ -42,13 +45,23 @@ impl Places {
 
     /// Where `app` keeps its data, given `--data-dir`.
     pub(crate) fn of_app(&self, flag: Option<&Path>, app: &Name) -> Result<PathBuf, Failure> {
+        self.below(flag, app.as_str())
+    }
+
+    /// Where a kernel that stays keeps its data, given `--data-dir`. No application can be called as this directory is,
+    /// because of the dot.
+    pub(crate) fn of_kernel(&self, flag: Option<&Path>) -> Result<PathBuf, Failure> {
+        self.below(flag, KERNEL)
+    }
+
+    fn below(&self, flag: Option<&Path>, name: &str) -> Result<PathBuf, Failure> {
         if let Some(named) = self.named(flag) {
             return Ok(named);
         }
         let base = self.base.as_ref().ok_or_else(|| {
             Failure::usage("there is no home directory to keep data in").help("name one: --data-dir DIR")
         })?;
-        Ok(base.join(app.as_str()))
+        Ok(base.join(name))
     }
 
     /// A directory in which a kernel has been: the one that is named, else the only one there is.

@@ -22,4 +22,5 @@ mod running;
 mod signals;
 mod terminal;
 mod trees;
+mod up;
 mod web;

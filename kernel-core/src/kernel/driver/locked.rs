@@ -2,7 +2,7 @@
 
 use super::lines::Credit;
 use super::parked::{Parked, Queue};
-use super::{GuestOf, Outcome, STEP_FAILED};
+use super::{GuestOf, Observer, Outcome, STEP_FAILED};
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::kernel::Told;
@@ -15,7 +15,7 @@ use crate::kernel::state::{Need, ROUNDS, State};
 use crate::platform::{ActReply, Guest, Platform, StartRequest};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
-use futures::channel::{mpsc, oneshot};
+use futures::channel::oneshot;
 use futures::future::{AbortHandle, AbortRegistration};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -37,7 +37,7 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) ready: VecDeque<Activation>,
     pub(super) draining: bool,
     pub(super) armed: Option<Instant>,
-    pub(super) observers: Vec<mpsc::Sender<Told>>,
+    pub(super) observers: Vec<Observer>,
     /// What each process that logs may still log.
     pub(super) credits: BTreeMap<Pid, Credit>,
 }
@@ -100,11 +100,7 @@ impl<G> Default for Todo<G> {
 }
 
 impl<P: Platform> Core<P> {
-    pub(in crate::kernel) fn new(
-        state: State,
-        journal: Option<Journal>,
-        observers: Vec<mpsc::Sender<Told>>,
-    ) -> Core<P> {
+    pub(in crate::kernel) fn new(state: State, journal: Option<Journal>, observers: Vec<Observer>) -> Core<P> {
         Core {
             state,
             pending: Pending::default(),
@@ -279,15 +275,7 @@ impl<P: Platform> Core<P> {
     }
 
     pub(in crate::kernel) fn tell(&mut self, told: Told) {
-        self.observers.retain_mut(|observer| {
-            let sent = match &told {
-                // A question is never dropped because notices fill the channel: every clone of a sender has a place
-                // of its own in it. There are no more questions than acts that wait for an answer.
-                Told::Ask(_) => observer.clone().try_send(told.clone()),
-                Told::Notice(_) => observer.try_send(told.clone()),
-            };
-            sent.is_ok() || sent.is_err_and(|error| error.is_full())
-        });
+        self.observers.retain_mut(|observer| observer.tell(&told));
     }
 
     pub(super) fn resolve(&mut self, call: CallId, result: Outcome, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {

@@ -1,11 +1,12 @@
 //! From folders and flags to a kernel that runs: the host first, then the kernel, each step timed.
 
-use super::host::{RunPlatform, SharedRows};
 use super::screen::Screen;
+use crate::cli::database::Database;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::place::{DATABASE, keep_apart};
 use crate::cli::stored;
 use crate::cli::text::{counted, shell, shown};
+use crate::shared::{SharedPlatform, SharedRows};
 use crate::{Host, HostOptions};
 use futures::channel::mpsc;
 use kernel_core::app::{MountMode, Plan, ProgramPlan};
@@ -15,7 +16,6 @@ use kernel_core::kernel::{BootError, BootOptions, Kernel, Parts, Told};
 use kernel_core::path::Name;
 use kernel_core::platform::{Clock, Platform, Profile, ProgramKind};
 use kernel_core::time::WallTime;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ const NOTICES: usize = 4_096;
 
 /// A kernel that runs, and what its log is read by afterwards.
 pub(super) struct Booted {
-    pub(super) kernel: Kernel<RunPlatform>,
+    pub(super) kernel: Kernel<SharedPlatform>,
     /// What the kernel tells from its first step on.
     pub(super) told: mpsc::Receiver<Told>,
     pub(super) rows: SharedRows,
@@ -38,34 +38,6 @@ pub(super) struct Booted {
     pub(super) data_dir: PathBuf,
     /// What has to be there still when the run is over.
     pub(super) database: Database,
-}
-
-/// A database, by what the file system says it is: its name alone can come to mean another one.
-#[derive(Debug)]
-pub(super) struct Database {
-    path: PathBuf,
-    is: Option<(u64, u64)>,
-}
-
-impl Database {
-    fn at(path: PathBuf) -> Database {
-        let is = Database::now(&path);
-        Database { path, is }
-    }
-
-    fn now(path: &Path) -> Option<(u64, u64)> {
-        path.symlink_metadata().ok().map(|meta| (meta.dev(), meta.ino()))
-    }
-
-    /// Why what was written to it cannot be found there any more.
-    pub(super) fn lost(&self) -> Option<String> {
-        let (path, now) = (self.path.display(), Database::now(&self.path));
-        match now {
-            now if now == self.is => None,
-            None => Some(format!("{path} was removed while the application ran, and the log of this run with it")),
-            Some(_) => Some(format!("{path} was replaced while the application ran, and the log of this run is gone")),
-        }
-    }
 }
 
 /// Opens the host in `data_dir` with `mounts`, and boots a kernel on it that can run `plan`.
@@ -96,7 +68,7 @@ pub(super) async fn boot(
     let at = Instant::now();
     let rows = SharedRows::new(host.storage);
     let from = stored::head(&rows).await?.map_or(0, |head| head.size);
-    let platform = RunPlatform(host.platform);
+    let platform = SharedPlatform(host.platform);
     let started = platform.wall();
     let (tell, mut told) = mpsc::channel(NOTICES);
     let parts =
@@ -124,7 +96,7 @@ pub(super) async fn boot(
 
 /// Refuses a folder for writing that is not there or that this user may not write to: whoever needs it would find
 /// out when all else is done. What else may be wrong with a folder is told by the host.
-fn can_be_written(plan: &Plan, mounts: &[(Name, PathBuf)]) -> Result<(), Failure> {
+pub(in crate::cli) fn can_be_written(plan: &Plan, mounts: &[(Name, PathBuf)]) -> Result<(), Failure> {
     use rustix::fs::{Access, AtFlags, CWD, accessat};
     for (name, folder) in mounts {
         if !plan.mounts.iter().any(|mount| mount.name == *name && mount.mode == MountMode::Write) {
@@ -150,7 +122,7 @@ fn can_be_written(plan: &Plan, mounts: &[(Name, PathBuf)]) -> Result<(), Failure
 }
 
 /// Refuses a plan with programs of a kind that this host does not run.
-fn runs_here(plan: &Plan, profile: &Profile) -> Result<(), Failure> {
+pub(in crate::cli) fn runs_here(plan: &Plan, profile: &Profile) -> Result<(), Failure> {
     for agent in &plan.agents {
         let (kind, name) = match agent.program {
             ProgramPlan::Wasm(_) => (ProgramKind::Wasm, "wasm"),

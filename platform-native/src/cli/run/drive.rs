@@ -1,10 +1,10 @@
 //! A run from the installation to its end: what the session does, and what it waits for meanwhile.
 
-use super::host::RunPlatform;
-use super::interrupt::Interrupt;
 use super::question;
 use super::screen::Screen;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::text::{bytes, counted};
+use crate::shared::SharedPlatform;
 use futures::StreamExt;
 use futures::channel::mpsc;
 use kernel_core::app::{Checked, Plan};
@@ -61,7 +61,7 @@ impl Ending {
 
 /// Installs and starts an application and waits for its end.
 pub(super) async fn drive(
-    kernel: &Kernel<RunPlatform>,
+    kernel: &Kernel<SharedPlatform>,
     checked: &Checked,
     plan: &Plan,
     told: &mut mpsc::Receiver<Told>,
@@ -148,7 +148,7 @@ fn runs(summary: &Summary, app: &Name) -> bool {
 /// What the session does: it starts the application, and is there until the run is over. Completes when it is
 /// refused something, which it also is where the kernel cannot go on.
 async fn play(
-    kernel: &Kernel<RunPlatform>,
+    kernel: &Kernel<SharedPlatform>,
     checked: &Checked,
     plan: &Plan,
     steps: lines::UnboundedSender<Step>,
@@ -170,7 +170,7 @@ async fn play(
 
 /// Installs and starts the application.
 async fn start(
-    kernel: &Kernel<RunPlatform>,
+    kernel: &Kernel<SharedPlatform>,
     checked: &Checked,
     plan: &Plan,
     steps: lines::UnboundedSender<Step>,

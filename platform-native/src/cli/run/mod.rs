@@ -4,8 +4,6 @@ mod advice;
 mod boot;
 mod draw;
 mod drive;
-mod host;
-mod interrupt;
 mod question;
 mod record;
 mod report;
@@ -14,6 +12,7 @@ mod screen;
 use super::application;
 use super::consent::{Agreed, Given, agree, parse_mount};
 use super::exit::{Exit, Failure};
+use super::interrupt::Interrupt;
 use super::on_runtime;
 use super::place::Places;
 use super::stored;
@@ -21,12 +20,12 @@ use super::terminal::{Terminal, print, print_json};
 use super::text::{bytes, closest_verb, counted, time};
 use advice::Advice;
 use boot::{Booted, boot};
+pub(super) use boot::{can_be_written, runs_here};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 pub(super) use draw::forget_typed;
 pub(super) use drive::NOBODY;
 use drive::drive;
 use futures::StreamExt;
-use interrupt::Interrupt;
 use kernel_core::app::{Checked, Plan, TooMuchMemory, parse_duration};
 use kernel_core::capability::Right;
 use kernel_core::environment::Environment;
@@ -75,7 +74,7 @@ pub(crate) struct Run {
     pub(super) json: bool,
 }
 
-fn parse_right(text: &str) -> Result<Right, String> {
+pub(super) fn parse_right(text: &str) -> Result<Right, String> {
     Right::parse(text).map_err(|e| match text.split_once(' ').and_then(|(verb, _)| closest_verb(verb)) {
         Some(close) => format!("{e}; did you mean `{close}`?"),
         None => e.to_string(),
@@ -89,7 +88,7 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn parse_environment(text: &str) -> Result<Environment, String> {
+pub(super) fn parse_environment(text: &str) -> Result<Environment, String> {
     Environment::named(text).ok_or_else(|| "there are dev, staging and prod".to_owned())
 }
 
@@ -97,7 +96,7 @@ fn parse_environment(text: &str) -> Result<Environment, String> {
 ///
 /// # Errors
 /// That its agents may use more than that together.
-fn bound_memory(plan: &mut Plan, machine: Option<u64>) -> Result<(), Failure> {
+pub(super) fn bound_memory(plan: &mut Plan, machine: Option<u64>) -> Result<(), Failure> {
     plan.bound_memory(machine).map_err(|TooMuchMemory { agents, asked, half }| {
         let agents = counted(agents as u64, "agent");
         let (asked, half) = (bytes(asked), bytes(half));

@@ -1,7 +1,8 @@
-//! The host of a run: the native one, whose rows can still be read when the kernel has stopped.
+//! The native host, whose rows others than the kernel can read, also when it has stopped.
 //!
-//! The kernel owns its storage. What a run reports is read from the log itself, after the last flush, so
-//! the rows are shared with the kernel instead of being opened a second time.
+//! The kernel owns its storage. What a run reports is read from the log itself, after the last flush, and which
+//! applications are installed from their rows, so the rows are shared with the kernel instead of being opened a
+//! second time.
 
 use crate::NativePlatform;
 use crate::devices::NativeDevices;
@@ -20,16 +21,17 @@ const LET_GO: Duration = Duration::from_secs(2);
 
 /// Rows with several readers. Clones are the same rows.
 #[derive(Clone, Debug)]
-pub(super) struct SharedRows(Arc<RedbStorage>);
+pub(crate) struct SharedRows(Arc<RedbStorage>);
 
 impl SharedRows {
-    pub(super) fn new(storage: RedbStorage) -> SharedRows {
+    /// The rows of `storage`.
+    pub(crate) fn new(storage: RedbStorage) -> SharedRows {
         SharedRows(Arc::new(storage))
     }
 
     /// Waits until nobody else holds them, and closes the database in order: the next opening need not
     /// repair it then.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         let until = tokio::time::Instant::now() + LET_GO;
         while Arc::strong_count(&self.0) > 1 && tokio::time::Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -53,9 +55,9 @@ impl Storage for SharedRows {
 
 /// The native platform over [`SharedRows`].
 #[derive(Clone, Debug)]
-pub(super) struct RunPlatform(pub(super) NativePlatform);
+pub(crate) struct SharedPlatform(pub(crate) NativePlatform);
 
-impl Clock for RunPlatform {
+impl Clock for SharedPlatform {
     fn now(&self) -> Instant {
         self.0.now()
     }
@@ -73,19 +75,19 @@ impl Clock for RunPlatform {
     }
 }
 
-impl Entropy for RunPlatform {
+impl Entropy for SharedPlatform {
     fn fill(&self, out: &mut [u8]) {
         self.0.fill(out);
     }
 }
 
-impl Spawn for RunPlatform {
+impl Spawn for SharedPlatform {
     fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(name, future);
     }
 }
 
-impl Platform for RunPlatform {
+impl Platform for SharedPlatform {
     type Storage = SharedRows;
     type Sandbox = NativeSandbox;
     type Devices = NativeDevices;

@@ -1,11 +1,11 @@
-//! Ctrl-C and its relatives: the first asks for an orderly end, the second ends at once.
+//! Ctrl-C and its relatives, for what runs a kernel: the first asks for an orderly end, the second ends at once.
 //!
 //! Signals are listened to on a thread of their own until the process ends, so that the second one is heard
-//! whatever the run, or the terminal, is doing. A signal that was ignored when the process was started stays
+//! whatever the kernel, or the terminal, is doing. A signal that was ignored when the process was started stays
 //! ignored: that is how `nohup` and shells keep a program running.
 
-use crate::cli::exit::Exit;
-use crate::cli::terminal::{Terminal, tell};
+use super::exit::Exit;
+use super::terminal::{Terminal, tell};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
@@ -13,15 +13,15 @@ use tokio::sync::{oneshot, watch};
 /// How long the last line may take: a terminal that takes nothing is not waited for.
 const LAST: Duration = Duration::from_millis(100);
 
-/// Whether somebody wants the run to end.
+/// Whether somebody wants it to end.
 #[derive(Clone, Debug)]
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     told: watch::Receiver<Option<&'static str>>,
 }
 
 impl Interrupt {
     /// Listens from now on; until here a signal ends the process as it always does.
-    pub(super) async fn listen(terminal: Terminal) -> std::io::Result<Interrupt> {
+    pub(crate) async fn listen(terminal: Terminal) -> std::io::Result<Interrupt> {
         let (tell_it, told) = watch::channel(None);
         let (ready, listens) = oneshot::channel();
         let listen = move || {
@@ -46,8 +46,8 @@ impl Interrupt {
         Ok(Interrupt { told })
     }
 
-    /// Completes when the run is to end, with the signal's name; at once if that was before.
-    pub(super) async fn wait(&mut self) -> &'static str {
+    /// Completes when it is to end, with the signal's name; at once if that was before.
+    pub(crate) async fn wait(&mut self) -> &'static str {
         match self.told.wait_for(Option::is_some).await {
             Ok(name) => name.unwrap_or_default(),
             // The process is ending.
@@ -67,7 +67,7 @@ fn end_at_once(terminal: Terminal) {
     std::process::exit(u8::from(Exit::Failed).into());
 }
 
-/// The signals that end a run; none for one that was ignored at the start.
+/// The signals that end it; none for one that was ignored at the start.
 struct Signals {
     int: Option<Signal>,
     term: Option<Signal>,

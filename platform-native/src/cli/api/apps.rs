@@ -1,0 +1,148 @@
+//! Applications: installed from what was sent, started by a process that holds what they were given, removed.
+
+use super::refused::Refused;
+use super::{Api, look};
+use crate::cli::VERSION;
+use crate::cli::application;
+use crate::cli::consent::{Agreed, Given, agree};
+use crate::cli::run::{bound_memory, can_be_written, runs_here};
+use crate::cli::terminal::Terminal;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use kernel_core::app::{Checked, MAX_COMPONENT};
+use kernel_core::capability::Right;
+use kernel_core::codec::hex;
+use kernel_core::ipc::body;
+use kernel_core::kernel::{Session, Until};
+use kernel_core::path::Name;
+use kernel_core::refusal::{Code, Refusal};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is sent of an application.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Install {
+    /// The text of its `weft.toml`.
+    manifest: String,
+    /// Its programs in base64, each under the name that the manifest has for it.
+    #[serde(default)]
+    programs: BTreeMap<String, String>,
+    /// Each `--allow`.
+    #[serde(default)]
+    allow: Vec<Right>,
+    /// Each `--mount`: a folder of the kernel's machine, absolute.
+    #[serde(default)]
+    mounts: BTreeMap<Name, PathBuf>,
+}
+
+/// How an application is started.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Start {
+    until: Until,
+}
+
+/// Installs what was sent. Once begun it goes on, whether or not anybody waits for it.
+pub(super) async fn install(api: Arc<Api>, session: Session, install: Install) -> Result<Value, Refused> {
+    carry_on(async move {
+        let Install { manifest, programs, allow, mounts } = install;
+        if let Some((name, path)) = mounts.iter().find(|(_, path)| !path.is_absolute()) {
+            let reason = format!("the folder {} of mount `{name}` has to be absolute", path.display());
+            return Err(Refused::new(Code::Invalid, reason));
+        }
+        let _turn = api.turns.acquire().await;
+        let checked = tokio::task::spawn_blocking(move || check(&manifest, &programs)).await.map_err(broken)??;
+        let given = Given { mounts, allow };
+        let Agreed { mut plan, unused, .. } = agree(&checked, &given, Terminal::default())?;
+        bound_memory(&mut plan, crate::memory::of_machine())?;
+        runs_here(&plan, &api.profile)?;
+        let name = plan.app.clone();
+        if api.kernel.apps().iter().any(|app| app.name == name) {
+            return Err(Refused::new(Code::Conflict, format!("`{name}` is running; stop it first")));
+        }
+        let bound = |mount: &Name| plan.mounts.iter().any(|known| known.name == *mount);
+        let mounts: BTreeMap<Name, PathBuf> = given.mounts.into_iter().filter(|(mount, _)| bound(mount)).collect();
+        let pairs: Vec<(Name, PathBuf)> = mounts.clone().into_iter().collect();
+        can_be_written(&plan, &pairs)?;
+        for program in checked.programs().values() {
+            api.kernel.keep_component(program.bytes.clone()).await?;
+        }
+        let (theirs, app) = (api.clone(), name.clone());
+        let undo = tokio::task::spawn_blocking(move || theirs.mounts.give(&app, &mounts)).await.map_err(broken)??;
+        let payload = serde_json::to_vec(&plan)
+            .map_err(|e| Refusal::new(Code::Invalid, format!("the plan cannot be written: {e}")));
+        let installed = match payload {
+            Ok(payload) => session.act("install", &format!("/app/{name}"), body::join(&json!({}), &payload)).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = installed {
+            api.mounts.undo(undo);
+            return Err(refusal.into());
+        }
+        let app = json!({ "name": plan.app, "version": plan.version, "content": hex(&plan.content) });
+        Ok(json!({ "weft": VERSION, "app": app, "unused": unused }))
+    })
+    .await
+}
+
+/// Checks what was sent as `weft app check` checks a folder.
+fn check(manifest: &str, programs: &BTreeMap<String, String>) -> Result<Checked, Refused> {
+    let mut load = |program: &str| {
+        let text = programs.get(program).ok_or("it was not sent")?;
+        // Not decoded to find out that it is too large.
+        if text.len() / 4 * 3 > MAX_COMPONENT + 3 {
+            return Err(format!("it has more than the {MAX_COMPONENT} bytes that a component may have"));
+        }
+        STANDARD.decode(text).map(Bytes::from).map_err(|e| format!("it is not base64 with padding: {e}"))
+    };
+    Ok(application::check_text(application::MANIFEST, manifest.as_bytes(), &mut load)?)
+}
+
+/// Starts an application and waits until all its agents run. Once begun it goes on.
+pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Value, Refused> {
+    carry_on(async move {
+        let turn = api.turns.acquire().await;
+        let plan = look::plan(&api, &name).await?;
+        for mount in &plan.mounts {
+            if let (_, Some(problem)) = api.mounts.of(&mount.name, &name) {
+                let refused = Refused::new(Code::Conflict, format!("`{name}` cannot be started: {problem}"));
+                return Err(refused.help(format!("install it again with --mount {}=PATH", mount.name)));
+            }
+        }
+        let session = api.sessions.starter(&api.kernel, &plan).await?;
+        let reply = session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": start.until })));
+        // The kernel has it: what it was given cannot be given to somebody else any more.
+        drop(turn);
+        let reply = reply.await;
+        api.sessions.release(&api.kernel, session).await;
+        let reply: Value = serde_json::from_slice(&reply?).unwrap_or_default();
+        Ok(json!({ "weft": VERSION, "app": name, "pid": reply["pid"] }))
+    })
+    .await
+}
+
+/// Removes an application, and lets go of the folders that nobody else was given.
+pub(super) async fn remove(api: Arc<Api>, session: Session, name: Name) -> Result<Value, Refused> {
+    carry_on(async move {
+        let _turn = api.turns.acquire().await;
+        session.act("remove", &format!("/app/{name}"), Bytes::new()).await?;
+        let installed: BTreeSet<Name> = look::installed(&api).await?.into_iter().map(|plan| plan.app).collect();
+        api.mounts.keep(&installed);
+        Ok(json!({ "weft": VERSION, "app": name }))
+    })
+    .await
+}
+
+/// Does it to its end, also where whoever asked is gone before that.
+async fn carry_on(work: impl Future<Output = Result<Value, Refused>> + Send + 'static) -> Result<Value, Refused> {
+    tokio::spawn(work).await.map_err(broken)?
+}
+
+fn broken(_: tokio::task::JoinError) -> Refused {
+    Refused::new(Code::Failed, "it broke off; this is a fault of the kernel's host")
+}

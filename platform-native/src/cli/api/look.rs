@@ -1,0 +1,113 @@
+//! What a kernel shows its operator: nothing here acts, and nothing is answered before the log has it.
+
+use super::Api;
+use super::refused::Refused;
+use crate::cli::VERSION;
+use crate::cli::text::path;
+use kernel_core::app::{MountMode, Plan};
+use kernel_core::codec::hex;
+use kernel_core::kernel::AppRow;
+use kernel_core::kernel::rows::{TABLE_APP, key};
+use kernel_core::path::Name;
+use kernel_core::platform::Storage;
+use kernel_core::refusal::{Code, Refusal};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Rows read at once.
+const PAGE: usize = 64;
+
+/// How the kernel is. It is told whether or not the log can be written.
+pub(super) fn health(api: &Api) -> Value {
+    let health = api.kernel.health();
+    let status = match (&health.not_durable, health.stopping) {
+        (Some(_), _) => "not_durable",
+        (None, true) => "stopping",
+        (None, false) => "ok",
+    };
+    json!({
+        "weft": VERSION,
+        "status": status,
+        "reason": health.not_durable,
+        "environment": health.environment,
+        "data_dir": path(&api.data_dir),
+        "pid": std::process::id(),
+        "uptime_ms": u64::try_from(api.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "processes": health.processes,
+        "apps": health.apps,
+        "services": health.services,
+        "waiting_bytes": health.waiting,
+        "verdicts": health.verdicts,
+    })
+}
+
+/// The processes that live, or all that are remembered.
+pub(super) async fn processes(api: &Api, all: bool) -> Result<Value, Refused> {
+    let processes = if all { api.kernel.summary().processes } else { api.kernel.processes() };
+    api.told().await?;
+    Ok(json!({ "weft": VERSION, "processes": processes }))
+}
+
+/// The services that are answered for.
+pub(super) async fn services(api: &Api) -> Result<Value, Refused> {
+    let services = api.kernel.services();
+    api.told().await?;
+    Ok(json!({ "weft": VERSION, "services": services }))
+}
+
+/// The applications that are installed.
+pub(super) async fn apps(api: &Api) -> Result<Value, Refused> {
+    let running = api.kernel.apps();
+    let plans = installed(api).await?;
+    let apps = plans.iter().map(|plan| app(api, plan, running.iter().find(|row| row.name == plan.app)));
+    Ok(json!({ "weft": VERSION, "apps": apps.collect::<Vec<_>>() }))
+}
+
+fn app(api: &Api, plan: &Plan, row: Option<&AppRow>) -> Value {
+    let mounts = plan.mounts.iter().map(|mount| {
+        let (path, problem) = api.mounts.of(&mount.name, &plan.app);
+        let mode = if mount.mode == MountMode::Write { "write" } else { "read" };
+        json!({ "name": mount.name, "mode": mode, "path": path, "problem": problem })
+    });
+    let given: BTreeSet<String> = plan.agents.iter().flat_map(|agent| &agent.given).map(ToString::to_string).collect();
+    let state = row.map_or("installed", |row| if row.running { "running" } else { "starting" });
+    json!({
+        "name": plan.app,
+        "version": plan.version,
+        "description": plan.description,
+        "content": hex(&plan.content),
+        "state": state,
+        "pid": row.map(|row| row.pid),
+        "agents": plan.agents.iter().map(|agent| &agent.name).collect::<Vec<_>>(),
+        "mounts": mounts.collect::<Vec<_>>(),
+        "given": given,
+    })
+}
+
+/// The plans of all installed applications, by name, as they are on disk.
+pub(super) async fn installed(api: &Api) -> Result<Vec<Plan>, Refusal> {
+    api.kernel.flushed().await?;
+    let unread = |e: String| Refusal::new(Code::Failed, format!("the installed applications cannot be read: {e}"));
+    let (mut from, to) = (key(TABLE_APP, b""), key(TABLE_APP + 1, b""));
+    let mut plans = Vec::new();
+    loop {
+        let page = api.rows.scan(&from, &to, PAGE).await.map_err(|e| unread(e.to_string()))?;
+        for (_, row) in &page.rows {
+            plans.push(serde_json::from_slice(row).map_err(|e| unread(e.to_string()))?);
+        }
+        match page.next {
+            Some(next) => from = next,
+            None => return Ok(plans),
+        }
+    }
+}
+
+/// The plan of one.
+pub(super) async fn plan(api: &Api, name: &Name) -> Result<Plan, Refusal> {
+    api.kernel.flushed().await?;
+    let row = api.rows.get(&key(TABLE_APP, name.as_str().as_bytes())).await;
+    let unread = |e: String| Refusal::new(Code::Failed, format!("the application `{name}` cannot be read: {e}"));
+    let row = row.map_err(|e| unread(e.to_string()))?;
+    let row = row.ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{name}` is installed")))?;
+    serde_json::from_slice(&row).map_err(|e| unread(e.to_string()))
+}

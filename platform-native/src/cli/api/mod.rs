@@ -1,0 +1,156 @@
+//! The API of a kernel that stays: HTTP/1.1 and JSON, on a Unix socket or on TCP.
+//!
+//! What is served stands in one table (`routes`), from which the OpenAPI document is made, too. Whoever acts is a
+//! process of role user, and each of its acts takes the road like any other (`sessions`, `acts`); what is only looked
+//! at is what the kernel shows its operator (`look`). Nobody who is slow, gone or hostile holds anything up: heads,
+//! bodies, answers and connections are bounded in bytes, time and number (`serve`), and events come from a bounded
+//! ring that says what it has lost (`events`).
+
+mod acts;
+mod apps;
+mod door;
+mod events;
+mod listen;
+mod look;
+mod mounts;
+mod openapi;
+mod refused;
+mod request;
+mod routes;
+mod schema;
+mod serve;
+mod sessions;
+mod token;
+
+pub(crate) use acts::Encoding;
+pub(crate) use events::{Ring, watch};
+pub(crate) use listen::Listener;
+pub(crate) use mounts::Mounts;
+pub(crate) use serve::serve;
+pub(crate) use token::{TOKEN, Token, text as token_text};
+
+use crate::shared::{SharedPlatform, SharedRows};
+use kernel_core::kernel::Kernel;
+use kernel_core::platform::Profile;
+use kernel_core::refusal::Refusal;
+use sessions::Sessions;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{Semaphore, watch as channel};
+
+/// How many applications are taken in at a time.
+const LARGE: usize = 2;
+
+/// What all connections share.
+pub(crate) struct Api {
+    pub(crate) kernel: Kernel<SharedPlatform>,
+    pub(crate) rows: SharedRows,
+    pub(crate) profile: Profile,
+    pub(crate) mounts: Mounts,
+    pub(crate) events: Arc<Ring>,
+    pub(crate) stop: Stop,
+    pub(crate) data_dir: PathBuf,
+    /// Whether nothing leaves the kernel before the log that holds it is on disk.
+    pub(crate) output_commit: bool,
+    pub(crate) started: Instant,
+    sessions: Sessions,
+    /// Applications are installed and removed one at a time.
+    turns: Semaphore,
+    /// Only so many are read at a time, because they are large.
+    large: Semaphore,
+}
+
+/// What [`Api`] is made of.
+pub(crate) struct Made {
+    pub(crate) kernel: Kernel<SharedPlatform>,
+    pub(crate) rows: SharedRows,
+    pub(crate) profile: Profile,
+    pub(crate) mounts: Mounts,
+    pub(crate) events: Arc<Ring>,
+    pub(crate) stop: Stop,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) output_commit: bool,
+}
+
+impl Api {
+    /// The API of a kernel.
+    pub(crate) fn new(made: Made) -> Api {
+        let Made { kernel, rows, profile, mounts, events, stop, data_dir, output_commit } = made;
+        Api {
+            kernel,
+            rows,
+            profile,
+            mounts,
+            events,
+            stop,
+            data_dir,
+            output_commit,
+            started: Instant::now(),
+            sessions: Sessions::default(),
+            turns: Semaphore::new(1),
+            large: Semaphore::new(LARGE),
+        }
+    }
+
+    /// Ends the sessions that were kept for what they had started, where that has ended.
+    pub(crate) async fn reap(&self) {
+        self.sessions.reap(&self.kernel).await;
+    }
+
+    /// Waits until what was looked at and is about to be told is in the log, where that is what the environment wants.
+    async fn told(&self) -> Result<(), Refusal> {
+        if self.output_commit { self.kernel.flushed().await } else { Ok(()) }
+    }
+}
+
+/// How the kernel is stopped from outside, and what came of it. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    asked: channel::Sender<Option<String>>,
+    done: channel::Sender<Option<Result<Signed, Refusal>>>,
+}
+
+/// The checkpoint of a kernel that has stopped.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Signed {
+    pub(crate) origin: String,
+    pub(crate) size: u64,
+    pub(crate) root: String,
+    pub(crate) key: String,
+    pub(crate) note: String,
+}
+
+impl Stop {
+    /// Nobody has asked yet.
+    pub(crate) fn new() -> Stop {
+        Stop { asked: channel::Sender::new(None), done: channel::Sender::new(None) }
+    }
+
+    /// Asks for the end and waits for what comes of it. The first reason is the reason.
+    async fn ask(&self, reason: String) -> Result<Signed, Refusal> {
+        self.asked.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert(reason);
+            first
+        });
+        let mut done = self.done.subscribe();
+        let stopped = |_| Refusal::new(kernel_core::refusal::Code::Cancelled, "the kernel has stopped");
+        let result = done.wait_for(Option::is_some).await.map_err(stopped)?.clone();
+        result.unwrap_or_else(|| unreachable!("it was waited for"))
+    }
+
+    /// Waits until somebody asks; the reason.
+    pub(crate) async fn asked(&self) -> String {
+        let mut asked = self.asked.subscribe();
+        match asked.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Tells whoever asked what came of it.
+    pub(crate) fn done(&self, result: Result<Signed, Refusal>) {
+        self.done.send_replace(Some(result));
+    }
+}

@@ -1,0 +1,291 @@
+//! Which folder is meant by which mount: bound when an application is installed that was given it, in effect again
+//! after every start of the kernel, and let go of when the last such application is removed.
+//!
+//! The names of mounts are the kernel's, as they are in `/fs/NAME`: while an application is installed that was given a
+//! folder under a name, the name is that folder. They stand in `mounts.json` of the data directory.
+
+use super::refused::Refused;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::place::keep_apart;
+use crate::cli::text::shown;
+use crate::data_dir::{regular, sync_folder};
+use crate::devices::NativeDevices;
+use kernel_core::path::Name;
+use kernel_core::platform::said;
+use kernel_core::refusal::Code;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The file.
+const FILE: &str = "mounts.json";
+
+/// The most bytes of it.
+const MOST: u64 = 16 << 20;
+
+/// The folders of a kernel.
+pub(crate) struct Mounts {
+    data_dir: PathBuf,
+    devices: NativeDevices,
+    // Held to look and to change, never while anybody is waited for but the file.
+    table: Mutex<Table>,
+}
+
+/// What is kept, and what could not be bound.
+#[derive(Default)]
+struct Table {
+    folders: BTreeMap<Name, Folder>,
+    problems: BTreeMap<Name, String>,
+}
+
+/// One folder, and the applications that were given it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Folder {
+    path: PathBuf,
+    apps: BTreeSet<Name>,
+}
+
+impl Mounts {
+    /// Those that were kept in `data_dir`, each bound as far as its folder is still there.
+    ///
+    /// # Errors
+    /// When what was kept cannot be read.
+    pub(crate) fn open(data_dir: &Path, devices: NativeDevices) -> Result<Mounts, Failure> {
+        let folders = read(&data_dir.join(FILE)).map_err(|e| {
+            let message = format!("{FILE} in the data directory {} cannot be used: {e}", shown(data_dir));
+            Failure::new(Exit::Integrity, "mounts", message)
+                .help("put it back, or remove it and install the applications that were given folders again")
+        })?;
+        let mounts = Mounts { data_dir: data_dir.to_owned(), devices, table: Mutex::default() };
+        let mut table = Table { folders, ..Table::default() };
+        for (name, folder) in &table.folders {
+            if let Err(refused) = mounts.bind(name, &folder.path) {
+                table.problems.insert(name.clone(), refused);
+            }
+        }
+        *mounts.table() = table;
+        Ok(mounts)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bind(&self, name: &Name, folder: &Path) -> Result<(), String> {
+        keep_apart(&self.data_dir, [(name, folder)]).map_err(|failure| failure.message)?;
+        self.devices.bind(name, folder).map_err(|e| said(&e))
+    }
+
+    /// What could not be bound at the start, in words.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.table().problems.values().cloned().collect()
+    }
+
+    /// The folder of the mount `name` for `app`, and why it cannot be used.
+    pub(super) fn of(&self, name: &Name, app: &Name) -> (Option<String>, Option<String>) {
+        let table = self.table();
+        match table.folders.get(name).filter(|folder| folder.apps.contains(app)) {
+            Some(folder) => (Some(shown(&folder.path)), table.problems.get(name).cloned()),
+            None => (None, Some(format!("no folder is bound to the mount `{name}`"))),
+        }
+    }
+
+    /// Binds the folders that `app` is given, in place of those that it had; what is to be undone if it is not
+    /// installed after all. Blocks briefly.
+    pub(super) fn give(&self, app: &Name, given: &BTreeMap<Name, PathBuf>) -> Result<Undo, Refused> {
+        let mut table = self.table();
+        let before = table.folders.clone();
+        for (name, path) in given {
+            let Some(folder) = table.folders.get(name).filter(|folder| folder.path != *path) else { continue };
+            let mut others = folder.apps.iter().filter(|other| *other != app);
+            if let Some(other) = others.next() {
+                let reason =
+                    format!("the mount `{name}` is {} for `{other}`, and one name is one folder", shown(&folder.path));
+                return Err(
+                    Refused::new(Code::Conflict, reason).help(format!("remove `{other}` first, or give that folder"))
+                );
+            }
+        }
+        let mut next = without(&before, app);
+        for (name, path) in given {
+            next.entry(name.clone())
+                .or_insert_with(|| Folder { path: path.clone(), apps: BTreeSet::new() })
+                .apps
+                .insert(app.clone());
+        }
+        self.become_so(&mut table, next).map_err(|e| Refused::new(Code::Invalid, e))?;
+        Ok(Undo(before))
+    }
+
+    /// As it was before.
+    pub(super) fn undo(&self, undo: Undo) {
+        // What was bound before can be bound again; where it cannot, the next start tells of it.
+        let _ = self.become_so(&mut self.table(), undo.0);
+    }
+
+    /// Lets go of what no application that is installed was given.
+    pub(super) fn keep(&self, installed: &BTreeSet<Name>) {
+        let mut table = self.table();
+        let gone: BTreeSet<Name> = table.folders.values().flat_map(|folder| &folder.apps).cloned().collect();
+        let next = gone.difference(installed).fold(table.folders.clone(), |folders, app| without(&folders, app));
+        if next != table.folders {
+            let _ = self.become_so(&mut table, next);
+        }
+    }
+
+    /// Binds and lets go until the folders are `next`, and writes that down.
+    fn become_so(&self, table: &mut Table, next: BTreeMap<Name, Folder>) -> Result<(), String> {
+        let before = std::mem::take(&mut table.folders);
+        let mut bound: Vec<&Name> = Vec::new();
+        let mut failed = None;
+        // First what goes, so that its folder is free for another name.
+        for name in before
+            .keys()
+            .filter(|name| next.get(*name).map(|folder| &folder.path) != before.get(*name).map(|folder| &folder.path))
+        {
+            self.devices.unbind(name);
+        }
+        for (name, folder) in &next {
+            let known =
+                before.get(name).is_some_and(|known| known.path == folder.path) && !table.problems.contains_key(name);
+            if known {
+                continue;
+            }
+            match self.bind(name, &folder.path) {
+                Ok(()) => bound.push(name),
+                Err(why) => {
+                    failed = Some(why);
+                    break;
+                }
+            }
+        }
+        if failed.is_none() {
+            failed = write(&self.data_dir, &next).err().map(|e| format!("{FILE} cannot be written: {e}"));
+        }
+        if let Some(why) = failed {
+            for name in bound {
+                self.devices.unbind(name);
+            }
+            for (name, folder) in before.iter().filter(|(name, _)| !table.problems.contains_key(*name)) {
+                if next.get(name).is_none_or(|next| next.path != folder.path) {
+                    let _ = self.devices.bind(name, &folder.path);
+                }
+            }
+            table.folders = before;
+            return Err(why);
+        }
+        bound.into_iter().for_each(|name| drop(table.problems.remove(name)));
+        table.problems.retain(|name, _| next.contains_key(name));
+        table.folders = next;
+        Ok(())
+    }
+}
+
+/// The folders as they were before an application was given some.
+#[derive(Debug)]
+pub(super) struct Undo(BTreeMap<Name, Folder>);
+
+/// The same without what only `app` was given.
+fn without(folders: &BTreeMap<Name, Folder>, app: &Name) -> BTreeMap<Name, Folder> {
+    let mut rest = folders.clone();
+    rest.retain(|_, folder| {
+        folder.apps.remove(app);
+        !folder.apps.is_empty()
+    });
+    rest
+}
+
+fn read(path: &Path) -> io::Result<BTreeMap<Name, Folder>> {
+    let file = match regular(OpenOptions::new().read(true), path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(e) => return Err(e),
+    };
+    let mut text = String::new();
+    file.take(MOST).read_to_string(&mut text)?;
+    serde_json::from_str(&text).map_err(io::Error::from)
+}
+
+fn write(data_dir: &Path, folders: &BTreeMap<Name, Folder>) -> io::Result<()> {
+    let fresh = data_dir.join("mounts.json.new");
+    let mut file = regular(OpenOptions::new().write(true).create(true).truncate(true), &fresh)?;
+    file.write_all(serde_json::to_string_pretty(folders)?.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, data_dir.join(FILE))?;
+    sync_folder(data_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn given(pairs: &[(&str, &Path)]) -> BTreeMap<Name, PathBuf> {
+        pairs.iter().map(|(mount, path)| (name(mount), path.to_path_buf())).collect()
+    }
+
+    #[tokio::test]
+    async fn a_name_is_one_folder_as_long_as_an_application_was_given_it() {
+        let tmp = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = tmp.path().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let (data, one, two) = (folder("data"), folder("one"), folder("two"));
+        let devices = NativeDevices::new(tokio::runtime::Handle::current());
+        let bound = || {
+            devices.mounts().into_iter().map(|(name, path)| format!("{name}={}", path.display())).collect::<Vec<_>>()
+        };
+        let is = |name: &str, path: &Path| format!("{name}={}", path.display());
+        let mounts = Mounts::open(&data, devices.clone()).unwrap();
+        mounts.give(&name("a"), &given(&[("repo", &one)])).unwrap();
+        assert_eq!(bound(), [is("repo", &one)]);
+        // The same folder is shared, another one is not.
+        mounts.give(&name("b"), &given(&[("repo", &one)])).unwrap();
+        assert_eq!(mounts.give(&name("b"), &given(&[("repo", &two)])).unwrap_err().status.as_u16(), 409);
+        assert!(mounts.give(&name("c"), &given(&[("x", &data)])).is_err(), "the data directory");
+        assert!(mounts.give(&name("c"), &given(&[("x", &tmp.path().join("none"))])).is_err());
+        assert_eq!(bound(), [is("repo", &one)]);
+        // What was given is in effect at the next start, and what nobody has any more is gone.
+        mounts.keep(&BTreeSet::from([name("b")]));
+        drop(mounts);
+        devices.unbind(&name("repo"));
+        let mounts = Mounts::open(&data, devices.clone()).unwrap();
+        assert_eq!(bound(), [is("repo", &one)]);
+        assert_eq!(mounts.of(&name("repo"), &name("b")).1, None);
+        assert!(mounts.of(&name("repo"), &name("a")).1.is_some());
+        let undo = mounts.give(&name("b"), &given(&[("repo", &two)])).unwrap();
+        assert_eq!(bound(), [is("repo", &two)]);
+        mounts.undo(undo);
+        assert_eq!(bound(), [is("repo", &one)]);
+        mounts.keep(&BTreeSet::new());
+        assert!(bound().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_gone_is_told_and_one_that_is_back_can_be_given_again() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (data, one) = (tmp.path().join("data"), tmp.path().join("one"));
+        std::fs::create_dir(&data).unwrap();
+        std::fs::create_dir(&one).unwrap();
+        let devices = || NativeDevices::new(tokio::runtime::Handle::current());
+        Mounts::open(&data, devices()).unwrap().give(&name("a"), &given(&[("repo", &one)])).unwrap();
+        std::fs::remove_dir(&one).unwrap();
+        let mounts = Mounts::open(&data, devices()).unwrap();
+        assert_eq!(mounts.problems().len(), 1);
+        assert!(mounts.of(&name("repo"), &name("a")).1.is_some());
+        std::fs::create_dir(&one).unwrap();
+        mounts.give(&name("a"), &given(&[("repo", &one)])).unwrap();
+        assert_eq!(mounts.of(&name("repo"), &name("a")), (Some(shown(&one)), None));
+        std::fs::write(data.join(FILE), "{").unwrap();
+        assert_eq!(Mounts::open(&data, devices()).map(drop).unwrap_err().exit, Exit::Integrity);
+    }
+}

@@ -1,0 +1,94 @@
+//! The shapes of what is sent and answered.
+
+use kernel_core::refusal::Code;
+use serde_json::{Map, Value, json};
+
+/// All of them, by name.
+pub(super) fn all() -> Value {
+    let text = || json!({ "type": "string" });
+    let number = || json!({ "type": "integer", "minimum": 0 });
+    let maybe_text = || json!({ "type": ["string", "null"] });
+    let maybe_number = || json!({ "type": ["integer", "null"], "minimum": 0 });
+    let list = |item: Value| json!({ "type": "array", "items": item });
+    let texts = || list(text());
+    let one_of = |values: &[&str]| json!({ "type": "string", "enum": values });
+    let of = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let encoding = || one_of(&["utf-8", "base64"]);
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let verdicts = ["permitted", "warned", "escalated", "denied", "refused", "exhausted", "dead_letters"];
+    let counts: Vec<(&str, Value)> = verdicts.iter().map(|name| (*name, number())).collect();
+    json!({
+        "Error": answer(&[("error", object(&[
+            ("code", one_of(&codes)), ("reason", text()), ("help", maybe_text()), ("action", number()),
+            ("ticket", maybe_number()), ("detail", json!({ "type": "object" })),
+        ]))]),
+        "Health": answer(&[
+            ("status", one_of(&["ok", "stopping", "not_durable"])), ("reason", maybe_text()), ("environment", text()),
+            ("data_dir", text()), ("pid", number()), ("uptime_ms", number()), ("processes", number()),
+            ("apps", number()), ("services", number()), ("waiting_bytes", number()), ("verdicts", object(&counts)),
+        ]),
+        "Process": object(&[
+            ("pid", number()), ("parent", number()), ("name", text()), ("app", maybe_text()), ("role", text()),
+            ("state", one_of(&["starting", "running", "suspended", "stopping", "exited"])), ("exit", text()),
+            ("detail", text()), ("messages", number()), ("acts", number()), ("refused", number()), ("cpu", number()),
+            ("memory", number()), ("fuel", number()),
+        ]),
+        "Processes": answer(&[("processes", list(of("Process")))]),
+        "Service": object(&[("name", text()), ("pid", number()), ("process", text()), ("app", maybe_text())]),
+        "Services": answer(&[("services", list(of("Service")))]),
+        "Mount": object(&[("name", text()), ("mode", one_of(&["read", "write"])), ("path", maybe_text()), ("problem", maybe_text())]),
+        "App": object(&[
+            ("name", text()), ("version", text()), ("description", maybe_text()), ("content", text()),
+            ("state", one_of(&["installed", "starting", "running"])), ("pid", maybe_number()), ("agents", texts()),
+            ("mounts", list(of("Mount"))), ("given", texts()),
+        ]),
+        "Apps": answer(&[("apps", list(of("App")))]),
+        "Install": with(object(&[("manifest", text())]), &[
+            ("programs", json!({ "type": "object", "additionalProperties": { "type": "string", "contentEncoding": "base64" } })),
+            ("allow", texts()),
+            ("mounts", json!({ "type": "object", "additionalProperties": { "type": "string" } })),
+        ]),
+        "Installed": answer(&[
+            ("app", object(&[("name", text()), ("version", text()), ("content", text())])),
+            ("unused", list(object(&[("flag", text()), ("reason", text())]))),
+        ]),
+        "Start": with(object(&[]), &[("until", one_of(&["stopped", "quiet"]))]),
+        "Started": answer(&[("app", text()), ("pid", number())]),
+        "Removed": answer(&[("app", text())]),
+        "Act": with(object(&[("verb", text()), ("resource", text())]), &[
+            ("body", json!({ "type": "object" })), ("payload", text()), ("encoding", encoding()),
+        ]),
+        "Acted": answer(&[
+            ("pid", number()), ("body", json!({})), ("payload", text()), ("encoding", encoding()),
+        ]),
+        "Event": with(object(&[("time", text())]), &[
+            ("pid", number()), ("name", text()), ("text", text()), ("level", text()), ("reason", text()),
+            ("from", number()), ("to", number()),
+        ]),
+        "Shutdown": with(object(&[]), &[("reason", text())]),
+        "Stopped": answer(&[("checkpoint", object(&[
+            ("origin", text()), ("size", number()), ("root", text()), ("key", text()), ("note", text()),
+        ]))]),
+    })
+}
+
+/// An object that has all of these.
+fn object(members: &[(&str, Value)]) -> Value {
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> =
+        members.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    json!({ "type": "object", "required": names, "properties": properties })
+}
+
+/// The same that may have these, too.
+fn with(mut object: Value, members: &[(&str, Value)]) -> Value {
+    for (name, schema) in members {
+        object["properties"][*name] = schema.clone();
+    }
+    object
+}
+
+/// What is answered: the version of the program, and these.
+fn answer(members: &[(&str, Value)]) -> Value {
+    object(&[&[("weft", json!({ "type": "string" }))], members].concat())
+}

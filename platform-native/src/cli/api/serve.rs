@@ -1,0 +1,276 @@
+//! Connections: taken as long as there is room, each with its bounds, each ended when the kernel is.
+
+use super::acts::Act;
+use super::apps::{Install, Start};
+use super::door::Door;
+use super::events::{self, After};
+use super::listen::{Listener, Peer};
+use super::refused::Refused;
+use super::routes::{self, Op, Route};
+use super::{Api, acts, apps, look, openapi, request};
+use crate::cli::VERSION;
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use kernel_core::kernel::Session;
+use kernel_core::path::Name;
+use kernel_core::refusal::Code;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
+
+/// The most connections at once of one address: nobody at one keeps others from another.
+const CONNECTIONS: usize = 256;
+
+/// How long a head may take, and how long a connection may be idle.
+const HEAD: Duration = Duration::from_secs(5);
+
+/// How long whoever reads an answer may take nothing of it.
+const TAKE: Duration = Duration::from_secs(10);
+
+/// The most header lines of a request, and the bytes that are kept of one connection in either direction.
+const HEADERS: usize = 64;
+const BUFFER: usize = 64 << 10;
+
+/// How long connections may take to end when the kernel has.
+const LAST: Duration = Duration::from_secs(2);
+
+/// How long it takes until a connection is tried to be taken again where the operating system has none to give.
+const PAUSE: Duration = Duration::from_millis(20);
+
+type Body = BoxBody<Bytes, Infallible>;
+
+/// One connection.
+struct Connection {
+    api: Arc<Api>,
+    door: Arc<Door>,
+    /// Who acts, from the first act on.
+    session: OnceCell<Session>,
+}
+
+/// Serves at `listener` until `over` says so, then ends what is under way.
+pub(crate) async fn serve(api: Arc<Api>, listener: Listener, over: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    let mut told = over.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.socket.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            () = ended(&mut told) => break,
+        };
+        let Ok(peer) = accepted else {
+            // No descriptor is free, or the peer is gone again.
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let entered = match (room.clone().try_acquire_owned(), listener.door.connected(&peer)) {
+            (_, Err(refused)) => Err(refused),
+            (Err(_), Ok(())) => {
+                let reason = format!("{CONNECTIONS} connections are open, and no more are taken");
+                Err(Refused::new(Code::Full, reason).status(StatusCode::SERVICE_UNAVAILABLE))
+            }
+            (Ok(place), Ok(())) => Ok(place),
+        };
+        match entered {
+            Ok(place) => {
+                let (api, door, over) = (api.clone(), listener.door.clone(), over.clone());
+                connections.spawn(async move {
+                    match peer {
+                        Peer::Unix(stream) => connection(api, door, stream, over).await,
+                        Peer::Tcp(stream) => {
+                            let _ = stream.set_nodelay(true);
+                            connection(api, door, stream, over).await;
+                        }
+                    }
+                    drop(place);
+                });
+            }
+            Err(refused) => turn_away(peer, &refused),
+        }
+    }
+    // Nobody new comes in, and the socket is gone.
+    drop(listener);
+    let _ = tokio::time::timeout(LAST, async { while connections.join_next().await.is_some() {} }).await;
+    connections.shutdown().await;
+}
+
+/// Waits until the kernel has stopped.
+async fn ended(over: &mut watch::Receiver<bool>) {
+    // Whoever would tell it is gone, which tells it, too.
+    let _ = over.wait_for(|over| *over).await;
+}
+
+/// Says why to somebody who is not let in, without waiting for anything.
+fn turn_away(peer: Peer, refused: &Refused) {
+    let body = refused.document().to_string();
+    let head = format!(
+        "HTTP/1.1 {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        refused.status,
+        body.len()
+    );
+    let text = [head, body].concat();
+    let _ = match &peer {
+        Peer::Unix(stream) => stream.try_write(text.as_bytes()),
+        Peer::Tcp(stream) => stream.try_write(text.as_bytes()),
+    };
+}
+
+async fn connection<S>(api: Arc<Api>, door: Arc<Door>, stream: S, mut over: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let connection = Arc::new(Connection { api, door, session: OnceCell::new() });
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    stream.as_mut().set_write_timeout_pinned(Some(TAKE));
+    let theirs = connection.clone();
+    let service = service_fn(move |request| {
+        let connection = theirs.clone();
+        async move { Ok::<_, Infallible>(connection.answer(request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(HEADERS).max_buf_size(BUFFER);
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // Somebody who breaks off, is too slow or sends no HTTP is told so as far as that goes, and gone.
+    let told = tokio::select! {
+        _ = served.as_mut() => false,
+        () = ended(&mut over) => true,
+    };
+    if told {
+        served.as_mut().graceful_shutdown();
+        let _ = served.as_mut().await;
+    }
+    if let Some(session) = connection.session.get() {
+        connection.api.sessions.release(&connection.api.kernel, session.clone()).await;
+    }
+}
+
+/// What a body may say where it says nothing else.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Shutdown {
+    reason: String,
+}
+
+impl Connection {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let answered = match self.door.comes_in(request.uri(), request.headers()) {
+            Ok(()) => self.routed(request).await,
+            Err(refused) => Err(refused),
+        };
+        match answered {
+            Ok(response) => response,
+            Err(refused) => refusal(&refused),
+        }
+    }
+
+    async fn routed(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
+        let (route, name) = routes::find(request.method(), request.uri().path())?;
+        let query = routes::query(route, request.uri().query())?;
+        if route.op == Op::Events {
+            return self.events(&request, &query);
+        }
+        let api = &self.api;
+        let document = match route.op {
+            Op::Health => look::health(api),
+            Op::Processes => look::processes(api, query.iter().any(|(name, _)| *name == "all")).await?,
+            Op::Services => look::services(api).await?,
+            Op::Apps => look::apps(api).await?,
+            Op::Install => {
+                let full = |_| Refused::new(Code::Full, "other applications are being installed; try again");
+                let _large = api.large.try_acquire().map_err(full)?;
+                let install: Install = read(route, request).await?;
+                apps::install(api.clone(), self.session().await?.clone(), install).await?
+            }
+            Op::Start => {
+                let start: Start = read(route, request).await?;
+                apps::start(api.clone(), named(name)?, start).await?
+            }
+            Op::Remove => apps::remove(api.clone(), self.session().await?.clone(), named(name)?).await?,
+            Op::Act => {
+                let act: Act = read(route, request).await?;
+                acts::act(self.session().await?, act).await?
+            }
+            Op::Shutdown => {
+                let Shutdown { reason } = read(route, request).await?;
+                let reason = if reason.is_empty() { "the operator asked for it".to_owned() } else { reason };
+                json!({ "weft": VERSION, "checkpoint": api.stop.ask(reason).await? })
+            }
+            Op::OpenApi | Op::Events => openapi::document(),
+        };
+        Ok(json_response(StatusCode::OK, &document))
+    }
+
+    /// Who acts here.
+    async fn session(&self) -> Result<&Session, Refused> {
+        Ok(self.session.get_or_try_init(|| self.api.sessions.open(&self.api.kernel)).await?)
+    }
+
+    fn events(&self, request: &Request<Incoming>, query: &[(&str, &str)]) -> Result<Response<Body>, Refused> {
+        let says = |name: &str, value: &str| query.contains(&(name, value));
+        let last = request.headers().get("last-event-id").map(|id| id.to_str().unwrap_or_default());
+        let after = match last {
+            Some(id) => After::parse(id)?,
+            None if says("from", "oldest") => After::Start,
+            None => After::Now,
+        };
+        let body = events::body(self.api.events.clone(), after, !says("follow", "false"));
+        let mut response = Response::new(body.boxed());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        Ok(safe(response))
+    }
+}
+
+async fn read<T: serde::de::DeserializeOwned>(route: &Route, request: Request<Incoming>) -> Result<T, Refused> {
+    let (_, most) = route.body.unwrap_or(("", 0));
+    let (parts, body) = request.into_parts();
+    request::read(&parts.headers, body, most).await
+}
+
+fn named(name: Option<Name>) -> Result<Name, Refused> {
+    name.ok_or_else(|| Refused::new(Code::Invalid, "the path names nothing"))
+}
+
+fn refusal(refused: &Refused) -> Response<Body> {
+    let mut response = json_response(refused.status, &refused.document());
+    let headers = response.headers_mut();
+    if let Some(allow) = refused.allowed().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+        headers.insert(ALLOW, allow);
+    }
+    if refused.status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    // What was not read of a request is not waited for.
+    if matches!(refused.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn json_response(status: StatusCode, document: &Value) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(document.to_string())).boxed());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    safe(response)
+}
+
+/// What every answer says to browsers and to what lies between.
+fn safe(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,171 @@
+//! `weft logs`: what guests have logged and what has happened, from the events of a kernel.
+
+use super::Which;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::on_runtime;
+use crate::cli::terminal::{Output, Palette, Terminal};
+use crate::cli::text::{counted, fitted, plain, plain_json};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+
+/// The most bytes of one event: what is longer is none of this kernel's.
+const MOST: usize = 1 << 20;
+
+/// Its arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Logs {
+    /// Only what this process logged and what happened to it
+    #[arg(value_name = "PID")]
+    pid: Option<u64>,
+    /// Go on with what comes
+    #[arg(long, short)]
+    follow: bool,
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+/// One event, as it was read.
+#[derive(Debug, Default, PartialEq)]
+struct Event {
+    id: String,
+    kind: String,
+    data: Value,
+}
+
+impl Logs {
+    /// Runs it. A connection that breaks off, because this was too slow or the kernel is gone, is opened again and goes
+    /// on behind what was read.
+    pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        on_runtime(async {
+            let mut last: Option<String> = None;
+            loop {
+                let mut kernel = self.which.connect().await?;
+                let query = if self.follow { "from=oldest" } else { "from=oldest&follow=false" };
+                let mut body = kernel.events(query, last.as_deref()).await?;
+                let mut lines = Lines::default();
+                while let Some(frame) = body.frame().await {
+                    let Ok(frame) = frame else { break };
+                    let Ok(data) = frame.into_data() else { continue };
+                    let mut output = Output::stdout();
+                    let mut over = false;
+                    for event in lines.take(&data) {
+                        last = Some(event.id.clone());
+                        over |= event.kind == "stopped";
+                        if self.wants(&event) {
+                            self.show(&event, terminal, &mut output)?;
+                        }
+                    }
+                    let gone = output.is_gone();
+                    output.finish()?;
+                    if over || gone {
+                        return Ok(Exit::Done);
+                    }
+                }
+                if !self.follow {
+                    return Ok(Exit::Done);
+                }
+            }
+        })
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        let always = matches!(event.kind.as_str(), "lagged" | "restarted" | "stopped");
+        always || self.pid.is_none_or(|pid| event.data["pid"] == pid)
+    }
+
+    fn show(&self, event: &Event, terminal: Terminal, output: &mut Output) -> Result<(), Failure> {
+        if self.which.json {
+            let line = json!({ "id": event.id, "event": event.kind, "data": event.data });
+            return output.line(&plain_json(&line.to_string()));
+        }
+        let line = line(event, terminal.out);
+        fitted(&line, terminal.out_columns, 4).iter().try_for_each(|line| output.line(line))
+    }
+}
+
+/// An event as a line for a person.
+fn line(event: &Event, palette: Palette) -> String {
+    let data = &event.data;
+    let text = |name: &str| plain(data[name].as_str().unwrap_or_default());
+    let who = || format!("{} ({})", text("name"), data["pid"]);
+    let said = match event.kind.as_str() {
+        "log" => {
+            let level = text("level");
+            let level = match level.as_str() {
+                "error" => palette.bad(&level),
+                "warn" => palette.warn(&level),
+                _ => palette.dim(&level),
+            };
+            format!("{level:<5} {}: {}", who(), text("text"))
+        }
+        "running" => format!("runs  {}", who()),
+        "exited" if text("detail").is_empty() => format!("ended {} {}", who(), text("reason")),
+        "exited" => format!("ended {} {}: {}", who(), text("reason"), text("detail")),
+        "verdict" => {
+            let what = palette.warn(&text("what"));
+            format!("{what} {}: {} {}: {}", text("name"), text("verb"), text("resource"), text("reason"))
+        }
+        "ask" => format!("{} wants to {} {}", text("name"), text("verb"), text("resource")),
+        "ended" => format!("application {}: {}", text("name"), text("reason")),
+        "phase" => format!("boot  {} took {} us", text("name"), data["micros"]),
+        "lagged" => {
+            let (from, to) = (data["from"].as_u64().unwrap_or(0), data["to"].as_u64().unwrap_or(0));
+            palette.warn(&format!("{} missed here", counted(to.saturating_sub(from).saturating_add(1), "event")))
+        }
+        "restarted" => palette.warn("the kernel was started again; what its last events were is not known"),
+        "stopped" => "the kernel has stopped".to_owned(),
+        other => format!("{} {}", plain(other), plain(&data.to_string())),
+    };
+    format!("{} {said}", palette.dim(&text("time")))
+}
+
+/// What was read of a stream of events and is no whole event yet.
+#[derive(Debug, Default)]
+struct Lines {
+    unread: Vec<u8>,
+}
+
+impl Lines {
+    /// The events that are whole with these bytes.
+    fn take(&mut self, bytes: &[u8]) -> Vec<Event> {
+        self.unread.extend_from_slice(bytes);
+        let mut events = Vec::new();
+        while let Some(end) = self.unread.windows(2).position(|two| two == b"\n\n") {
+            let rest = self.unread.split_off(end + 2);
+            let text = std::mem::replace(&mut self.unread, rest);
+            events.extend(event(&String::from_utf8_lossy(&text)));
+        }
+        if self.unread.len() > MOST {
+            self.unread.clear();
+        }
+        events
+    }
+}
+
+fn event(text: &str) -> Option<Event> {
+    let mut event = Event::default();
+    for line in text.lines() {
+        match line.split_once(": ") {
+            Some(("id", id)) => event.id = id.to_owned(),
+            Some(("event", kind)) => event.kind = kind.to_owned(),
+            Some(("data", data)) => event.data = serde_json::from_str(data).ok()?,
+            _ => {}
+        }
+    }
+    (!event.kind.is_empty()).then_some(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_however_they_are_cut() {
+        let text = ": events\n\nid: 0-1\nevent: log\ndata: {\"pid\":3,\"name\":\"a\",\"level\":\"warn\",\"text\":\"h\\n\\u001b[2J\"}\n\n:\n\nid: 0-9\nevent: lagged\ndata: {\"from\":2,\"to\":9}\n\nid: 0-10";
+        let mut lines = Lines::default();
+        let events: Vec<Event> = text.as_bytes().iter().flat_map(|byte| lines.take(&[*byte])).collect();
+        let shown: Vec<String> = events.iter().map(|event| line(event, Palette::default())).collect();
+        assert_eq!(shown, [" warn  a (3): h\\u{a}\\u{1b}[2J", " 8 events missed here"]);
+        assert_eq!(events[1].id, "0-9");
+    }
+}

@@ -1,0 +1,76 @@
+//! The commands that talk to a kernel that stays, each one file: what it asks over the API and how it shows the answer.
+
+mod apps;
+mod connection;
+mod health;
+mod kill;
+mod logs;
+mod message;
+mod ps;
+mod services;
+mod shutdown;
+mod spawn;
+
+pub(crate) use apps::{Install, List, Remove, Start, Stop};
+pub(crate) use health::Health;
+pub(crate) use kill::Kill;
+pub(crate) use logs::Logs;
+pub(crate) use message::{Call, Send};
+pub(crate) use ps::Ps;
+pub(crate) use services::Services;
+pub(crate) use shutdown::Shutdown;
+pub(crate) use spawn::Spawn;
+
+use super::address::Address;
+use super::api::{TOKEN, token_text};
+use super::exit::{Exit, Failure};
+use super::place::Places;
+use super::text::shell;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use connection::Connection;
+use std::path::PathBuf;
+
+/// Which kernel.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// The data directory of the kernel. Default: $WEFT_DATA_DIR, else ~/.local/share/weft/kernel.d
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where it listens, if not in its data directory: a path, unix:PATH or tcp:HOST:PORT
+    #[arg(long, value_name = "ADDRESS", value_parser = OsStringValueParser::new().try_map(Address::parse))]
+    at: Option<Address>,
+    /// What holds the token for a TCP address. Default: api.token of the data directory
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Which {
+    /// Talks to it.
+    ///
+    /// # Errors
+    /// That there is none, or none that one may talk to.
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let places = Places::from_env();
+        let data_dir = || places.of_kernel(self.data_dir.as_deref());
+        let address = match &self.at {
+            Some(address) => address.clone(),
+            None => Address::of(&data_dir()?),
+        };
+        let token = match (&self.token_file, &address) {
+            (Some(file), Address::Tcp { .. }) => Some(token_text(file)?),
+            (None, Address::Tcp { .. }) => Some(token_text(&data_dir()?.join(TOKEN))?),
+            (_, Address::Unix(_)) => None,
+        };
+        Connection::open(&address, token).await.map_err(|why| {
+            let message = format!("no kernel answers at {address}: {why}");
+            let help = match (&self.at, data_dir()) {
+                (None, Ok(dir)) => format!("start one: weft up --data-dir {}", shell(&dir)),
+                _ => "see with what --listen it was started: weft up --listen ADDRESS".to_owned(),
+            };
+            Failure::new(Exit::Unsupported, "no_kernel", message).help(help).with("address", address.to_string())
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! `weft up`: a kernel that stays, and serves its API until it is told to stop.
+
+mod boot;
+mod report;
+
+pub(super) use report::checkpoint;
+
+use super::VERSION;
+use super::address::Address;
+use super::api::{self, Api, Listener, Made, Mounts, Ring, Signed, Stop, Token};
+use super::exit::{Exit, Failure};
+use super::interrupt::Interrupt;
+use super::on_runtime;
+use super::place::Places;
+use super::run::parse_environment;
+use super::terminal::{Terminal, print, tell};
+use boot::{Booted, boot};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use kernel_core::chain::{Checkpoint, VerifierKey};
+use kernel_core::environment::Environment;
+use kernel_core::kernel::Told;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How often it is looked whether the log can be written and is where it was, and which sessions are over.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Its arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "It stays until Ctrl-C, SIGTERM or `weft shutdown`, then stops everything in order. What talks \
+                        to it: ps, services, health, logs, send, call, spawn, kill, shutdown, and app install, start, \
+                        stop, list and remove.\n\nIt always listens on run/api.sock in its data directory, for whoever \
+                        runs it and nobody else. A TCP address takes the token in api.token of the data directory; what \
+                        is said there is not encrypted.\n\nExit codes: 0 stopped in order; 1 ended at once, or the \
+                        result could not be written to standard output; 2 usage, or another process has the data \
+                        directory; 4 the log does not verify or could not be written; 5 unsupported here."
+)]
+pub(crate) struct Up {
+    /// Where keys, log and state are kept. Default: $WEFT_DATA_DIR, else ~/.local/share/weft/kernel.d
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// How strict the gate is: dev, staging or prod
+    #[arg(long, value_name = "ENV", default_value = "prod", value_parser = parse_environment)]
+    env: Environment,
+    /// Listen here, too: a path, unix:PATH or tcp:HOST:PORT; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", value_parser = OsStringValueParser::new().try_map(Address::parse))]
+    listen: Vec<Address>,
+    /// Print JSON: one line as soon as it listens, one when it has stopped
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Why it stops.
+enum Ending {
+    /// Somebody wants it to.
+    Asked(String),
+    /// Nothing is acknowledged any more.
+    NotDurable(String),
+}
+
+impl Up {
+    /// Stays until it is stopped.
+    pub(super) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        on_runtime(self.stay(terminal))
+    }
+
+    async fn stay(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        let mut interrupt = Interrupt::listen(terminal)
+            .await
+            .map_err(|e| Failure::new(Exit::Unsupported, "signals", format!("signals cannot be received: {e}")))?;
+        let data_dir = Places::from_env().of_kernel(self.data_dir.as_deref())?;
+        let booted = tokio::select! {
+            booted = boot(self.env.clone(), &data_dir) => booted?,
+            signal = interrupt.wait() => {
+                let message = format!("interrupted by {signal} before the kernel had booted");
+                return Err(Failure::new(Exit::Failed, "interrupted", message));
+            }
+        };
+        let Booted { kernel, told, rows, key, from, data_dir, database, devices, profile, steps, phases } = booted;
+        let prepared = self.prepare(&data_dir, devices).await;
+        let (mounts, listeners) = match prepared {
+            Ok(prepared) => prepared,
+            Err(failure) => {
+                // What was booted stops in order: its log says why.
+                let _ = kernel.shutdown("it could not listen").await;
+                drop(kernel);
+                rows.close().await;
+                return Err(failure);
+            }
+        };
+        mounts.problems().iter().for_each(|problem| tell(&format!("{} {problem}", terminal.err.warn("warning:"))));
+        let ring = Arc::new(Ring::new(from));
+        phases.into_iter().for_each(|phase| ring.tell(Told::Notice(phase)));
+        let output_commit = self.env.output_commit();
+        let hub = tokio::spawn(api::watch(told, ring.clone(), kernel.clone(), output_commit));
+        let stop = Stop::new();
+        let made = Made {
+            kernel: kernel.clone(),
+            rows: rows.clone(),
+            profile,
+            mounts,
+            events: ring,
+            stop: stop.clone(),
+            data_dir: data_dir.clone(),
+            output_commit,
+        };
+        let api = Arc::new(Api::new(made));
+        let (end, over) = watch::channel(false);
+        let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address.clone()).collect();
+        warn_of_open(&listeners, terminal);
+        let mut served = JoinSet::new();
+        for listener in listeners {
+            served.spawn(api::serve(api.clone(), listener, over.clone()));
+        }
+        let listening =
+            report::Listening { environment: &self.env, steps: &steps, addresses: &addresses, data_dir: &data_dir };
+        // Whoever reads that it listens may talk to it.
+        let unwritten = match self.json {
+            true => print(&[listening.document().to_string()]),
+            false => print(&listening.lines(terminal)),
+        };
+        let ending = match &unwritten {
+            Ok(()) => tokio::select! {
+                signal = interrupt.wait() => Ending::Asked(format!("the operator interrupted it ({signal})")),
+                reason = stop.asked() => Ending::Asked(reason),
+                reason = lost(&api, &database) => Ending::NotDurable(reason),
+            },
+            Err(failure) => Ending::Asked(failure.message.clone()),
+        };
+        let reason = match &ending {
+            Ending::Asked(reason) | Ending::NotDurable(reason) => reason.clone(),
+        };
+        let stopped = kernel.shutdown(&reason).await.map(|(checkpoint, note)| signed(&checkpoint, note, &key));
+        stop.done(stopped.clone());
+        // The last that it tells.
+        let _ = hub.await;
+        let _ = end.send(true);
+        while served.join_next().await.is_some() {}
+        drop((api, kernel));
+        rows.close().await;
+        unwritten?;
+        let failed = match (&ending, &stopped) {
+            (Ending::NotDurable(reason), _) => Some(reason.clone()),
+            (_, Err(refusal)) => Some(refusal.reason.clone()),
+            _ => database.lost(),
+        };
+        if let Some(reason) = failed {
+            let message = format!("the log could not be kept, and the kernel has stopped: {reason}");
+            return Err(Failure::new(Exit::Integrity, "not_durable", message).help(
+                "what was acknowledged before is intact where it still lies; make room, then look: weft chain verify",
+            ));
+        }
+        let stopped = stopped.map_err(Failure::from)?;
+        let report = report::Stopped { reason: &reason, signed: &stopped, from, data_dir: &data_dir };
+        match self.json {
+            true => print(&[report.document().to_string()])?,
+            false => print(&report.lines(terminal))?,
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Binds the folders that were given before, and listens.
+    async fn prepare(
+        &self,
+        data_dir: &std::path::Path,
+        devices: crate::devices::NativeDevices,
+    ) -> Result<(Mounts, Vec<Listener>), Failure> {
+        let mounts = Mounts::open(data_dir, devices)?;
+        let mut listeners = Vec::new();
+        for address in [&[Address::of(data_dir)][..], &self.listen].concat() {
+            listeners.push(match &address {
+                Address::Unix(path) => Listener::unix(path).await?,
+                Address::Tcp { host, port } => Listener::tcp(host, *port, Token::of(data_dir)?).await?,
+            });
+        }
+        Ok((mounts, listeners))
+    }
+}
+
+/// Waits until the log cannot be written any more or is not where it was; why. Meanwhile sessions that are over end.
+async fn lost(api: &Api, database: &super::database::Database) -> String {
+    let mut tick = tokio::time::interval(LOOK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Some(reason) = database.lost().or_else(|| api.kernel.health().not_durable) {
+            return reason;
+        }
+        api.reap().await;
+    }
+}
+
+/// Says so where what is said at an address can be read on the way.
+fn warn_of_open(listeners: &[Listener], terminal: Terminal) {
+    for listener in listeners.iter().filter(|listener| listener.is_open()) {
+        let warning = terminal.err.warn("warning:");
+        tell(&format!("{warning} what is said at {}, the token too, is not encrypted", listener.address));
+    }
+}
+
+fn signed(checkpoint: &Checkpoint, note: String, key: &VerifierKey) -> Signed {
+    Signed {
+        origin: checkpoint.origin.to_string(),
+        size: checkpoint.size,
+        root: checkpoint.root.to_base64(),
+        key: key.to_string(),
+        note,
+    }
+}

@@ -1,0 +1,99 @@
+//! What `weft up` prints: how it booted and where it listens, and how it stopped.
+
+use super::boot::Step;
+use super::{Address, Environment, Signed, Terminal, VERSION, json};
+use crate::cli::api::TOKEN;
+use crate::cli::text::{count, counted, duration, path, shell, shown};
+use serde_json::Value;
+use std::path::Path;
+
+/// A kernel that has come to listen.
+pub(super) struct Listening<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) steps: &'a [Step],
+    pub(super) addresses: &'a [Address],
+    pub(super) data_dir: &'a Path,
+}
+
+impl Listening<'_> {
+    fn token(&self) -> Option<std::path::PathBuf> {
+        let is_tcp = |address: &Address| matches!(address, Address::Tcp { .. });
+        self.addresses.iter().any(is_tcp).then(|| self.data_dir.join(TOKEN))
+    }
+
+    /// For a program.
+    pub(super) fn document(&self) -> Value {
+        let micros = |step: &Step| u64::try_from(step.took.as_micros()).unwrap_or(u64::MAX);
+        let boot = self.steps.iter().map(|step| json!({ "phase": step.name, "micros": micros(step) }));
+        json!({
+            "weft": VERSION,
+            "environment": self.environment.name(),
+            "pid": std::process::id(),
+            "boot": boot.collect::<Vec<_>>(),
+            "listening": self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "token_file": self.token().as_deref().map(path),
+            "data_dir": path(self.data_dir),
+        })
+    }
+
+    /// For a person.
+    pub(super) fn lines(&self, terminal: Terminal) -> Vec<String> {
+        let palette = terminal.out;
+        let mut lines = vec![palette.bold(&format!("weft {VERSION}: a kernel in {}", self.environment.name()))];
+        lines.extend(self.steps.iter().map(|Step { name, took, more }| {
+            palette.dim(format!("  {name:<9}{:>9}  {more}", duration(*took)).trim_end())
+        }));
+        lines.extend(self.addresses.iter().map(|address| format!("Listening on {address}")));
+        lines.extend(self.token().map(|token| format!("The token for TCP lies in {}", shown(&token))));
+        lines.push(format!("Ctrl-C stops it, and so does weft shutdown --data-dir {}", shell(self.data_dir)));
+        lines
+    }
+}
+
+/// A kernel that has stopped in order.
+pub(super) struct Stopped<'a> {
+    pub(super) reason: &'a str,
+    pub(super) signed: &'a Signed,
+    /// The event with which its start began.
+    pub(super) from: u64,
+    pub(super) data_dir: &'a Path,
+}
+
+impl Stopped<'_> {
+    fn events(&self) -> u64 {
+        self.signed.size.saturating_sub(self.from)
+    }
+
+    /// For a program.
+    pub(super) fn document(&self) -> Value {
+        json!({
+            "weft": VERSION,
+            "stopped": self.reason,
+            "events": self.events(),
+            "checkpoint": self.signed,
+            "data_dir": path(self.data_dir),
+        })
+    }
+
+    /// For a person.
+    pub(super) fn lines(&self, terminal: Terminal) -> Vec<String> {
+        let palette = terminal.out;
+        let mut lines = vec![format!("Stopped: {}", crate::cli::text::plain(self.reason)), String::new()];
+        let more = format!(", {} of them from this start", count(self.events()));
+        lines.extend(checkpoint(self.signed, &more, terminal));
+        lines.push(palette.dim("Keep a checkpoint elsewhere, and nobody can cut or rewrite the log unnoticed:"));
+        lines.push(palette.dim(&format!("    weft chain checkpoint --data-dir {} > FILE", shell(self.data_dir))));
+        lines
+    }
+}
+
+/// The checkpoint of a kernel that has stopped, for a person.
+pub(crate) fn checkpoint(signed: &Signed, more: &str, terminal: Terminal) -> Vec<String> {
+    let palette = terminal.out;
+    let mut lines =
+        vec![format!("{} over {}{more}", palette.bold("Checkpoint"), counted(signed.size, "event")), String::new()];
+    lines.extend(signed.note.lines().map(str::to_owned));
+    lines.push(String::new());
+    lines.push(format!("{} {}", palette.bold("Key"), signed.key));
+    lines
+}

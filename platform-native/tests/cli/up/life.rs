@@ -1,0 +1,178 @@
+//! A kernel that stays, from its start to its end, as whoever runs it sees it.
+
+use super::{Up, echo};
+use crate::harness::{Home, agent};
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// The living processes called `name`.
+fn called(up: &Up<'_>, name: &str) -> Vec<u64> {
+    let rows = up.weft(&["ps", "--json"]).exits(0).json();
+    let rows = rows["processes"].as_array().unwrap();
+    rows.iter().filter(|row| row["name"] == name).map(|row| row["pid"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_kernel_that_stays_is_talked_to_and_stopped() {
+    let home = echo();
+    let up = Up::start(&home, &[]);
+    assert_eq!(up.said["environment"], "prod");
+    assert!(up.said["boot"].as_array().unwrap().iter().any(|step| step["phase"] == "chain"));
+    up.weft(&["app", "install", "play"]).exits(0).says(&["installed play 0.1.0"]);
+    up.weft(&["app", "list"]).exits(0).says(&["play  0.1.0    installed"]);
+    up.weft(&["app", "start", "play"]).exits(0).says(&["play runs as /proc/"]);
+    up.weft(&["app", "start", "play"]).exits(2).tells(&["`play` is running already"]);
+    up.weft(&["app", "install", "play"]).exits(2).tells(&["`play` is running; stop it first"]);
+    up.weft(&["app", "remove", "play"]).exits(2).tells(&["stop it first"]);
+    up.weft(&["services"]).exits(0).says(&["/svc/echo"]);
+    up.weft(&["ps", "--tree"]).exits(0).says(&["operator.api", "  play", "    echo"]);
+
+    assert_eq!(up.weft(&["call", "/svc/echo", "hello"]).exits(0).out, "hello");
+    let called_json = up.weft(&["call", "/svc/echo", "hello", "--json"]).exits(0).json();
+    assert_eq!((&called_json["payload"], &called_json["labels"]), (&json!("hello"), &json!([])));
+    let labelled = up.weft(&["call", "/svc/echo", "x", "--label", "private"]).exits(0);
+    labelled.tells(&["the reply is labelled private"]);
+    up.weft(&["send", "/svc/echo", "hello"]).exits(0).says(&["sent as message"]);
+    up.weft(&["send", "/svc/none", "hello"]).exits(1).tells(&["there is no service /svc/none now"]);
+    up.weft(&["send", "svc", "hello"]).exits(2);
+    up.weft(&["spawn", "/agent/echo"]).exits(1).tells(&["there is no agent `echo` to spawn here"]);
+
+    let [pid] = called(&up, "echo")[..] else { panic!("not one") };
+    let killed = up.weft(&["kill", &pid.to_string(), "--json"]).exits(0).json();
+    assert_eq!(
+        killed["dead"],
+        json!([{ "pid": pid, "name": "echo", "app": "play", "exit": "killed", "detail": "by operator.api" }])
+    );
+    up.weft(&["kill", &pid.to_string()]).exits(1).tells(&["there is no process"]);
+    up.weft(&["ps", "--all"]).exits(0).says(&["killed: by operator.api"]);
+    assert!(called(&up, "echo").is_empty());
+    let logs = up.weft(&["logs"]).exits(0);
+    logs.says(&["echo (", "): here", "ended echo", "killed: by operator.api"]);
+    let logs = up.weft(&["logs", &pid.to_string(), "--json"]).exits(0);
+    let events: Vec<Value> = logs.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().all(|event| event["data"]["pid"] == pid), "{events:?}");
+    assert!(events.iter().any(|event| event["event"] == "log" && event["data"]["text"] == "here"));
+
+    up.weft(&["app", "stop", "play"]).exits(0);
+    up.weft(&["app", "remove", "play"]).exits(0);
+    assert_eq!(up.weft(&["app", "list", "--json"]).exits(0).json()["apps"], json!([]));
+    up.weft(&["health"]).exits(0).says(&["A kernel in prod", "it is well"]);
+    let stopped = up.weft(&["shutdown", "--reason", "for a test", "--json"]).exits(0).json();
+    // It has ended, and nobody holds its directory any more.
+    std::fs::write(home.path("kept"), stopped["checkpoint"]["note"].as_str().unwrap()).unwrap();
+    home.weft(&["chain", "verify", "--data-dir", "data", "--against", "kept"]).exits(0);
+    let last = up.ended();
+    assert_eq!((&last["stopped"], &last["checkpoint"]), (&json!("for a test"), &stopped["checkpoint"]));
+    assert!(!home.path("data/run/api.sock").exists());
+}
+
+#[test]
+fn without_a_kernel_it_is_said_what_to_do() {
+    let home = Home::new("");
+    for command in
+        [&["ps"][..], &["health"], &["kill", "1"], &["shutdown"], &["logs"], &["app", "list"], &["call", "/svc/x"]]
+    {
+        let done = home.weft(&[command, &["--data-dir", "data"]].concat()).exits(5);
+        done.tells(&["no kernel answers at unix:data/run/api.sock", "weft up --data-dir data"]);
+    }
+    let document = home.weft(&["ps", "--json"]).exits(5).json();
+    assert_eq!(document["error"]["code"], "no_kernel");
+    assert!(document["error"]["address"].as_str().unwrap().ends_with(".local/share/weft/kernel.d/run/api.sock"));
+    home.weft(&["ps", "--at", "tcp:127.0.0.1:1"]).exits(2).tells(&["api.token", "does not exist"]);
+    home.weft(&["ps", "--at", "127.0.0.1:1"]).exits(2).tells(&["tcp:127.0.0.1:1"]);
+}
+
+#[test]
+fn one_directory_has_one_kernel() {
+    let home = Home::new("");
+    let up = Up::start(&home, &[]);
+    let second = home.weft(&["up", "--data-dir", "data", "--json"]).exits(2);
+    second.tells(&[&format!("is in use by process {}", up.said["pid"])]);
+    home.weft(&["chain", "verify", "--data-dir", "data"]).exits(2);
+    // It was not disturbed, and its socket is where it was.
+    up.weft(&["health"]).exits(0);
+}
+
+#[test]
+fn a_kernel_that_was_killed_comes_up_again_with_its_log_and_its_applications() {
+    let read = ["act read /fs/repo/a.txt", "act register /svc/echo"];
+    let sections = format!(
+        "[[mount]]\nname = \"repo\"\n{}[[service]]\nname = \"echo\"\nowner = \"echo\"\n",
+        agent("echo", &read, "use = [\"read /fs/repo/**\", \"register /svc/echo\"]")
+    );
+    let home = Home::new(&sections);
+    let up = Up::start(&home, &[]);
+    let refused = up.weft(&["app", "install", "play", "--json"]).exits(3);
+    assert_eq!(refused.json()["error"]["flags"], json!(["--mount repo=PATH"]));
+    up.weft(&["app", "install", "play", "--mount", "repo=nowhere"]).exits(2).tells(&["nowhere"]);
+    up.weft(&["app", "install", "play", "--mount", "repo=data"]).exits(2).tells(&["the data directory"]);
+    up.weft(&["app", "install", "play", "--mount", "repo=repo", "--mount", "x=y"]).exits(0).tells(&["--mount x=PATH"]);
+    up.weft(&["app", "start", "play"]).exits(0);
+    assert_eq!(up.weft(&["call", "/svc/echo", "one"]).exits(0).out, "one");
+    up.kill();
+    assert!(home.path("data/run/api.sock").exists(), "it was killed");
+
+    let up = Up::start(&home, &[]);
+    let apps = up.weft(&["app", "list", "--json"]).exits(0).json();
+    assert_eq!((&apps["apps"][0]["name"], &apps["apps"][0]["state"]), (&json!("play"), &json!("installed")));
+    assert_eq!(apps["apps"][0]["mounts"][0]["path"], json!(home.path("repo").to_str().unwrap()));
+    up.weft(&["app", "start", "play"]).exits(0);
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !up.weft(&["logs"]).exits(0).out.contains("read /fs/repo/a.txt: 6 bytes") {
+        assert!(Instant::now() < limit, "it never read its file");
+    }
+    up.weft(&["shutdown"]).exits(0).says(&["Checkpoint over"]);
+    up.ended();
+    let verified = home.weft(&["chain", "verify", "--data-dir", "data", "--json"]).exits(0).json();
+    let shown = home.weft(&["chain", "show", "--data-dir", "data", "--json"]).exits(0).json();
+    let boots = shown["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "boot").count();
+    assert_eq!((boots, &verified["signed"]), (2, &verified["events"]));
+}
+
+#[test]
+fn a_signal_stops_it_in_order() {
+    let home = echo();
+    let up = Up::start(&home, &["--env", "dev"]).with_play();
+    let pid = up.said["pid"].to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    let last = up.ended();
+    assert!(last["stopped"].as_str().unwrap().contains("SIGTERM"), "{last}");
+    let verified = home.weft(&["chain", "verify", "--data-dir", "data", "--json"]).exits(0).json();
+    assert_eq!(verified["events"], last["checkpoint"]["size"]);
+}
+
+#[test]
+fn whoever_has_started_something_is_there_as_long_as_that_and_no_longer() {
+    let home = Home::new(&agent("worker", &["wait 300"], ""));
+    let up = Up::start(&home, &["--env", "dev"]);
+    up.weft(&["app", "install", "play"]).exits(0);
+    up.weft(&["app", "start", "play", "--until", "quiet"]).exits(0);
+    assert_eq!(called(&up, "worker").len(), 1);
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !(called(&up, "worker").is_empty() && called(&up, "operator.api").is_empty()) {
+        assert!(Instant::now() < limit, "{}", up.weft(&["ps"]).out);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    up.weft(&["logs"]).exits(0).says(&["application play: done"]);
+}
+
+#[test]
+fn a_person_sees_where_it_listens_and_how_it_ended() {
+    let home = Home::new("");
+    let child = home.start(&["up", "--data-dir", "data", "--listen", "tcp:127.0.0.1:0"]);
+    let limit = Instant::now() + Duration::from_secs(20);
+    while home.weft(&["health", "--data-dir", "data"]).status.code() != Some(0) {
+        assert!(Instant::now() < limit, "it never listens");
+    }
+    home.weft(&["shutdown", "--data-dir", "data"]).exits(0);
+    let done = crate::harness::Done::of_child(child).exits(0);
+    done.says(&[
+        "a kernel in prod",
+        "Listening on unix:",
+        "Listening on tcp:127.0.0.1:",
+        "The token for TCP lies in",
+        "Stopped: the operator asked for it",
+        "Checkpoint over",
+    ]);
+}
