@@ -85,6 +85,12 @@ impl Mounts {
         self.table().problems.values().cloned().collect()
     }
 
+    /// Whether the mount `name` has a folder that can be used.
+    pub(crate) fn is_bound(&self, name: &Name) -> bool {
+        let table = self.table();
+        table.folders.contains_key(name) && !table.problems.contains_key(name)
+    }
+
     /// The folder of the mount `name` for `app`, and why it cannot be used.
     pub(super) fn of(&self, name: &Name, app: &Name) -> (Option<String>, Option<String>) {
         let table = self.table();

@@ -14,6 +14,7 @@ use super::on_runtime;
 use super::place::Places;
 use super::run::parse_environment;
 use super::terminal::{Terminal, print, tell};
+use super::text::plain;
 use boot::{Booted, boot};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use kernel_core::chain::{Checkpoint, VerifierKey};
@@ -110,6 +111,21 @@ impl Up {
             output_commit,
         };
         let api = Arc::new(Api::new(made));
+        let revived = tokio::select! {
+            revived = kernel.revive(|mount| api.mounts.is_bound(mount)) => revived,
+            signal = interrupt.wait() => {
+                let message = format!("interrupted by {signal} before everything that should run had started");
+                let _ = kernel.shutdown(&message).await;
+                let _ = hub.await;
+                drop((api, kernel));
+                rows.close().await;
+                return Err(Failure::new(Exit::Failed, "interrupted", message));
+            }
+        };
+        let revived = revived.unwrap_or_else(|refusal| {
+            tell(&format!("{} {}", terminal.err.warn("warning:"), plain(&refusal.reason)));
+            Vec::new()
+        });
         let (end, over) = watch::channel(false);
         let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address.clone()).collect();
         warn_of_open(&listeners, terminal);
@@ -117,8 +133,13 @@ impl Up {
         for listener in listeners {
             served.spawn(api::serve(api.clone(), listener, over.clone()));
         }
-        let listening =
-            report::Listening { environment: &self.env, steps: &steps, addresses: &addresses, data_dir: &data_dir };
+        let listening = report::Listening {
+            environment: &self.env,
+            steps: &steps,
+            revived: &revived,
+            addresses: &addresses,
+            data_dir: &data_dir,
+        };
         // Whoever reads that it listens may talk to it.
         let unwritten = match self.json {
             true => print(&[listening.document().to_string()]),

@@ -3,7 +3,8 @@
 use super::boot::Step;
 use super::{Address, Environment, Signed, Terminal, VERSION, json};
 use crate::cli::api::TOKEN;
-use crate::cli::text::{count, counted, duration, path, shell, shown};
+use crate::cli::text::{count, counted, duration, path, plain, shell, shown};
+use kernel_core::kernel::Revived;
 use serde_json::Value;
 use std::path::Path;
 
@@ -11,6 +12,8 @@ use std::path::Path;
 pub(super) struct Listening<'a> {
     pub(super) environment: &'a Environment,
     pub(super) steps: &'a [Step],
+    /// What should run, and was started again.
+    pub(super) revived: &'a [Revived],
     pub(super) addresses: &'a [Address],
     pub(super) data_dir: &'a Path,
 }
@@ -30,6 +33,7 @@ impl Listening<'_> {
             "environment": self.environment.name(),
             "pid": std::process::id(),
             "boot": boot.collect::<Vec<_>>(),
+            "started_again": self.revived.iter().map(of_revived).collect::<Vec<_>>(),
             "listening": self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "token_file": self.token().as_deref().map(path),
             "data_dir": path(self.data_dir),
@@ -43,11 +47,23 @@ impl Listening<'_> {
         lines.extend(self.steps.iter().map(|Step { name, took, more }| {
             palette.dim(format!("  {name:<9}{:>9}  {more}", duration(*took)).trim_end())
         }));
+        lines.extend(self.revived.iter().map(|Revived { app, result }| match result {
+            Ok(pid) => format!("{} runs again, as process {pid}", plain(app)),
+            Err(refusal) => {
+                let reason = plain(&refusal.reason);
+                format!("{} {} should run and does not: {reason}", palette.warn("warning:"), plain(app))
+            }
+        }));
         lines.extend(self.addresses.iter().map(|address| format!("Listening on {address}")));
         lines.extend(self.token().map(|token| format!("The token for TCP lies in {}", shown(&token))));
         lines.push(format!("Ctrl-C stops it, and so does weft shutdown --data-dir {}", shell(self.data_dir)));
         lines
     }
+}
+
+fn of_revived(Revived { app, result }: &Revived) -> Value {
+    let reason = result.as_ref().err().map(|refusal| &refusal.reason);
+    json!({ "app": app, "pid": result.as_ref().ok(), "reason": reason })
 }
 
 /// A kernel that has stopped in order.
@@ -78,7 +94,7 @@ impl Stopped<'_> {
     /// For a person.
     pub(super) fn lines(&self, terminal: Terminal) -> Vec<String> {
         let palette = terminal.out;
-        let mut lines = vec![format!("Stopped: {}", crate::cli::text::plain(self.reason)), String::new()];
+        let mut lines = vec![format!("Stopped: {}", plain(self.reason)), String::new()];
         let more = format!(", {} of them from this start", count(self.events()));
         lines.extend(checkpoint(self.signed, &more, terminal));
         lines.push(palette.dim("Keep a checkpoint elsewhere, and nobody can cut or rewrite the log unnoticed:"));

@@ -26,7 +26,7 @@ fn a_kernel_that_stays_is_talked_to_and_stopped() {
     up.weft(&["app", "install", "play"]).exits(2).tells(&["`play` is running; stop it first"]);
     up.weft(&["app", "remove", "play"]).exits(2).tells(&["stop it first"]);
     up.weft(&["services"]).exits(0).says(&["/svc/echo"]);
-    up.weft(&["ps", "--tree"]).exits(0).says(&["operator.api", "  play", "    echo"]);
+    up.weft(&["ps", "--tree"]).exits(0).says(&["play", "  echo"]);
 
     assert_eq!(up.weft(&["call", "/svc/echo", "hello"]).exits(0).out, "hello");
     let called_json = up.weft(&["call", "/svc/echo", "hello", "--json"]).exits(0).json();
@@ -115,9 +115,13 @@ fn a_kernel_that_was_killed_comes_up_again_with_its_log_and_its_applications() {
 
     let up = Up::start(&home, &[]);
     let apps = up.weft(&["app", "list", "--json"]).exits(0).json();
-    assert_eq!((&apps["apps"][0]["name"], &apps["apps"][0]["state"]), (&json!("play"), &json!("installed")));
+    assert_eq!((&apps["apps"][0]["name"], &apps["apps"][0]["state"]), (&json!("play"), &json!("running")));
     assert_eq!(apps["apps"][0]["mounts"][0]["path"], json!(home.path("repo").to_str().unwrap()));
-    up.weft(&["app", "start", "play"]).exits(0);
+    assert_eq!(
+        (&up.said["started_again"][0]["app"], &up.said["started_again"][0]["reason"]),
+        (&json!("play"), &Value::Null)
+    );
+    up.weft(&["app", "start", "play"]).exits(2).tells(&["`play` is running already"]);
     let limit = Instant::now() + Duration::from_secs(20);
     while !up.weft(&["logs"]).exits(0).out.contains("read /fs/repo/a.txt: 6 bytes") {
         assert!(Instant::now() < limit, "it never read its file");
@@ -128,6 +132,39 @@ fn a_kernel_that_was_killed_comes_up_again_with_its_log_and_its_applications() {
     let shown = home.weft(&["chain", "show", "--data-dir", "data", "--json"]).exits(0).json();
     let boots = shown["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "boot").count();
     assert_eq!((boots, &verified["signed"]), (2, &verified["events"]));
+}
+
+#[test]
+fn what_should_run_runs_again_and_what_should_not_does_not() {
+    let read = ["act register /svc/echo"];
+    let sections = format!(
+        "[[mount]]\nname = \"repo\"\n{}{}",
+        agent("echo", &read, "restart = \"permanent\"\nuse = [\"read /fs/repo/**\", \"register /svc/echo\"]"),
+        agent("idle", &[], "")
+    );
+    let home = Home::new(&sections);
+    let up = Up::start(&home, &[]);
+    up.weft(&["app", "install", "play", "--mount", "repo=repo"]).exits(0);
+    up.weft(&["app", "start", "play"]).exits(0);
+    let [idle] = called(&up, "idle")[..] else { panic!("not one") };
+    up.weft(&["kill", &idle.to_string()]).exits(0);
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    // What was killed stays dead; what has no folder waits, and is tried again.
+    std::fs::rename(home.path("repo"), home.path("moved")).unwrap();
+    let up = Up::start(&home, &[]);
+    let [again] = &up.said["started_again"].as_array().unwrap()[..] else { panic!("{}", up.said) };
+    assert!(again["pid"].is_null() && again["reason"].as_str().unwrap().contains("mount `repo`"), "{again}");
+    assert!(called(&up, "echo").is_empty());
+    up.kill();
+    std::fs::rename(home.path("moved"), home.path("repo")).unwrap();
+    let up = Up::start(&home, &[]);
+    assert!(up.said["started_again"][0]["pid"].is_u64(), "{}", up.said);
+    assert_eq!((called(&up, "echo").len(), called(&up, "idle").len()), (1, 0));
+    up.weft(&["app", "stop", "play"]).exits(0);
+    up.kill();
+    let up = Up::start(&home, &[]);
+    assert_eq!(up.said["started_again"], json!([]));
 }
 
 #[test]
