@@ -138,7 +138,7 @@ fn a_kernel_that_was_killed_comes_up_again_with_its_log_and_its_applications() {
 fn what_should_run_runs_again_and_what_should_not_does_not() {
     let read = ["act register /svc/echo"];
     let sections = format!(
-        "[[mount]]\nname = \"repo\"\n{}{}",
+        "[[mount]]\nname = \"repo\"\n[[service]]\nname = \"echo\"\nowner = \"echo\"\n{}{}",
         agent("echo", &read, "restart = \"permanent\"\nuse = [\"read /fs/repo/**\", \"register /svc/echo\"]"),
         agent("idle", &[], "")
     );
