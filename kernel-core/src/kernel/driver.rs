@@ -5,6 +5,7 @@
 //! device answers at once. Handlers of the trusted base are polled once on the spot, because most return at once.
 
 mod components;
+mod flushed;
 mod guests;
 mod lines;
 mod locked;
@@ -366,24 +367,6 @@ impl<P: Platform> Inner<P> {
                 return Err(closed());
             }
             core.pending.after(After::Checkpoint(sender));
-        }
-        self.commit_signal.wake();
-        let failed = || Refusal::new(Code::NotDurable, "the kernel has stopped");
-        receiver.await.map_err(|_| failed())?.map_err(|reason| Refusal::new(Code::NotDurable, reason))
-    }
-
-    /// Waits until everything so far is written; at once where nothing is unwritten.
-    pub(super) async fn flushed(&self) -> Result<(), Refusal> {
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut core = self.lock();
-            if core.closed {
-                return Err(closed());
-            }
-            if core.pending.is_written() {
-                return Ok(());
-            }
-            core.pending.after(After::Written(sender));
         }
         self.commit_signal.wake();
         let failed = || Refusal::new(Code::NotDurable, "the kernel has stopped");

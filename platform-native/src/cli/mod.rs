@@ -63,6 +63,8 @@ enum Command {
     Up(up::Up),
     /// Show the processes of a kernel that stays
     Ps(client::Ps),
+    /// Show what they use, look after look
+    Top(client::Top),
     /// Show its services
     Services(client::Services),
     /// Say how it is
@@ -134,6 +136,7 @@ impl Command {
             Command::Run(run) => run.json,
             Command::Up(up) => up.json,
             Command::Ps(ps) => ps.which.json,
+            Command::Top(top) => top.which.json,
             Command::Services(services) => services.which.json,
             Command::Health(health) => health.which.json,
             Command::Logs(logs) => logs.which.json,
@@ -154,6 +157,7 @@ impl Command {
             Command::Run(run) => run.run(terminal),
             Command::Up(up) => up.run(terminal),
             Command::Ps(ps) => ps.run(terminal),
+            Command::Top(top) => top.run(terminal),
             Command::Services(services) => services.run(terminal),
             Command::Health(health) => health.run(terminal),
             Command::Logs(logs) => logs.run(terminal),
@@ -252,10 +256,10 @@ mod tests {
     #[test]
     fn only_commands_that_exist_are_shown() {
         let help = Arguments::command().render_long_help().to_string();
-        for later in ["top", "suspend", "approvals", "receipt", "tree"] {
+        for later in ["suspend", "approvals", "receipt", "tree"] {
             assert!(!help.contains(&format!("\n  {later} ")), "{later}");
         }
-        for now in ["run", "up", "ps", "kill", "logs", "app", "chain", "doctor", "web"] {
+        for now in ["run", "up", "ps", "top", "kill", "logs", "app", "chain", "doctor", "web"] {
             assert!(help.contains(&format!("\n  {now} ")), "{now}: {help}");
         }
     }

@@ -10,6 +10,7 @@ mod ps;
 mod services;
 mod shutdown;
 mod spawn;
+mod top;
 
 pub(crate) use apps::{Install, List, Remove, Start, Stop};
 pub(crate) use health::Health;
@@ -20,6 +21,7 @@ pub(crate) use ps::Ps;
 pub(crate) use services::Services;
 pub(crate) use shutdown::Shutdown;
 pub(crate) use spawn::Spawn;
+pub(crate) use top::Top;
 
 use super::address::Address;
 use super::api::{TOKEN, token_text};

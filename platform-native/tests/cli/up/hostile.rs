@@ -26,7 +26,8 @@ fn only_the_token_opens_a_tcp_address() {
     let port = address.rsplit(':').next().unwrap();
     get("/v1/health", &format!("host: localhost:{port}\r\n{bearer}")).is(200);
 
-    let wrong = format!("authorization: Bearer {}0\r\n", &token[..token.len() - 1]);
+    let last = if token.ends_with('0') { '1' } else { '0' };
+    let wrong = format!("authorization: Bearer {}{last}\r\n", &token[..token.len() - 1]);
     let other = format!("authorization: Basic {token}\r\n");
     for more in ["", &wrong, &other, "authorization: Bearer\r\n", "authorization: Bearer \r\n"] {
         for path in ["/v1/health", "/v1/openapi.json", "/nowhere"] {

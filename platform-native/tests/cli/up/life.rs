@@ -37,6 +37,9 @@ fn a_kernel_that_stays_is_talked_to_and_stopped() {
     up.weft(&["send", "/svc/none", "hello"]).exits(1).tells(&["there is no service /svc/none now"]);
     up.weft(&["send", "svc", "hello"]).exits(2);
     up.weft(&["spawn", "/agent/echo"]).exits(1).tells(&["there is no agent `echo` to spawn here"]);
+    up.weft(&["top", "--every", "100ms"]).exits(0).says(&["CPU %", "echo"]);
+    let top = up.weft(&["top", "--every", "100ms", "--json"]).exits(0).json();
+    assert!(top["processes"].as_array().unwrap().iter().any(|row| row["name"] == "echo"), "{top}");
 
     let [pid] = called(&up, "echo")[..] else { panic!("not one") };
     let killed = up.weft(&["kill", &pid.to_string(), "--json"]).exits(0).json();
