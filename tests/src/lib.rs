@@ -105,7 +105,8 @@ macro_rules! each_kernel_clause {
                 nothing_starts_again_what_was_killed, the_others_come_again_with_it,
                 more_restarts_than_allowed_are_a_failure, restarts_wait_longer_each_time,
                 restarts_draw_from_the_account_of_the_application,
-                what_should_run_outlives_the_kernel;
+                what_should_run_outlives_the_kernel, what_is_no_longer_wanted_does_not_come_again,
+                a_kernel_that_fails_keeps_what_should_run, a_fresh_start_forgives_nothing;
             timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time, whoever_is_suspended_has_no_timers;
             tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,
                 a_cleared_tool_takes_the_label, what_does_not_fit_is_not_handed_on, a_tool_has_one_owner_and_goes_with_it,

@@ -6,12 +6,12 @@ use super::consent::mount_of;
 use super::fields::Placed;
 use super::manifest::{Agent, Manifest, MountMode, Program};
 use super::order::{cycles, start_order};
+use super::plan::never_ends;
 use super::problem::{Problem, Problems, quoted, suggestion};
 use crate::capability::Right;
 use crate::codec::hex;
 use crate::governance::Rule;
 use crate::path::{Kind, Name, Verb};
-use crate::process::Restart;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,9 +138,10 @@ fn references(manifest: &Manifest, problems: &mut Problems) {
         });
     }
     if let Some(last) = &manifest.app.ends_with
-        && manifest.agent(last.as_str()).is_some_and(|agent| agent.restart.value == Restart::Permanent)
+        && let Some(agent) = manifest.agent(last.as_str())
+        && let Some(why) = never_ends(agent.restart.value, manifest.supervision.strategy)
     {
-        let message = format!("{} is permanent: it is started again whenever it ends", quoted(last.as_str()));
+        let message = format!("{} {why}", quoted(last.as_str()));
         problems.add_with_help(last.at, "app.ends_with", message, "say restart = \"transient\" of that agent");
     }
     let nobody = |name: &Placed<Name>, key: &str, problems: &mut Problems| {

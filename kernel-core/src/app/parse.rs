@@ -8,15 +8,12 @@ use super::problem::{Problem, Problems, told};
 use super::source::Source;
 use crate::governance::{Charter, Dimension, Effect, Rule, Then, When};
 use crate::path::Name;
-use crate::process::{InstanceKind, Restart, Role, Strategy, Supervision};
+use crate::process::{InstanceKind, MAX_INTENSITY, Restart, Role, Strategy, Supervision};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// The most bytes of an agent's `args` as JSON: what fits into one message.
 const MAX_ARGS: usize = 1 << 20;
-
-/// The most restarts that a supervisor counts in its window.
-const MAX_INTENSITY: u32 = 10_000;
 
 const TOP: &[&str] = &["app", "mount", "agent", "tool", "service", "container", "rule", "budget", "supervision"];
 const APP: &[&str] = &["name", "version", "description", "ends_with"];

@@ -9,7 +9,7 @@ use crate::capability::{Capabilities, Right};
 use crate::governance::Rule;
 use crate::label::Labels;
 use crate::path::{MAX_NAME, Name, Pattern};
-use crate::process::{InstanceKind, Restart, Role, Supervision};
+use crate::process::{InstanceKind, Restart, Role, Strategy, Supervision};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -149,6 +149,14 @@ impl Plan {
         if let Some(last) = self.ends_with.iter().find(|last| !agents.contains(last)) {
             return Some(format!("it ends with `{last}`, which is no agent"));
         }
+        if let Some(why) = self.supervision.contradiction() {
+            return Some(format!("it cannot be supervised as it says: {why}"));
+        }
+        if let Some(last) = self.agents.iter().find(|agent| self.ends_with.as_ref() == Some(&agent.name))
+            && let Some(why) = never_ends(last.restart, self.supervision.strategy)
+        {
+            return Some(format!("it ends with `{}`, which {why}", last.name));
+        }
         let mut services = BTreeSet::new();
         for ServicePlan { name, owner, .. } in &self.services {
             if !services.insert(name) {
@@ -255,6 +263,17 @@ pub struct MountPlan {
     pub labels: Labels,
     /// What may be written there; `None` when the manifest does not say.
     pub clearance: Option<Labels>,
+}
+
+/// Why the end of an agent is not the end of its application, which says so.
+pub(super) fn never_ends(restart: Restart, strategy: Strategy) -> Option<&'static str> {
+    match (restart, strategy) {
+        (Restart::Permanent, _) => Some("is permanent: it is started again whenever it ends"),
+        (Restart::Temporary, Strategy::OneForAll | Strategy::RestForOne) => {
+            Some("is temporary: it is stopped with others and not started again, which is no end of its own")
+        }
+        _ => None,
+    }
 }
 
 /// The features that the application cannot do without, in the order of the manifest. A container, and

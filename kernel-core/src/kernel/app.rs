@@ -13,11 +13,12 @@ use crate::id::{ActionId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::{Name, Resource};
+use crate::platform::Key;
 use crate::process::{ExitReason, Process, Restart, Restarts, Supervision};
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// When an application is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -42,11 +43,15 @@ pub(crate) struct App {
     pub(crate) running: BTreeSet<Name>,
     pub(crate) supervision: Supervision,
     pub(crate) restarts: Restarts,
-    /// Those that are started again and were not spawned yet, each with the deadline that it waits for, if it still does. The
+    /// Those that are started again and were not spawned yet, each with the time until which it waits, if it still does. The
     /// application is busy with each of them.
-    pub(crate) coming: BTreeMap<Name, Option<u64>>,
+    pub(crate) coming: BTreeMap<Name, Option<Instant>>,
     /// Those that were killed: nothing starts them again.
     pub(crate) killed: BTreeSet<Name>,
+    /// When the latest refusals were of those that are started again, for the refusal limit.
+    pub(crate) refusals: BTreeMap<Name, VecDeque<Instant>>,
+    /// SHA-256 of the row of the plan that it was started by.
+    pub(crate) plan: [u8; 32],
     /// The `start` that waits until all agents run.
     pub(crate) starting: Option<ActionId>,
     /// The services that it declares: nobody else answers for them while it runs.
@@ -76,9 +81,17 @@ pub(super) struct Running {
     /// What its process carried when it was started.
     #[n(0)]
     pub(super) labels: Labels,
-    /// Those of its agents that were killed.
+    /// Those of its agents that were killed, or that it was started without.
     #[n(1)]
-    pub(super) killed: Vec<Name>,
+    pub(super) without: Vec<Name>,
+    /// SHA-256 of the row of its plan.
+    #[n(2)]
+    pub(super) plan: minicbor::bytes::ByteArray<32>,
+}
+
+/// The row that says that an application should run.
+pub(super) fn running_key(name: &Name) -> Key {
+    rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes())
 }
 
 /// An agent of a running application.
@@ -178,14 +191,20 @@ impl State {
         let Some(app) = self.apps.get_mut(name) else { return false };
         if self.processes.get(&pid).is_some_and(|p| p.parent == app.root) {
             app.has_come(&agent);
+            let refusals = app.refusals.remove(&agent);
             app.spawned.insert(agent, pid);
+            if let (Some(refusals), Some(process)) = (refusals, self.processes.get_mut(&pid)) {
+                process.rare.refusals = refusals;
+            }
             return true;
         }
         let again = app.starting.is_none();
         let why = self.unheard.take().map_or_else(String::new, |refusal| format!(": {}", refusal.reason));
         if again {
+            // Whoever is left is spawned when that is due.
             let ended = ExitReason::NotStarted(format!("it could not be spawned{why}"));
-            return self.restart(name, &agent, &ended, &Labels::NONE, now, fx);
+            self.restart(name, &agent, &ended, &Labels::NONE, now, fx);
+            return false;
         }
         let reason = format!("agent `{agent}` could not be spawned{why}");
         self.end_app(name, Some(reason), ExitReason::Shutdown, now, fx);
@@ -231,14 +250,17 @@ impl State {
             app.gone.insert(agent.clone(), process.labels.clone());
         }
         if own && !app.ending && app.starting.is_none() && app.restarts(agent, reason) {
+            app.refusals.insert(agent.clone(), process.rare.refusals.clone());
             self.restart(name, &agent.clone(), reason, &process.labels, now, fx);
             return;
         }
-        if own && matches!(reason, ExitReason::Killed(_)) {
+        if own && app.starting.is_none() {
             // Nobody waits for it to run again.
-            app.killed.insert(agent.clone());
             app.running.insert(agent.clone());
-            self.keep_running(name, fx);
+            if matches!(reason, ExitReason::Killed(_)) {
+                app.killed.insert(agent.clone());
+                self.keep_running(name, fx);
+            }
         }
         let Some(app) = self.apps.get_mut(name) else { return };
         if own && !reason.is_normal() && !app.ending {
@@ -261,14 +283,19 @@ impl State {
     }
 
     /// Stores that `name` should run, if it is to stay.
-    fn keep_running(&mut self, name: &Name, fx: &mut Effects) {
+    pub(crate) fn keep_running(&mut self, name: &Name, fx: &mut Effects) {
         let Some(app) = self.apps.get(name).filter(|app| app.until == Until::Stopped && app.starting.is_none()) else {
             return;
         };
-        let labels = self.processes.get(&app.root).map(|root| root.own_labels.clone()).unwrap_or_default();
-        let running = Running { labels, killed: app.killed.iter().cloned().collect() };
+        // What an agent starts is that agent's affair, also at a later boot.
+        let Some(root) = self.processes.get(&app.root).filter(|root| root.parent == Pid::KERNEL) else { return };
+        let running = Running {
+            labels: root.own_labels.clone(),
+            without: app.killed.iter().cloned().collect(),
+            plan: app.plan.into(),
+        };
         let value = minicbor::to_vec(&running).unwrap_or_default();
-        self.keep(rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes()), Some(value.into()), fx);
+        self.keep(running_key(name), Some(value.into()), fx);
     }
 
     /// Ends an application that has nothing left to do, if that is its end.
@@ -341,16 +368,17 @@ impl State {
         let root = app.root;
         let starting = app.starting.take();
         // A kernel that stops leaves it for the next boot.
-        if starting.is_none() && app.until == Until::Stopped && !self.stopping {
-            self.keep(rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes()), None, fx);
+        let ends_itself = self.stopping || self.not_durable.is_some();
+        let over = starting.is_none() || matches!(reason, ExitReason::Killed(_));
+        if over && app.until == Until::Stopped && !ends_itself {
+            self.keep(running_key(name), None, fx);
         }
         let Some(app) = self.apps.get_mut(name) else { return dead };
         let in_reverse: Vec<Pid> =
             app.agents.iter().rev().filter_map(|agent| app.spawned.get(&agent.name).copied()).collect();
-        let waiting: Vec<u64> = std::mem::take(&mut app.coming).into_values().flatten().collect();
+        app.coming.clear();
         let (labels, unsayable) =
             self.processes.get(&root).map(|p| (p.labels.clone(), p.rare.unsayable)).unwrap_or_default();
-        waiting.into_iter().for_each(|deadline| self.undue(deadline));
         for pid in in_reverse {
             self.mark(pid, &labels);
             dead.extend(self.exit(pid, ExitReason::Shutdown, now, fx));

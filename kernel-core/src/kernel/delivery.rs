@@ -8,6 +8,7 @@ use super::state::{Abandoned, Need, State};
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
 use crate::label::Labels;
+use crate::path::Resource;
 use crate::platform::{DeviceReply, FaultKind, Handled, StartRequest};
 use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
 use crate::refusal::{Code, Refusal};
@@ -150,7 +151,8 @@ impl State {
                     continue;
                 }
             }
-            process.swayed |= !envelope.labels.is_subset(&process.own_labels);
+            // What it sends to itself is its own doing.
+            process.swayed |= !envelope.labels.is_subset(&process.own_labels) && envelope.sender != Resource::Proc(pid);
             process.used.messages += 1;
             process.seen = now.at;
             process.handling = Some(Handling { message: envelope.id, request: self.requests.remove(&envelope.id) });

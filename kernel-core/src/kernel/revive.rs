@@ -12,7 +12,9 @@ use crate::path::Name;
 use crate::platform::{Platform, Storage};
 use crate::process::Role;
 use crate::refusal::{Code, Refusal};
+use futures::future::join_all;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// What the sessions are called that start applications again.
@@ -53,24 +55,29 @@ impl<P: Platform> Kernel<P> {
     pub async fn revive(&self, bound: impl Fn(&Name) -> bool) -> Result<Vec<Revived>, Refusal> {
         let rows = all(&self.inner.storage, rows::TABLE_RUNNING).await;
         let rows = rows.map_err(|e| Refusal::new(Code::Failed, format!("what should run cannot be read: {e}")))?;
-        let mut revived = Vec::new();
-        for (key, row) in rows {
-            let app = String::from_utf8_lossy(&key[1..]).into_owned();
-            if !self.inner.lock().state.runs(&app) {
-                let result = self.start_again(&app, &row, &bound).await;
-                revived.push(Revived { app, result });
+        let should = rows.into_iter().map(|(key, row)| (String::from_utf8_lossy(&key[1..]).into_owned(), row));
+        let not_yet = should.filter(|(app, _)| !self.inner.lock().state.runs(app));
+        let starts = not_yet.map(|(app, row)| {
+            let bound = &bound;
+            async move {
+                let result = self.start_again(&app, &row, bound).await;
+                Revived { app, result }
             }
-        }
-        Ok(revived)
+        });
+        Ok(join_all(starts.collect::<Vec<_>>()).await)
     }
 
     async fn start_again(&self, app: &str, row: &[u8], bound: impl Fn(&Name) -> bool) -> Result<Pid, Refusal> {
         let unreadable = |what: &str, e: String| Refusal::new(Code::Failed, format!("{what} cannot be read: {e}"));
         let name = Name::parse(app).map_err(|e| unreadable("its name", e.to_string()))?;
-        let Running { labels, killed } = minicbor::decode(row).map_err(|e| unreadable("how it ran", e.to_string()))?;
+        let Running { labels, without, plan: known } =
+            minicbor::decode(row).map_err(|e| unreadable("how it ran", e.to_string()))?;
         let plan = self.inner.storage.get(&rows::key(rows::TABLE_APP, app.as_bytes())).await;
         let plan = plan.map_err(|e| unreadable("its plan", e.to_string()))?;
         let plan = plan.ok_or_else(|| Refusal::new(Code::NotFound, "it is not installed any more"))?;
+        if *known != <[u8; 32]>::from(Sha256::digest(&plan)) {
+            return Err(Refusal::new(Code::Conflict, "what is installed is not what ran: start it anew"));
+        }
         let plan: Plan = serde_json::from_slice(&plan).map_err(|e| unreadable("its plan", e.to_string()))?;
         if let Some(mount) = plan.mounts.iter().find(|mount| !bound(&mount.name)) {
             return Err(Refusal::new(Code::NotFound, format!("no folder is bound to its mount `{}`", mount.name)));
@@ -82,7 +89,7 @@ impl<P: Platform> Kernel<P> {
             .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
         let session = Name::parse(SESSION).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         let session = self.attach(session, Role::Root, held).await?;
-        let start = Start { until: "stopped", without: killed, labels };
+        let start = Start { until: "stopped", without, labels };
         let started = session.act("start", &path, body::json(&start)).await;
         // Whatever came of it: nobody holds this session any more.
         let _ = session.act("stop", "/proc/self", "").await;

@@ -26,8 +26,8 @@ pub const TABLE_APP: u8 = 0x45;
 pub const TABLE_BLOB: u8 = 0x46;
 /// Intents without an outcome, by action id: what a later start closes as `unknown`.
 pub const TABLE_OPEN: u8 = 0x47;
-/// Applications that were started to stay, by name: what they carried when they were started, and which of their agents were
-/// killed since. A later boot starts them again.
+/// Applications that were started to stay, by name: what they carried when they were started, by which plan, and
+/// which of their agents are not to be started. A later boot starts them again.
 pub const TABLE_RUNNING: u8 = 0x48;
 
 /// Where the tables of the kernel end.

@@ -107,8 +107,8 @@ pub(crate) enum Due {
     Timer(Pid, TimerKey),
     /// A process has lived as long as it may.
     Wall(Pid, Duration),
-    /// An agent of a running application, whose process is this one, is started again.
-    Restart(Name, Pid, Name),
+    /// Agents of a running application, whose process is this one, are started again.
+    Restart(Name, Pid),
 }
 
 /// A folder that an application sees under `/fs`.
@@ -239,9 +239,23 @@ impl State {
             Input::Unread { pid, call, request, reason } => self.unread(*pid, *call, request, reason, now, fx),
             Input::Handled { pid, message, handled } => self.handled(*pid, *message, handled, now, fx),
             Input::Done { action, result } => self.done(*action, result, now, fx)?,
-            Input::Started { action, result } => self.started(*action, result, now, fx),
+            Input::Started { action, result } => {
+                let mut need = Need::default();
+                self.want_started(*action, &mut need);
+                if !need.is_empty() {
+                    return Err(need);
+                }
+                self.started(*action, result, now, fx);
+            }
             Input::Recorded { action } => self.hand_on(*action, now, fx),
-            Input::Tick => self.tick(now, fx),
+            Input::Tick => {
+                let mut need = Need::default();
+                self.want_restarts(now, &mut need);
+                if !need.is_empty() {
+                    return Err(need);
+                }
+                self.tick(now, fx);
+            }
             Input::Flush => self.flush(now, fx),
             Input::Answer { action, allow, by } => self.answer(*action, *allow, by, now, fx)?,
             Input::Attach { call, name, role, capabilities } => {
@@ -266,6 +280,7 @@ impl State {
                 }
             }
             Input::Done { action, result } => self.want_landing(*action, result.is_ok(), &mut need),
+            Input::Started { action, .. } => self.want_started(*action, &mut need),
             Input::Answer { action, allow: true, .. } => {
                 if let Some(Open { pid, kind: OpenKind::Escalated(held), .. }) = self.opened.get(action) {
                     self.want_rows(*pid, held.parsed(), &mut need);
@@ -329,6 +344,18 @@ impl State {
         }
     }
 
+    /// The deadlines that are due by `at`.
+    pub(crate) fn due_until(&self, at: Instant) -> impl Iterator<Item = &Due> {
+        self.deadlines.range(..=(at, u64::MAX)).map(|(_, due)| due)
+    }
+
+    /// Asks for the rows that the start of an instance looks at: of those that waited for it.
+    fn want_started(&self, action: ActionId, need: &mut Need) {
+        if let Some(Open { kind: OpenKind::Spawn { child, .. }, .. }) = self.opened.get(&action) {
+            self.want_dependants(*child, need);
+        }
+    }
+
     fn tick(&mut self, now: Now, fx: &mut Effects) {
         while let Some(entry) = self.deadlines.first_entry() {
             if entry.key().0 > now.at {
@@ -341,7 +368,7 @@ impl State {
                 Due::Open(action) => self.expire(action, now, fx),
                 Due::Timer(pid, timer) => self.fire(pid, timer, now, fx),
                 Due::Wall(pid, limit) => self.outlived(pid, limit, now, fx),
-                Due::Restart(app, root, agent) => self.restart_due(&app, root, &agent, now, fx),
+                Due::Restart(app, root) => self.restart_due(&app, root, now, fx),
             }
         }
     }

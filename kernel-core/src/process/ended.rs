@@ -51,6 +51,16 @@ impl History {
         self.ended.iter().rev().any(|ended| ended.pid == pid && ended.app.as_ref() == Some(app))
     }
 
+    /// The end of `pid`, if it is remembered.
+    pub fn of(&self, pid: Pid) -> Option<&Ended> {
+        self.ended.iter().rev().find(|ended| ended.pid == pid)
+    }
+
+    /// The latest end of a process of that name in `app`.
+    pub fn last_of(&self, app: &Name, name: &Name) -> Option<&Ended> {
+        self.ended.iter().rev().find(|ended| ended.app.as_ref() == Some(app) && ended.name == *name)
+    }
+
     /// Oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Ended> {
         self.ended.iter()

@@ -73,6 +73,22 @@ pub struct Supervision {
     pub backoff: Duration,
 }
 
+/// The most restarts that a supervisor counts in its window.
+pub const MAX_INTENSITY: u32 = 10_000;
+
+impl Supervision {
+    /// Why nobody can be supervised so, in words.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        match self {
+            Supervision { window, .. } if window.is_zero() => Some("no restart is counted in a window of no time"),
+            Supervision { intensity, .. } if *intensity > MAX_INTENSITY => {
+                Some("more than 10,000 restarts are not counted")
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Default for Supervision {
     fn default() -> Supervision {
         Supervision {

@@ -201,7 +201,16 @@ pub async fn restarts_wait_longer_each_time<H: Host>(host: H) {
     }
     let waited: Vec<u64> = restarts(&world).await.iter().map(|told| told.wait / 1_000_000_000).collect();
     assert_eq!(waited, [0, 100, 200]);
-    world.session().await.act("stop", "/app/slow", "").await.expect("stopped");
+    // One that waits is killed by the pid that it had.
+    let old = world.pid("a");
+    end(&world, "a", "fail x").await;
+    world.ended("a").await;
+    world.session().await.act("kill", &format!("/proc/{old}"), "").await.expect("it does not come again");
+    let again = world.session().await.act("kill", &format!("/proc/{old}"), "").await.expect_err("it waits no more");
+    assert_eq!(again.code.as_str(), "not_found", "{again}");
+    let (ok, reason) = app_ends(&mut world).await;
+    assert!(!ok && reason.contains("a was killed"), "{reason}");
+    assert_eq!(world.process("a").pid, old);
     world.finish().await;
 }
 
@@ -274,5 +283,83 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
     let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
     let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
     assert_eq!(told, [("marked", true), ("stays", false)]);
+    world.finish().await;
+}
+
+/// What was stopped, installed anew or removed since it ran does not come again, nor does what an agent had started: that
+/// is the agent's affair.
+pub async fn what_is_no_longer_wanted_does_not_come_again<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let boss = agent("boss").uses(&["start /app/inner", "spawn /agent/*"]).grants(&["read /fs/in/**"]);
+    for name in ["stopped", "anew", "removed", "other"] {
+        world.run(app(name, [agent(&name[..1])]).unmounted()).await;
+    }
+    world.run(app("outer", [boss]).unmounted()).await;
+    world.install(app("inner", [agent("kid")]).unmounted()).await;
+    let told = world.act("boss", "start /app/inner").await;
+    assert!(told.starts_with("ok "), "{told}");
+    world.log().await;
+    world.crash().await;
+    let session = world.session().await;
+    // None of them runs yet.
+    session.act("stop", "/app/stopped", "").await.expect("it should run no longer");
+    session.act("stop", "/app/stopped", "").await.expect_err("it does not run");
+    session.act("remove", "/app/removed", "").await.expect("removed");
+    world.install(app("anew", [agent("a")]).unmounted()).await;
+    let plan =
+        serde_json::to_vec(&app("other", [agent("p")]).unmounted().plan(world.host.kind().program())).expect("a plan");
+    world.put_row(&kernel_core::kernel::rows::key(kernel_core::kernel::rows::TABLE_APP, b"other"), &plan).await;
+    world.log().await;
+    let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+    let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
+    assert_eq!(told, [("other", false), ("outer", true)]);
+    drop(session);
+    world.finish().await;
+}
+
+/// A kernel that fails in the middle of a step ends everything, and what should run is started again by the next one.
+pub async fn a_kernel_that_fails_keeps_what_should_run<H: Host>(host: H) {
+    if cfg!(panic = "abort") {
+        return;
+    }
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("stays", [agent("a")])).await;
+    world.log().await;
+    let session = world.session().await;
+    world.hand.breaks();
+    session.act("read", "/proc/self", "").await.expect_err("the kernel is broken");
+    // What the end wants written is written by then.
+    for _ in 0..50 {
+        world.pause().await;
+    }
+    drop(session);
+    world.crash().await;
+    let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+    assert!(matches!(&revived[..], [one] if one.app == "stays" && one.result.is_ok()), "{revived:?}");
+    world.finish().await;
+}
+
+/// What was refused before a restart still counts toward the limit of refusals, and whoever is suspended stays so when
+/// others are started again.
+pub async fn a_fresh_start_forgives_nothing<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let agents = ["a", "b"].map(|name| agent(name).restarts(Restart::Permanent));
+    let all = Supervision { strategy: Strategy::OneForAll, ..patient() };
+    world.run(app("both", agents).supervised(all)).await;
+    assert_eq!(world.tell("a", "repeat 60 read /fs/in/x").await, "60 denied");
+    let old = world.pid("a");
+    end(&world, "a", "fail x").await;
+    comes_again(&world, "a", old).await;
+    world.until(|world| world.process("b").state == Lifecycle::Running).await;
+    let (a, b) = (world.pid("a"), world.pid("b"));
+    end(&world, "a", "repeat 60 read /fs/in/x").await;
+    world
+        .until(|world| world.process("a").state == Lifecycle::Suspended || world.process("a").used.refused == 60)
+        .await;
+    assert_eq!(world.process("a").state, Lifecycle::Suspended);
+    end(&world, "b", "fail x").await;
+    comes_again(&world, "b", b).await;
+    world.pause().await;
+    assert_eq!((world.process("a").pid, world.process("a").state), (a, Lifecycle::Suspended));
     world.finish().await;
 }

@@ -250,6 +250,13 @@ impl<H: Host> World<H> {
         Ok(())
     }
 
+    /// Installs `app` and does not start it.
+    pub async fn install(&self, app: App) {
+        let plan = serde_json::to_vec(&app.plan(self.host.kind().program())).expect("a plan");
+        let path = format!("/app/{}", app.name);
+        self.session().await.act("install", &path, body::join(&json!({}), &plan)).await.expect("installed");
+    }
+
     /// The same for an application that nothing stands in the way of.
     pub async fn run(&self, app: App) {
         let name = app.name.clone();

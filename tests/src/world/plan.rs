@@ -174,6 +174,13 @@ pub fn app<const N: usize>(name: &str, agents: [Agent; N]) -> App {
 }
 
 impl App {
+    /// With these agents, too.
+    #[must_use]
+    pub fn with(mut self, agents: impl IntoIterator<Item = Agent>) -> App {
+        self.agents.extend(agents);
+        self
+    }
+
     /// It ends when it is quiet.
     #[must_use]
     pub fn until_quiet(mut self) -> App {

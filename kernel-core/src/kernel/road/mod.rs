@@ -153,8 +153,7 @@ impl State {
             }
             Decision::Deny => {
                 let mut refusal = self.denial(pid, &facts, &verdict, &survey.target.told);
-                // Without a right it is its own doing, whatever it carries.
-                refusal.by_other |= facts.grant.is_some() && self.is_swayed(pid);
+                refusal.by_other |= self.is_swayed(pid) && !self.denied_anyway(pid, parsed, request.body());
                 self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
             }
         }
@@ -212,6 +211,16 @@ impl State {
         let ends = |parsed: &Parsed| parsed.verb == Verb::Stop && parsed.resource == Resource::Proc(pid);
         let refusal = Refusal::new(Code::Denied, format!("{} is suspended after too many refusals", process.name));
         (!request.parsed().is_ok_and(ends)).then_some(refusal)
+    }
+
+    /// Whether `pid` would be denied the same with no labels but those that it began with. What cannot be told is no
+    /// excuse.
+    fn denied_anyway(&self, pid: Pid, parsed: &Parsed, body: &Bytes) -> bool {
+        let own = self.processes.get(&pid).map(|process| process.own_labels.clone()).unwrap_or_default();
+        self.survey(pid, parsed, own).map_or(true, |survey| {
+            let facts = self.facts(pid, parsed, body, &survey);
+            governance::decide(&self.charter, &facts).decision == Decision::Deny
+        })
     }
 
     /// The stations that only look.

@@ -11,7 +11,7 @@ use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::{Charter, Rule};
 use crate::id::Pid;
-use crate::kernel::app::{App, Member};
+use crate::kernel::app::{App, Member, running_key};
 use crate::kernel::catalog::Agent;
 use crate::kernel::effects::Effects;
 use crate::kernel::event::{Consented, Content, bounded};
@@ -27,6 +27,7 @@ use crate::process::{ExitReason, Lifecycle, Restarts, Role};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -93,6 +94,8 @@ impl State {
         self.refuse_running(act, holder, format!("`{name}` is running; stop it first"))?;
         let row = serde_json::to_vec(&install.plan).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         self.keep(app_key(name), Some(row.into()), fx);
+        // What should run is what was started, not what is installed in its place.
+        self.keep(running_key(name), None, fx);
         self.label_app(name, &act.labels, fx);
         Ok(Answer::empty())
     }
@@ -106,6 +109,7 @@ impl State {
         self.plan(name)?;
         let labels = labels.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
         self.keep(app_key(name), None, fx);
+        self.keep(running_key(name), None, fx);
         self.label_app(name, &labels, fx);
         Ok(Answer::empty())
     }
@@ -117,8 +121,15 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
+        let should_run = self.row(&running_key(name))?.is_some();
+        if should_run {
+            self.keep(running_key(name), None, fx);
+        }
         let Some(app) = self.apps.get(name) else {
-            return Err(Refusal::new(Code::NotFound, format!("`{name}` is not running")));
+            return match should_run {
+                true => Ok(Answer::empty()),
+                false => Err(Refusal::new(Code::NotFound, format!("`{name}` is not running"))),
+            };
         };
         let root = app.root;
         self.mark(root, &act.labels);
@@ -202,6 +213,7 @@ impl State {
         if let Some(unknown) = start.without.iter().find(|name| !plan.agents.iter().any(|agent| agent.name == **name)) {
             return Err(invalid(format!("`{name}` has no agent `{unknown}` to be started without")));
         }
+        let hash: [u8; 32] = self.row(&app_key(name))?.map(|row| Sha256::digest(row).into()).unwrap_or_default();
         let grant = self.application_grant(act, &plan)?;
         let charter = self.charter_with(name, &plan)?;
         let root = self.create(
@@ -254,6 +266,8 @@ impl State {
                 restarts: Restarts::default(),
                 coming: BTreeMap::new(),
                 killed: start.without.clone(),
+                refusals: BTreeMap::new(),
+                plan: hash,
                 starting: Some(act.action),
                 services: plan.services.iter().map(|service| service.name.clone()).collect(),
                 until: start.until,
@@ -273,6 +287,9 @@ impl State {
                 ending: false,
             },
         );
+        if start.until == Until::Quiet {
+            self.keep(running_key(name), None, fx);
+        }
         self.open(act, Open::new(act, OpenKind::AppStart), Some(now.at.after(START_DEADLINE)));
         if plan.agents.iter().all(|agent| start.without.contains(&agent.name)) {
             self.all_running(name, now, fx);

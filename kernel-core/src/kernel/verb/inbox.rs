@@ -8,6 +8,7 @@ use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
+use crate::path::Resource;
 use crate::process::InstanceKind;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -89,7 +90,9 @@ impl State {
             process.used.messages += 1;
             process.seen = now.at;
         }
-        self.sway(pid, &envelope.labels);
+        if envelope.sender != Resource::Proc(pid) {
+            self.sway(pid, &envelope.labels);
+        }
         Ok(framed(envelope))
     }
 }

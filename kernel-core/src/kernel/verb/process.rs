@@ -75,7 +75,11 @@ impl State {
             dead: Vec<Pid>,
         }
         if !self.processes.contains_key(&pid) {
-            return Err(absent(pid));
+            // There is nothing to end, and nothing comes again.
+            return match self.forgo_restart(pid, now, fx) {
+                true => Ok(Answer::Reply(body::json(&Killed { dead: Vec::new() }))),
+                false => Err(absent(pid)),
+            };
         }
         let below = self.labels_below(pid);
         self.mark(pid, &act.labels);

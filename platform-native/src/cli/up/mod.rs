@@ -111,21 +111,6 @@ impl Up {
             output_commit,
         };
         let api = Arc::new(Api::new(made));
-        let revived = tokio::select! {
-            revived = kernel.revive(|mount| api.mounts.is_bound(mount)) => revived,
-            signal = interrupt.wait() => {
-                let message = format!("interrupted by {signal} before everything that should run had started");
-                let _ = kernel.shutdown(&message).await;
-                let _ = hub.await;
-                drop((api, kernel));
-                rows.close().await;
-                return Err(Failure::new(Exit::Failed, "interrupted", message));
-            }
-        };
-        let revived = revived.unwrap_or_else(|refusal| {
-            tell(&format!("{} {}", terminal.err.warn("warning:"), plain(&refusal.reason)));
-            Vec::new()
-        });
         let (end, over) = watch::channel(false);
         let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address.clone()).collect();
         warn_of_open(&listeners, terminal);
@@ -133,25 +118,41 @@ impl Up {
         for listener in listeners {
             served.spawn(api::serve(api.clone(), listener, over.clone()));
         }
-        let listening = report::Listening {
-            environment: &self.env,
-            steps: &steps,
-            revived: &revived,
-            addresses: &addresses,
-            data_dir: &data_dir,
+        // Whatever takes long to start, the kernel can be asked about it meanwhile, and stopped.
+        let started = tokio::select! {
+            revived = kernel.revive(|mount| api.mounts.is_bound(mount)) => Ok(revived),
+            signal = interrupt.wait() => Err(Ending::Asked(format!("the operator interrupted it ({signal})"))),
+            reason = stop.asked() => Err(Ending::Asked(reason)),
         };
-        // Whoever reads that it listens may talk to it.
-        let unwritten = match self.json {
-            true => print(&[listening.document().to_string()]),
-            false => print(&listening.lines(terminal)),
-        };
-        let ending = match &unwritten {
-            Ok(()) => tokio::select! {
-                signal = interrupt.wait() => Ending::Asked(format!("the operator interrupted it ({signal})")),
-                reason = stop.asked() => Ending::Asked(reason),
-                reason = lost(&api, &database) => Ending::NotDurable(reason),
-            },
-            Err(failure) => Ending::Asked(failure.message.clone()),
+        let mut unwritten = Ok(());
+        let ending = match started {
+            Err(ending) => ending,
+            Ok(revived) => {
+                let revived = revived.unwrap_or_else(|refusal| {
+                    tell(&format!("{} {}", terminal.err.warn("warning:"), plain(&refusal.reason)));
+                    Vec::new()
+                });
+                let listening = report::Listening {
+                    environment: &self.env,
+                    steps: &steps,
+                    revived: &revived,
+                    addresses: &addresses,
+                    data_dir: &data_dir,
+                };
+                // Whoever reads that it listens may talk to it.
+                unwritten = match self.json {
+                    true => print(&[listening.document().to_string()]),
+                    false => print(&listening.lines(terminal)),
+                };
+                match &unwritten {
+                    Ok(()) => tokio::select! {
+                        signal = interrupt.wait() => Ending::Asked(format!("the operator interrupted it ({signal})")),
+                        reason = stop.asked() => Ending::Asked(reason),
+                        reason = lost(&api, &database) => Ending::NotDurable(reason),
+                    },
+                    Err(failure) => Ending::Asked(failure.message.clone()),
+                }
+            }
         };
         let reason = match &ending {
             Ending::Asked(reason) | Ending::NotDurable(reason) => reason.clone(),

@@ -1,0 +1,190 @@
+//! Thousands of simulated applications whose agents fail, stop and are killed at random, whose power fails, and that are
+//! started again as their manifests say.
+//!
+//! After each step: no name has two processes that live, nothing that was killed lives, no pid comes back, and nobody
+//! may do more than its manifest says. At rest, everybody lives who should, or the application has failed by more
+//! restarts than it allows. `WEFT_SEEDS` says how many; a failure names its seed, and
+//! `WEFT_SEED=N cargo test --workspace --locked --test supervised` runs that one alone.
+#![cfg(not(target_arch = "wasm32"))]
+
+use kernel_core::environment::Environment;
+use kernel_core::id::Pid;
+use kernel_core::kernel::ProcessRow;
+use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
+use kernel_tests::world::{Host, Kind, SimHost, World, agent, app};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How many applications there are by default.
+const APPLICATIONS: u64 = 2_000;
+/// How much befalls each of them.
+const STEPS: usize = 12;
+const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+struct Dice(ChaCha8Rng);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0.next_u64() % n
+    }
+
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len() as u64) as usize]
+    }
+}
+
+/// The newest process of that name in this life of the machine.
+fn newest<H: Host>(world: &World<H>, name: &str) -> Option<ProcessRow> {
+    world.kernel().summary().processes.into_iter().rev().find(|p| p.name.as_str() == name)
+}
+
+/// What is known of an application from outside.
+struct Known {
+    restarts: BTreeMap<&'static str, Restart>,
+    supervision: Supervision,
+    killed: BTreeSet<&'static str>,
+    seen: BTreeSet<Pid>,
+}
+
+impl Known {
+    /// Looks at all processes.
+    fn look<H: Host>(&mut self, world: &World<H>, at: &str) {
+        let all = world.kernel().summary().processes;
+        let mut alive: BTreeMap<&str, Pid> = BTreeMap::new();
+        for process in all.iter().filter(|p| p.state != Lifecycle::Exited && NAMES.contains(&p.name.as_str())) {
+            let name = process.name.as_str();
+            assert_eq!(alive.insert(name, process.pid), None, "{at}: two processes {name} live");
+            assert!(!self.killed.contains(name), "{at}: {name} was killed and lives");
+        }
+        let gone: BTreeSet<Pid> = all.iter().filter(|p| p.state == Lifecycle::Exited).map(|p| p.pid).collect();
+        assert!(alive.values().all(|pid| !gone.contains(pid)), "{at}: a pid lives and is gone");
+        self.seen.extend(alive.values());
+    }
+
+    /// Whether everybody lives who should.
+    fn rest<H: Host>(&self, world: &World<H>, at: &str) {
+        for (name, restart) in &self.restarts {
+            let process = newest(world, name);
+            let lives = process.as_ref().is_some_and(|process| process.state == Lifecycle::Running);
+            let exit = process.map(|process| process.exit).unwrap_or_default();
+            let may_be_away = self.killed.contains(name)
+                || match restart {
+                    Restart::Permanent => false,
+                    Restart::Transient => exit == "normal",
+                    Restart::Temporary => true,
+                };
+            assert!(lives || may_be_away, "{at}: {name}, {restart:?}, does not live: {exit}");
+        }
+    }
+}
+
+async fn befall(host: SimHost, seed: u64) {
+    let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+    let mut world = World::boot(host, Environment::dev()).await;
+    let names = &NAMES[..2 + dice.below(4) as usize];
+    let supervision = Supervision {
+        strategy: dice.one_of(&[Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne]),
+        intensity: 1 + dice.below(4) as u32,
+        window: Duration::from_secs(60),
+        backoff: Duration::from_millis(dice.below(3) * 500),
+    };
+    let mut known = Known { restarts: BTreeMap::new(), supervision, killed: BTreeSet::new(), seen: BTreeSet::new() };
+    let mut agents = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        let restart = dice.one_of(&[Restart::Permanent, Restart::Transient, Restart::Temporary]);
+        known.restarts.insert(name, restart);
+        let needs: Vec<&str> = names[..i].iter().filter(|_| dice.below(3) == 0).copied().collect();
+        agents.push(agent(name).restarts(restart).after(&needs));
+    }
+    world.run(app("falls", []).unmounted().with(agents).supervised(supervision)).await;
+    for step in 0..STEPS {
+        let at = format!("seed {seed}, step {step}");
+        known.look(&world, &at);
+        let alive: Vec<&'static str> = names
+            .iter()
+            .filter(|name| newest(&world, name).is_some_and(|p| p.state != Lifecycle::Exited))
+            .copied()
+            .collect();
+        match dice.below(10) {
+            0 => {
+                world.hand.advance(Duration::from_secs(dice.below(90)));
+                world.pause().await;
+            }
+            1 => {
+                // What is stored now is what comes again.
+                world.log().await;
+                if dice.below(2) == 0 {
+                    world.crash().await
+                } else {
+                    world.reboot().await
+                }
+                let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+                assert!(revived.iter().all(|app| app.result.is_ok()), "{at}: {revived:?}");
+                if revived.is_empty() {
+                    break;
+                }
+            }
+            n if !alive.is_empty() => {
+                let name = dice.one_of(&alive);
+                let path = format!("/proc/{}", world.pid(name));
+                let session = world.session().await;
+                if n == 2 {
+                    if session.act("kill", &path, "").await.is_ok() {
+                        known.killed.insert(name);
+                    }
+                } else {
+                    let script = dice.one_of(&["act stop /proc/self", "fail x", "trap"]);
+                    // Where it is gone by now, something else befalls it.
+                    let _ = session.act("send", &path, format!("\ndo {script}")).await;
+                }
+                if dice.below(2) == 0 {
+                    world.pause().await;
+                }
+            }
+            _ => {}
+        }
+        if !world
+            .kernel()
+            .summary()
+            .processes
+            .iter()
+            .any(|p| p.name.as_str() == "falls" && p.state == Lifecycle::Running)
+        {
+            break;
+        }
+    }
+    // Every restart that waits is due by then.
+    for _ in 0..4 {
+        world.hand.advance(known.supervision.window);
+        world.pause().await;
+    }
+    let at = format!("seed {seed}, at rest");
+    known.look(&world, &at);
+    let lives =
+        world.kernel().summary().processes.iter().any(|p| p.name.as_str() == "falls" && p.state == Lifecycle::Running);
+    if lives {
+        known.rest(&world, &at);
+    } else {
+        let over = world.log().await.into_iter().rev().find_map(|e| match e.content {
+            kernel_core::kernel::event::Content::AppEnded(ended) => Some(ended.reason),
+            _ => None,
+        });
+        assert!(over.as_ref().is_some_and(|why| why.contains("is the most")), "{at}: it is over: {over:?}");
+    }
+    world.finish().await;
+}
+
+#[test]
+fn who_should_live_lives_and_nobody_else() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("WEFT_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("WEFT_SEEDS").unwrap_or(APPLICATIONS),
+    };
+    for seed in seeds {
+        let host = SimHost::new(seed, Kind::Handler);
+        host.sim().run(befall(host, seed));
+    }
+}
