@@ -2,6 +2,7 @@
 
 use super::traces::{SECRET, informed};
 use crate::world::{Commits, Hand, Host, World, agent, app};
+use kernel_core::app::MountMode;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::label::MAX_LABELS;
@@ -276,14 +277,15 @@ pub async fn timers_under_other_labels_are_others<H: Host>(host: H) {
 /// Whoever sends a message chooses its labels, so what a process may not do for these is not held against it; what it may
 /// not do for those that it began with is.
 pub async fn labels_of_a_message_suspend_nobody<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
     let world = World::boot(host, Environment::dev()).await;
-    let writes = ["write /fs/out/**"];
+    let writes = ["write /fs/out/**", "read /fs/in/**"];
     let agents = [
-        agent("fresh").uses(&writes).per_message().carries(&["private"]),
+        agent("fresh").uses(&writes).per_message(),
         agent("kept").uses(&writes),
         agent("marked").uses(&writes).carries(&["secret"]),
     ];
-    world.run(app("idle", agents)).await;
+    world.run(app("idle", agents).mounted("in", MountMode::Read, &["private"], &[])).await;
     let many = "repeat 150 write /fs/out/x {\"replace\":true} y";
     for (name, state) in [("fresh", Lifecycle::Running), ("kept", Lifecycle::Running), ("marked", Lifecycle::Suspended)]
     {
@@ -294,9 +296,9 @@ pub async fn labels_of_a_message_suspend_nobody<H: Host>(host: H) {
         world.until(|world| over(&world.process(name))).await;
         assert_eq!(world.process(name).state, state, "{name}");
     }
-    // What it may not do for what it began with is held against the next instance.
+    // What it may not do for what it took itself is held against the next instance.
     let path = format!("/proc/{}", world.pid("fresh"));
-    world.session().await.act("send", &path, format!("\ndo {many}")).await.expect("sent");
+    world.session().await.act("send", &path, format!("\ndo act read /fs/in/x\n{many}")).await.expect("sent");
     world.until(|world| world.process("fresh").state == Lifecycle::Suspended).await;
     world.finish().await;
 }
