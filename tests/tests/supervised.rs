@@ -184,7 +184,8 @@ fn who_should_live_lives_and_nobody_else() {
         None => 0..number("WEFT_SEEDS").unwrap_or(APPLICATIONS),
     };
     for seed in seeds {
-        let host = SimHost::new(seed, Kind::Handler);
+        let kind = if seed % 2 == 0 { Kind::Handler } else { Kind::Component };
+        let host = SimHost::new(seed, kind);
         host.sim().run(befall(host, seed));
     }
 }
