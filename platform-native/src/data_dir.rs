@@ -188,6 +188,31 @@ pub(crate) fn no_room(error: &io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
+/// The most bytes of a text that the host keeps beside the database.
+const TEXT: u64 = 16 << 20;
+
+/// A text that was kept at `path`; `None` where there is none.
+pub(crate) fn text_of(path: &Path) -> io::Result<Option<String>> {
+    let file = match regular(OpenOptions::new().read(true), path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let mut text = String::new();
+    file.take(TEXT).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+/// Keeps `text` as `name` in `folder`: all of it or what was there before, also after a crash.
+pub(crate) fn keep_text(folder: &Path, name: &str, text: &str) -> io::Result<()> {
+    let fresh = folder.join(format!("{name}.new"));
+    let mut file = regular(OpenOptions::new().write(true).create(true).truncate(true), &fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, folder.join(name))?;
+    sync_folder(folder)
+}
+
 /// Makes the names in `folder` durable: a file is not there after a crash before this.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()

@@ -14,7 +14,7 @@ use kernel_core::app::{Checked, MAX_COMPONENT};
 use kernel_core::capability::Right;
 use kernel_core::codec::hex;
 use kernel_core::ipc::body;
-use kernel_core::kernel::{Session, Until};
+use kernel_core::kernel::Until;
 use kernel_core::path::Name;
 use kernel_core::refusal::{Code, Refusal};
 use serde::Deserialize;
@@ -48,7 +48,7 @@ pub(super) struct Start {
 }
 
 /// Installs what was sent. Once begun it goes on, whether or not anybody waits for it.
-pub(super) async fn install(api: Arc<Api>, session: Session, install: Install) -> Result<Value, Refused> {
+pub(super) async fn install(api: Arc<Api>, install: Install) -> Result<Value, Refused> {
     carry_on(async move {
         let Install { manifest, programs, allow, mounts } = install;
         if let Some((name, path)) = mounts.iter().find(|(_, path)| !path.is_absolute()) {
@@ -77,12 +77,19 @@ pub(super) async fn install(api: Arc<Api>, session: Session, install: Install) -
         let payload = serde_json::to_vec(&plan)
             .map_err(|e| Refusal::new(Code::Invalid, format!("the plan cannot be written: {e}")));
         let installed = match payload {
-            Ok(payload) => session.act("install", &format!("/app/{name}"), body::join(&json!({}), &payload)).await,
+            Ok(payload) => act(&api, "install", &name, body::join(&json!({}), &payload)).await,
             Err(refusal) => Err(refusal),
         };
-        if let Err(refusal) = installed {
+        let agreed = async {
+            installed?;
+            // What is started later is this, and not what somebody else has put into its place.
+            let row = look::plan_row(&api, &name).await?;
+            let (theirs, app) = (api.clone(), name.clone());
+            tokio::task::spawn_blocking(move || theirs.agreed.keep(&app, &row)).await.map_err(broken)?
+        };
+        if let Err(refused) = agreed.await {
             api.mounts.undo(undo);
-            return Err(refusal.into());
+            return Err(refused);
         }
         let app = json!({ "name": plan.app, "version": plan.version, "content": hex(&plan.content) });
         Ok(json!({ "weft": VERSION, "app": app, "unused": unused }))
@@ -114,6 +121,10 @@ pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Val
                 return Err(refused.help(format!("install it again with --mount {}=PATH", mount.name)));
             }
         }
+        if !api.agreed.is(&name, &look::plan_row(&api, &name).await?) {
+            let reason = format!("what is installed as `{name}` is not what was agreed to when it was installed here");
+            return Err(Refused::new(Code::Conflict, reason).help("look at what it asks for, and install it again"));
+        }
         let session = api.sessions.starter(&api.kernel, &plan).await?;
         let reply = session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": start.until })));
         // The kernel has it: what it was given cannot be given to somebody else any more.
@@ -127,15 +138,23 @@ pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Val
 }
 
 /// Removes an application, and lets go of the folders that nobody else was given.
-pub(super) async fn remove(api: Arc<Api>, session: Session, name: Name) -> Result<Value, Refused> {
+pub(super) async fn remove(api: Arc<Api>, name: Name) -> Result<Value, Refused> {
     carry_on(async move {
         let _turn = api.turns.acquire().await;
-        session.act("remove", &format!("/app/{name}"), Bytes::new()).await?;
+        act(&api, "remove", &name, Bytes::new()).await?;
         let installed: BTreeSet<Name> = look::installed(&api).await?.into_iter().map(|plan| plan.app).collect();
         api.mounts.keep(&installed);
         Ok(json!({ "weft": VERSION, "app": name }))
     })
     .await
+}
+
+/// One act on the application `name`, by a session that may do no other.
+async fn act(api: &Api, verb: &str, name: &Name, body: Bytes) -> Result<Bytes, Refusal> {
+    let session = api.sessions.installer(&api.kernel, name).await?;
+    let reply = session.act(verb, &format!("/app/{name}"), body).await;
+    api.sessions.release(&api.kernel, session).await;
+    reply
 }
 
 /// Does it to its end, also where whoever asked is gone before that.

@@ -192,11 +192,17 @@ pub(crate) async fn watch(
     while let Some(first) = told.next().await {
         let rest = std::iter::from_fn(|| told.try_recv().ok()).take(EVENTS);
         let batch: Vec<Told> = std::iter::once(first).chain(rest).collect();
-        if output_commit {
-            // Where it cannot be written any more nothing else is told, and this is what tells of it.
-            let _ = kernel.flushed().await;
+        let unwritten = match output_commit {
+            true => kernel.flushed().await.is_err_and(|refusal| refusal.code == Code::NotDurable),
+            false => false,
+        };
+        if unwritten {
+            // The log will never tell of it.
+            let count = batch.len() as u64;
+            ring.tell(Told::Notice(Notice::Missed { count }));
+        } else {
+            batch.into_iter().for_each(|told| ring.tell(told));
         }
-        batch.into_iter().for_each(|told| ring.tell(told));
         ring.wake();
     }
     ring.close();

@@ -4,6 +4,7 @@ use super::Api;
 use super::refused::Refused;
 use crate::cli::VERSION;
 use crate::cli::text::path;
+use bytes::Bytes;
 use kernel_core::app::{MountMode, Plan};
 use kernel_core::codec::hex;
 use kernel_core::kernel::AppRow;
@@ -104,10 +105,17 @@ pub(super) async fn installed(api: &Api) -> Result<Vec<Plan>, Refusal> {
 
 /// The plan of one.
 pub(super) async fn plan(api: &Api, name: &Name) -> Result<Plan, Refusal> {
+    serde_json::from_slice(&plan_row(api, name).await?).map_err(|e| unread(name, &e.to_string()))
+}
+
+/// The same as it is stored.
+pub(super) async fn plan_row(api: &Api, name: &Name) -> Result<Bytes, Refusal> {
     api.kernel.flushed().await?;
     let row = api.rows.get(&key(TABLE_APP, name.as_str().as_bytes())).await;
-    let unread = |e: String| Refusal::new(Code::Failed, format!("the application `{name}` cannot be read: {e}"));
-    let row = row.map_err(|e| unread(e.to_string()))?;
-    let row = row.ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{name}` is installed")))?;
-    serde_json::from_slice(&row).map_err(|e| unread(e.to_string()))
+    let row = row.map_err(|e| unread(name, &e.to_string()))?;
+    row.ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{name}` is installed")))
+}
+
+fn unread(name: &Name, why: &str) -> Refusal {
+    Refusal::new(Code::Failed, format!("the application `{name}` cannot be read: {why}"))
 }

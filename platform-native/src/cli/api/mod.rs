@@ -7,6 +7,7 @@
 //! ring that says what it has lost (`events`).
 
 mod acts;
+mod agreed;
 mod apps;
 mod door;
 mod events;
@@ -23,6 +24,7 @@ mod sessions;
 mod token;
 
 pub(crate) use acts::Encoding;
+pub(crate) use agreed::AgreedPlans;
 pub(crate) use events::{Ring, watch};
 pub(crate) use listen::Listener;
 pub(crate) use mounts::Mounts;
@@ -48,6 +50,7 @@ pub(crate) struct Api {
     pub(crate) rows: SharedRows,
     pub(crate) profile: Profile,
     pub(crate) mounts: Mounts,
+    pub(crate) agreed: AgreedPlans,
     pub(crate) events: Arc<Ring>,
     pub(crate) stop: Stop,
     pub(crate) data_dir: PathBuf,
@@ -67,6 +70,7 @@ pub(crate) struct Made {
     pub(crate) rows: SharedRows,
     pub(crate) profile: Profile,
     pub(crate) mounts: Mounts,
+    pub(crate) agreed: AgreedPlans,
     pub(crate) events: Arc<Ring>,
     pub(crate) stop: Stop,
     pub(crate) data_dir: PathBuf,
@@ -76,12 +80,13 @@ pub(crate) struct Made {
 impl Api {
     /// The API of a kernel.
     pub(crate) fn new(made: Made) -> Api {
-        let Made { kernel, rows, profile, mounts, events, stop, data_dir, output_commit } = made;
+        let Made { kernel, rows, profile, mounts, agreed, events, stop, data_dir, output_commit } = made;
         Api {
             kernel,
             rows,
             profile,
             mounts,
+            agreed,
             events,
             stop,
             data_dir,

@@ -8,23 +8,19 @@ use super::refused::Refused;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::place::keep_apart;
 use crate::cli::text::shown;
-use crate::data_dir::{regular, sync_folder};
+use crate::data_dir::{keep_text, text_of};
 use crate::devices::NativeDevices;
 use kernel_core::path::Name;
 use kernel_core::platform::said;
 use kernel_core::refusal::Code;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The file.
 const FILE: &str = "mounts.json";
-
-/// The most bytes of it.
-const MOST: u64 = 16 << 20;
 
 /// The folders of a kernel.
 pub(crate) struct Mounts {
@@ -206,23 +202,14 @@ fn without(folders: &BTreeMap<Name, Folder>, app: &Name) -> BTreeMap<Name, Folde
 }
 
 fn read(path: &Path) -> io::Result<BTreeMap<Name, Folder>> {
-    let file = match regular(OpenOptions::new().read(true), path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(e) => return Err(e),
-    };
-    let mut text = String::new();
-    file.take(MOST).read_to_string(&mut text)?;
-    serde_json::from_str(&text).map_err(io::Error::from)
+    match text_of(path)? {
+        Some(text) => serde_json::from_str(&text).map_err(io::Error::from),
+        None => Ok(BTreeMap::new()),
+    }
 }
 
 fn write(data_dir: &Path, folders: &BTreeMap<Name, Folder>) -> io::Result<()> {
-    let fresh = data_dir.join("mounts.json.new");
-    let mut file = regular(OpenOptions::new().write(true).create(true).truncate(true), &fresh)?;
-    file.write_all(serde_json::to_string_pretty(folders)?.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, data_dir.join(FILE))?;
-    sync_folder(data_dir)
+    keep_text(data_dir, FILE, &serde_json::to_string_pretty(folders)?)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::events::{self, After};
 use super::listen::{Listener, Peer};
 use super::refused::Refused;
 use super::routes::{self, Op, Route};
+use super::sessions::Held;
 use super::{Api, acts, apps, look, openapi, request};
 use crate::cli::VERSION;
 use bytes::Bytes;
@@ -23,11 +24,13 @@ use kernel_core::path::Name;
 use kernel_core::refusal::Code;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
@@ -58,7 +61,7 @@ struct Connection {
     api: Arc<Api>,
     door: Arc<Door>,
     /// Who acts, from the first act on.
-    session: OnceCell<Session>,
+    session: OnceCell<Held>,
 }
 
 /// Serves at `listener` until `over` says so, then ends what is under way.
@@ -93,6 +96,7 @@ pub(crate) async fn serve(api: Arc<Api>, listener: Listener, over: watch::Receiv
                         Peer::Unix(stream) => connection(api, door, stream, over).await,
                         Peer::Tcp(stream) => {
                             let _ = stream.set_nodelay(true);
+                            let _ = found_out(&stream);
                             connection(api, door, stream, over).await;
                         }
                     }
@@ -106,6 +110,13 @@ pub(crate) async fn serve(api: Arc<Api>, listener: Listener, over: watch::Receiv
     drop(listener);
     let _ = tokio::time::timeout(LAST, async { while connections.join_next().await.is_some() {} }).await;
     connections.shutdown().await;
+}
+
+/// Has a peer that is gone without a word found out, also where nothing is written to it or only what fits into buffers.
+fn found_out(stream: &TcpStream) -> std::io::Result<()> {
+    let stream = SockRef::from(stream);
+    stream.set_tcp_keepalive(&TcpKeepalive::new().with_time(TAKE).with_interval(HEAD).with_retries(3))?;
+    stream.set_tcp_user_timeout(Some(2 * TAKE))
 }
 
 /// Waits until the kernel has stopped.
@@ -153,9 +164,6 @@ where
         served.as_mut().graceful_shutdown();
         let _ = served.as_mut().await;
     }
-    if let Some(session) = connection.session.get() {
-        connection.api.sessions.release(&connection.api.kernel, session.clone()).await;
-    }
 }
 
 /// What a body may say where it says nothing else.
@@ -169,7 +177,12 @@ impl Connection {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let answered = match self.door.comes_in(request.uri(), request.headers()) {
             Ok(()) => self.routed(request).await,
-            Err(refused) => Err(refused),
+            // Whoever may not come in does not hold a place either.
+            Err(refused) => {
+                let mut response = refusal(&refused);
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                return response;
+            }
         };
         match answered {
             Ok(response) => response,
@@ -193,13 +206,13 @@ impl Connection {
                 let full = |_| Refused::new(Code::Full, "other applications are being installed; try again");
                 let _large = api.large.try_acquire().map_err(full)?;
                 let install: Install = read(route, request).await?;
-                apps::install(api.clone(), self.session().await?.clone(), install).await?
+                apps::install(api.clone(), install).await?
             }
             Op::Start => {
                 let start: Start = read(route, request).await?;
                 apps::start(api.clone(), named(name)?, start).await?
             }
-            Op::Remove => apps::remove(api.clone(), self.session().await?.clone(), named(name)?).await?,
+            Op::Remove => apps::remove(api.clone(), named(name)?).await?,
             Op::Act => {
                 let act: Act = read(route, request).await?;
                 acts::act(self.session().await?, act).await?
@@ -216,7 +229,7 @@ impl Connection {
 
     /// Who acts here.
     async fn session(&self) -> Result<&Session, Refused> {
-        Ok(self.session.get_or_try_init(|| self.api.sessions.open(&self.api.kernel)).await?)
+        Ok(self.session.get_or_try_init(|| Held::open(self.api.clone())).await?.session())
     }
 
     fn events(&self, request: &Request<Incoming>, query: &[(&str, &str)]) -> Result<Response<Body>, Refused> {

@@ -4,6 +4,7 @@
 //! holds what was given to that application. A process that has started something ends no sooner than that, because
 //! its end would end it, too.
 
+use super::Api;
 use crate::shared::SharedPlatform;
 use bytes::Bytes;
 use kernel_core::app::Plan;
@@ -13,7 +14,7 @@ use kernel_core::path::{Name, Pattern, Verb};
 use kernel_core::process::Role;
 use kernel_core::refusal::{Code, Refusal};
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What they are called in the log. No application can be called so, because of the dot.
 const NAME: &str = "operator.api";
@@ -26,7 +27,6 @@ const RIGHTS: &[&str] = &[
     "call /proc/*",
     "call /svc/*",
     "call /tool/*",
-    "install /app/*",
     "kill /proc/*",
     "link /proc/*",
     "list /tree/**",
@@ -35,7 +35,6 @@ const RIGHTS: &[&str] = &[
     "publish /topic/**",
     "read /proc/*",
     "read /tree/**",
-    "remove /app/*",
     "remove /tree/**",
     "resume /proc/*",
     "send /proc/*",
@@ -51,6 +50,40 @@ const RIGHTS: &[&str] = &[
     "write /tree/**",
 ];
 
+/// A session of a connection. However that ends, also while the session is being made, the session is let go of.
+pub(super) struct Held {
+    api: Arc<Api>,
+    session: Session,
+}
+
+impl Held {
+    /// A session of an operator.
+    pub(super) async fn open(api: Arc<Api>) -> Result<Held, Refusal> {
+        // In a task of its own, which goes on where nobody waits for it any more: the process is made at once, and
+        // the answer that names it may take until the log is written.
+        let opening = tokio::spawn(async move {
+            let session = api.sessions.open(&api.kernel).await?;
+            Ok(Held { api, session })
+        });
+        opening.await.map_err(|e| Refusal::new(Code::Failed, format!("the session could not be made: {e}")))?
+    }
+
+    /// It.
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (api, session) = (self.api.clone(), self.session.clone());
+        // Where there is no runtime any more the kernel has stopped, and the session with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { api.sessions.release(&api.kernel, session).await });
+        }
+    }
+}
+
 /// The sessions that are kept although their connections are gone.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
@@ -62,6 +95,13 @@ impl Sessions {
     /// A session of an operator.
     pub(super) async fn open(&self, kernel: &Kernel<SharedPlatform>) -> Result<Session, Refusal> {
         self.attach(kernel, Capabilities::new(rights()?, Vec::new())).await
+    }
+
+    /// A session that may install and remove the application `app`.
+    pub(super) async fn installer(&self, kernel: &Kernel<SharedPlatform>, app: &Name) -> Result<Session, Refusal> {
+        let right = |verb| Ok::<_, Refusal>(Right { verb, pattern: pattern(&format!("/app/{app}"))? });
+        let held = vec![right(Verb::Install)?, right(Verb::Remove)?];
+        self.attach(kernel, Capabilities::new(held, Vec::new())).await
     }
 
     /// A session that may start the application of `plan` and hand on what that was given.
@@ -136,6 +176,8 @@ mod tests {
         for outside in ["/fs/", "/net/", "/model/", "/container/", "/charter"] {
             assert!(!RIGHTS.iter().any(|right| right.contains(outside)), "{outside}");
         }
+        // They come and go by the road that has them agreed to.
+        assert!(!RIGHTS.iter().any(|right| right.starts_with("install") || right.starts_with("remove /app")));
         assert!(NAME.contains('.'));
     }
 }

@@ -42,9 +42,12 @@ impl Logs {
                 let mut kernel = self.which.connect().await?;
                 let query = if self.follow { "from=oldest" } else { "from=oldest&follow=false" };
                 let mut body = kernel.events(query, last.as_deref()).await?;
-                let mut lines = Lines::default();
+                let (mut lines, mut broken) = (Lines::default(), false);
                 while let Some(frame) = body.frame().await {
-                    let Ok(frame) = frame else { break };
+                    let Ok(frame) = frame else {
+                        broken = true;
+                        break;
+                    };
                     let Ok(data) = frame.into_data() else { continue };
                     let mut output = Output::stdout();
                     let mut over = false;
@@ -61,7 +64,7 @@ impl Logs {
                         return Ok(Exit::Done);
                     }
                 }
-                if !self.follow {
+                if !self.follow && !broken {
                     return Ok(Exit::Done);
                 }
             }

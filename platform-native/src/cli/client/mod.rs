@@ -49,6 +49,12 @@ pub(crate) struct Which {
     pub(crate) json: bool,
 }
 
+/// Whether `host` is this machine whatever a resolver says.
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 impl Which {
     /// Talks to it.
     ///
@@ -63,6 +69,10 @@ impl Which {
         };
         let token = match (&self.token_file, &address) {
             (Some(file), Address::Tcp { .. }) => Some(token_text(file)?),
+            (None, Address::Tcp { host, .. }) if !is_loopback(host) => {
+                let message = format!("{address} is another machine, and the token would be sent to it unencrypted");
+                return Err(Failure::usage(message).help("if it is the right one, name its token: --token-file FILE"));
+            }
             (None, Address::Tcp { .. }) => Some(token_text(&data_dir()?.join(TOKEN))?),
             (_, Address::Unix(_)) => None,
         };

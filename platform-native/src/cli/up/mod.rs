@@ -7,7 +7,7 @@ pub(super) use report::checkpoint;
 
 use super::VERSION;
 use super::address::Address;
-use super::api::{self, Api, Listener, Made, Mounts, Ring, Signed, Stop, Token};
+use super::api::{self, AgreedPlans, Api, Listener, Made, Mounts, Ring, Signed, Stop, Token};
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::on_runtime;
@@ -84,7 +84,7 @@ impl Up {
         };
         let Booted { kernel, told, rows, key, from, data_dir, database, devices, profile, steps, phases } = booted;
         let prepared = self.prepare(&data_dir, devices).await;
-        let (mounts, listeners) = match prepared {
+        let (mounts, agreed, listeners) = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => {
                 // What was booted stops in order: its log says why.
@@ -94,7 +94,10 @@ impl Up {
                 return Err(failure);
             }
         };
-        mounts.problems().iter().for_each(|problem| tell(&format!("{} {problem}", terminal.err.warn("warning:"))));
+        mounts
+            .problems()
+            .iter()
+            .for_each(|problem| tell(&format!("{} {}", terminal.err.warn("warning:"), plain(problem))));
         let ring = Arc::new(Ring::new(from));
         phases.into_iter().for_each(|phase| ring.tell(Told::Notice(phase)));
         let output_commit = self.env.output_commit();
@@ -105,6 +108,7 @@ impl Up {
             rows: rows.clone(),
             profile,
             mounts,
+            agreed,
             events: ring,
             stop: stop.clone(),
             data_dir: data_dir.clone(),
@@ -123,6 +127,7 @@ impl Up {
             revived = kernel.revive(|mount| api.mounts.is_bound(mount)) => Ok(revived),
             signal = interrupt.wait() => Err(Ending::Asked(format!("the operator interrupted it ({signal})"))),
             reason = stop.asked() => Err(Ending::Asked(reason)),
+            reason = lost(&api, &database) => Err(Ending::NotDurable(reason)),
         };
         let mut unwritten = Ok(());
         let ending = match started {
@@ -191,8 +196,9 @@ impl Up {
         &self,
         data_dir: &std::path::Path,
         devices: crate::devices::NativeDevices,
-    ) -> Result<(Mounts, Vec<Listener>), Failure> {
+    ) -> Result<(Mounts, AgreedPlans, Vec<Listener>), Failure> {
         let mounts = Mounts::open(data_dir, devices)?;
+        let agreed = AgreedPlans::open(data_dir)?;
         let mut listeners = Vec::new();
         for address in [&[Address::of(data_dir)][..], &self.listen].concat() {
             listeners.push(match &address {
@@ -200,7 +206,7 @@ impl Up {
                 Address::Tcp { host, port } => Listener::tcp(host, *port, Token::of(data_dir)?).await?,
             });
         }
-        Ok((mounts, listeners))
+        Ok((mounts, agreed, listeners))
     }
 }
 

@@ -208,3 +208,37 @@ fn a_stale_socket_is_replaced_and_a_living_one_never() {
     home.weft(&["up", "--data-dir", "data", "--listen", "sockets/a.sock"]).exits(2).tells(&["mode 755"]);
     home.weft(&["chain", "verify", "--data-dir", "data"]).exits(0);
 }
+
+#[test]
+fn whoever_breaks_off_at_once_leaves_no_session_behind() {
+    let home = Home::new("");
+    let up = Up::start(&home, &[]);
+    let act = json!({ "verb": "read", "resource": "/proc/self", "body": {} }).to_string();
+    for n in 0..200 {
+        let mut stream = up.unix();
+        stream.write_all(request("POST", "/v1/acts", "content-type: application/json\r\n", &act).as_bytes()).unwrap();
+        // At once, or while the session is being made.
+        if n % 2 == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let limit = Instant::now() + Duration::from_secs(20);
+    loop {
+        let rows = up.weft(&["ps", "--json"]).exits(0).json();
+        let sessions = rows["processes"].as_array().unwrap().iter().filter(|row| row["name"] == "operator.api").count();
+        if sessions == 0 {
+            break;
+        }
+        assert!(Instant::now() < limit, "{sessions} sessions are left");
+    }
+    let all = up.weft(&["ps", "--all", "--json"]).exits(0).json();
+    let ever = all["processes"].as_array().unwrap().iter().filter(|row| row["name"] == "operator.api").count();
+    assert!(ever > 20, "{ever} sessions were ever made");
+}
+
+#[test]
+fn applications_come_and_go_in_one_way_alone() {
+    let home = Home::new("");
+    let up = Up::start(&home, &[]);
+    assert_eq!(up.act("remove", "/app/play", json!({})).refuses(403), "denied");
+}

@@ -184,7 +184,7 @@ fn a_signal_stops_it_in_order() {
 
 #[test]
 fn whoever_has_started_something_is_there_as_long_as_that_and_no_longer() {
-    let home = Home::new(&agent("worker", &["wait 300"], ""));
+    let home = Home::new(&agent("worker", &["wait 3000"], ""));
     let up = Up::start(&home, &["--env", "dev"]);
     up.weft(&["app", "install", "play"]).exits(0);
     up.weft(&["app", "start", "play", "--until", "quiet"]).exits(0);
