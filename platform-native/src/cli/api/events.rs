@@ -166,6 +166,10 @@ fn said(notice: Notice) -> Option<(&'static str, Value)> {
             let (word, detail) = (reason.word(), reason.detail());
             ("exited", json!({ "pid": pid, "name": name, "reason": word, "detail": detail }))
         }
+        Notice::Restarting { app, name, wait } => {
+            let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            ("restarting", json!({ "app": app, "name": name, "wait_ms": wait }))
+        }
         Notice::Verdict { action, name, what, verb, resource, reason } => (
             "verdict",
             json!({

@@ -63,7 +63,9 @@ pub(super) fn all() -> Value {
         ]),
         "Event": with(object(&[("time", text())]), &[
             ("pid", number()), ("name", text()), ("text", text()), ("level", text()), ("reason", text()),
-            ("from", number()), ("to", number()),
+            ("detail", text()), ("action", number()), ("what", text()), ("verb", text()), ("resource", text()),
+            ("app", text()), ("ok", json!({ "type": "boolean" })), ("micros", number()), ("wait_ms", number()),
+            ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),
         ]),
         "Shutdown": with(object(&[]), &[("reason", text())]),
         "Stopped": answer(&[("checkpoint", object(&[

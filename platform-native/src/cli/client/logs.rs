@@ -108,6 +108,7 @@ fn line(event: &Event, palette: Palette) -> String {
             let what = palette.warn(&text("what"));
             format!("{what} {}: {} {}: {}", text("name"), text("verb"), text("resource"), text("reason"))
         }
+        "restarting" => format!("again {} is started again after {} ms", text("name"), data["wait_ms"]),
         "ask" => format!("{} wants to {} {}", text("name"), text("verb"), text("resource")),
         "ended" => format!("application {}: {}", text("name"), text("reason")),
         "phase" => format!("boot  {} took {} us", text("name"), data["micros"]),

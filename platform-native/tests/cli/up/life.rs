@@ -171,6 +171,27 @@ fn what_should_run_runs_again_and_what_should_not_does_not() {
 }
 
 #[test]
+fn who_keeps_failing_is_started_again_and_then_its_application_has_failed() {
+    let home = Home::new(&agent("bad", &["trap"], "restart = \"permanent\""));
+    let up = Up::start(&home, &[]);
+    up.weft(&["app", "install", "play"]).exits(0);
+    // It may have failed as often as it may before whoever starts it is told that it ran.
+    up.weft(&["app", "start", "play"]);
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !up.weft(&["logs"]).exits(0).out.contains("application play: ") {
+        assert!(Instant::now() < limit, "{}", up.weft(&["logs"]).out);
+    }
+    let again =
+        ["again bad is started again after 0 ms", "after 100 ms", "after 200 ms", "3 restarts in 5000 ms is the most"];
+    up.weft(&["logs"]).exits(0).says(&again);
+    assert_eq!(called(&up, "bad"), [0; 0]);
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    let shown = home.weft(&["chain", "show", "--data-dir", "data"]).exits(0);
+    shown.says(&["restarting", "and is started again after 200 ms"]);
+}
+
+#[test]
 fn a_signal_stops_it_in_order() {
     let home = echo();
     let up = Up::start(&home, &["--env", "dev"]).with_play();

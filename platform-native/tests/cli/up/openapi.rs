@@ -48,6 +48,10 @@ fn unfit(whole: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> 
             problems.extend(unfit(whole, schema, value, &format!("{at}.{name}")));
         }
     }
+    if let (Some(known), Some(members)) = (schema["properties"].as_object(), value.as_object()) {
+        let unknown = members.keys().filter(|name| !known.contains_key(*name));
+        problems.extend(unknown.map(|name| format!("{at} has {name}, of which the document says nothing")));
+    }
     for item in value.as_array().into_iter().flatten() {
         problems.extend(unfit(whole, &schema["items"], item, &format!("{at}[]")));
     }
