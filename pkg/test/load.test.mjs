@@ -70,7 +70,9 @@ test('an application that is too large is not downloaded to its end', async () =
   }
   it.server.asked.length = 0;
   const many = await fetched('/many/');
-  assert.deepEqual([many.code, it.server.asked], ['too_large', ['/many/weft.toml']]);
+  // What was asked for before may still arrive.
+  const asked = it.server.asked.filter((path) => path.startsWith('/many/'));
+  assert.deepEqual([many.code, asked], ['too_large', ['/many/weft.toml']]);
   await page.context().close();
 });
 
