@@ -166,7 +166,7 @@ impl State {
             let request = Request::parse(root, "spawn", &resource, Bytes::new());
             let seen = self.counters.pid;
             self.unheard = None;
-            // The rows that a spawn needs were loaded with the `start` of the application.
+            // The rows that a spawn needs were loaded before this step: it is the same for all agents of an application.
             let went = self.travel(root, None, &request, now, fx).is_ok();
             if went && self.asks_to_spawn(root, &agent) {
                 continue;
@@ -185,8 +185,9 @@ impl State {
         })
     }
 
-    /// A spawn by the process of the application `name` is over: `pid` is the agent, or there is no such process,
-    /// which ends the application. Whether it goes on.
+    /// A spawn by the process of the application `name` is over: `pid` is the agent, or there is no such process, which
+    /// ends an application that is being started, and is an end like any other of an agent that is started again.
+    /// Whether others may be spawned now.
     pub(crate) fn has_spawned(&mut self, name: &Name, agent: Name, pid: Pid, now: Now, fx: &mut Effects) -> bool {
         let Some(app) = self.apps.get_mut(name) else { return false };
         if self.processes.get(&pid).is_some_and(|p| p.parent == app.root) {

@@ -126,8 +126,8 @@ impl State {
         self.end_if_quiet(name, now, fx);
     }
 
-    /// `pid` ended and waits to be started again: it is not. Whether that was so.
-    pub(crate) fn forgo_restart(&mut self, pid: Pid, now: Now, fx: &mut Effects) -> bool {
+    /// `pid` ended and waits to be started again: it is not, by the doing of what carries `labels`. Whether that was so.
+    pub(crate) fn forgo_restart(&mut self, pid: Pid, labels: &Labels, now: Now, fx: &mut Effects) -> bool {
         let Some((Some(name), agent)) = self.history.of(pid).map(|ended| (ended.app.clone(), ended.name.clone()))
         else {
             return false;
@@ -140,7 +140,7 @@ impl State {
         app.killed.insert(agent.clone());
         app.running.insert(agent.clone());
         app.spawned.insert(agent.clone(), Pid::KERNEL);
-        app.fail(format!("{agent} was killed before it was started again"));
+        app.fail_by(format!("{agent} was killed before it was started again"), labels);
         self.keep_running(&name, fx);
         self.spawn_ready(&name, now, fx);
         self.end_if_quiet(&name, now, fx);

@@ -28,14 +28,12 @@ pub(crate) struct Target {
 impl State {
     /// What the process carries, joined with what it put on this act.
     pub(super) fn carried(&self, pid: Pid, parsed: &Parsed) -> Result<Labels, TooManyLabels> {
-        let own = self.processes.get(&pid).map(|p| &p.labels).cloned().unwrap_or_default();
-        match &parsed.op {
-            Op::Send(m) | Op::Publish(m) | Op::StreamWrite(m) => own.join(&m.labels),
-            Op::Call(c) => own.join(&c.message.labels),
-            Op::Write(w) => own.join(&w.labels),
-            Op::StartApp(start) => own.join(&start.labels),
-            _ => Ok(own),
-        }
+        put_on(self.processes.get(&pid).map(|p| p.labels.clone()).unwrap_or_default(), parsed)
+    }
+
+    /// The same if it carried only what it began with.
+    pub(super) fn carried_at_first(&self, pid: Pid, parsed: &Parsed) -> Result<Labels, TooManyLabels> {
+        put_on(self.processes.get(&pid).map(|p| p.own_labels.clone()).unwrap_or_default(), parsed)
     }
 
     /// Asks for every row that an act of `pid` looks at: what the target has, and how new the act is.
@@ -158,5 +156,16 @@ impl State {
             Ok(joined) => process.labels = joined,
             Err(_) => process.rare.unsayable = true,
         }
+    }
+}
+
+/// `own` labels, joined with those that were put on this act.
+fn put_on(own: Labels, parsed: &Parsed) -> Result<Labels, TooManyLabels> {
+    match &parsed.op {
+        Op::Send(m) | Op::Publish(m) | Op::StreamWrite(m) => own.join(&m.labels),
+        Op::Call(c) => own.join(&c.message.labels),
+        Op::Write(w) => own.join(&w.labels),
+        Op::StartApp(start) => own.join(&start.labels),
+        _ => Ok(own),
     }
 }

@@ -216,8 +216,8 @@ impl State {
     /// Whether `pid` would be denied the same with no labels but those that it began with. What cannot be told is no
     /// excuse.
     fn denied_anyway(&self, pid: Pid, parsed: &Parsed, body: &Bytes) -> bool {
-        let own = self.processes.get(&pid).map(|process| process.own_labels.clone()).unwrap_or_default();
-        self.survey(pid, parsed, own).map_or(true, |survey| {
+        let Ok(labels) = self.carried_at_first(pid, parsed) else { return true };
+        self.survey(pid, parsed, labels).map_or(true, |survey| {
             let facts = self.facts(pid, parsed, body, &survey);
             governance::decide(&self.charter, &facts).decision == Decision::Deny
         })

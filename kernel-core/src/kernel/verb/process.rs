@@ -76,7 +76,7 @@ impl State {
         }
         if !self.processes.contains_key(&pid) {
             // There is nothing to end, and nothing comes again.
-            return match self.forgo_restart(pid, now, fx) {
+            return match self.forgo_restart(pid, &act.labels, now, fx) {
                 true => Ok(Answer::Reply(body::json(&Killed { dead: Vec::new() }))),
                 false => Err(absent(pid)),
             };
