@@ -118,11 +118,6 @@ impl State {
         self.processes.values().map(row).collect()
     }
 
-    /// How many processes `pid` has started that live.
-    pub(crate) fn children(&self, pid: Pid) -> usize {
-        self.processes.get(&pid).map_or(0, |process| process.children.len())
-    }
-
     /// Every service that is answered for.
     pub(crate) fn service_rows(&self) -> Vec<ServiceRow> {
         let row = |(name, pid): (&Name, &Pid)| {

@@ -154,11 +154,6 @@ impl<P: Platform> Kernel<P> {
         self.inner.lock().state.living()
     }
 
-    /// How many processes `pid` has started that live; 0 where it does not live itself.
-    pub fn children(&self, pid: Pid) -> usize {
-        self.inner.lock().state.children(pid)
-    }
-
     /// Every service that a process answers for, by name.
     pub fn services(&self) -> Vec<ServiceRow> {
         self.inner.lock().state.service_rows()

@@ -3,7 +3,8 @@
 use super::exit::{Exit, Failure};
 use super::run::forget_typed;
 use super::terminal::{Palette, Terminal, tell};
-use super::text::plain;
+use super::text::{closest_verb, plain};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use kernel_core::app::{Checked, Consent, Missing, Plan, PlanError, Unused, plan, unused};
 use kernel_core::capability::Right;
 use kernel_core::kernel::FEATURES;
@@ -13,6 +14,27 @@ use std::ffi::OsString;
 use std::io::BufRead;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+
+/// The flags that give.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Gifts {
+    /// Let the application use a folder as its mount NAME
+    #[arg(long = "mount", value_name = "NAME=PATH", value_parser = OsStringValueParser::new().try_map(parse_mount))]
+    mounts: Vec<(Name, PathBuf)>,
+    /// Give the application a right, such as "connect /net/api.example.com:443"
+    #[arg(long = "allow", value_name = "RIGHT", value_parser = parse_right)]
+    allow: Vec<Right>,
+}
+
+impl Gifts {
+    /// What they give.
+    ///
+    /// # Errors
+    /// A mount that is named twice.
+    pub(crate) fn given(&self) -> Result<Given, Failure> {
+        Given::new(self.mounts.clone(), self.allow.clone())
+    }
+}
 
 /// What the flags give.
 #[derive(Clone, Debug, Default)]
@@ -45,8 +67,15 @@ impl Given {
     }
 }
 
+fn parse_right(text: &str) -> Result<Right, String> {
+    Right::parse(text).map_err(|e| match text.split_once(' ').and_then(|(verb, _)| closest_verb(verb)) {
+        Some(close) => format!("{e}; did you mean `{close}`?"),
+        None => e.to_string(),
+    })
+}
+
 /// `NAME=PATH`; the path may be any bytes.
-pub(crate) fn parse_mount(text: OsString) -> Result<(Name, PathBuf), String> {
+fn parse_mount(text: OsString) -> Result<(Name, PathBuf), String> {
     let bytes = text.into_vec();
     let form = "a mount is given as NAME=PATH, as in repo=../my-project";
     let at = bytes.iter().position(|b| *b == b'=').ok_or(form)?;

@@ -1,7 +1,7 @@
 //! Applications: installed from what was sent, started by a process that holds what they were given, removed.
 
 use super::refused::Refused;
-use super::{Api, look};
+use super::{Api, look, sessions};
 use crate::cli::VERSION;
 use crate::cli::application;
 use crate::cli::consent::{Agreed, Given, agree};
@@ -55,7 +55,7 @@ pub(super) async fn install(api: Arc<Api>, install: Install) -> Result<Value, Re
             let reason = format!("the folder {} of mount `{name}` has to be absolute", path.display());
             return Err(Refused::new(Code::Invalid, reason));
         }
-        let _turn = api.turns.acquire().await;
+        let _turn = api.room.turns.acquire().await;
         let checked = tokio::task::spawn_blocking(move || check(&manifest, &programs)).await.map_err(broken)??;
         let given = Given { mounts, allow };
         let Agreed { mut plan, unused, .. } = agree(&checked, &given, Terminal::default())?;
@@ -113,7 +113,7 @@ fn check(manifest: &str, programs: &BTreeMap<String, String>) -> Result<Checked,
 /// Starts an application and waits until all its agents run. Once begun it goes on.
 pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Value, Refused> {
     carry_on(async move {
-        let turn = api.turns.acquire().await;
+        let turn = api.room.turns.acquire().await;
         let plan = look::plan(&api, &name).await?;
         for mount in &plan.mounts {
             if let (_, Some(problem)) = api.mounts.of(&mount.name, &name) {
@@ -125,12 +125,12 @@ pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Val
             let reason = format!("what is installed as `{name}` is not what was agreed to when it was installed here");
             return Err(Refused::new(Code::Conflict, reason).help("look at what it asks for, and install it again"));
         }
-        let session = api.sessions.starter(&api.kernel, &plan).await?;
+        let session = sessions::starter(&api.kernel, &plan).await?;
         let reply = session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": start.until })));
         // The kernel has it: what it was given cannot be given to somebody else any more.
         drop(turn);
         let reply = reply.await;
-        api.sessions.release(&api.kernel, session).await;
+        sessions::end(&session).await;
         let reply: Value = serde_json::from_slice(&reply?).unwrap_or_default();
         Ok(json!({ "weft": VERSION, "app": name, "pid": reply["pid"] }))
     })
@@ -140,7 +140,7 @@ pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Val
 /// Removes an application, and lets go of the folders that nobody else was given.
 pub(super) async fn remove(api: Arc<Api>, name: Name) -> Result<Value, Refused> {
     carry_on(async move {
-        let _turn = api.turns.acquire().await;
+        let _turn = api.room.turns.acquire().await;
         act(&api, "remove", &name, Bytes::new()).await?;
         let installed: BTreeSet<Name> = look::installed(&api).await?.into_iter().map(|plan| plan.app).collect();
         api.mounts.keep(&installed);
@@ -151,9 +151,9 @@ pub(super) async fn remove(api: Arc<Api>, name: Name) -> Result<Value, Refused> 
 
 /// One act on the application `name`, by a session that may do no other.
 async fn act(api: &Api, verb: &str, name: &Name, body: Bytes) -> Result<Bytes, Refusal> {
-    let session = api.sessions.installer(&api.kernel, name).await?;
+    let session = sessions::installer(&api.kernel, name).await?;
     let reply = session.act(verb, &format!("/app/{name}"), body).await;
-    api.sessions.release(&api.kernel, session).await;
+    sessions::end(&session).await;
     reply
 }
 

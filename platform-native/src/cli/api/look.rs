@@ -33,7 +33,7 @@ pub(super) fn health(api: &Api) -> Value {
         "environment": health.environment,
         "data_dir": path(&api.data_dir),
         "pid": std::process::id(),
-        "uptime_ms": u64::try_from(api.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "uptime_ms": u64::try_from(api.room.started.elapsed().as_millis()).unwrap_or(u64::MAX),
         "processes": health.processes,
         "apps": health.apps,
         "services": health.services,

@@ -35,7 +35,6 @@ use crate::shared::{SharedPlatform, SharedRows};
 use kernel_core::kernel::Kernel;
 use kernel_core::platform::Profile;
 use kernel_core::refusal::Refusal;
-use sessions::Sessions;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,53 +55,26 @@ pub(crate) struct Api {
     pub(crate) data_dir: PathBuf,
     /// Whether nothing leaves the kernel before the log that holds it is on disk.
     pub(crate) output_commit: bool,
-    pub(crate) started: Instant,
-    sessions: Sessions,
+    /// What connections have with each other.
+    pub(crate) room: Room,
+}
+
+/// What connections have with each other: since when, and how much at a time.
+pub(crate) struct Room {
+    started: Instant,
     /// Applications are installed and removed one at a time.
     turns: Semaphore,
     /// Only so many are read at a time, because they are large.
     large: Semaphore,
 }
 
-/// What [`Api`] is made of.
-pub(crate) struct Made {
-    pub(crate) kernel: Kernel<SharedPlatform>,
-    pub(crate) rows: SharedRows,
-    pub(crate) profile: Profile,
-    pub(crate) mounts: Mounts,
-    pub(crate) agreed: AgreedPlans,
-    pub(crate) events: Arc<Ring>,
-    pub(crate) stop: Stop,
-    pub(crate) data_dir: PathBuf,
-    pub(crate) output_commit: bool,
+impl Default for Room {
+    fn default() -> Room {
+        Room { started: Instant::now(), turns: Semaphore::new(1), large: Semaphore::new(LARGE) }
+    }
 }
 
 impl Api {
-    /// The API of a kernel.
-    pub(crate) fn new(made: Made) -> Api {
-        let Made { kernel, rows, profile, mounts, agreed, events, stop, data_dir, output_commit } = made;
-        Api {
-            kernel,
-            rows,
-            profile,
-            mounts,
-            agreed,
-            events,
-            stop,
-            data_dir,
-            output_commit,
-            started: Instant::now(),
-            sessions: Sessions::default(),
-            turns: Semaphore::new(1),
-            large: Semaphore::new(LARGE),
-        }
-    }
-
-    /// Ends the sessions that were kept for what they had started, where that has ended.
-    pub(crate) async fn reap(&self) {
-        self.sessions.reap(&self.kernel).await;
-    }
-
     /// Waits until what was looked at and is about to be told is in the log, where that is what the environment wants.
     async fn told(&self) -> Result<(), Refusal> {
         if self.output_commit { self.kernel.flushed().await } else { Ok(()) }

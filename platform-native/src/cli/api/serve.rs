@@ -204,7 +204,7 @@ impl Connection {
             Op::Apps => look::apps(api).await?,
             Op::Install => {
                 let full = |_| Refused::new(Code::Full, "other applications are being installed; try again");
-                let _large = api.large.try_acquire().map_err(full)?;
+                let _large = api.room.large.try_acquire().map_err(full)?;
                 let install: Install = read(route, request).await?;
                 apps::install(api.clone(), install).await?
             }
@@ -229,7 +229,7 @@ impl Connection {
 
     /// Who acts here.
     async fn session(&self) -> Result<&Session, Refused> {
-        Ok(self.session.get_or_try_init(|| Held::open(self.api.clone())).await?.session())
+        Ok(self.session.get_or_try_init(|| Held::open(self.api.kernel.clone())).await?.session())
     }
 
     fn events(&self, request: &Request<Incoming>, query: &[(&str, &str)]) -> Result<Response<Body>, Refused> {

@@ -6,17 +6,15 @@
 use super::Which;
 use crate::cli::VERSION;
 use crate::cli::application;
-use crate::cli::consent::{Given, agree, parse_mount};
+use crate::cli::consent::{Gifts, agree};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::on_runtime;
-use crate::cli::run::parse_right;
 use crate::cli::table::{Align, Table};
 use crate::cli::terminal::{Terminal, print, print_json, tell};
 use crate::cli::text::{plain, shown};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use kernel_core::capability::Right;
 use kernel_core::path::Name;
 use serde_json::{Map, Value, json};
@@ -28,12 +26,8 @@ pub(crate) struct Install {
     /// The folder of the application: it holds a weft.toml
     #[arg(value_name = "APP")]
     app: PathBuf,
-    /// Let the application use a folder as its mount NAME
-    #[arg(long = "mount", value_name = "NAME=PATH", value_parser = OsStringValueParser::new().try_map(parse_mount))]
-    mounts: Vec<(Name, PathBuf)>,
-    /// Give the application a right, such as "connect /net/api.example.com:443"
-    #[arg(long = "allow", value_name = "RIGHT", value_parser = parse_right)]
-    allow: Vec<Right>,
+    #[command(flatten)]
+    gifts: Gifts,
     #[command(flatten)]
     pub(crate) which: Which,
 }
@@ -99,7 +93,7 @@ fn parse_name(text: &str) -> Result<Name, String> {
 impl Install {
     /// Runs it.
     pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        let given = Given::new(self.mounts.clone(), self.allow.clone())?;
+        let given = self.gifts.given()?;
         let checked = application::load(&self.app)?;
         let agreed = agree(&checked, &given, terminal)?;
         let allow: Vec<&Right> = given.allow.iter().chain(&agreed.said_yes).collect();

@@ -10,24 +10,22 @@ mod report;
 mod screen;
 
 use super::application;
-use super::consent::{Agreed, Given, agree, parse_mount};
+use super::consent::{Agreed, Gifts, agree};
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::on_runtime;
 use super::place::Places;
 use super::stored;
 use super::terminal::{Terminal, print, print_json};
-use super::text::{bytes, closest_verb, counted, time};
+use super::text::{bytes, counted, time};
 use advice::Advice;
 use boot::{Booted, boot};
 pub(super) use boot::{can_be_written, runs_here};
-use clap::builder::{OsStringValueParser, TypedValueParser};
 pub(super) use draw::forget_typed;
 pub(super) use drive::NOBODY;
 use drive::drive;
 use futures::StreamExt;
 use kernel_core::app::{Checked, Plan, TooMuchMemory, parse_duration};
-use kernel_core::capability::Right;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::Told;
 use kernel_core::path::Name;
@@ -51,12 +49,8 @@ pub(crate) struct Run {
     /// The folder of the application: it holds a weft.toml
     #[arg(value_name = "APP")]
     app: PathBuf,
-    /// Let the application use a folder as its mount NAME
-    #[arg(long = "mount", value_name = "NAME=PATH", value_parser = OsStringValueParser::new().try_map(parse_mount))]
-    mounts: Vec<(Name, PathBuf)>,
-    /// Give the application a right, such as "connect /net/api.example.com:443"
-    #[arg(long = "allow", value_name = "RIGHT", value_parser = parse_right)]
-    allow: Vec<Right>,
+    #[command(flatten)]
+    gifts: Gifts,
     /// How strict the gate is: dev, staging or prod
     #[arg(long, value_name = "ENV", default_value = "dev", value_parser = parse_environment)]
     env: Environment,
@@ -72,13 +66,6 @@ pub(crate) struct Run {
     /// Print one JSON document at the end
     #[arg(long)]
     pub(super) json: bool,
-}
-
-pub(super) fn parse_right(text: &str) -> Result<Right, String> {
-    Right::parse(text).map_err(|e| match text.split_once(' ').and_then(|(verb, _)| closest_verb(verb)) {
-        Some(close) => format!("{e}; did you mean `{close}`?"),
-        None => e.to_string(),
-    })
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -114,7 +101,7 @@ pub(super) fn bound_memory(plan: &mut Plan, machine: Option<u64>) -> Result<(), 
 impl Run {
     /// Runs it. Until the host is opened nothing is changed anywhere.
     pub(super) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        let given = Given::new(self.mounts.clone(), self.allow.clone())?;
+        let given = self.gifts.given()?;
         let checked = application::load(&self.app)?;
         let mut agreed = agree(&checked, &given, terminal)?;
         bound_memory(&mut agreed.plan, crate::memory::of_machine())?;
@@ -209,6 +196,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::consent::Given;
 
     fn plan(agents: usize, budget: &str) -> Plan {
         let tmp = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ pub(super) use report::checkpoint;
 
 use super::VERSION;
 use super::address::Address;
-use super::api::{self, AgreedPlans, Api, Listener, Made, Mounts, Ring, Signed, Stop, Token};
+use super::api::{self, AgreedPlans, Api, Listener, Mounts, Ring, Room, Signed, Stop, Token};
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::on_runtime;
@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How often it is looked whether the log can be written and is where it was, and which sessions are over.
+/// How often it is looked whether the log can be written and is where it was.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Its arguments.
@@ -103,7 +103,7 @@ impl Up {
         let output_commit = self.env.output_commit();
         let hub = tokio::spawn(api::watch(told, ring.clone(), kernel.clone(), output_commit));
         let stop = Stop::new();
-        let made = Made {
+        let api = Arc::new(Api {
             kernel: kernel.clone(),
             rows: rows.clone(),
             profile,
@@ -113,8 +113,8 @@ impl Up {
             stop: stop.clone(),
             data_dir: data_dir.clone(),
             output_commit,
-        };
-        let api = Arc::new(Api::new(made));
+            room: Room::default(),
+        });
         let (end, over) = watch::channel(false);
         let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address.clone()).collect();
         warn_of_open(&listeners, terminal);
@@ -210,7 +210,7 @@ impl Up {
     }
 }
 
-/// Waits until the log cannot be written any more or is not where it was; why. Meanwhile sessions that are over end.
+/// Waits until the log cannot be written any more or is not where it was; why.
 async fn lost(api: &Api, database: &super::database::Database) -> String {
     let mut tick = tokio::time::interval(LOOK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -219,7 +219,6 @@ async fn lost(api: &Api, database: &super::database::Database) -> String {
         if let Some(reason) = database.lost().or_else(|| api.kernel.health().not_durable) {
             return reason;
         }
-        api.reap().await;
     }
 }
 
