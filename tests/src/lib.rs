@@ -77,6 +77,7 @@ macro_rules! each_kernel_clause {
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
                 a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals,
                 connections_under_way_are_bounded, replies_are_no_flood_of_refusals, a_full_mailbox_suspends_nobody,
+                a_flood_keeps_nobody_out,
                 whoever_runs_keeps_its_place, a_message_waits_for_an_instance;
             files: only_a_replacement_that_succeeded_sets_labels,
                 writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,

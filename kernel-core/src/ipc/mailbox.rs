@@ -1,17 +1,32 @@
 //! A process's mailbox: a queue bounded in messages and in bytes. It never blocks a sender.
+//!
+//! Few messages wait in the order of their acceptance. Once many do, each sender has its turn: one message of each, then
+//! the next one of each (start-time fair queueing with messages of equal length: Goyal, Vin, Cheng, SIGCOMM 1996), and
+//! whoever has messages waiting may fill only a share of what is free (dynamic thresholds: Choudhury, Hahne, IEEE/ACM ToN
+//! 1998), so that no flood of one sender keeps another one out, or waiting. The order of one sender is always kept.
 
 use super::{Envelope, EnvelopeKind};
-use std::collections::VecDeque;
+use crate::path::Resource;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The most messages that wait in one mailbox.
 pub const MAILBOX_MESSAGES: usize = 1_024;
 /// The most bytes of payload that wait in one mailbox.
 pub const MAILBOX_BYTES: usize = 4 << 20;
+/// A sender with messages waiting in a mailbox may have so many times what is left free there: one alone fills eight
+/// ninths of it.
+pub const MAILBOX_SHARE: usize = 8;
 
 /// The most bytes that wait in all mailboxes of a kernel together, each message with its [`Envelope::weight`].
 pub const ALL_MAILBOXES_BYTES: usize = 256 << 20;
 
-/// The mailbox holds all that it may; the message was not taken.
+/// So many messages waiting are many.
+const MANY: usize = 32;
+/// And so many bytes.
+const MANY_BYTES: usize = MAILBOX_BYTES / 8;
+
+/// The mailbox holds all that it may, or all that it may of this sender; the message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailboxFull {
     /// Messages waiting.
@@ -20,60 +35,101 @@ pub struct MailboxFull {
     pub bytes: usize,
 }
 
-/// Waiting messages in the order of their acceptance.
+/// Waiting messages in the order in which they are handed over.
 #[derive(Clone, Debug, Default)]
 pub struct Mailbox {
+    /// While few wait.
     queue: VecDeque<Envelope>,
+    /// From when many wait until none does: then `queue` is empty.
+    crowd: Option<Box<Crowd>>,
     bytes: usize,
+}
+
+/// Many messages, each with its turn.
+#[derive(Clone, Debug, Default)]
+struct Crowd {
+    /// By turn, then in the order of their acceptance.
+    queue: BTreeMap<(u64, u64), Envelope>,
+    /// Of whom some wait. Only ever looked up.
+    senders: FxHashMap<Resource, Share>,
+    /// Whose turn it is.
+    turn: u64,
+    accepted: u64,
+}
+
+/// What waits of one sender.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    messages: usize,
+    bytes: usize,
+    /// The turn of its latest message.
+    turn: u64,
 }
 
 impl Mailbox {
     /// Takes a message, or says that it is full. The first message is always taken, so a payload up to
     /// the limit of an act can never be stuck.
     pub fn push(&mut self, envelope: Envelope) -> Result<(), MailboxFull> {
-        self.room_for(envelope.body.len())?;
+        self.room_for(&envelope)?;
         self.bytes += envelope.body.len();
+        if let Some(crowd) = &mut self.crowd {
+            crowd.push(envelope);
+            return Ok(());
+        }
         self.queue.push_back(envelope);
+        if self.queue.len() >= MANY || self.bytes > MANY_BYTES {
+            let mut crowd = Box::<Crowd>::default();
+            std::mem::take(&mut self.queue).into_iter().for_each(|envelope| crowd.push(envelope));
+            self.crowd = Some(crowd);
+        }
         Ok(())
     }
 
-    /// Whether a message of `bytes` would be taken.
-    pub fn room_for(&self, bytes: usize) -> Result<(), MailboxFull> {
-        let full = self.queue.len() >= MAILBOX_MESSAGES
-            || (!self.queue.is_empty() && self.bytes.saturating_add(bytes) > MAILBOX_BYTES);
-        if full { Err(MailboxFull { messages: self.queue.len(), bytes: self.bytes }) } else { Ok(()) }
+    /// Whether `envelope` would be taken.
+    pub fn room_for(&self, envelope: &Envelope) -> Result<(), MailboxFull> {
+        let (messages, bytes) = (self.len() + 1, self.bytes.saturating_add(envelope.body.len()));
+        let beyond = messages > MAILBOX_MESSAGES || (messages > 1 && bytes > MAILBOX_BYTES);
+        let share = self.crowd.as_ref().and_then(|crowd| crowd.senders.get(&envelope.sender));
+        let floods = share.is_some_and(|share| {
+            share.messages + 1 > MAILBOX_SHARE * MAILBOX_MESSAGES.saturating_sub(messages)
+                || share.bytes + envelope.body.len() > MAILBOX_SHARE * MAILBOX_BYTES.saturating_sub(bytes)
+        });
+        let full = beyond || floods;
+        if full { Err(MailboxFull { messages: self.len(), bytes: self.bytes }) } else { Ok(()) }
     }
 
-    /// The oldest message.
+    /// The next message.
     pub fn pop(&mut self) -> Option<Envelope> {
-        let envelope = self.queue.pop_front()?;
-        self.bytes -= envelope.body.len();
-        self.shrink();
-        if envelope.kind == EnvelopeKind::Start && self.queue.is_empty() {
-            // Most agents are idle from here on.
-            self.queue = VecDeque::new();
-        }
+        let envelope = match &mut self.crowd {
+            Some(crowd) => crowd.take(|_| true)?,
+            None => self.queue.pop_front()?,
+        };
+        self.taken(&envelope);
         Some(envelope)
     }
 
-    /// The oldest message that a receive for `correlation` may take: any that is not a request where it
+    /// The next message that a receive for `correlation` may take: any that is not a request where it
     /// is `None`. Requests wait for `handle`, whose return value is their reply.
     pub fn take(&mut self, correlation: Option<u64>) -> Option<Envelope> {
-        let index = self.queue.iter().position(|e| selects(correlation, e))?;
-        let envelope = self.queue.remove(index)?;
-        self.bytes -= envelope.body.len();
-        self.shrink();
+        let envelope = match &mut self.crowd {
+            Some(crowd) => crowd.take(|envelope| selects(correlation, envelope))?,
+            None => {
+                let index = self.queue.iter().position(|envelope| selects(correlation, envelope))?;
+                self.queue.remove(index)?
+            }
+        };
+        self.taken(&envelope);
         Some(envelope)
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.queue.len()
+        self.crowd.as_ref().map_or(self.queue.len(), |crowd| crowd.queue.len())
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.len() == 0
     }
 
     /// Bytes of payload that wait.
@@ -81,17 +137,50 @@ impl Mailbox {
         self.bytes
     }
 
-    /// Empties it, oldest first.
-    pub fn drain(&mut self) -> impl Iterator<Item = Envelope> + '_ {
-        self.bytes = 0;
-        self.queue.drain(..)
+    /// Empties it, in the order in which the messages would have been handed over.
+    pub fn drain(&mut self) -> impl Iterator<Item = Envelope> + use<> {
+        let Mailbox { queue, crowd, .. } = std::mem::take(self);
+        queue.into_iter().chain(crowd.into_iter().flat_map(|crowd| crowd.queue.into_values()))
     }
 
-    /// An idle process should cost nothing, so a queue that was long gives its memory back.
-    fn shrink(&mut self) {
-        if self.queue.is_empty() && self.queue.capacity() > 64 {
-            self.queue = VecDeque::new();
+    /// An idle process should cost nothing, so what was needed for many is given back, and most agents are idle
+    /// after their first message.
+    fn taken(&mut self, envelope: &Envelope) {
+        self.bytes -= envelope.body.len();
+        if self.is_empty() {
+            self.crowd = None;
+            if envelope.kind == EnvelopeKind::Start {
+                self.queue = VecDeque::new();
+            }
         }
+    }
+}
+
+impl Crowd {
+    fn push(&mut self, envelope: Envelope) {
+        let share = self.senders.entry(envelope.sender.clone()).or_default();
+        // Whoever has nothing waiting has its turn with the next of the others.
+        share.turn = (share.turn + 1).max(self.turn + 1);
+        share.messages += 1;
+        share.bytes += envelope.body.len();
+        self.accepted += 1;
+        self.queue.insert((share.turn, self.accepted), envelope);
+    }
+
+    /// Takes the first that `wanted` says yes to.
+    fn take(&mut self, wanted: impl Fn(&Envelope) -> bool) -> Option<Envelope> {
+        let at = *self.queue.iter().find(|(_, envelope)| wanted(envelope))?.0;
+        // What is passed over still has its turn.
+        self.turn = self.queue.first_key_value().map_or(self.turn, |((turn, _), _)| self.turn.max(*turn));
+        let envelope = self.queue.remove(&at)?;
+        if let Some(share) = self.senders.get_mut(&envelope.sender) {
+            share.messages -= 1;
+            share.bytes -= envelope.body.len();
+            if share.messages == 0 {
+                self.senders.remove(&envelope.sender);
+            }
+        }
+        Some(envelope)
     }
 }
 

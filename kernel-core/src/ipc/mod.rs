@@ -6,7 +6,7 @@ mod mailbox;
 mod topics;
 
 pub use envelope::{Envelope, EnvelopeKind};
-pub use mailbox::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES, MAILBOX_MESSAGES, Mailbox, MailboxFull, selects};
+pub use mailbox::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES, MAILBOX_MESSAGES, MAILBOX_SHARE, Mailbox, MailboxFull, selects};
 pub(crate) use topics::asked;
 pub use topics::{SUBSCRIPTIONS, Topics};
 

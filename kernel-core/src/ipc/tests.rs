@@ -5,6 +5,9 @@ use crate::id::{MessageId, Pid};
 use crate::label::Labels;
 use crate::path::{Resource, Topic};
 use bytes::Bytes;
+use proptest::collection;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, VecDeque};
 
 fn envelope(id: u64, kind: EnvelopeKind, correlation: Option<u64>, bytes: usize) -> Envelope {
     Envelope {
@@ -23,13 +26,20 @@ fn envelope(id: u64, kind: EnvelopeKind, correlation: Option<u64>, bytes: usize)
 #[test]
 fn a_mailbox_is_full_at_its_count() {
     let mut mailbox = Mailbox::default();
-    for id in 0..MAILBOX_MESSAGES as u64 {
-        assert!(mailbox.push(envelope(id, EnvelopeKind::Message, None, 1)).is_ok());
+    let from =
+        |id: u64| Envelope { sender: Resource::Proc(Pid(id % 128)), ..envelope(id, EnvelopeKind::Message, None, 1) };
+    for id in 0..MAILBOX_MESSAGES as u64 - 1 {
+        assert!(mailbox.push(from(id)).is_ok(), "{id}");
     }
-    let full = mailbox.push(envelope(9_999, EnvelopeKind::Message, None, 1));
-    assert_eq!(full, Err(MailboxFull { messages: MAILBOX_MESSAGES, bytes: MAILBOX_MESSAGES }));
+    // The last place is for whoever has nothing waiting.
+    let full = MailboxFull { messages: MAILBOX_MESSAGES - 1, bytes: MAILBOX_MESSAGES - 1 };
+    assert_eq!(mailbox.push(from(9_999)), Err(full));
+    let other = |id| Envelope { sender: Resource::Proc(Pid(id)), ..envelope(id, EnvelopeKind::Message, None, 1) };
+    assert!(mailbox.push(other(10_000)).is_ok());
+    let full = MailboxFull { messages: MAILBOX_MESSAGES, bytes: MAILBOX_MESSAGES };
+    assert_eq!(mailbox.push(other(10_001)), Err(full));
     assert_eq!(mailbox.pop().map(|e| e.id), Some(MessageId(0)));
-    assert!(mailbox.push(envelope(10_000, EnvelopeKind::Message, None, 1)).is_ok());
+    assert!(mailbox.push(other(10_001)).is_ok());
 }
 
 #[test]
@@ -56,6 +66,53 @@ fn a_receive_selects_by_correlation_and_leaves_requests_to_handle() {
     assert_eq!(mailbox.take(Some(7)), None);
     assert_eq!(mailbox.take(None).map(|e| e.id), Some(MessageId(2)));
     assert_eq!(mailbox.len(), 1);
+}
+
+proptest! {
+    /// Whatever comes and is taken: nothing is lost or told twice, each sender's messages keep their order, and whoever
+    /// has none waiting is handed over before two more of anyone else, and finds room.
+    #[test]
+    fn a_mailbox_is_fair_and_keeps_the_order_of_each_sender(
+        steps in collection::vec((0u64..4, 0usize..200_000, any::<bool>()), 0..400),
+    ) {
+        let mut mailbox = Mailbox::default();
+        let mut waiting: BTreeMap<u64, VecDeque<u64>> = BTreeMap::new();
+        let mut since: BTreeMap<u64, BTreeMap<u64, usize>> = BTreeMap::new();
+        for (id, (sender, bytes, takes)) in (1..).zip(steps) {
+            let many = mailbox.len() >= 64;
+            let sent = Envelope { sender: Resource::Proc(Pid(sender)), ..envelope(id, EnvelopeKind::Message, None, bytes) };
+            let queue = waiting.entry(sender).or_default();
+            let alone = queue.is_empty();
+            match mailbox.push(sent) {
+                Ok(()) => {
+                    if alone && many {
+                        since.insert(sender, BTreeMap::new());
+                    }
+                    queue.push_back(id);
+                }
+                Err(_) => prop_assert!(!alone || mailbox.bytes() + bytes > MAILBOX_BYTES),
+            }
+            if takes && let Some(taken) = mailbox.pop() {
+                let Resource::Proc(Pid(of)) = taken.sender else { unreachable!("all are of processes") };
+                prop_assert_eq!(waiting.get_mut(&of).and_then(VecDeque::pop_front), Some(taken.id.0));
+                since.remove(&of);
+                for counts in since.values_mut() {
+                    let count = counts.entry(of).or_default();
+                    *count += 1;
+                    prop_assert!(*count <= 2, "{of} was handed over {count} times meanwhile");
+                }
+            }
+        }
+        prop_assert_eq!(mailbox.len(), waiting.values().map(VecDeque::len).sum::<usize>());
+        let mut rest: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for envelope in mailbox.drain() {
+            let Resource::Proc(Pid(of)) = envelope.sender else { unreachable!("all are of processes") };
+            rest.entry(of).or_default().push(envelope.id.0);
+        }
+        waiting.retain(|_, queue| !queue.is_empty());
+        prop_assert_eq!(rest, waiting.into_iter().map(|(of, queue)| (of, queue.into())).collect());
+        prop_assert_eq!((mailbox.len(), mailbox.bytes()), (0, 0));
+    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl State {
         }
         let Some(process) = self.processes.get(&pid) else { return Ok(()) };
         let id = envelope.id;
-        if let Err(full) = process.mailbox.room_for(envelope.body.len()) {
+        if let Err(full) = process.mailbox.room_for(&envelope) {
             let reason =
                 format!("the mailbox of /proc/{pid} is full: {} messages, {} bytes", full.messages, full.bytes);
             return Err(self.dead_letter(action, pid, &envelope, Code::Full, reason, now, fx));

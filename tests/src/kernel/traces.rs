@@ -313,8 +313,8 @@ pub async fn a_refusal_names_no_receiver<H: Host>(host: H) {
     let wait = "\nact read /proc/self/inbox {\"correlation\":9,\"deadline_ms\":86400000}";
     let waits = session.act("call", &path, wait);
     world.pause().await;
-    let told = world.tell("prober", &format!("repeat 1025 send {path} - x")).await;
-    assert_eq!(told, "1 full, 1024 ok");
+    let told = world.tell("prober", &format!("repeat 911 send {path} - x")).await;
+    assert_eq!(told, "1 full, 910 ok");
     let full = format!("send {path} - x");
     for (who, act, code) in [("prober", beyond, "too_large"), ("marked", above, "denied"), ("prober", full, "full")] {
         let told = world.act(who, &act).await;

@@ -163,7 +163,7 @@ pub static ROWS: &[Row] = &[
         .takes(&[LABELS, CONTENT_TYPE, CORRELATION])
         .payload()
         .reply("`{\"id\":message}`")
-        .doc("Puts the payload into a mailbox and does not wait. A full mailbox is `full`, and the message a dead letter."),
+        .doc("Puts the payload into a mailbox and does not wait. A full mailbox is `full`, and the message a dead letter; one sender can fill eight ninths of one, and where many wait each sender has its turn."),
     act(Verb::Publish, &[Kind::Topic], Inner, EXCHANGE)
         .takes(&[
             LABELS,
