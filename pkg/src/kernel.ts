@@ -232,6 +232,21 @@ export class Kernel {
     await this.#ask('kill', pid);
   }
 
+  /**
+   * Keeps a process from going on until it is resumed, and none of those that it started. A guest that computes goes on until its next
+   * act: nothing can hold its worker.
+   *
+   * @throws {KernelError} `not_found` if it is gone, `conflict` if it is starting or stopping.
+   */
+  async suspend(pid: number): Promise<void> {
+    await this.act('suspend', `/proc/${pid}`);
+  }
+
+  /** Lets a suspended process go on where it was held. */
+  async resume(pid: number): Promise<void> {
+    await this.act('resume', `/proc/${pid}`);
+  }
+
   /** Processes and the counts of verdicts. */
   summary(): Promise<Summary> {
     return this.#ask('summary');

@@ -35,6 +35,8 @@ export interface Profile {
   atomic_commits: boolean;
   /** How many things really run at once. */
   parallelism: number;
+  /** Where a guest stops when its process is suspended: `next_act`, because nothing holds a worker that computes. */
+  suspension: 'anywhere' | 'next_act';
   key_custody: string;
   /** What is missing here: what, and why. */
   missing: [what: string, why: string][];

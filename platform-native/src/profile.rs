@@ -1,6 +1,6 @@
 //! What this host can do, as data.
 
-use kernel_core::platform::{Durability, KeyCustody, Profile, ProgramKind};
+use kernel_core::platform::{Durability, KeyCustody, Profile, ProgramKind, Suspension};
 
 /// The profile of this build on this machine.
 pub(crate) fn profile() -> Profile {
@@ -22,6 +22,7 @@ pub(crate) fn profile() -> Profile {
         durability: Durability::Disk,
         atomic_commits: true,
         parallelism: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+        suspension: Suspension::Anywhere,
         key_custody: KeyCustody::File,
         missing,
     }

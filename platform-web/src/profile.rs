@@ -1,7 +1,7 @@
 //! What a tab can do, as data.
 
 use crate::js::scope;
-use kernel_core::platform::{Durability, KeyCustody, Profile, ProgramKind};
+use kernel_core::platform::{Durability, KeyCustody, Profile, ProgramKind, Suspension};
 
 /// The profile of this build in this worker. `no_storage` says why rows that should be kept are not.
 pub(crate) fn profile(durability: Durability, no_storage: Option<String>) -> Profile {
@@ -18,6 +18,12 @@ pub(crate) fn profile(durability: Durability, no_storage: Option<String>) -> Pro
                 .to_owned(),
         ),
     ];
+    missing.push((
+        "suspension of what computes".to_owned(),
+        "nothing can hold the worker that a guest computes in: a guest that is suspended stops at its next act, and its limit of CPU time \
+         holds until then"
+            .to_owned(),
+    ));
     missing.push((
         "some names".to_owned(),
         "a folder that was picked shows no links, and no files or folders whose names are not allowed everywhere (with \
@@ -38,6 +44,7 @@ pub(crate) fn profile(durability: Durability, no_storage: Option<String>) -> Pro
         durability,
         atomic_commits: true,
         parallelism: scope().navigator().hardware_concurrency() as u32,
+        suspension: Suspension::NextAct,
         key_custody: KeyCustody::NonExtractable,
         missing,
     }

@@ -108,7 +108,10 @@ macro_rules! each_kernel_clause {
                 restarts_draw_from_the_account_of_the_application,
                 what_should_run_outlives_the_kernel, what_is_no_longer_wanted_does_not_come_again,
                 a_kernel_that_fails_keeps_what_should_run, a_fresh_start_forgives_nothing;
-            timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time, whoever_is_suspended_has_no_timers;
+            suspension: whoever_is_suspended_is_handed_nothing, what_the_suspended_wait_for_waits,
+                who_may_resume, the_suspended_are_not_started_again, whoever_waits_to_be_resumed_is_not_done,
+                what_does_not_run_is_not_suspended, the_state_of_a_process_is_labelled;
+            timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time, timers_of_the_suspended_stand_still;
             tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,
                 a_cleared_tool_takes_the_label, what_does_not_fit_is_not_handed_on, a_tool_has_one_owner_and_goes_with_it,
                 a_tool_is_called_after_its_intent_is_stored, calls_of_tools_are_drawn,

@@ -24,6 +24,7 @@ export interface Profile {
   durability: 'disk' | 'memory';
   atomic_commits: boolean;
   parallelism: number;
+  suspension: 'anywhere' | 'next_act';
   key_custody: string;
   missing: [string, string][];
   persisted: boolean | null;
@@ -168,6 +169,7 @@ export class Host {
       durability: profile.durability === 'disk' ? 'disk' : 'memory',
       atomic_commits: profile.atomic_commits === true,
       parallelism: number(profile.parallelism),
+      suspension: profile.suspension === 'anywhere' ? 'anywhere' : 'next_act',
       key_custody: text(profile.key_custody),
       missing: list(profile.missing).map((pair) => [text(list(pair)[0]), text(list(pair)[1])]),
       persisted: typeof profile.persisted === 'boolean' ? profile.persisted : null,

@@ -250,7 +250,9 @@ impl State {
         if own && app.unregistered.values().any(|owner| owner == agent) {
             app.gone.insert(agent.clone(), process.labels.clone());
         }
-        if own && !app.ending && app.starting.is_none() && app.restarts(agent, reason) {
+        // A fresh start is no way out of being suspended.
+        let held = process.rare.suspended.is_some();
+        if own && !app.ending && !held && app.starting.is_none() && app.restarts(agent, reason) {
             app.refusals.insert(agent.clone(), process.rare.refusals.clone());
             self.restart(name, &agent.clone(), reason, &process.labels, now, fx);
             return;

@@ -4,6 +4,7 @@
 //! Hosts' work (devices, instances, guests) runs in spawned futures that end in another input, except what a
 //! device answers at once. Handlers of the trusted base are polled once on the spot, because most return at once.
 
+mod brake;
 mod components;
 mod flushed;
 mod guests;
@@ -214,10 +215,10 @@ impl<P: Platform> Inner<P> {
                 core.draining = next.is_some();
                 next
             };
-            let Some((pid, guest, envelope)) = next else { return };
+            let Some((pid, guest, held, envelope)) = next else { return };
             let Some(inner) = self.me.upgrade() else { return };
             // None of them needs a fresh instance; a future that could make one would be several times as large.
-            self.at_once("handler", Box::pin(async move { inner.hand_over(pid, guest, envelope).await }));
+            self.at_once("handler", Box::pin(async move { inner.hand_over(pid, guest, held, envelope).await }));
         }
         self.spawn("drain", |inner| async move { inner.drain() });
     }
@@ -391,8 +392,8 @@ impl<P: Platform> Inner<P> {
         };
         // In whatever order: they end side by side.
         for slot in guests.into_values() {
-            if let Some(abort) = slot.abort {
-                abort.abort();
+            if let Some(busy) = slot.busy {
+                busy.abort.abort();
             }
         }
         self.commit_signal.wake();

@@ -1,6 +1,7 @@
 //! What step wants done. Data only: the driver does it.
 
 use super::event::Event;
+use super::request::Request;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::platform::{DeviceRequest, Key, StartRequest};
@@ -23,6 +24,8 @@ pub struct Effects {
     pub withdrawn: Vec<ActionId>,
     /// Replies to callers.
     pub replies: Vec<Reply>,
+    /// Acts that were withheld from a process which goes on: each is asked for again, by `Input::Act`.
+    pub again: Vec<Again>,
     /// Envelopes for guests, instances to drop, people to ask.
     pub wakes: Vec<Wake>,
 }
@@ -36,6 +39,17 @@ pub struct Reply {
     pub result: Result<Bytes, Refusal>,
     /// Whether it leaves the kernel and must wait for the flush that holds its record.
     pub durable: bool,
+}
+
+/// An act that is asked for again.
+#[derive(Debug)]
+pub struct Again {
+    /// Whose.
+    pub pid: Pid,
+    /// The reply slot, which still waits.
+    pub call: CallId,
+    /// What.
+    pub request: Request,
 }
 
 /// Something to be performed by the host.
@@ -71,6 +85,16 @@ pub enum Wake {
         envelope: Envelope,
         /// Make a fresh instance for it first.
         fresh: Option<Box<StartRequest>>,
+    },
+    /// The process was suspended: its guest computes no further, on a host that can hold it.
+    Hold {
+        /// Whose.
+        pid: Pid,
+    },
+    /// It was resumed: the guest computes on.
+    LetGo {
+        /// Whose.
+        pid: Pid,
     },
     /// Drop the instance of a process that is gone.
     Drop {

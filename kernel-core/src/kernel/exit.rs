@@ -9,7 +9,7 @@ use crate::ipc::{Envelope, EnvelopeKind, body};
 use crate::label::Labels;
 use crate::path::Resource;
 use crate::platform::DeviceRequest;
-use crate::process::{Ended, ExitReason, Lifecycle, Process};
+use crate::process::{Ended, ExitReason, Lifecycle, Process, Timer};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use std::time::Duration;
@@ -83,7 +83,7 @@ impl State {
         for name in &process.rare.tools {
             self.tools.remove(name);
         }
-        for deadline in process.rare.timers.values().map(|t| t.deadline).chain(process.rare.wall) {
+        for deadline in process.rare.timers.values().filter_map(Timer::deadline).chain(process.rare.wall) {
             self.undue(deadline);
         }
         for stream in process.rare.streams.keys() {
@@ -105,10 +105,7 @@ impl State {
         if let Some(parent) = self.processes.get_mut(&process.parent) {
             parent.children.remove(&pid);
         }
-        for call in std::mem::take(&mut process.rare.withheld) {
-            let refusal = Refusal::new(Code::Cancelled, "the process ended");
-            self.reply(pid, Some(call), Err(refusal), now, fx);
-        }
+        self.forget_withheld(pid, now, fx);
         // Levels that were held are given back with it; children were closed before.
         let _ = self.ledger.close(process.account);
         let exited = Exited {

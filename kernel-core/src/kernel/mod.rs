@@ -25,6 +25,7 @@ pub mod road;
 pub mod rows;
 mod start;
 pub mod state;
+mod suspend;
 pub mod verb;
 
 pub use app::Until;

@@ -5,6 +5,7 @@ use super::event::{Content, Outcome};
 use super::road::{Act, Asked, NOBODY, is_own_doing, is_refusal};
 use super::rows;
 use super::state::{Abandoned, Due, State};
+use super::suspend::Withheld;
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
 use crate::ipc::Envelope;
@@ -242,15 +243,21 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) {
-        if let Some(process) = self.processes.get_mut(&pid) {
-            process.seen = now.at;
-        }
+        let held = self.processes.get_mut(&pid).is_some_and(|process| {
+            let held = process.is_held();
+            process.seen = if held { process.seen } else { now.at };
+            held
+        });
         // What is left out of a refusal for its caller is left out for whoever the caller tells it to, too.
         let result = result.map_err(|refusal| Refusal { aside: None, ..refusal });
         let Some(call) = call else {
             self.unheard = result.err();
             return;
         };
+        if held {
+            self.withheld.entry(pid).or_default().push(Withheld::Reply(call, result));
+            return;
+        }
         let outside = self.processes.get(&pid).is_none_or(|p| p.program.is_none());
         fx.replies.push(Reply { call, result, durable: outside && self.environment.output_commit() });
     }

@@ -14,6 +14,7 @@ use super::pids::PidMap;
 use super::random::Random;
 use super::road::Novelty;
 use super::rows::{CACHED, Rows};
+use super::suspend::Withheld;
 use super::verb::{Tail, Tool};
 use crate::budget::Ledger;
 use crate::environment::Environment;
@@ -84,6 +85,8 @@ pub struct State {
     pub(crate) tails: BTreeMap<StreamId, Tail>,
     /// What the kernel's own latest act was refused for: nobody else is told.
     pub(crate) unheard: Option<Refusal>,
+    /// What is withheld from those that are suspended.
+    pub(crate) withheld: BTreeMap<Pid, Vec<Withheld>>,
     deadlines: BTreeMap<(Instant, u64), Due>,
     deadline_at: FxHashMap<u64, Instant>,
     next_deadline: u64,
@@ -222,6 +225,7 @@ impl State {
             unsettled: BTreeMap::new(),
             tails: BTreeMap::new(),
             unheard: None,
+            withheld: BTreeMap::new(),
             deadlines: BTreeMap::new(),
             deadline_at: FxHashMap::default(),
             next_deadline: 0,
@@ -342,6 +346,11 @@ impl State {
         if let Some(at) = self.deadline_at.remove(&number) {
             self.deadlines.remove(&(at, number));
         }
+    }
+
+    /// How long it is until a deadline is due; nothing where it is, or was taken back.
+    pub(crate) fn left_of(&self, number: u64, now: Now) -> Duration {
+        self.deadline_at.get(&number).map_or(Duration::ZERO, |at| at.since(now.at))
     }
 
     /// The deadlines that are due by `at`.

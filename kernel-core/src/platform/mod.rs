@@ -21,7 +21,7 @@ pub use devices::{DeviceError, DeviceReply, DeviceRequest, Devices, Entry, Entry
 pub use entropy::Entropy;
 pub use handler::{Handler, Programs};
 pub use keys::{KeyPurpose, Keys};
-pub use profile::{Durability, KeyCustody, Profile, ProgramKind};
+pub use profile::{Durability, KeyCustody, Profile, ProgramKind, Suspension};
 pub use sandbox::{ActReply, Fault, FaultKind, Guest, Handled, LogLevel, Port, Sandbox, StartRequest, Syscalls, Usage};
 pub use spawn::Spawn;
 pub use storage::{Batch, HostError, Key, Page, Storage, StorageError, said};

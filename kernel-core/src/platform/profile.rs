@@ -36,6 +36,16 @@ pub enum KeyCustody {
     Fixed,
 }
 
+/// Where a guest stops when its process is suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suspension {
+    /// Wherever it is, within milliseconds: it computes only inside of polls of [`super::Guest::handle`], and yields.
+    Anywhere,
+    /// At its next act: it computes in a thread that nothing can hold.
+    NextAct,
+}
+
 /// What one host can do. `weft doctor` and the page print this very list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
@@ -54,6 +64,8 @@ pub struct Profile {
     pub atomic_commits: bool,
     /// How many things really run at once.
     pub parallelism: u32,
+    /// Where a guest stops when its process is suspended.
+    pub suspension: Suspension,
     /// Where the key lies.
     pub key_custody: KeyCustody,
     /// What is missing here, each with the reason in words for a person: ("containers", "not built in").

@@ -101,7 +101,8 @@ pub trait Sandbox: MaybeSend + MaybeSync + 'static {
 /// One instance. Dropping it kills it: no code of it runs after `drop` returns.
 pub trait Guest: MaybeSend + 'static {
     /// Gives it one envelope. Never called while an earlier call is unfinished. Dropping the future
-    /// kills the instance as dropping the guest does.
+    /// kills the instance as dropping the guest does. On a host whose profile says [`super::Suspension::Anywhere`] it is
+    /// not polled while its process is suspended: no code of it runs then, and no limit of it runs on.
     fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled>;
 
     /// Whether the first poll of `handle` may run on the caller's stack: true for handlers that are part

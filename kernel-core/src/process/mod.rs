@@ -15,7 +15,7 @@ pub use supervision::{MAX_INTENSITY, Restart, Restarts, Strategy, Supervision};
 
 use crate::budget::AccountId;
 use crate::capability::Capabilities;
-use crate::id::{ActionId, CallId, MessageId, Pid, StreamId};
+use crate::id::{ActionId, MessageId, Pid, StreamId};
 use crate::ipc::Mailbox;
 use crate::label::Labels;
 use crate::path::Name;
@@ -183,8 +183,10 @@ pub struct Rare {
     pub connecting: usize,
     /// Its acts under way, in their order. A component has one; a session or a handler may have several.
     pub acts: Vec<ActionId>,
-    /// Calls whose reply is withheld while it is suspended.
-    pub withheld: Vec<CallId>,
+    /// Who suspended it, while it is suspended.
+    pub suspended: Option<Suspender>,
+    /// What those carried who suspended it or let it go on: its state tells of them.
+    pub touched: Labels,
     /// Services that it answers, with what it carried when it registered.
     pub services: BTreeMap<Name, Labels>,
     /// Tools that it answers for.
@@ -208,12 +210,42 @@ pub type TimerKey = (Name, Labels);
 /// A running timer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timer {
-    /// Its deadline in the table of deadlines.
-    pub deadline: u64,
+    /// How far it is.
+    pub runs: Runs,
     /// The period, for those that repeat.
     pub every: Option<Duration>,
     /// What its process carried when it chose the name.
     pub labels: Labels,
+}
+
+/// How far a timer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// It is due at its deadline of this number, in the table of deadlines.
+    Until(u64),
+    /// It stands still while its process is suspended, with so much left.
+    Still(Duration),
+}
+
+impl Timer {
+    /// Its number in the table of deadlines, where it does not stand still.
+    pub fn deadline(&self) -> Option<u64> {
+        match self.runs {
+            Runs::Until(deadline) => Some(deadline),
+            Runs::Still(_) => None,
+        }
+    }
+}
+
+/// Who suspended a process, which decides who may let it go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspender {
+    /// The kernel, for too many refusals.
+    Kernel,
+    /// Somebody outside: a session of a user.
+    User,
+    /// A process.
+    Process,
 }
 
 /// Refusals equal to one that was recorded in full.
@@ -237,13 +269,24 @@ impl Process {
         matches!(self.life, Lifecycle::Starting | Lifecycle::Running | Lifecycle::Suspended)
     }
 
-    /// Whether it has anything to do or to wait for: what keeps an application from being quiet.
+    /// Whether it has a guest that is held: it is handed nothing, and what it asked for is withheld from it.
+    pub fn is_held(&self) -> bool {
+        self.life == Lifecycle::Suspended && self.program.is_some()
+    }
+
+    /// Whether it is nobody's program but somebody outside: a session of a user.
+    pub fn is_user(&self) -> bool {
+        self.role == Role::User && self.program.is_none() && self.app.is_none()
+    }
+
+    /// Whether it has anything to do or to wait for: what keeps an application from being quiet. Whom the kernel itself
+    /// suspended nobody waits for.
     pub fn is_busy(&self) -> bool {
         match self.life {
             Lifecycle::Exited => false,
             Lifecycle::Starting | Lifecycle::Stopping => true,
-            Lifecycle::Suspended => false,
-            Lifecycle::Running => {
+            Lifecycle::Suspended if self.rare.suspended == Some(Suspender::Kernel) => false,
+            Lifecycle::Running | Lifecycle::Suspended => {
                 self.handling.is_some()
                     || !self.mailbox.is_empty()
                     || !self.rare.timers.is_empty()

@@ -2,7 +2,9 @@
 
 use super::executor::{Shared, Sleep};
 use super::{SimDevices, SimKeys, SimSandbox, SimStorage};
-use crate::platform::{Clock, Durability, Entropy, KeyCustody, MaybeSend, Platform, Profile, ProgramKind, Spawn};
+use crate::platform::{
+    Clock, Durability, Entropy, KeyCustody, MaybeSend, Platform, Profile, ProgramKind, Spawn, Suspension,
+};
 use crate::time::{Instant, WallTime};
 use std::fmt;
 use std::future::Future;
@@ -49,6 +51,7 @@ fn profile() -> Profile {
         durability: Durability::Memory,
         atomic_commits: false,
         parallelism: 1,
+        suspension: Suspension::Anywhere,
         key_custody: KeyCustody::Fixed,
         missing: vec![
             missing("containers", "a simulation starts no other program"),

@@ -7,7 +7,7 @@ use super::stored::{Stored, head};
 use super::terminal::{Terminal, print_fitted, print_json};
 use super::text::{self, bytes, counted, plain, shell, shown};
 use crate::sandbox::{WasmOptions, WasmSandbox};
-use kernel_core::platform::{Durability, KeyCustody, Profile};
+use kernel_core::platform::{Durability, KeyCustody, Profile, Suspension};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -179,6 +179,13 @@ fn lines(
             match profile.durability {
                 Durability::Disk => "what was acknowledged is on disk and survives the loss of power",
                 Durability::Memory => "nothing survives the process",
+            },
+        ),
+        row(
+            "suspends",
+            match profile.suspension {
+                Suspension::Anywhere => "a guest stops wherever it is, and uses no CPU time",
+                Suspension::NextAct => "a guest stops at its next act",
             },
         ),
         row("key", custody(profile.key_custody)),

@@ -77,6 +77,10 @@ enum Command {
     Call(client::Call),
     /// Start a process of one of its agents
     Spawn(client::Spawn),
+    /// Keep one of its processes from going on
+    Suspend(client::Process),
+    /// Let a suspended process go on
+    Resume(client::Process),
     /// End one of its processes and all that it started
     Kill(client::Kill),
     /// Stop it in order
@@ -143,6 +147,7 @@ impl Command {
             Command::Send(send) => send.which.json,
             Command::Call(call) => call.which.json,
             Command::Spawn(spawn) => spawn.which.json,
+            Command::Suspend(process) | Command::Resume(process) => process.which.json,
             Command::Kill(kill) => kill.which.json,
             Command::Shutdown(shutdown) => shutdown.which.json,
             Command::App(app) => app.json(),
@@ -164,6 +169,8 @@ impl Command {
             Command::Send(send) => send.run(terminal),
             Command::Call(call) => call.run(terminal),
             Command::Spawn(spawn) => spawn.run(terminal),
+            Command::Suspend(process) => process.suspend(terminal),
+            Command::Resume(process) => process.resume(terminal),
             Command::Kill(kill) => kill.run(terminal),
             Command::Shutdown(shutdown) => shutdown.run(terminal),
             Command::App(app) => app.run(terminal),
@@ -256,10 +263,10 @@ mod tests {
     #[test]
     fn only_commands_that_exist_are_shown() {
         let help = Arguments::command().render_long_help().to_string();
-        for later in ["suspend", "approvals", "receipt", "tree"] {
+        for later in ["approvals", "receipt", "tree"] {
             assert!(!help.contains(&format!("\n  {later} ")), "{later}");
         }
-        for now in ["run", "up", "ps", "top", "kill", "logs", "app", "chain", "doctor", "web"] {
+        for now in ["run", "up", "ps", "top", "suspend", "resume", "kill", "logs", "app", "chain", "doctor", "web"] {
             assert!(help.contains(&format!("\n  {now} ")), "{now}: {help}");
         }
     }

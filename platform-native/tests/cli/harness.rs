@@ -46,7 +46,7 @@ impl Home {
             std::fs::create_dir(home.path(folder)).unwrap();
         }
         std::fs::write(home.path("repo/a.txt"), "hello\n").unwrap();
-        for guest in ["script", "looper", "hog"] {
+        for guest in ["script", "looper", "counter", "hog"] {
             let file = format!("{guest}.wasm");
             std::fs::copy(Path::new(GUESTS).join(&file), home.path("play").join(&file)).unwrap();
         }

@@ -4,6 +4,7 @@ mod events;
 mod hostile;
 mod life;
 mod openapi;
+mod suspended;
 
 use crate::harness::{Done, Home, agent};
 use serde_json::Value;

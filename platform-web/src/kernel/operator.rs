@@ -36,6 +36,8 @@ const OWN: &[&str] = &[
     "call /proc/*",
     "stop /proc/*",
     "kill /proc/*",
+    "suspend /proc/*",
+    "resume /proc/*",
     "monitor /proc/*",
     "send /svc/*",
     "call /svc/*",

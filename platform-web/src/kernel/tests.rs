@@ -59,8 +59,8 @@ async fn a_kernel_boots_tells_and_stops_with_a_signed_log() {
         (&profile["host"], &profile["durability"], &profile["persisted"]),
         (&json!("web"), &json!("memory"), &Value::Null)
     );
-    assert_eq!(profile["key_custody"], "non_extractable");
-    for missing in ["containers", "raw sockets"] {
+    assert_eq!((&profile["suspension"], &profile["key_custody"]), (&json!("next_act"), &json!("non_extractable")));
+    for missing in ["containers", "raw sockets", "suspension of what computes"] {
         assert!(profile["missing"].as_array().unwrap().iter().any(|one| one[0] == missing), "{profile}");
     }
     let note = kernel.checkpoint().await.unwrap();

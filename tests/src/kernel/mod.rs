@@ -12,6 +12,7 @@ pub mod log;
 pub mod messages;
 pub mod processes;
 pub mod supervision;
+pub mod suspension;
 pub mod timers;
 pub mod tools;
 pub mod traces;

@@ -47,8 +47,8 @@ pub async fn a_timer_draws_each_time<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// Whoever is suspended has no timers any more, and nothing is drawn for them.
-pub async fn whoever_is_suspended_has_no_timers<H: Host>(host: H) {
+/// The timers of whoever is suspended stand still, and nothing is drawn for them; they run on when it does.
+pub async fn timers_of_the_suspended_stand_still<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     world.run(app("clock", [agent("ticks"), agent("other")])).await;
     let start = |n: u32| format!("act start /timer/t{n} {{\"every_ms\":1000}}");
@@ -66,5 +66,23 @@ pub async fn whoever_is_suspended_has_no_timers<H: Host>(host: H) {
     world.pause().await;
     assert_eq!(world.process("ticks").used.acts, before);
     assert_eq!(world.tell("other", "").await, "");
+    session.act("resume", &path, "").await.expect("resumed");
+    world.until(|world| world.process("ticks").used.refused == 150).await;
+    world.hand.advance(Duration::from_secs(1));
+    world.until(|world| world.process("ticks").used.acts >= before + 64).await;
+    // What was left is left: of five seconds, two.
+    assert_eq!(world.act("other", "start /timer/t {\"after_ms\":5000}").await, "ok {}");
+    let path = format!("/proc/{}", world.pid("other"));
+    world.hand.advance(Duration::from_secs(3));
+    session.act("suspend", &path, "").await.expect("suspended");
+    world.hand.advance(Duration::from_secs(100));
+    world.pause().await;
+    session.act("resume", &path, "").await.expect("resumed");
+    world.hand.advance(Duration::from_millis(1500));
+    world.pause().await;
+    assert_eq!(world.heard("other").await, "");
+    world.hand.advance(Duration::from_millis(1000));
+    world.pause().await;
+    assert!(world.heard("other").await.starts_with("timer /timer/t"));
     world.finish().await;
 }

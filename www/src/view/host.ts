@@ -61,6 +61,7 @@ export class HostView {
       row('folders', profile.mounts ? 'folders can be mounted' : 'none', profile.mounts ? 'yes' : 'no'),
       row('network', profile.net ? 'by fetch, under the same grants' : 'none', profile.net ? 'yes' : 'no'),
       row('in parallel', profile.parallelism === 1 ? 'one thing at a time' : `${profile.parallelism} things at once`),
+      row('suspension', profile.suspension === 'anywhere' ? 'stops a guest wherever it is' : 'stops a guest at its next act', profile.suspension === 'anywhere' ? 'yes' : 'partly'),
       row('key', plain(Object.hasOwn(CUSTODY, profile.key_custody) ? CUSTODY[profile.key_custody]! : profile.key_custody, 100)),
       row('tabs', owner === null || owner.owner ? 'this tab runs the kernel' : 'another tab runs the kernel, this one is attached to it'),
     ];

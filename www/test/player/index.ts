@@ -75,7 +75,7 @@ export class Kernel {
 
   profile() {
     return {
-      host: 'web', programs: ['wasm'], net: true, mounts: true, durability: 'disk', atomic_commits: true, parallelism: 8, key_custody: 'non_extractable', persisted: true,
+      host: 'web', programs: ['wasm'], net: true, mounts: true, durability: 'disk', atomic_commits: true, parallelism: 8, suspension: 'next_act', key_custody: 'non_extractable', persisted: true,
       missing: [
         ['containers', 'a tab has no container runtime: run the program as a wasm component, or reach it by /net'],
         ['raw sockets', 'a tab has no TCP: /net is fetch, so the other side has to allow this page (CORS)'],

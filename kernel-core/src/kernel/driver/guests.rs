@@ -26,22 +26,23 @@ impl<P: Platform> Inner<P> {
             return;
         }
         let guest = self.lock().borrow(pid);
-        if let Some(guest) = guest {
-            self.hand_over(pid, guest, envelope).await;
+        if let Some((guest, held)) = guest {
+            self.hand_over(pid, guest, held, envelope).await;
         }
     }
 
-    /// Hands one envelope to a guest and its answer back to step.
-    pub(super) async fn hand_over(&self, pid: Pid, mut guest: GuestOf<P>, envelope: Envelope) {
+    /// Hands one envelope to a guest and its answer back to step. One that is `held` begins with it when it is let go.
+    pub(super) async fn hand_over(&self, pid: Pid, mut guest: GuestOf<P>, held: bool, envelope: Envelope) {
         let message = envelope.id;
         let survived = {
             let mut handling = pin!(survived(guest.handle(envelope)));
-            match futures::poll!(handling.as_mut()) {
+            let at_once = if held { Poll::Pending } else { futures::poll!(handling.as_mut()) };
+            match at_once {
                 Poll::Ready(handled) => handled,
                 // Most handlers are done by now, and need no way to be stopped.
                 Poll::Pending => {
-                    let Some(registration) = self.lock().abortable(pid) else { return };
-                    match Abortable::new(handling, registration).await {
+                    let Some((registration, brake)) = self.lock().stoppable(pid) else { return };
+                    match Abortable::new(brake.on(handling), registration).await {
                         Ok(handled) => handled,
                         // Its process is gone.
                         Err(_) => return,
@@ -103,7 +104,7 @@ impl<P: Platform> Inner<P> {
                 drop(core);
                 return Err(Fault { kind: FaultKind::Start, reason: "it ended while it was being started".to_owned() });
             }
-            core.guests.insert(pid, Slot { guest: Some(guest), abort: None })
+            core.guests.insert(pid, Slot { guest: Some(guest), busy: None })
         };
         drop(old);
         Ok(())

@@ -1,5 +1,6 @@
 //! What lies behind the driver's lock: state, what it wants written, who waits, where the guests are.
 
+use super::brake::Brake;
 use super::lines::Credit;
 use super::parked::{Parked, Queue};
 use super::{GuestOf, Observer, Outcome, STEP_FAILED};
@@ -7,12 +8,12 @@ use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::kernel::Told;
 use crate::kernel::committer::{After, Pending};
-use crate::kernel::effects::{Effects, Perform, Performance, Reply, Wake};
+use crate::kernel::effects::{Again, Effects, Perform, Performance, Reply, Wake};
 use crate::kernel::input::Input;
 use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
 use crate::kernel::state::{Need, ROUNDS, State};
-use crate::platform::{ActReply, Guest, Platform, StartRequest};
+use crate::platform::{ActReply, Guest, Platform, StartRequest, Suspension};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use futures::channel::oneshot;
@@ -52,10 +53,18 @@ pub(super) enum Waiter {
     Future(oneshot::Sender<Outcome>),
 }
 
-/// A guest's place: the guest while it has nothing to do, the way to stop it while it has.
+/// A guest's place: the guest while it has nothing to do, the ways to stop it while it has.
 pub(super) struct Slot<G> {
     pub(super) guest: Option<G>,
-    pub(super) abort: Option<AbortHandle>,
+    pub(super) busy: Option<Busy>,
+}
+
+/// How a guest that is busy is stopped.
+pub(super) struct Busy {
+    /// For good.
+    pub(super) abort: AbortHandle,
+    /// Until it is let go.
+    pub(super) brake: Brake,
 }
 
 /// One envelope on its way into a guest.
@@ -218,8 +227,11 @@ impl<P: Platform> Core<P> {
         for wake in fx.wakes.drain(..) {
             self.wake(wake, todo);
         }
-        let withdrawn = std::mem::take(&mut fx.withdrawn);
+        let (withdrawn, again) = (std::mem::take(&mut fx.withdrawn), std::mem::take(&mut fx.again));
         self.fx = fx;
+        for Again { pid, call, request } in again {
+            self.take(platform, Input::Act { pid, call, request }, 0, None, todo);
+        }
         for action in withdrawn {
             if let Some(perform) = self.pending.withdraw(action) {
                 self.perform(perform, platform, todo);
@@ -248,11 +260,21 @@ impl<P: Platform> Core<P> {
                     todo.activations.push(activation);
                 }
             }
+            Wake::Hold { pid } => {
+                if let Some(busy) = self.busy(pid).filter(|_| self.is_held(pid)) {
+                    busy.brake.hold();
+                }
+            }
+            Wake::LetGo { pid } => {
+                if let Some(busy) = self.busy(pid) {
+                    busy.brake.let_go();
+                }
+            }
             Wake::Drop { pid } => {
                 self.end_log(pid);
                 if let Some(slot) = self.guests.remove(&pid) {
-                    if let Some(abort) = slot.abort {
-                        abort.abort();
+                    if let Some(busy) = slot.busy {
+                        busy.abort.abort();
                     }
                     todo.dropped.extend(slot.guest);
                 }
@@ -315,28 +337,44 @@ impl<P: Platform> Core<P> {
         !self.closed && self.state.processes.contains_key(&pid)
     }
 
-    /// Takes the guest of `pid` out of its place.
-    pub(super) fn borrow(&mut self, pid: Pid) -> Option<GuestOf<P>> {
-        self.guests.get_mut(&pid)?.guest.take()
+    /// Takes the guest of `pid` out of its place; whether it is to do nothing now.
+    pub(super) fn borrow(&mut self, pid: Pid) -> Option<(GuestOf<P>, bool)> {
+        let guest = self.guests.get_mut(&pid)?.guest.take()?;
+        Some((guest, self.is_held(pid)))
     }
 
     /// The next envelope for a handler of the trusted base, with the handler. One that is not in its place has
     /// ended, and what it was to be handed is lost with it.
-    pub(super) fn next_ready(&mut self) -> Option<(Pid, GuestOf<P>, Envelope)> {
+    pub(super) fn next_ready(&mut self) -> Option<(Pid, GuestOf<P>, bool, Envelope)> {
         while let Some(Activation { pid, envelope, .. }) = self.ready.pop_front() {
-            if let Some(guest) = self.borrow(pid) {
-                return Some((pid, guest, envelope));
+            if let Some((guest, held)) = self.borrow(pid) {
+                return Some((pid, guest, held, envelope));
             }
         }
         None
     }
 
-    /// Leaves the way to stop the guest of `pid`, which is out of its place; `None` if its process is gone.
-    pub(super) fn abortable(&mut self, pid: Pid) -> Option<AbortRegistration> {
+    /// Whether the guest of `pid` is to do nothing now. One that computes where it is not polled is polled on: it stops at
+    /// its next act, and its limits hold until then.
+    fn is_held(&self, pid: Pid) -> bool {
+        self.state.profile.suspension == Suspension::Anywhere
+            && self.state.processes.get(&pid).is_some_and(|process| process.is_held())
+    }
+
+    fn busy(&self, pid: Pid) -> Option<&Busy> {
+        self.guests.get(&pid)?.busy.as_ref()
+    }
+
+    /// Leaves the ways to stop the guest of `pid`, which is out of its place; `None` if its process is gone.
+    pub(super) fn stoppable(&mut self, pid: Pid) -> Option<(AbortRegistration, Brake)> {
+        let brake = Brake::default();
+        if self.is_held(pid) {
+            brake.hold();
+        }
         let slot = self.guests.get_mut(&pid)?;
         let (abort, registration) = AbortHandle::new_pair();
-        slot.abort = Some(abort);
-        Some(registration)
+        slot.busy = Some(Busy { abort, brake: brake.clone() });
+        Some((registration, brake))
     }
 
     /// Puts a guest back, unless its process is gone.
@@ -344,7 +382,7 @@ impl<P: Platform> Core<P> {
         match self.guests.get_mut(&pid) {
             Some(slot) => {
                 slot.guest = Some(guest);
-                slot.abort = None;
+                slot.busy = None;
                 None
             }
             None => Some(guest),

@@ -139,7 +139,8 @@ impl State {
     /// Why nothing is done for `pid` although somebody allows it: it was suspended while its act waited.
     fn unheeded(&self, pid: Pid) -> Option<Refusal> {
         let process = self.processes.get(&pid).filter(|p| p.life == Lifecycle::Suspended)?;
-        Some(Refusal::new(Code::Denied, format!("{} was suspended while it waited for an answer", process.name)))
+        let reason = format!("{} was suspended while it waited for an answer", process.name);
+        Some(Refusal::new(Code::Denied, reason).by_other())
     }
 
     /// An escalated act ended while it waited: its process is gone, or nothing is acknowledged any more. The log

@@ -32,7 +32,7 @@ use crate::governance::{self, Decision, Derived, Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
 use crate::label::Labels;
 use crate::path::{Resource, Verb};
-use crate::process::{Lifecycle, Process};
+use crate::process::{Lifecycle, Suspender};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -100,7 +100,7 @@ impl State {
             self.reply(pid, call, Err(no), now, fx);
             return Ok(());
         }
-        if self.withhold(pid, call) {
+        if self.withhold(pid, call, request) {
             return Ok(());
         }
         let readable = match self.halted(pid, request) {
@@ -174,7 +174,7 @@ impl State {
         let call = Some(call);
         if let Some(no) = self.cannot_act(pid) {
             self.reply(pid, call, Err(no), now, fx);
-        } else if !self.withhold(pid, call) && self.reserve_act(pid, None, call, request, now, fx) {
+        } else if !self.withhold(pid, call, request) && self.reserve_act(pid, None, call, request, now, fx) {
             self.refuse_unread(pid, call, request, Refusal::new(Code::Failed, reason), now, fx);
             self.weigh(pid, now, fx);
         }
@@ -189,18 +189,6 @@ impl State {
         (!alive).then(|| Refusal::new(Code::Cancelled, "the process is gone"))
     }
 
-    /// A suspended guest does not go on: its act waits with it.
-    fn withhold(&mut self, pid: Pid, call: Option<CallId>) -> bool {
-        let suspended = |p: &&mut Process| p.life == Lifecycle::Suspended && p.program.is_some();
-        match self.processes.get_mut(&pid).filter(suspended) {
-            Some(process) => {
-                process.rare.withheld.extend(call);
-                true
-            }
-            None => false,
-        }
-    }
-
     /// Why nothing that a suspended session asks for is heard. It has no guest that could be held back with its
     /// acts, and may still end itself.
     fn halted(&self, pid: Pid, request: &Request) -> Option<Refusal> {
@@ -209,7 +197,12 @@ impl State {
             return None;
         }
         let ends = |parsed: &Parsed| parsed.verb == Verb::Stop && parsed.resource == Resource::Proc(pid);
-        let refusal = Refusal::new(Code::Denied, format!("{} is suspended after too many refusals", process.name));
+        let refusal = match process.rare.suspended {
+            Some(Suspender::Kernel) => {
+                Refusal::new(Code::Denied, format!("{} is suspended after too many refusals", process.name))
+            }
+            _ => Refusal::new(Code::Denied, format!("{} is suspended", process.name)).by_other(),
+        };
         (!request.parsed().is_ok_and(ends)).then_some(refusal)
     }
 

@@ -4,7 +4,7 @@ use super::Act;
 use crate::governance::{Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
 use crate::kernel::effects::{Effects, Notice, Wake};
-use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused, Text};
+use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused};
 use crate::kernel::request::Request;
 use crate::kernel::rows;
 use crate::kernel::state::State;
@@ -216,7 +216,7 @@ impl State {
         }
         let reason = format!("{REFUSALS} refusals in {} s", REFUSAL_WINDOW.as_secs());
         match process.life {
-            Lifecycle::Running => self.suspend(pid, reason, now, fx),
+            Lifecycle::Running => self.suspend_for(pid, reason, now, fx),
             Lifecycle::Stopping => drop(self.exit(pid, ExitReason::Limit(reason), now, fx)),
             Lifecycle::Starting | Lifecycle::Suspended | Lifecycle::Exited => {}
         }
@@ -244,24 +244,6 @@ impl State {
         let Some(process) = self.processes.get(&pid) else { return true };
         let fold: [u8; 32] = Sha256::digest(fold).into();
         process.rare.folded.len() < FOLDED - RESERVED || process.rare.folded.contains_key(&fold)
-    }
-
-    /// Suspends a process: nothing more is handed to it, and its acts wait with it. Nobody hands anything to a
-    /// session, so its acts are refused.
-    fn suspend(&mut self, pid: Pid, reason: String, now: Now, fx: &mut Effects) {
-        if let Some(process) = self.processes.get_mut(&pid) {
-            process.enter(Lifecycle::Suspended);
-            // It will not do what it was started for, so its application is no success.
-            let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
-            if let Some(app) = app.filter(|app| app.spawned.get(&process.name) == Some(&pid)) {
-                app.fail_by(format!("{} was suspended: {reason}", process.name), &process.labels);
-            }
-            // It stays so, and whatever it carries now made it so.
-            process.own_labels = process.labels.clone();
-        }
-        self.drop_timers(pid);
-        self.record(ActionId(0), Content::Suspended(Text { reason, pid: pid.0 }), now, fx);
-        self.weigh(pid, now, fx);
     }
 
     pub(super) fn record_answer(&mut self, action: ActionId, allow: bool, by: &str, now: Now, fx: &mut Effects) {

@@ -13,6 +13,7 @@ mod register;
 mod send;
 mod spawn;
 mod streams;
+mod suspend;
 pub mod table;
 mod timer;
 mod tool;
@@ -72,6 +73,8 @@ pub enum Op {
     Spawn(Box<Spawn>),
     Stop,
     Kill,
+    Suspend,
+    Resume,
     Monitor,
     Connect(Connect),
     StartTimer(TimerStart),
@@ -129,6 +132,8 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         (Verb::Spawn, _) => Op::Spawn(Box::new(header(&body)?)),
         (Verb::Stop, _) => Op::Stop,
         (Verb::Kill, _) => Op::Kill,
+        (Verb::Suspend, _) => Op::Suspend,
+        (Verb::Resume, _) => Op::Resume,
         (Verb::Monitor, _) => Op::Monitor,
         (Verb::Connect, _) => Op::Connect(header(&body)?),
         (Verb::Start, Kind::Timer) => Op::StartTimer(timer::parse(&body)?),
@@ -168,6 +173,8 @@ impl State {
             (Op::Info, Resource::Proc(pid)) => self.apply_info(act, *pid),
             (Op::Stop, Resource::Proc(pid)) => self.apply_stop(act, *pid, now, fx),
             (Op::Kill, Resource::Proc(pid)) => self.apply_kill(act, *pid, now, fx),
+            (Op::Suspend, Resource::Proc(pid)) => self.apply_suspend(act, *pid, now, fx),
+            (Op::Resume, Resource::Proc(pid)) => self.apply_resume(act, *pid, now, fx),
             (Op::Monitor, _) => self.apply_monitor(act),
             (Op::Connect(connect), Resource::Net(endpoint)) => self.apply_connect(act, endpoint, connect, now, fx),
             (Op::StartTimer(start), Resource::Timer(name)) => self.apply_timer_start(act, name, *start, now),

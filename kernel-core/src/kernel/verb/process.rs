@@ -32,7 +32,9 @@ impl State {
     pub(super) fn apply_info(&mut self, act: &Act, pid: Pid) -> Result<Answer, Refusal> {
         // Its name and its rights were chosen by whoever spawned it, who carried no more than it began with; its state
         // is its own doing. What it has used would tell of messages whose labels an instance of one message has let go of.
-        let carried = self.processes.get(&pid).map(|p| p.labels.clone()).ok_or_else(|| absent(pid))?;
+        let process = self.processes.get(&pid).ok_or_else(|| absent(pid))?;
+        // Whether it is suspended may be somebody else's.
+        let carried = if process.rare.touched.is_empty() { process.labels.clone() } else { self.labels_of_state(pid)? };
         self.taint(act.pid, &carried)?;
         let process = self.processes.get(&pid).ok_or_else(|| absent(pid))?;
         let info = Info {
@@ -100,6 +102,6 @@ impl State {
     }
 }
 
-fn absent(pid: Pid) -> Refusal {
+pub(super) fn absent(pid: Pid) -> Refusal {
     Refusal::new(Code::NotFound, format!("there is no process /proc/{pid}"))
 }

@@ -8,7 +8,7 @@ use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::{Due, State};
 use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::process::{InstanceKind, Timer, TimerKey};
+use crate::process::{InstanceKind, Runs, Timer, TimerKey};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -71,11 +71,10 @@ impl State {
             return Err(Refusal::new(Code::Full, format!("a process may run {most} timers{with}")));
         }
         let deadline = self.due(now.at.after(start.after), Due::Timer(act.pid, key.clone()));
-        let timer = Timer { deadline, every: start.every, labels: act.labels.clone() };
+        let timer = Timer { runs: Runs::Until(deadline), every: start.every, labels: act.labels.clone() };
         let Some(process) = self.processes.get_mut(&act.pid) else { return Ok(Answer::empty()) };
-        if let Some(before) = process.rare.timers.insert(key, timer) {
-            self.undue(before.deadline);
-        }
+        let before = process.rare.timers.insert(key, timer);
+        before.and_then(|before| before.deadline()).into_iter().for_each(|deadline| self.undue(deadline));
         Ok(Answer::empty())
     }
 
@@ -83,7 +82,7 @@ impl State {
         let key = self.timer_key(act, name);
         let timer = self.processes.get_mut(&act.pid).and_then(|p| p.rare.timers.remove(&key));
         let absent = || Refusal::new(Code::NotFound, format!("no timer /timer/{name} of yours is running"));
-        self.undue(timer.ok_or_else(absent)?.deadline);
+        timer.ok_or_else(absent)?.deadline().into_iter().for_each(|deadline| self.undue(deadline));
         Ok(Answer::empty())
     }
 
@@ -96,7 +95,41 @@ impl State {
     /// Takes all timers from a process that is handed nothing any more: what never comes draws nothing.
     pub(crate) fn drop_timers(&mut self, pid: Pid) {
         let timers = self.processes.get_mut(&pid).map(|process| std::mem::take(&mut process.rare.timers));
-        timers.into_iter().flatten().for_each(|(_, timer)| self.undue(timer.deadline));
+        let deadlines = timers.into_iter().flatten().filter_map(|(_, timer)| timer.deadline());
+        deadlines.for_each(|deadline| self.undue(deadline));
+    }
+
+    /// The timers of a process that is suspended stand still: what does not come draws nothing.
+    pub(crate) fn still_timers(&mut self, pid: Pid, now: Now) {
+        let keys = self.timers_of(pid);
+        for key in keys {
+            let Some(deadline) = self.timer(pid, &key).and_then(|timer| timer.deadline()) else { continue };
+            let left = self.left_of(deadline, now);
+            self.undue(deadline);
+            if let Some(timer) = self.timer(pid, &key) {
+                timer.runs = Runs::Still(left);
+            }
+        }
+    }
+
+    /// They run on, each with what was left of it.
+    pub(crate) fn run_timers(&mut self, pid: Pid, now: Now) {
+        let keys = self.timers_of(pid);
+        for key in keys {
+            let Some(Timer { runs: Runs::Still(left), .. }) = self.timer(pid, &key).cloned() else { continue };
+            let deadline = self.due(now.at.after(left), Due::Timer(pid, key.clone()));
+            if let Some(timer) = self.timer(pid, &key) {
+                timer.runs = Runs::Until(deadline);
+            }
+        }
+    }
+
+    fn timers_of(&self, pid: Pid) -> Vec<TimerKey> {
+        self.processes.get(&pid).map_or_else(Vec::new, |process| process.rare.timers.keys().cloned().collect())
+    }
+
+    fn timer(&mut self, pid: Pid, key: &TimerKey) -> Option<&mut Timer> {
+        self.processes.get_mut(&pid)?.rare.timers.get_mut(key)
     }
 
     /// A timer is due: it is delivered like any message; where the mailbox is full it is lost and counted. It is an act
@@ -114,10 +147,7 @@ impl State {
             Some(every) => {
                 let deadline = self.due(now.at.after(every), Due::Timer(pid, key.clone()));
                 if let Some(process) = self.processes.get_mut(&pid) {
-                    process
-                        .rare
-                        .timers
-                        .insert(key, Timer { deadline, every: timer.every, labels: timer.labels.clone() });
+                    process.rare.timers.insert(key, Timer { runs: Runs::Until(deadline), ..timer.clone() });
                 }
             }
             None => {

@@ -10,6 +10,7 @@ mod ps;
 mod services;
 mod shutdown;
 mod spawn;
+mod suspend;
 mod top;
 
 pub(crate) use apps::{Install, List, Remove, Start, Stop};
@@ -21,6 +22,7 @@ pub(crate) use ps::Ps;
 pub(crate) use services::Services;
 pub(crate) use shutdown::Shutdown;
 pub(crate) use spawn::Spawn;
+pub(crate) use suspend::Process;
 pub(crate) use top::Top;
 
 use super::address::Address;

@@ -241,6 +241,18 @@ pub static ROWS: &[Row] = &[
         .reply("`{\"dead\":[process]}`; the process alone where the caller is not cleared for what else ended")
         .doc("Ends a process and all that it started, without asking. Effect as `spawn`. Whoever is told of an end carries \
               what the caller carried; what the dead carried joins the caller."),
+    act(Verb::Suspend, &[Kind::Proc], Outward, SPAWN)
+        .keeps_labels()
+        .doc("Keeps one process from going on until it is resumed, and none of those that it started: it is handed nothing, \
+              its acts and the answers to them wait, its timers stand still, and a guest that computes stops (in a tab, at \
+              its next act). How long it waits for others runs on, and so does its wall time. To ask again changes nothing; \
+              `conflict` while it is starting or stopping. It may be stopped and killed, and is not started again then. \
+              Effect as `spawn`. Whoever looks at it learns of what the caller carried."),
+    act(Verb::Resume, &[Kind::Proc], Outward, SPAWN)
+        .keeps_labels()
+        .doc("Lets a suspended process go on where it was held; one that is not suspended stays as it is. What the kernel \
+              suspended for its refusals, and what a session of a user did, is resumed by a session of a user alone. \
+              Effect as `spawn`. Whoever looks at it learns of what the caller carried."),
     act(Verb::Monitor, &[Kind::Proc, Kind::App], Observing, LOOK)
         .doc("Receives an envelope of kind `exit` when it ends, with what the process carries now. Effect as `read`: it \
               learns."),
@@ -304,12 +316,6 @@ pub static ROWS: &[Row] = &[
     act(Verb::Signal, &[Kind::Proc], Outward, SPAWN)
         .doc("Sends a signal to a process. Effect as `spawn`.")
         .missing("signals"),
-    act(Verb::Suspend, &[Kind::Proc], Outward, SPAWN)
-        .doc("Keeps a process from running. Effect as `spawn`.")
-        .missing("suspension"),
-    act(Verb::Resume, &[Kind::Proc], Outward, SPAWN)
-        .doc("Lets a suspended process run again. Effect as `spawn`.")
-        .missing("suspension"),
     act(Verb::Link, &[Kind::Proc], Outward, SPAWN)
         .doc("Ties the ends of two processes together. Effect as `spawn`.")
         .missing("links"),
