@@ -171,6 +171,8 @@ export class GuestWorker {
   readonly #lock: string;
   readonly #events: GuestEvents;
   readonly #ended: (end: Promise<void>) => void;
+  readonly #dead: Promise<void>;
+  #died!: (end: Promise<void>) => void;
   #over = false;
 
   constructor(
@@ -189,6 +191,7 @@ export class GuestWorker {
     this.#lock = lock;
     this.#events = events;
     this.#ended = ended;
+    this.#dead = new Promise((died) => { this.#died = died; });
     const failed = (reason: string) => this.#told({ fault: { kind: 'start', reason }, used: { ran: 0, memory: 0n, fuel: 0n } });
     this.#worker.onerror = (event) => {
       event.preventDefault();
@@ -233,7 +236,14 @@ export class GuestWorker {
     this.#worker.terminate();
     this.#events.free();
     // Where there are no locks, that it was told to end is all that is known.
-    this.#ended(Promise.resolve(navigator.locks?.request(this.#lock, () => {})).catch(() => {}));
+    const end = Promise.resolve(navigator.locks?.request(this.#lock, () => {})).catch(() => {});
+    this.#died(end);
+    this.#ended(end);
+  }
+
+  /** Fulfilled when it was ended and is seen to be dead. */
+  dead(): Promise<void> {
+    return this.#dead;
   }
 
   #say(message: ToGuest, bytes?: Uint8Array): void {

@@ -131,8 +131,18 @@ async fn befall(host: SimHost, seed: u64) {
                 let path = format!("/proc/{}", world.pid(name));
                 let session = world.session().await;
                 if n == 2 {
-                    if session.act("kill", &path, "").await.is_ok() {
+                    if let Ok(reply) = session.act("kill", &path, "").await {
                         known.killed.insert(name);
+                        let receipt: serde_json::Value = serde_json::from_slice(&reply).expect("JSON");
+                        let dead = receipt["dead"].as_array().expect("a list");
+                        let of_it = |one: &serde_json::Value| {
+                            path == format!("/proc/{}", one["pid"]) && one["after_ms"].is_u64()
+                        };
+                        // It may have ended before, and waited to be started again.
+                        let all = world.kernel().summary().processes;
+                        let killed = all.iter().any(|p| path == format!("/proc/{}", p.pid) && p.exit == "killed");
+                        assert_eq!(dead.iter().any(of_it), killed, "{at}: {receipt}");
+                        assert_eq!(receipt["unreachable"], serde_json::json!([]), "{at}");
                     }
                 } else {
                     let script = dice.one_of(&["act stop /proc/self", "fail x", "trap"]);

@@ -5,6 +5,7 @@
 
 use super::effects::{Effects, Notice, Wake};
 use super::event::{AppEnded, Content};
+use super::exit::Dead;
 use super::open::OpenKind;
 use super::request::Request;
 use super::rows;
@@ -357,7 +358,7 @@ impl State {
         reason: ExitReason,
         now: Now,
         fx: &mut Effects,
-    ) -> Vec<Pid> {
+    ) -> Vec<Dead> {
         let mut dead = Vec::new();
         let never = self.never_registered(name);
         let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return dead };

@@ -8,13 +8,15 @@ mod brake;
 mod components;
 mod flushed;
 mod guests;
+mod instance;
 mod lines;
 mod locked;
 mod observers;
 mod parked;
 
+use instance::Instance;
 pub(super) use locked::Core;
-use locked::{Activation, Slot, Todo, Waiter};
+use locked::{Activation, Todo, Waiter};
 pub(super) use observers::Observer;
 
 use super::committer::{After, Signal, Taken};
@@ -24,9 +26,7 @@ use super::start::Parts;
 use super::state::Need;
 use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId};
-use crate::platform::{
-    ActReply, BoxFuture, DeviceError, DeviceReply, Devices, Key, Platform, Program, Sandbox, Storage,
-};
+use crate::platform::{ActReply, BoxFuture, DeviceError, DeviceReply, Devices, Key, Platform, Program, Storage};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use bytes::Bytes;
@@ -46,7 +46,6 @@ const HOST_FAILED: &str = "the host failed while it did this";
 const STEP_FAILED: &str = "the kernel failed in the middle of a step";
 
 type Outcome = Result<Bytes, Refusal>;
-type GuestOf<P> = <<P as Platform>::Sandbox as Sandbox>::Guest;
 
 /// A kernel on its host.
 pub(crate) struct Inner<P: Platform> {
@@ -126,7 +125,7 @@ impl<P: Platform> Inner<P> {
     }
 
     /// Does what a step left to do.
-    fn finish(&self, todo: Todo<GuestOf<P>>) {
+    fn finish(&self, todo: Todo<P>) {
         if todo.close {
             self.close();
         }
@@ -134,6 +133,7 @@ impl<P: Platform> Inner<P> {
             self.refuse_all(STEP_FAILED);
         }
         drop(todo.dropped);
+        todo.gone.into_iter().for_each(|input| self.submit(input));
         if todo.commit {
             self.commit_signal.wake();
         }

@@ -96,6 +96,13 @@ pub enum Wake {
         /// Whose.
         pid: Pid,
     },
+    /// Tell when the guest of a process that is about to be dropped is gone, by `Input::Gone`.
+    Watch {
+        /// The act that killed it.
+        action: ActionId,
+        /// Whose.
+        pid: Pid,
+    },
     /// Drop the instance of a process that is gone.
     Drop {
         /// Whose.

@@ -7,16 +7,26 @@ use super::state::State;
 use crate::id::{ActionId, MessageId, Pid, StreamId};
 use crate::ipc::{Envelope, EnvelopeKind, body};
 use crate::label::Labels;
-use crate::path::Resource;
+use crate::path::{Name, Resource};
 use crate::platform::DeviceRequest;
-use crate::process::{Ended, ExitReason, Lifecycle, Process, Timer};
+use crate::process::{Ended, ExitReason, Lifecycle, Process, Program, Timer};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use std::time::Duration;
 
+/// A process that has ended.
+#[derive(Debug)]
+pub(crate) struct Dead {
+    pub(crate) pid: Pid,
+    pub(crate) name: Name,
+    pub(crate) app: Option<Name>,
+    /// What it ran.
+    pub(crate) program: Option<Program>,
+}
+
 impl State {
     /// Ends `pid` and its whole subtree; returns who is gone, children first.
-    pub(crate) fn exit(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) -> Vec<Pid> {
+    pub(crate) fn exit(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) -> Vec<Dead> {
         // An end is work of its application: whoever is told of it may have been the last that had something to do,
         // and the application is not quiet before all of the end is over and what went wrong is noted.
         let app = self.processes.get(&pid).and_then(|p| p.app.clone());
@@ -34,7 +44,7 @@ impl State {
         dead
     }
 
-    fn end_tree(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects, dead: &mut Vec<Pid>) {
+    fn end_tree(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects, dead: &mut Vec<Dead>) {
         if let Some(app) = self.app_of_root(pid) {
             // The end of an application's process is the application's: its agents stop in their order, and what
             // ended it is what it failed by.
@@ -57,13 +67,12 @@ impl State {
             self.mark(child, &labels);
             self.end_tree(child, below.clone(), now, fx, dead);
         }
-        self.end_one(pid, reason, now, fx);
-        dead.push(pid);
+        dead.extend(self.end_one(pid, reason, now, fx));
     }
 
-    fn end_one(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) {
+    fn end_one(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects) -> Option<Dead> {
         self.count_busy(pid);
-        let Some(mut process) = self.processes.remove(&pid) else { return };
+        let mut process = self.processes.remove(&pid)?;
         let name = (process.app.clone(), process.name.clone());
         // An application gave its own away.
         if self.names.get(&name) == Some(&pid) {
@@ -137,6 +146,7 @@ impl State {
         if let Some(app) = &process.app {
             self.app_lost(app, &process, &reason, now, fx);
         }
+        Some(Dead { pid, name: process.name, app: process.app, program: process.program })
     }
 
     /// Empties the mailbox of `process`, which ends. The calls that wait for it, each with what it is told of that

@@ -81,6 +81,13 @@ pub enum Input {
         /// How it went and what it used.
         handled: Handled,
     },
+    /// The guest of a process that was killed is gone: nothing of it runs any more, as the host saw.
+    Gone {
+        /// The act that killed it.
+        action: ActionId,
+        /// Whose it was.
+        pid: Pid,
+    },
     /// An escalation was answered.
     Answer {
         /// The act.

@@ -6,6 +6,7 @@ use super::road::{Act, Asked, NOBODY, is_own_doing, is_refusal};
 use super::rows;
 use super::state::{Abandoned, Due, State};
 use super::suspend::Withheld;
+use super::verb::Killed;
 use super::verb::table::Class;
 use crate::id::{ActionId, CallId, Pid, StreamId};
 use crate::ipc::Envelope;
@@ -69,6 +70,8 @@ pub(crate) enum OpenKind {
     },
     /// All agents of an application.
     AppStart,
+    /// The host, which has not seen the guests of all that it killed gone.
+    Kill(Box<Killed>),
     /// An answer to an escalation; then the act goes on.
     Escalated(Box<super::road::Held>),
 }
@@ -274,6 +277,10 @@ impl State {
             OpenKind::Spawn { child, .. } => {
                 let child = *child;
                 self.exit(child, ExitReason::NotStarted("its instance was not ready in time".to_owned()), now, fx);
+            }
+            OpenKind::Kill(_) => {
+                self.unseen(action, now, fx);
+                return;
             }
             OpenKind::AppStart => {
                 if let Resource::App(name) = open.resource.clone() {

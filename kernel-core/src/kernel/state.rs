@@ -260,6 +260,7 @@ impl State {
                 }
                 self.tick(now, fx);
             }
+            Input::Gone { action, pid } => self.gone(*action, *pid, now, fx),
             Input::Flush => self.flush(now, fx),
             Input::Answer { action, allow, by } => self.answer(*action, *allow, by, now, fx)?,
             Input::Attach { call, name, role, capabilities } => {

@@ -98,7 +98,8 @@ pub trait Sandbox: MaybeSend + MaybeSync + 'static {
     ) -> impl Future<Output = Result<Self::Guest, Fault>> + MaybeSend;
 }
 
-/// One instance. Dropping it kills it: no code of it runs after `drop` returns.
+/// One instance. Dropping it kills it: no code of it runs after `drop` returns, or nothing that it does reaches anything
+/// and [`Guest::death`] says when it is over.
 pub trait Guest: MaybeSend + 'static {
     /// Gives it one envelope. Never called while an earlier call is unfinished. Dropping the future
     /// kills the instance as dropping the guest does. On a host whose profile says [`super::Suspension::Anywhere`] it is
@@ -109,6 +110,12 @@ pub trait Guest: MaybeSend + 'static {
     /// of the trusted base and return quickly, false for anything that can loop.
     fn inline(&self) -> bool {
         false
+    }
+
+    /// Completes when the host has seen that nothing of it runs any more, once it was dropped. Asked just before that,
+    /// and not while `handle` is unfinished. `None` where that is when `drop` returns.
+    fn death(&self) -> Option<BoxFuture<'static, ()>> {
+        None
     }
 }
 

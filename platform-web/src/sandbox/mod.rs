@@ -64,4 +64,11 @@ impl Guest for WebGuest {
     fn inline(&self) -> bool {
         matches!(self, WebGuest::Native(_))
     }
+
+    fn death(&self) -> Option<BoxFuture<'static, ()>> {
+        match self {
+            WebGuest::Wasm(guest) => Some(guest.death()),
+            WebGuest::Native(_) => None,
+        }
+    }
 }

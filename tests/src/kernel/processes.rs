@@ -1,13 +1,15 @@
 //! How processes begin, are named and end.
 
-use crate::world::{Host, World, agent, app, name};
+use crate::world::{Host, Kind, World, agent, app, name};
 use bytes::Bytes;
+use futures::FutureExt;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::State;
 use kernel_core::kernel::effects::{Effects, Performance, Wake};
 use kernel_core::kernel::input::Input;
 use kernel_core::process::InstanceKind;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// To kill a process is to end all that it started; the answer names the dead.
 pub async fn kill_takes_the_subtree<H: Host>(host: H) {
@@ -21,13 +23,74 @@ pub async fn kill_takes_the_subtree<H: Host>(host: H) {
     let pids = ["boss", "kid", "sister"].map(|name| world.pid(name).0);
     let reply = world.session().await.act("kill", &format!("/proc/{}", pids[0]), "").await.expect("killed");
     let reply: serde_json::Value = serde_json::from_slice(&reply).expect("JSON");
-    let mut dead: Vec<u64> = reply["dead"].as_array().expect("a list").iter().filter_map(|p| p.as_u64()).collect();
+    let mut dead: Vec<(u64, &str)> = reply["dead"].as_array().expect("a list").iter().filter_map(named).collect();
     dead.sort_unstable();
-    assert_eq!(dead, pids);
+    assert_eq!(dead, [(pids[0], "boss"), (pids[1], "kid"), (pids[2], "sister")]);
+    assert!(reply["dead"].as_array().is_some_and(|all| all.iter().all(|one| one["app"] == "firm")), "{reply}");
+    assert_eq!(reply["unreachable"], serde_json::json!([]));
     for name in ["boss", "kid", "sister"] {
         assert_eq!(world.ended(name).await.0, "killed", "{name}");
     }
     assert_eq!(world.tell("helper", "").await, "");
+    world.finish().await;
+}
+
+/// Who is named in the receipt of a kill, where it was seen how long that took.
+fn named(of: &serde_json::Value) -> Option<(u64, &str)> {
+    of["after_ms"].as_u64()?;
+    Some((of["pid"].as_u64()?, of["name"].as_str()?))
+}
+
+/// A kill is answered when every guest is seen gone, and names those that were not in time. For the kernel each is gone
+/// at once.
+pub async fn what_is_killed_is_seen_dead<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let boss = agent("boss").uses(&["spawn /agent/helper"]);
+    world.run(app("firm", [boss, agent("helper"), agent("busy"), agent("other")])).await;
+    assert!(world.act("boss", "spawn /agent/helper {\"name\":\"kid\",\"use\":[]}").await.starts_with("ok "));
+    let [boss, busy, other] = ["boss", "busy", "other"].map(|name| format!("/proc/{}", world.pid(name)));
+    let receipt = |reply: &Bytes| -> serde_json::Value { serde_json::from_slice(reply).expect("JSON") };
+    // One that is in the middle of something.
+    let (session, caller) = (world.session().await, world.session().await);
+    let wait = "\nact read /proc/self/inbox {\"correlation\":7}";
+    let called = caller.act("call", &busy, wait);
+    world.pause().await;
+    let told = receipt(&session.act("kill", &busy, "").await.expect("killed"));
+    assert_eq!(told["dead"].as_array().expect("a list").iter().filter_map(named).count(), 1, "{told}");
+    called.await.expect_err("it was killed");
+
+    let pids = [world.pid("boss"), world.pid("kid")];
+    world.hand.deaths(false);
+    let mut kill = Box::pin(session.act("kill", &boss, "{\"deadline_ms\":1000}"));
+    world.pause().await;
+    assert!((&mut kill).now_or_never().is_none(), "nothing was seen dead yet");
+    for name in ["boss", "kid"] {
+        assert_eq!(world.ended(name).await.0, "killed");
+    }
+    world.hand.advance(Duration::from_secs(2));
+    let told = receipt(&kill.await.expect("killed"));
+    assert_eq!(told["dead"], serde_json::json!([]), "{told}");
+    let what = if world.host.kind() == Kind::Component { "component" } else { "handler" };
+    let unseen: Vec<(u64, &str)> = told["unreachable"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|one| one["what"] == what)
+        .filter_map(|one| Some((one["pid"].as_u64()?, one["name"].as_str()?)))
+        .collect();
+    assert_eq!(unseen, [(pids[0].0, "boss"), (pids[1].0, "kid")], "{told}");
+    // What is seen later is nobody's business any more; what is seen in time is in the receipt.
+    world.hand.deaths(true);
+    world.pause().await;
+    world.hand.deaths(false);
+    let mut kill = Box::pin(session.act("kill", &other, ""));
+    world.pause().await;
+    assert!((&mut kill).now_or_never().is_none());
+    world.hand.advance(Duration::from_millis(1200));
+    world.hand.deaths(true);
+    let told = receipt(&kill.await.expect("killed"));
+    assert!(told["dead"][0]["after_ms"].as_u64().is_some_and(|ms| ms >= 1200), "{told}");
+    assert_eq!(told["unreachable"], serde_json::json!([]));
     world.finish().await;
 }
 

@@ -5,6 +5,7 @@
 //! is finished: the kernel is shut down, what is stored is verified, and the journal of all its inputs is
 //! replayed, which has to give the same head.
 
+mod deaths;
 mod host;
 mod plan;
 mod puppet;
@@ -13,6 +14,7 @@ mod puppet;
 pub mod steps;
 mod watch;
 
+pub use deaths::{WatchedGuest, WatchedSandbox};
 pub use host::{COMPONENT, Host, Kind, MOUNTS, SimHost, hash, name, programs};
 pub use plan::{Agent, App, agent, app, rights};
 pub use puppet::Trap;

@@ -4,6 +4,7 @@
 //! back or made to fail, what was asked of devices is kept, and any of it can be left hanging. In lockstep
 //! clock, seed and key are constants, so that the same scenario gives the same log on every host.
 
+use super::deaths::WatchedSandbox;
 use bytes::Bytes;
 use futures::channel::oneshot;
 use futures::future::{AbortHandle, Either, abortable, select};
@@ -45,6 +46,8 @@ struct Held {
     unanswered: Vec<oneshot::Sender<()>>,
     unreadable: bool,
     breaks: bool,
+    deaths_hidden: bool,
+    mourners: Vec<oneshot::Sender<()>>,
 }
 
 /// What becomes of requests to devices.
@@ -159,6 +162,33 @@ impl Hand {
         self.held().breaks = true;
     }
 
+    /// From now on that a guest is gone is seen, or is not before this has changed.
+    pub fn deaths(&self, seen: bool) {
+        let mourners = {
+            let mut held = self.held();
+            held.deaths_hidden = !seen;
+            if seen { std::mem::take(&mut held.mourners) } else { Vec::new() }
+        };
+        drop(mourners);
+    }
+
+    pub(super) fn hides_deaths(&self) -> bool {
+        self.held().deaths_hidden
+    }
+
+    pub(super) async fn deaths_are_seen(&self) {
+        let seen = {
+            let mut held = self.held();
+            if !held.deaths_hidden {
+                return;
+            }
+            let (sender, seen) = oneshot::channel();
+            held.mourners.push(sender);
+            seen
+        };
+        let _ = seen.await;
+    }
+
     /// What was asked of devices so far.
     pub fn asked(&self) -> Vec<DeviceRequest> {
         self.held().asked.clone()
@@ -207,7 +237,7 @@ impl Hand {
         let parts = Parts {
             platform: Watched { platform, hand: self.clone(), profile: Arc::new(profile) },
             storage: rows.clone(),
-            sandbox,
+            sandbox: WatchedSandbox { sandbox, hand: self.clone() },
             devices: WatchedDevices { devices, hand: self.clone() },
             keys: WatchedKeys { keys, lockstep: self.lockstep },
         };
@@ -285,7 +315,7 @@ impl<P: Platform> Spawn for Watched<P> {
 
 impl<P: Platform> Platform for Watched<P> {
     type Storage = Rows<P::Storage>;
-    type Sandbox = P::Sandbox;
+    type Sandbox = WatchedSandbox<P::Sandbox>;
     type Devices = WatchedDevices<P::Devices>;
     type Keys = WatchedKeys<P::Keys>;
 

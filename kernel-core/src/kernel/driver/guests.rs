@@ -2,10 +2,10 @@
 
 use super::super::gate;
 use super::super::input::Input;
-use super::{Activation, GuestOf, Inner, Slot, Todo, survived};
+use super::{Activation, Inner, Instance, Todo, survived};
 use crate::id::Pid;
 use crate::ipc::Envelope;
-use crate::platform::{BoxFuture, Fault, FaultKind, Guest, Handled, Platform, Program, Sandbox, StartRequest, Usage};
+use crate::platform::{BoxFuture, Fault, FaultKind, Handled, Platform, Program, Sandbox, StartRequest, Usage};
 use futures::future::Abortable;
 use std::pin::pin;
 use std::task::Poll;
@@ -32,7 +32,7 @@ impl<P: Platform> Inner<P> {
     }
 
     /// Hands one envelope to a guest and its answer back to step. One that is `held` begins with it when it is let go.
-    pub(super) async fn hand_over(&self, pid: Pid, mut guest: GuestOf<P>, held: bool, envelope: Envelope) {
+    pub(super) async fn hand_over(&self, pid: Pid, mut guest: Instance<P>, held: bool, envelope: Envelope) {
         let message = envelope.id;
         let survived = {
             let mut handling = pin!(survived(guest.handle(envelope)));
@@ -92,23 +92,23 @@ impl<P: Platform> Inner<P> {
         let Some(inner) = self.me.upgrade() else { return Err(stopped()) };
         let port = gate::port(&inner, request.pid);
         let pid = request.pid;
+        if !self.lock().makes(pid) {
+            return Err(ended());
+        }
+        let mut instance = Instance::begin(pid, &self.me);
         let component = match request.program {
             Program::Wasm { hash } => Some(hash),
             Program::Native { .. } => None,
         };
         let load = move || -> BoxFuture<'static, _> { Box::pin(async move { inner.component(component).await }) };
-        let guest = self.sandbox.start(request, load, port).await?;
-        let old = {
-            let mut core = self.lock();
-            if !core.state.processes.contains_key(&pid) {
-                drop(core);
-                return Err(Fault { kind: FaultKind::Start, reason: "it ended while it was being started".to_owned() });
-            }
-            core.guests.insert(pid, Slot { guest: Some(guest), busy: None })
-        };
-        drop(old);
-        Ok(())
+        instance.made(self.sandbox.start(request, load, port).await?);
+        let gone = self.lock().give_back(pid, instance);
+        gone.map_or(Ok(()), |_| Err(ended()))
     }
+}
+
+fn ended() -> Fault {
+    Fault { kind: FaultKind::Start, reason: "it ended while it was being started".to_owned() }
 }
 
 fn stopped() -> Fault {

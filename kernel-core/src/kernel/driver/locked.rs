@@ -3,7 +3,7 @@
 use super::brake::Brake;
 use super::lines::Credit;
 use super::parked::{Parked, Queue};
-use super::{GuestOf, Observer, Outcome, STEP_FAILED};
+use super::{Instance, Observer, Outcome, STEP_FAILED};
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::kernel::Told;
@@ -13,7 +13,7 @@ use crate::kernel::input::Input;
 use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
 use crate::kernel::state::{Need, ROUNDS, State};
-use crate::platform::{ActReply, Guest, Platform, StartRequest, Suspension};
+use crate::platform::{ActReply, Platform, StartRequest, Suspension};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use futures::channel::oneshot;
@@ -34,7 +34,9 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) next_call: u64,
     pub(super) waiters: FxHashMap<CallId, Waiter>,
     pub(super) parked: Queue,
-    pub(super) guests: PidMap<Slot<GuestOf<P>>>,
+    pub(super) guests: PidMap<Slot<P>>,
+    /// The processes that were killed and whose instances are to be seen gone, with the act that killed each.
+    pub(super) dying: BTreeMap<Pid, ActionId>,
     pub(super) ready: VecDeque<Activation>,
     pub(super) draining: bool,
     pub(super) armed: Option<Instant>,
@@ -54,8 +56,8 @@ pub(super) enum Waiter {
 }
 
 /// A guest's place: the guest while it has nothing to do, the ways to stop it while it has.
-pub(super) struct Slot<G> {
-    pub(super) guest: Option<G>,
+pub(super) struct Slot<P: Platform> {
+    pub(super) guest: Option<Instance<P>>,
     pub(super) busy: Option<Busy>,
 }
 
@@ -76,11 +78,13 @@ pub(super) struct Activation {
 }
 
 /// What is left to do once the lock is released.
-pub(super) struct Todo<G> {
+pub(super) struct Todo<P: Platform> {
     pub(super) performs: Vec<Perform>,
     pub(super) loads: Vec<Need>,
     pub(super) activations: Vec<Activation>,
-    pub(super) dropped: Vec<G>,
+    pub(super) dropped: Vec<Instance<P>>,
+    /// Of those that were killed before they had an instance.
+    pub(super) gone: Vec<Input>,
     pub(super) own: Option<Outcome>,
     pub(super) drain: bool,
     pub(super) commit: bool,
@@ -91,13 +95,14 @@ pub(super) struct Todo<G> {
     pub(super) close: bool,
 }
 
-impl<G> Default for Todo<G> {
+impl<P: Platform> Default for Todo<P> {
     fn default() -> Self {
         Todo {
             performs: Vec::new(),
             loads: Vec::new(),
             activations: Vec::new(),
             dropped: Vec::new(),
+            gone: Vec::new(),
             own: None,
             drain: false,
             commit: false,
@@ -121,6 +126,7 @@ impl<P: Platform> Core<P> {
             waiters: FxHashMap::default(),
             parked: Queue::default(),
             guests: PidMap::default(),
+            dying: BTreeMap::new(),
             ready: VecDeque::new(),
             draining: false,
             armed: None,
@@ -137,14 +143,7 @@ impl<P: Platform> Core<P> {
     /// Takes one input to step and sorts what comes out of it. `own` is the call whose reply the
     /// submitter takes back directly. A step that panics is fail-stop, as soon as the lock is released; the panic
     /// goes no further, because whoever submits may be a guest.
-    pub(super) fn take(
-        &mut self,
-        platform: &P,
-        input: Input,
-        rounds: u8,
-        own: Option<CallId>,
-        todo: &mut Todo<GuestOf<P>>,
-    ) {
+    pub(super) fn take(&mut self, platform: &P, input: Input, rounds: u8, own: Option<CallId>, todo: &mut Todo<P>) {
         if !self.parked.is_empty() {
             let touches = self.state.touches(&input);
             if self.parked.holds(&touches) {
@@ -178,7 +177,7 @@ impl<P: Platform> Core<P> {
 
     /// A step broke off. What it had caused so far is a part of something: none of it is done or written, and of what
     /// it left nothing is asked but to stop.
-    fn break_off(&mut self, platform: &P, todo: &mut Todo<GuestOf<P>>) {
+    fn break_off(&mut self, platform: &P, todo: &mut Todo<P>) {
         self.fx = Effects::default();
         todo.broken = true;
         match std::mem::replace(&mut self.broken, true) {
@@ -196,7 +195,7 @@ impl<P: Platform> Core<P> {
         reason: String,
         own: Option<CallId>,
         platform: &P,
-        todo: &mut Todo<GuestOf<P>>,
+        todo: &mut Todo<P>,
     ) {
         match input {
             Input::Act { pid, call, request } => {
@@ -206,7 +205,7 @@ impl<P: Platform> Core<P> {
         }
     }
 
-    fn sort(&mut self, own: Option<CallId>, platform: &P, todo: &mut Todo<GuestOf<P>>) {
+    fn sort(&mut self, own: Option<CallId>, platform: &P, todo: &mut Todo<P>) {
         let mut fx = std::mem::take(&mut self.fx);
         self.pending.add(fx.records.drain(..), fx.rows.drain(..));
         for reply in fx.replies.drain(..) {
@@ -245,11 +244,11 @@ impl<P: Platform> Core<P> {
         }
     }
 
-    fn wake(&mut self, wake: Wake, todo: &mut Todo<GuestOf<P>>) {
+    fn wake(&mut self, wake: Wake, todo: &mut Todo<P>) {
         match wake {
             Wake::Deliver { pid, envelope, fresh } => {
                 let activation = Activation { pid, envelope, fresh };
-                let inline = self.guests.get(&pid).and_then(|s| s.guest.as_ref()).is_some_and(Guest::inline);
+                let inline = self.guests.get(&pid).and_then(|s| s.guest.as_ref()).is_some_and(Instance::inline);
                 if inline && activation.fresh.is_none() {
                     self.ready.push_back(activation);
                     if !self.draining {
@@ -270,6 +269,11 @@ impl<P: Platform> Core<P> {
                     busy.brake.let_go();
                 }
             }
+            // It has a place from before its instance is made.
+            Wake::Watch { action, pid } => match self.guests.get(&pid) {
+                Some(_) => drop(self.dying.insert(pid, action)),
+                None => todo.gone.push(Input::Gone { action, pid }),
+            },
             Wake::Drop { pid } => {
                 self.end_log(pid);
                 if let Some(slot) = self.guests.remove(&pid) {
@@ -286,7 +290,7 @@ impl<P: Platform> Core<P> {
 
     /// What waited for its intent to be durable is performed now, unless its act was closed meanwhile: then it is
     /// never performed, and step is told, as by a device that was asked in vain.
-    pub(super) fn perform(&mut self, perform: Perform, platform: &P, todo: &mut Todo<GuestOf<P>>) {
+    pub(super) fn perform(&mut self, perform: Perform, platform: &P, todo: &mut Todo<P>) {
         let Perform { action, what, .. } = &perform;
         if *action == ActionId(0) || self.state.opened.contains_key(action) {
             todo.performs.push(perform);
@@ -300,7 +304,7 @@ impl<P: Platform> Core<P> {
         self.observers.retain_mut(|observer| observer.tell(&told));
     }
 
-    pub(super) fn resolve(&mut self, call: CallId, result: Outcome, own: Option<CallId>, todo: &mut Todo<GuestOf<P>>) {
+    pub(super) fn resolve(&mut self, call: CallId, result: Outcome, own: Option<CallId>, todo: &mut Todo<P>) {
         if own == Some(call) {
             todo.own = Some(result);
         } else {
@@ -338,14 +342,14 @@ impl<P: Platform> Core<P> {
     }
 
     /// Takes the guest of `pid` out of its place; whether it is to do nothing now.
-    pub(super) fn borrow(&mut self, pid: Pid) -> Option<(GuestOf<P>, bool)> {
+    pub(super) fn borrow(&mut self, pid: Pid) -> Option<(Instance<P>, bool)> {
         let guest = self.guests.get_mut(&pid)?.guest.take()?;
         Some((guest, self.is_held(pid)))
     }
 
     /// The next envelope for a handler of the trusted base, with the handler. One that is not in its place has
     /// ended, and what it was to be handed is lost with it.
-    pub(super) fn next_ready(&mut self) -> Option<(Pid, GuestOf<P>, bool, Envelope)> {
+    pub(super) fn next_ready(&mut self) -> Option<(Pid, Instance<P>, bool, Envelope)> {
         while let Some(Activation { pid, envelope, .. }) = self.ready.pop_front() {
             if let Some((guest, held)) = self.borrow(pid) {
                 return Some((pid, guest, held, envelope));
@@ -377,8 +381,17 @@ impl<P: Platform> Core<P> {
         Some((registration, brake))
     }
 
-    /// Puts a guest back, unless its process is gone.
-    pub(super) fn give_back(&mut self, pid: Pid, guest: GuestOf<P>) -> Option<GuestOf<P>> {
+    /// Makes a place for an instance of `pid`, which has none yet; whether one is still of use.
+    pub(super) fn makes(&mut self, pid: Pid) -> bool {
+        let expected = self.expects(pid);
+        if expected && self.guests.get(&pid).is_none() {
+            self.guests.insert(pid, Slot { guest: None, busy: None });
+        }
+        expected
+    }
+
+    /// Puts a guest into its place, unless its process is gone.
+    pub(super) fn give_back(&mut self, pid: Pid, guest: Instance<P>) -> Option<Instance<P>> {
         match self.guests.get_mut(&pid) {
             Some(slot) => {
                 slot.guest = Some(guest);

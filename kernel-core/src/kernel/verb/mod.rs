@@ -7,6 +7,7 @@ mod call;
 mod connect;
 mod files;
 mod inbox;
+mod kill;
 mod monitor;
 mod process;
 mod register;
@@ -27,6 +28,8 @@ pub use connect::Connect;
 pub(crate) use files::device_reply;
 pub use files::{List, Read, Write};
 pub use inbox::InboxRead;
+pub use kill::Kill;
+pub(crate) use kill::Killed;
 pub use send::Message;
 pub(crate) use spawn::New;
 pub use spawn::Spawn;
@@ -72,7 +75,7 @@ pub enum Op {
     RegisterTool(Box<NewTool>),
     Spawn(Box<Spawn>),
     Stop,
-    Kill,
+    Kill(Kill),
     Suspend,
     Resume,
     Monitor,
@@ -87,6 +90,7 @@ impl Op {
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let ms = match self {
             Op::Call(call) => return Some(call.deadline),
+            Op::Kill(kill) => return Some(kill.deadline),
             Op::Inbox(read) => read.deadline_ms,
             Op::StreamRead(read) => read.deadline_ms,
             Op::Connect(connect) => connect.deadline_ms,
@@ -131,7 +135,7 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         (Verb::Register, _) => Op::Register,
         (Verb::Spawn, _) => Op::Spawn(Box::new(header(&body)?)),
         (Verb::Stop, _) => Op::Stop,
-        (Verb::Kill, _) => Op::Kill,
+        (Verb::Kill, _) => Op::Kill(kill::parse(&body)?),
         (Verb::Suspend, _) => Op::Suspend,
         (Verb::Resume, _) => Op::Resume,
         (Verb::Monitor, _) => Op::Monitor,
@@ -172,7 +176,7 @@ impl State {
             (Op::Spawn(spawn), Resource::Agent(name)) => self.apply_spawn(act, name, spawn, now, fx),
             (Op::Info, Resource::Proc(pid)) => self.apply_info(act, *pid),
             (Op::Stop, Resource::Proc(pid)) => self.apply_stop(act, *pid, now, fx),
-            (Op::Kill, Resource::Proc(pid)) => self.apply_kill(act, *pid, now, fx),
+            (Op::Kill(kill), Resource::Proc(pid)) => self.apply_kill(act, *pid, *kill, now, fx),
             (Op::Suspend, Resource::Proc(pid)) => self.apply_suspend(act, *pid, now, fx),
             (Op::Resume, Resource::Proc(pid)) => self.apply_resume(act, *pid, now, fx),
             (Op::Monitor, _) => self.apply_monitor(act),

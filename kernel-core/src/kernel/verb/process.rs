@@ -1,11 +1,11 @@
-//! `read /proc/N`, `stop` and `kill`: looking at processes and ending them.
+//! `read /proc/N` and `stop`: looking at processes, and asking them to end.
 
 use crate::id::Pid;
 use crate::ipc::body;
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
-use crate::label::{Labels, TooManyLabels};
+use crate::label::Labels;
 use crate::process::{ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -69,36 +69,6 @@ impl State {
             _ => drop(self.exit(pid, ExitReason::Normal, now, fx)),
         }
         Ok(Answer::empty())
-    }
-
-    pub(super) fn apply_kill(&mut self, act: &Act, pid: Pid, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
-        #[derive(Serialize)]
-        struct Killed {
-            dead: Vec<Pid>,
-        }
-        if !self.processes.contains_key(&pid) {
-            // There is nothing to end, and nothing comes again.
-            return match self.forgo_restart(pid, &act.labels, now, fx) {
-                true => Ok(Answer::Reply(body::json(&Killed { dead: Vec::new() }))),
-                false => Err(absent(pid)),
-            };
-        }
-        let below = self.labels_below(pid);
-        self.mark(pid, &act.labels);
-        let by = self.processes.get(&act.pid).map_or_else(|| "the kernel".to_owned(), |p| format!("by {}", p.name));
-        let mut dead = self.exit(pid, ExitReason::Killed(by), now, fx);
-        // A process is killed whatever it carries; what it had started is told only to whoever may know.
-        if !below.is_ok_and(|labels| self.taint(act.pid, &labels).is_ok()) {
-            dead.retain(|gone| *gone == pid);
-        }
-        Ok(Answer::Reply(body::json(&Killed { dead })))
-    }
-
-    /// What a process and all that it started carry together.
-    fn labels_below(&self, pid: Pid) -> Result<Labels, TooManyLabels> {
-        let Some(process) = self.processes.get(&pid) else { return Ok(Labels::NONE) };
-        let mut children = process.children.iter();
-        children.try_fold(process.labels.clone(), |labels, child| labels.join(&self.labels_below(*child)?))
     }
 }
 

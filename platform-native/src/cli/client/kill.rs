@@ -1,4 +1,4 @@
-//! `weft kill`: ends a process and all that it started, and says what was observed dead.
+//! `weft kill`: ends a process and all that it started, and says what was seen dead and what was not.
 
 use super::Which;
 use crate::cli::VERSION;
@@ -7,7 +7,9 @@ use crate::cli::on_runtime;
 use crate::cli::table::{Align, Table};
 use crate::cli::terminal::{Terminal, print, print_json};
 use crate::cli::text::plain;
+use kernel_core::app::parse_duration;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -15,44 +17,46 @@ pub(crate) struct Kill {
     /// Its number, as `weft ps` shows it
     #[arg(value_name = "PID")]
     pid: u64,
+    /// How long to wait until all is seen dead, as in 5s
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    deadline: Duration,
     #[command(flatten)]
     pub(crate) which: Which,
 }
 
 impl Kill {
     /// Runs it.
-    pub(crate) fn run(&self, _: Terminal) -> Result<Exit, Failure> {
+    pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
         on_runtime(async {
             let mut kernel = self.which.connect().await?;
-            let killed = kernel.act("kill", &format!("/proc/{}", self.pid), json!({})).await?;
-            let dead: Vec<u64> =
-                killed["body"]["dead"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
-            let all = kernel.get("/v1/processes?all").await?;
-            let rows = all["processes"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let row = |pid: u64| rows.iter().find(|row| row["pid"] == pid && row["state"] == "exited");
+            let deadline = u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX);
+            let body = json!({ "deadline_ms": deadline });
+            let killed = kernel.act("kill", &format!("/proc/{}", self.pid), body).await?["body"].take();
+            let list = |name: &str| killed[name].as_array().map(Vec::as_slice).unwrap_or_default();
+            let (dead, unreachable) = (list("dead"), list("unreachable"));
             if self.which.json {
-                let dead: Vec<Value> = dead
-                    .iter()
-                    .map(|pid| {
-                        let text = |name: &str| row(*pid).map_or(Value::Null, |row| row[name].clone());
-                        json!({ "pid": pid, "name": text("name"), "app": text("app"), "exit": text("exit"), "detail": text("detail") })
-                    })
-                    .collect();
-                print_json(&json!({ "weft": VERSION, "dead": dead }))?;
+                print_json(&json!({ "weft": VERSION, "dead": dead, "unreachable": unreachable }))?;
             } else {
-                let mut table = Table::new(&[
-                    ("DEAD", Align::Right),
-                    ("NAME", Align::Left),
-                    ("APP", Align::Left),
-                    ("EXIT", Align::Left),
-                ]);
-                for pid in dead {
-                    let text = |name: &str| row(pid).and_then(|row| row[name].as_str()).map(plain).unwrap_or_default();
-                    table.row([pid.to_string(), text("name"), text("app"), text("exit")]);
-                }
-                print(&table.lines())?;
+                print(&lines(dead, unreachable, terminal))?;
             }
-            Ok(Exit::Done)
+            Ok(if unreachable.is_empty() { Exit::Done } else { Exit::Failed })
         })
     }
+}
+
+fn lines(dead: &[Value], unreachable: &[Value], terminal: Terminal) -> Vec<String> {
+    let mut table =
+        Table::new(&[("DEAD", Align::Right), ("NAME", Align::Left), ("APP", Align::Left), ("AFTER", Align::Right)]);
+    let text = |of: &Value, name: &str| of[name].as_str().map(plain).unwrap_or_default();
+    for one in dead {
+        let after = format!("{} ms", one["after_ms"].as_u64().unwrap_or_default());
+        table.row([one["pid"].to_string(), text(one, "name"), text(one, "app"), after]);
+    }
+    let mut lines = table.lines();
+    for one in unreachable {
+        let said =
+            format!("{} ({}), a {}, was not seen dead in time", text(one, "name"), one["pid"], text(one, "what"));
+        lines.push(terminal.out.bad(&said));
+    }
+    lines
 }

@@ -73,4 +73,8 @@ extern "C" {
     /// Ends it: nothing that it still does reaches anything.
     #[wasm_bindgen(method)]
     pub(super) fn end(this: &GuestWorker);
+
+    /// Fulfilled when it was ended and is seen to be dead.
+    #[wasm_bindgen(method)]
+    pub(super) async fn dead(this: &GuestWorker);
 }

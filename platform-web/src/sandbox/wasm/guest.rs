@@ -27,6 +27,7 @@ const GRACE: Duration = Duration::from_millis(50);
 pub struct WasmGuest {
     // Moved into each activation and back: an activation that is dropped takes the instance with it.
     live: Option<Live>,
+    worker: GuestWorker,
     limit: Duration,
     // The time and the fuel of starting, which the first activation answers for.
     owed: (Duration, u64),
@@ -86,7 +87,8 @@ impl WasmGuest {
         let ran = live.run(limits.handle).await;
         ran.result?.ok();
         let owed = (ran.used.ran, ran.used.fuel);
-        Ok(WasmGuest { live: Some(live), limit: limits.handle, owed, peak: ran.used.memory })
+        let worker = live.worker.clone();
+        Ok(WasmGuest { live: Some(live), worker, limit: limits.handle, owed, peak: ran.used.memory })
     }
 
     pub(crate) fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled> {
@@ -107,6 +109,12 @@ impl WasmGuest {
             });
             Handled { result, usage }
         })
+    }
+
+    /// Completes when its worker, which was ended, has let go of its Web Lock.
+    pub(crate) fn death(&self) -> BoxFuture<'static, ()> {
+        let worker = self.worker.clone();
+        Box::pin(async move { worker.dead().await })
     }
 }
 

@@ -238,9 +238,20 @@ pub static ROWS: &[Row] = &[
               of the end carries what the caller carried."),
     act(Verb::Kill, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
-        .reply("`{\"dead\":[process]}`; the process alone where the caller is not cleared for what else ended")
-        .doc("Ends a process and all that it started, without asking. Effect as `spawn`. Whoever is told of an end carries \
-              what the caller carried; what the dead carried joins the caller."),
+        .takes(&[field(
+            "deadline_ms",
+            Type::Int(DAY_MS),
+            "the longest wait until all is seen dead, milliseconds, at most a day; default 5000",
+        )])
+        .blocks()
+        .reply(
+            "`{\"dead\":[{\"pid\",\"name\",\"app\",\"after_ms\"}],\"unreachable\":[{\"pid\",\"name\",\"app\",\"what\"}]}`, `app` null \
+             for what belongs to none; the process alone where the caller is not cleared for what else ended",
+        )
+        .doc("Ends a process and all that it started, without asking, and waits until the host has seen that nothing of \
+              them runs any more. For the kernel each is gone at once: it acts no more and is not started again. What was \
+              not seen dead by the deadline is `unreachable`, with what it was, a `component` or a `handler` of the host. Effect \
+              as `spawn`. Whoever is told of an end carries what the caller carried; what the dead carried joins the caller."),
     act(Verb::Suspend, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
         .doc("Keeps one process from going on until it is resumed, and none of those that it started: it is handed nothing, \
