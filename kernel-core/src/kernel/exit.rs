@@ -34,7 +34,12 @@ impl State {
             app.busy += 1;
         }
         let mut dead = Vec::new();
+        self.exiting += 1;
         self.end_tree(pid, reason, now, fx, &mut dead);
+        if self.exiting == 1 {
+            self.end_snapped(now, fx);
+        }
+        self.exiting -= 1;
         if let Some(name) = app
             && let Some(app) = self.apps.get_mut(&name)
         {
@@ -44,7 +49,7 @@ impl State {
         dead
     }
 
-    fn end_tree(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects, dead: &mut Vec<Dead>) {
+    pub(super) fn end_tree(&mut self, pid: Pid, reason: ExitReason, now: Now, fx: &mut Effects, dead: &mut Vec<Dead>) {
         if let Some(app) = self.app_of_root(pid) {
             // The end of an application's process is the application's: its agents stop in their order, and what
             // ended it is what it failed by.
@@ -134,6 +139,7 @@ impl State {
             let labels = process.labels.join(asked).ok().filter(|_| !process.rare.unsayable);
             self.tell_exit(*monitor, Resource::Proc(pid), &reason, labels, now, fx);
         }
+        self.snap(&process, &reason, now, fx);
         self.history.push(Ended {
             pid,
             parent: process.parent,

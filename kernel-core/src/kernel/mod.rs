@@ -14,6 +14,7 @@ mod file_labels;
 mod gate;
 pub mod input;
 mod inspect;
+mod links;
 mod open;
 mod pids;
 mod random;

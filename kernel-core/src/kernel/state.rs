@@ -9,6 +9,7 @@ use super::catalog::Catalog;
 use super::effects::Effects;
 use super::file_labels::Flights;
 use super::input::{Boot, Counters, Input};
+use super::links::Snapped;
 use super::open::{Open, OpenKind};
 use super::pids::PidMap;
 use super::random::Random;
@@ -29,7 +30,7 @@ use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,10 @@ pub struct State {
     pub(crate) tails: BTreeMap<StreamId, Tail>,
     /// What the kernel's own latest act was refused for: nobody else is told.
     pub(crate) unheard: Option<Refusal>,
+    /// How many ends are under way, one within the other.
+    pub(crate) exiting: u32,
+    /// Whose links have snapped by them; they end next.
+    pub(crate) snapped: VecDeque<Snapped>,
     /// What is withheld from those that are suspended.
     pub(crate) withheld: BTreeMap<Pid, Vec<Withheld>>,
     deadlines: BTreeMap<(Instant, u64), Due>,
@@ -225,6 +230,8 @@ impl State {
             unsettled: BTreeMap::new(),
             tails: BTreeMap::new(),
             unheard: None,
+            exiting: 0,
+            snapped: VecDeque::new(),
             withheld: BTreeMap::new(),
             deadlines: BTreeMap::new(),
             deadline_at: FxHashMap::default(),

@@ -52,6 +52,8 @@ pub enum ExitReason {
     Limit(String),
     /// It could not be started.
     NotStarted(String),
+    /// Another process that it was linked to ended otherwise than in order; the text names that one.
+    Linked(String),
 }
 
 impl ExitReason {
@@ -70,6 +72,7 @@ impl ExitReason {
             ExitReason::Trap(_) => "trap",
             ExitReason::Limit(_) => "limit",
             ExitReason::NotStarted(_) => "not started",
+            ExitReason::Linked(_) => "linked",
         }
     }
 
@@ -81,7 +84,8 @@ impl ExitReason {
             | ExitReason::Error(text)
             | ExitReason::Trap(text)
             | ExitReason::Limit(text)
-            | ExitReason::NotStarted(text) => text,
+            | ExitReason::NotStarted(text)
+            | ExitReason::Linked(text) => text,
         }
     }
 }

@@ -193,6 +193,8 @@ pub struct Rare {
     pub tools: BTreeSet<Name>,
     /// Who is told when it ends, with what each carried when it asked for that.
     pub monitors: BTreeMap<Pid, Labels>,
+    /// The processes that it is linked to, and what their ends do to it.
+    pub links: BTreeMap<Pid, Linked>,
     /// The processes and applications of whose end it is told.
     pub monitored: BTreeSet<crate::path::Resource>,
     /// Whether more labels came together on its end than a set may hold: then nobody is told of it.
@@ -235,6 +237,15 @@ impl Timer {
             Runs::Still(_) => None,
         }
     }
+}
+
+/// What the end of a process does to one that is linked to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// It is told, instead of ended.
+    pub trap: bool,
+    /// What those carried who made the link.
+    pub labels: Labels,
 }
 
 /// Who suspended a process, which decides who may let it go on.

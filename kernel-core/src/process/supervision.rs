@@ -139,12 +139,13 @@ mod tests {
     fn who_is_started_again() {
         let failed = || [ExitReason::Error("e".into()), ExitReason::Trap("t".into()), ExitReason::Limit("l".into())];
         let not_started = ExitReason::NotStarted("n".into());
+        let linked = ExitReason::Linked("to x".into());
         for (restart, normal, failure) in
             [(Restart::Permanent, true, true), (Restart::Transient, false, true), (Restart::Temporary, false, false)]
         {
             assert_eq!(restart.follows(&ExitReason::Normal), normal, "{restart:?}");
             assert!(
-                failed().iter().chain([&not_started]).all(|reason| restart.follows(reason) == failure),
+                failed().iter().chain([&not_started, &linked]).all(|reason| restart.follows(reason) == failure),
                 "{restart:?}"
             );
             assert!(!restart.follows(&ExitReason::Killed("by x".into())) && !restart.follows(&ExitReason::Shutdown));

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod files;
 pub mod floods;
 pub mod labels;
+pub mod links;
 pub mod log;
 pub mod messages;
 pub mod processes;

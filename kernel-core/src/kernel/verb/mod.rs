@@ -8,6 +8,7 @@ mod connect;
 mod files;
 mod inbox;
 mod kill;
+mod link;
 mod monitor;
 mod process;
 mod register;
@@ -30,6 +31,7 @@ pub use files::{List, Read, Write};
 pub use inbox::InboxRead;
 pub use kill::Kill;
 pub(crate) use kill::Killed;
+pub use link::Link;
 pub use send::Message;
 pub(crate) use spawn::New;
 pub use spawn::Spawn;
@@ -78,6 +80,7 @@ pub enum Op {
     Kill(Kill),
     Suspend,
     Resume,
+    Link(Link),
     Monitor,
     Connect(Connect),
     StartTimer(TimerStart),
@@ -138,6 +141,7 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         (Verb::Kill, _) => Op::Kill(kill::parse(&body)?),
         (Verb::Suspend, _) => Op::Suspend,
         (Verb::Resume, _) => Op::Resume,
+        (Verb::Link, _) => Op::Link(link::parse(&body)?),
         (Verb::Monitor, _) => Op::Monitor,
         (Verb::Connect, _) => Op::Connect(header(&body)?),
         (Verb::Start, Kind::Timer) => Op::StartTimer(timer::parse(&body)?),
@@ -178,6 +182,7 @@ impl State {
             (Op::Stop, Resource::Proc(pid)) => self.apply_stop(act, *pid, now, fx),
             (Op::Kill(kill), Resource::Proc(pid)) => self.apply_kill(act, *pid, *kill, now, fx),
             (Op::Suspend, Resource::Proc(pid)) => self.apply_suspend(act, *pid, now, fx),
+            (Op::Link(link), Resource::Proc(pid)) => self.apply_link(act, *pid, *link),
             (Op::Resume, Resource::Proc(pid)) => self.apply_resume(act, *pid, now, fx),
             (Op::Monitor, _) => self.apply_monitor(act),
             (Op::Connect(connect), Resource::Net(endpoint)) => self.apply_connect(act, endpoint, connect, now, fx),

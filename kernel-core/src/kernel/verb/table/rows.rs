@@ -264,6 +264,17 @@ pub static ROWS: &[Row] = &[
         .doc("Lets a suspended process go on where it was held; one that is not suspended stays as it is. What the kernel \
               suspended for its refusals, and what a session of a user did, is resumed by a session of a user alone. \
               Effect as `spawn`. Whoever looks at it learns of what the caller carried."),
+    act(Verb::Link, &[Kind::Proc], Outward, SPAWN)
+        .keeps_labels()
+        .takes(&[
+            field("trap", Type::Bool, "the caller is told of the other's end by an envelope of kind `exit`, and does not end by it"),
+            field("unlink", Type::Bool, "the link is taken away, on both sides"),
+        ])
+        .doc("Ties the ends of the caller and of a process together: when one of them ends otherwise than in order (it was \
+              killed, failed, trapped, reached a limit), the other ends, too, as `linked`, unless it asked to be told instead. Orderly ends \
+              (`normal`, `shutdown`) do nothing to the other. For supervision it is a failure. To link again changes only \
+              whether the caller is told. Effect as `spawn`. Whoever ends or is told carries what whoever ended and whoever \
+              linked them did."),
     act(Verb::Monitor, &[Kind::Proc, Kind::App], Observing, LOOK)
         .doc("Receives an envelope of kind `exit` when it ends, with what the process carries now. Effect as `read`: it \
               learns."),
@@ -327,9 +338,6 @@ pub static ROWS: &[Row] = &[
     act(Verb::Signal, &[Kind::Proc], Outward, SPAWN)
         .doc("Sends a signal to a process. Effect as `spawn`.")
         .missing("signals"),
-    act(Verb::Link, &[Kind::Proc], Outward, SPAWN)
-        .doc("Ties the ends of two processes together. Effect as `spawn`.")
-        .missing("links"),
     act(Verb::Watch, &[Kind::Tree], Observing, LOOK)
         .doc("Receives an envelope for every change below a node. Effect as `read`.")
         .missing("tree watching"),

@@ -1,0 +1,56 @@
+//! What an end does to those that are linked to whoever ended, as OTP has it: it ends them, too, unless it was an orderly
+//! one, or they asked to be told instead.
+//!
+//! Ends by links wait until the end that caused them is over, so that a long chain of links is no deep stack.
+
+use super::effects::Effects;
+use super::exit::Dead;
+use super::state::State;
+use crate::id::Pid;
+use crate::label::Labels;
+use crate::path::Resource;
+use crate::process::{ExitReason, Process};
+use crate::time::Now;
+
+/// The end of a process by a link, which is still to come.
+#[derive(Debug)]
+pub(crate) struct Snapped {
+    pid: Pid,
+    reason: ExitReason,
+    /// What it tells of; `None` where no set could hold that.
+    labels: Option<Labels>,
+}
+
+impl State {
+    /// `process` has ended: its links are no more, and what was at their other ends is told, or ends next.
+    pub(crate) fn snap(&mut self, process: &Process, reason: &ExitReason, now: Now, fx: &mut Effects) {
+        for other in process.rare.links.keys() {
+            let theirs = self.processes.get_mut(other).and_then(|other| other.rare.links.remove(&process.pid));
+            let Some(link) = theirs.filter(|_| !reason.is_normal()) else { continue };
+            let labels = process.labels.join(&link.labels).ok().filter(|_| !process.rare.unsayable);
+            if link.trap {
+                self.tell_exit(*other, Resource::Proc(process.pid), reason, labels, now, fx);
+                continue;
+            }
+            let text = format!("to {} (/proc/{}), which ended ({})", process.name, process.pid, reason.word());
+            self.snapped.push_back(Snapped { pid: *other, reason: ExitReason::Linked(text), labels });
+        }
+    }
+
+    /// Ends all whose links have snapped, and whoever is linked to those.
+    pub(crate) fn end_snapped(&mut self, now: Now, fx: &mut Effects) {
+        let mut dead: Vec<Dead> = Vec::new();
+        while let Some(Snapped { pid, reason, labels }) = self.snapped.pop_front() {
+            match labels {
+                Some(labels) => self.mark(pid, &labels),
+                None => {
+                    if let Some(process) = self.processes.get_mut(&pid) {
+                        process.rare.unsayable = true;
+                    }
+                }
+            }
+            self.end_tree(pid, reason, now, fx, &mut dead);
+            dead.clear();
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `link`: the ends of two processes are tied together.
+
+use super::Body;
+use super::process::absent;
+use crate::id::Pid;
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::state::State;
+use crate::label::Labels;
+use crate::process::Linked;
+use crate::refusal::{Code, Refusal};
+use serde::Deserialize;
+
+/// How to link.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Link {
+    /// The caller is told of the other's end, and does not end by it.
+    trap: bool,
+    /// The link is taken away.
+    unlink: bool,
+}
+
+pub(super) fn parse(body: &Body) -> Result<Link, Refusal> {
+    let link: Link = super::header(body)?;
+    match link {
+        Link { trap: true, unlink: true } => Err(super::invalid("a link that is taken away traps nothing")),
+        link => Ok(link),
+    }
+}
+
+impl State {
+    pub(super) fn apply_link(&mut self, act: &Act, pid: Pid, link: Link) -> Result<Answer, Refusal> {
+        if !self.processes.contains_key(&pid) {
+            return Err(absent(pid));
+        }
+        match link {
+            // Nobody outlives itself.
+            _ if pid == act.pid => {}
+            Link { unlink: true, .. } => {
+                for (one, other) in [(pid, act.pid), (act.pid, pid)] {
+                    if let Some(process) = self.processes.get_mut(&one) {
+                        process.rare.links.remove(&other);
+                    }
+                }
+            }
+            Link { trap, .. } => {
+                self.tie(pid, act.pid, None, &act.labels)?;
+                self.tie(act.pid, pid, Some(trap), &act.labels)?;
+            }
+        }
+        Ok(Answer::empty())
+    }
+
+    /// The end of `to` concerns `pid` from now on, by the doing of what carries `labels`; whether it is only told is left
+    /// as it is where `trap` does not say.
+    fn tie(&mut self, pid: Pid, to: Pid, trap: Option<bool>, labels: &Labels) -> Result<(), Refusal> {
+        let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
+        let held = process.rare.links.get(&to);
+        let labels = held.map_or(Ok(labels.clone()), |held| held.labels.join(labels));
+        let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, format!("the link cannot be labelled: {e}")))?;
+        let trap = trap.or(held.map(|held| held.trap)).unwrap_or_default();
+        process.rare.links.insert(to, Linked { trap, labels });
+        Ok(())
+    }
+}
