@@ -247,6 +247,15 @@ export class Kernel {
     await this.act('resume', `/proc/${pid}`);
   }
 
+  /**
+   * Signals to a process: `interrupt` cancels what it waits for, `reload` and `user` are handed to it before all that waits.
+   *
+   * @throws {KernelError} `not_found` if it is gone.
+   */
+  async signal(pid: number, signal: 'interrupt' | 'reload' | 'user'): Promise<void> {
+    await this.act('signal', `/proc/${pid}`, { signal });
+  }
+
   /** Processes and the counts of verdicts. */
   summary(): Promise<Summary> {
     return this.#ask('summary');

@@ -472,6 +472,28 @@ test('kill means dead, at once for the kernel and seen by the lock', async () =>
   await page.context().close();
 });
 
+test('what is suspended is handed nothing until it goes on', async () => {
+  const page = await tab();
+  const outcome = await page.evaluate(async (manifest) => {
+    await boot({ storage: 'memory' });
+    await kernel.install(await one(manifest, 'echo'));
+    await kernel.start('one', { until: 'stopped' });
+    const of = async (pid) => (await kernel.processes()).find((row) => (pid ? row.pid === pid : row.name === 'solo' && row.state === 'running'));
+    const { pid } = await of();
+    await kernel.suspend(pid);
+    const { state } = await of(pid);
+    const call = kernel.call(`/proc/${pid}`, 'hello');
+    const early = await Promise.race([call.then(() => 'answered'), new Promise((done) => setTimeout(done, 200, 'waits'))]);
+    await kernel.signal(pid, 'interrupt');
+    await kernel.resume(pid);
+    const answered = new TextDecoder().decode(await call);
+    await kernel.kill(pid);
+    return { state, early, answered, gone: (await failure(kernel.suspend(pid))).code, suspension: kernel.profile().suspension };
+  }, ONE('echo'));
+  assert.deepEqual(outcome, { state: 'suspended', early: 'waits', answered: 'hello', gone: 'not_found', suspension: 'next_act' });
+  await page.context().close();
+});
+
 test('what is wrong is told by a code and a sentence', async () => {
   const page = await tab();
   const told = await page.evaluate(async (manifest) => {

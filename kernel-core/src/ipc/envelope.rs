@@ -1,6 +1,6 @@
 //! The envelope: the one shape in which anything reaches a process.
 
-use crate::id::MessageId;
+use crate::id::{MessageId, Pid};
 use crate::label::Labels;
 use crate::path::Resource;
 use crate::time::Instant;
@@ -35,7 +35,17 @@ pub enum EnvelopeKind {
 /// What a waiting message takes besides its payload, bytes, rounded up.
 const ENVELOPE_BYTES: usize = 256;
 
+/// What the media type of a signal begins with; its name follows.
+pub(crate) const SIGNAL: &str = "application/vnd.weft.signal.";
+
 impl Envelope {
+    /// Whether it is a signal: a message of such a media type from the kernel, in whose name nobody sends.
+    pub fn is_signal(&self) -> bool {
+        self.sender == Resource::Proc(Pid::KERNEL)
+            && self.kind == EnvelopeKind::Message
+            && self.content_type.starts_with(SIGNAL)
+    }
+
     /// What it takes while it waits, bytes. A payload that several receivers share counts for each.
     pub fn weight(&self) -> usize {
         self.body.len() + ENVELOPE_BYTES

@@ -42,6 +42,8 @@ pub struct Mailbox {
     queue: VecDeque<Envelope>,
     /// From when many wait until none does: then `queue` is empty.
     crowd: Option<Box<Crowd>>,
+    /// Signals, one of a kind, which are handed over before all else but the first envelope of a process.
+    signals: Vec<Envelope>,
     bytes: usize,
 }
 
@@ -85,6 +87,16 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Takes a signal, for which there is always room; whether it is one that does not wait already.
+    pub fn signal(&mut self, signal: Envelope) -> bool {
+        if self.signals.iter().any(|waiting| waiting.content_type == signal.content_type) {
+            return false;
+        }
+        self.bytes += signal.body.len();
+        self.signals.push(signal);
+        true
+    }
+
     /// Whether `envelope` would be taken.
     pub fn room_for(&self, envelope: &Envelope) -> Result<(), MailboxFull> {
         let (messages, bytes) = (self.len() + 1, self.bytes.saturating_add(envelope.body.len()));
@@ -100,7 +112,9 @@ impl Mailbox {
 
     /// The next message.
     pub fn pop(&mut self) -> Option<Envelope> {
+        let signalled = !self.signals.is_empty() && !self.starts();
         let envelope = match &mut self.crowd {
+            _ if signalled => self.signals.remove(0),
             Some(crowd) => crowd.take(|_| true)?,
             None => self.queue.pop_front()?,
         };
@@ -111,9 +125,11 @@ impl Mailbox {
     /// The next message that a receive for `correlation` may take: any that is not a request where it
     /// is `None`. Requests wait for `handle`, whose return value is their reply.
     pub fn take(&mut self, correlation: Option<u64>) -> Option<Envelope> {
-        let envelope = match &mut self.crowd {
-            Some(crowd) => crowd.take(|envelope| selects(correlation, envelope))?,
-            None => {
+        let signal = self.signals.iter().position(|signal| selects(correlation, signal));
+        let envelope = match (&mut self.crowd, signal) {
+            (_, Some(index)) => self.signals.remove(index),
+            (Some(crowd), None) => crowd.take(|envelope| selects(correlation, envelope))?,
+            (None, None) => {
                 let index = self.queue.iter().position(|envelope| selects(correlation, envelope))?;
                 self.queue.remove(index)?
             }
@@ -124,7 +140,7 @@ impl Mailbox {
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.crowd.as_ref().map_or(self.queue.len(), |crowd| crowd.queue.len())
+        self.signals.len() + self.crowd.as_ref().map_or(self.queue.len(), |crowd| crowd.queue.len())
     }
 
     /// Whether none waits.
@@ -139,8 +155,17 @@ impl Mailbox {
 
     /// Empties it, in the order in which the messages would have been handed over.
     pub fn drain(&mut self) -> impl Iterator<Item = Envelope> + use<> {
-        let Mailbox { queue, crowd, .. } = std::mem::take(self);
-        queue.into_iter().chain(crowd.into_iter().flat_map(|crowd| crowd.queue.into_values()))
+        let Mailbox { queue, crowd, signals, .. } = std::mem::take(self);
+        signals.into_iter().chain(queue).chain(crowd.into_iter().flat_map(|crowd| crowd.queue.into_values()))
+    }
+
+    /// Whether the first envelope of a process waits.
+    fn starts(&self) -> bool {
+        let first = match &self.crowd {
+            Some(crowd) => crowd.queue.first_key_value().map(|(_, envelope)| envelope),
+            None => self.queue.front(),
+        };
+        first.is_some_and(|envelope| envelope.kind == EnvelopeKind::Start)
     }
 
     /// An idle process should cost nothing, so what was needed for many is given back, and most agents are idle

@@ -5,6 +5,7 @@ mod envelope;
 mod mailbox;
 mod topics;
 
+pub(crate) use envelope::SIGNAL;
 pub use envelope::{Envelope, EnvelopeKind};
 pub use mailbox::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES, MAILBOX_MESSAGES, MAILBOX_SHARE, Mailbox, MailboxFull, selects};
 pub(crate) use topics::asked;

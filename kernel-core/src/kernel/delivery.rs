@@ -60,6 +60,11 @@ impl State {
             self.close(receive, Ok(framed), now, fx);
             return Ok(());
         }
+        if envelope.is_signal() {
+            self.enqueue_signal(pid, envelope);
+            self.next_message(pid, now, fx);
+            return Ok(());
+        }
         let Some(process) = self.processes.get(&pid) else { return Ok(()) };
         let id = envelope.id;
         if let Err(full) = process.mailbox.room_for(&envelope) {
@@ -118,6 +123,16 @@ impl State {
         let weight = envelope.weight();
         if let Some(process) = self.processes.get_mut(&pid)
             && process.mailbox.push(envelope).is_ok()
+        {
+            self.waiting += weight;
+        }
+    }
+
+    /// Puts a signal in front of what waits in a mailbox, for which there is always room.
+    fn enqueue_signal(&mut self, pid: Pid, signal: Envelope) {
+        let weight = signal.weight();
+        if let Some(process) = self.processes.get_mut(&pid)
+            && process.mailbox.signal(signal)
         {
             self.waiting += weight;
         }

@@ -81,6 +81,8 @@ enum Command {
     Suspend(client::Process),
     /// Let a suspended process go on
     Resume(client::Process),
+    /// Interrupt one of its processes, or tell it to look again
+    Signal(client::Signal),
     /// End one of its processes and all that it started
     Kill(client::Kill),
     /// Stop it in order
@@ -148,6 +150,7 @@ impl Command {
             Command::Call(call) => call.which.json,
             Command::Spawn(spawn) => spawn.which.json,
             Command::Suspend(process) | Command::Resume(process) => process.which.json,
+            Command::Signal(signal) => signal.which.json,
             Command::Kill(kill) => kill.which.json,
             Command::Shutdown(shutdown) => shutdown.which.json,
             Command::App(app) => app.json(),
@@ -171,6 +174,7 @@ impl Command {
             Command::Spawn(spawn) => spawn.run(terminal),
             Command::Suspend(process) => process.suspend(terminal),
             Command::Resume(process) => process.resume(terminal),
+            Command::Signal(signal) => signal.run(terminal),
             Command::Kill(kill) => kill.run(terminal),
             Command::Shutdown(shutdown) => shutdown.run(terminal),
             Command::App(app) => app.run(terminal),
@@ -266,7 +270,9 @@ mod tests {
         for later in ["approvals", "receipt", "tree"] {
             assert!(!help.contains(&format!("\n  {later} ")), "{later}");
         }
-        for now in ["run", "up", "ps", "top", "suspend", "resume", "kill", "logs", "app", "chain", "doctor", "web"] {
+        for now in
+            ["run", "up", "ps", "top", "suspend", "resume", "signal", "kill", "logs", "app", "chain", "doctor", "web"]
+        {
             assert!(help.contains(&format!("\n  {now} ")), "{now}: {help}");
         }
     }

@@ -12,6 +12,7 @@ pub mod links;
 pub mod log;
 pub mod messages;
 pub mod processes;
+pub mod signals;
 pub mod supervision;
 pub mod suspension;
 pub mod timers;

@@ -77,7 +77,9 @@ impl State {
                 }
                 Err(gone) => target.refusal = Some(gone),
             },
-            resource @ (Resource::Proc(_) | Resource::Service(_)) if matches!(parsed.verb, Verb::Send | Verb::Call) => {
+            resource @ (Resource::Proc(_) | Resource::Service(_))
+                if matches!(parsed.verb, Verb::Send | Verb::Call | Verb::Signal) =>
+            {
                 if let Ok(pid) = self.receiver(resource) {
                     target.blocked = self.above_ceiling(pid, labels);
                 }

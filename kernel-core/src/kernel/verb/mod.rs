@@ -13,6 +13,7 @@ mod monitor;
 mod process;
 mod register;
 mod send;
+mod signal;
 mod spawn;
 mod streams;
 mod suspend;
@@ -33,6 +34,7 @@ pub use kill::Kill;
 pub(crate) use kill::Killed;
 pub use link::Link;
 pub use send::Message;
+pub use signal::Signal;
 pub(crate) use spawn::New;
 pub use spawn::Spawn;
 pub use streams::StreamRead;
@@ -81,6 +83,7 @@ pub enum Op {
     Suspend,
     Resume,
     Link(Link),
+    Signal(Signal),
     Monitor,
     Connect(Connect),
     StartTimer(TimerStart),
@@ -141,6 +144,7 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         (Verb::Kill, _) => Op::Kill(kill::parse(&body)?),
         (Verb::Suspend, _) => Op::Suspend,
         (Verb::Resume, _) => Op::Resume,
+        (Verb::Signal, _) => Op::Signal(signal::parse(&body)?),
         (Verb::Link, _) => Op::Link(link::parse(&body)?),
         (Verb::Monitor, _) => Op::Monitor,
         (Verb::Connect, _) => Op::Connect(header(&body)?),
@@ -182,6 +186,7 @@ impl State {
             (Op::Stop, Resource::Proc(pid)) => self.apply_stop(act, *pid, now, fx),
             (Op::Kill(kill), Resource::Proc(pid)) => self.apply_kill(act, *pid, *kill, now, fx),
             (Op::Suspend, Resource::Proc(pid)) => self.apply_suspend(act, *pid, now, fx),
+            (Op::Signal(signal), Resource::Proc(pid)) => self.apply_signal(act, *pid, *signal, now, fx),
             (Op::Link(link), Resource::Proc(pid)) => self.apply_link(act, *pid, *link),
             (Op::Resume, Resource::Proc(pid)) => self.apply_resume(act, *pid, now, fx),
             (Op::Monitor, _) => self.apply_monitor(act),

@@ -69,8 +69,12 @@ fn what_computes_stops_and_goes_on() {
     });
     up.weft(&["suspend", "999999"]).exits(1).tells(&["there is no process /proc/999999"]);
     up.weft(&["suspend", "x"]).exits(2);
-    // What is suspended can be ended.
+    // What is suspended can be ended, and what is interrupted goes on.
     let (_, pid) = up.state("counter");
+    up.weft(&["signal", &pid, "interrupt"]).exits(0).says(&[&format!("/proc/{pid} was signalled interrupt")]);
+    let json = up.weft(&["signal", &pid, "interrupt", "--json"]).exits(0).json();
+    assert_eq!(json["signal"], "interrupt");
+    up.weft(&["signal", &pid, "hangup"]).exits(2);
     up.weft(&["suspend", &pid]).exits(0);
     up.weft(&["kill", &pid]).exits(0).says(&["counter"]);
 }

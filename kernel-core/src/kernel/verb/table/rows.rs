@@ -264,6 +264,14 @@ pub static ROWS: &[Row] = &[
         .doc("Lets a suspended process go on where it was held; one that is not suspended stays as it is. What the kernel \
               suspended for its refusals, and what a session of a user did, is resumed by a session of a user alone. \
               Effect as `spawn`. Whoever looks at it learns of what the caller carried."),
+    act(Verb::Signal, &[Kind::Proc], Outward, SPAWN)
+        .keeps_labels()
+        .takes(&[field("signal", Type::Text(16), "`interrupt`, `reload` or `user`").audited()])
+        .doc("Signals to a process. `interrupt` cancels what it waits for, which is answered `cancelled`; one that waits for \
+              nothing is not interrupted. `reload` and `user` reach it as an envelope in front of all that waits: of kind `message`, \
+              from `/proc/0`, in whose name nobody sends, with the media type `application/vnd.weft.signal.reload` (or `.user`) and \
+              the body `{\"signal\",\"sender\"}`. One of each waits at most: another one is not handed over as well, and none is \
+              ever `full`. Effect as `spawn`. Whoever is interrupted or handed a signal carries what the caller did."),
     act(Verb::Link, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
         .takes(&[
@@ -335,9 +343,6 @@ pub static ROWS: &[Row] = &[
         .doc("Removes a stopped application. Effect as `spawn`. What the process and the plan carried joins whoever finds \
               nothing there."),
     // What a later version brings.
-    act(Verb::Signal, &[Kind::Proc], Outward, SPAWN)
-        .doc("Sends a signal to a process. Effect as `spawn`.")
-        .missing("signals"),
     act(Verb::Watch, &[Kind::Tree], Observing, LOOK)
         .doc("Receives an envelope for every change below a node. Effect as `read`.")
         .missing("tree watching"),
