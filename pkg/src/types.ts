@@ -201,6 +201,30 @@ export interface Process {
   cpu: number;
   memory: number;
   fuel: number;
+  /** Messages that it sent, calls of tools, and bytes of memory that its instance has now. */
+  sent: number;
+  tool_calls: number;
+  memory_now: number;
+  /** Bytes that it wrote to `/tree` and `/fs`, less what it replaced and removed in `/tree`. */
+  stored: number;
+  /** How long it has lived, or lived, in nanoseconds. */
+  wall: number;
+  /** What it and all that it started used together. */
+  tree: Used;
+}
+
+/** What was used; see `Process`. */
+export interface Used {
+  messages: number;
+  sent: number;
+  tool_calls: number;
+  acts: number;
+  refused: number;
+  cpu: number;
+  memory: number;
+  memory_now: number;
+  fuel: number;
+  stored: number;
 }
 
 /** What the kernel knows of its processes, and what its gate has said. */

@@ -43,6 +43,14 @@ macro_rules! each_kernel_clause {
     };
     (@listed $test:tt $run:ident) => {
         $crate::kernel_tests_of! { $test $run
+            accounts: a_budget_outlives_the_kernel,
+                wall_time_outlives_the_kernel,
+                a_restart_is_no_new_budget,
+                who_degrades_goes_on_with_what_draws_nothing,
+                a_person_may_allow_more,
+                what_was_allowed_outlives_the_kernel,
+                what_is_used_is_counted_once,
+                what_was_used_is_told_with_labels;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
@@ -59,7 +67,10 @@ macro_rules! each_kernel_clause {
                 no_application_has_dots_in_its_name, nobody_receives_what_is_anothers;
             budgets: acts_are_drawn_also_those_that_are_refused, an_account_is_drawn_by_all_below_it,
                 messages_are_drawn, fuel_ends_one_component, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
-                memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood;
+                memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood,
+                limits_of_one_process_are_lower, children_together_get_what_their_parent_has,
+                fuel_is_an_account_of_the_application, a_limit_that_is_near_is_told_once,
+                time_and_memory_that_are_near_are_told_once, fuel_of_a_message_that_is_near_is_told_once;
             ends: the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
                 an_end_carries_the_labels_of_whoever_caused_it, a_service_that_is_missing_is_told_with_labels,
                 what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled,

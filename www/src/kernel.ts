@@ -94,6 +94,7 @@ export type Notice =
   | { kind: 'running'; pid: number; name: string }
   | { kind: 'exited'; pid: number; name: string; reason: string; normal: boolean }
   | { kind: 'restarting'; name: string; waitMs: number }
+  | { kind: 'limit_near'; pid: number; name: string; meter: string; used: number; limit: number }
   | { kind: 'verdict'; action: number; name: string; what: string; verb: string; resource: string; reason: string }
   | { kind: 'log'; pid: number; name: string; level: string; text: string }
   | { kind: 'ended'; app: string; ok: boolean; reason: string };
@@ -361,6 +362,8 @@ export function asNotice(told: unknown): Notice | null {
     }
     case 'restarting':
       return { kind, name: text(body.name), waitMs: number(body.wait_ms) };
+    case 'limit_near':
+      return { kind, pid: number(body.pid), name: text(body.name), meter: text(body.meter), used: number(body.used), limit: number(body.limit) };
     case 'verdict':
       return {
         kind,

@@ -276,6 +276,10 @@ function what(event: Event, content: any, act: Act | null): string {
     case 'restarting':
       return `${content.agent} ${content.reason}, and is started again after ${count(Math.round(Number(content.wait) / 1e6))} ms${
         Array.isArray(content.others) && content.others.length ? `, and with it ${joined(content.others)}` : ''}`;
+    case 'limit_near':
+      return `${content.name} has used ${Math.floor((100 * Number(content.used)) / Number(content.limit))} % of its ${content.meter}`;
+    case 'limit_raised':
+      return `${content.name} has ${count(Number(content.by))} ${content.meter} more: ${count(Number(content.limit))}`;
     case 'unfit':
       return `an event of kind ${content.kind} is not here: ${content.reason}`;
     default:

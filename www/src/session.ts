@@ -380,6 +380,9 @@ export class Session {
       case 'restarting':
         this.life('', notice.waitMs ? `is started again after ${notice.waitMs} ms` : 'is started again', notice.name);
         break;
+      case 'limit_near':
+        this.life('', `has used ${Math.floor((100 * notice.used) / notice.limit)} % of its ${notice.meter}`, `${notice.name} ${notice.pid}`);
+        break;
       case 'log':
         this.push({ kind: 'log', who: notice.name, level: notice.level, text: notice.text });
         break;

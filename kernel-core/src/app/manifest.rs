@@ -5,6 +5,7 @@
 
 use super::fields::Placed;
 use super::source::Source;
+use crate::budget::OnExhausted;
 use crate::capability::Right;
 use crate::governance::{Effect, Rule};
 use crate::label::Labels;
@@ -142,14 +143,30 @@ pub struct AgentLimits {
     pub acts: Option<u64>,
     /// Messages sent, published and called.
     pub messages: Option<u64>,
+    /// Calls of tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<u64>,
     /// Units of the fuel meter of one `handle`, for components.
     pub fuel: Option<u64>,
+    /// What becomes of it when its acts, messages or calls of tools are used up. Default stop.
+    #[serde(default, skip_serializing_if = "OnExhausted::is_stop")]
+    pub on_exhausted: OnExhausted,
 }
 
 impl Default for AgentLimits {
     fn default() -> AgentLimits {
         let (memory, handle) = (64 << 20, Duration::from_secs(10));
-        AgentLimits { memory, handle, wall: None, acts: None, messages: None, fuel: None }
+        let on_exhausted = OnExhausted::Stop;
+        AgentLimits {
+            memory,
+            handle,
+            wall: None,
+            acts: None,
+            messages: None,
+            tool_calls: None,
+            fuel: None,
+            on_exhausted,
+        }
     }
 }
 
@@ -209,12 +226,18 @@ pub struct Budget {
     pub messages: Option<u64>,
     /// Calls of tools.
     pub tool_calls: Option<u64>,
+    /// Units of the fuel meter of all messages of all its components together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
     /// Tokens of models.
     pub tokens: Option<u64>,
     /// Time from start to end.
     pub wall: Option<Duration>,
     /// Bytes of memory of all instances together.
     pub memory: Option<u64>,
+    /// What becomes of it when its acts, messages or calls of tools are used up. Default stop.
+    #[serde(default, skip_serializing_if = "OnExhausted::is_stop")]
+    pub on_exhausted: OnExhausted,
 }
 
 impl Manifest {

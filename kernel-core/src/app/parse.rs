@@ -6,6 +6,7 @@ use super::fields::{Field, Fields, Placed};
 use super::manifest::*;
 use super::problem::{Problem, Problems, told};
 use super::source::Source;
+use crate::budget::OnExhausted;
 use crate::governance::{Charter, Dimension, Effect, Rule, Then, When};
 use crate::path::Name;
 use crate::process::{InstanceKind, MAX_INTENSITY, Restart, Role, Strategy, Supervision};
@@ -34,7 +35,7 @@ const AGENT: &[&str] = &[
     "args",
     "depends_on",
 ];
-const LIMITS: &[&str] = &["memory", "handle", "wall", "acts", "messages", "fuel"];
+const LIMITS: &[&str] = &["memory", "handle", "wall", "acts", "messages", "tool_calls", "fuel", "on_exhausted"];
 const PROGRAM: &[&str] = &["wasm", "native"];
 const TOOL: &[&str] = &["name", "program", "schemas", "effect", "output_labels", "clearance", "instance"];
 const SERVICE: &[&str] = &["name", "owner", "methods", "health", "optional"];
@@ -42,7 +43,7 @@ const CONTAINER: &[&str] =
     &["name", "image", "command", "env", "ports", "volumes", "limits", "health", "restart", "optional"];
 const RULE: &[&str] = &["id", "text", "when", "then"];
 const SUPERVISION: &[&str] = &["strategy", "intensity", "window", "backoff"];
-const BUDGET: &[&str] = &["acts", "messages", "tool_calls", "tokens", "wall", "memory"];
+const BUDGET: &[&str] = &["acts", "messages", "tool_calls", "fuel", "tokens", "wall", "memory", "on_exhausted"];
 
 const INSTANCES: &[(&str, InstanceKind)] = &[("kept", InstanceKind::Kept), ("per_message", InstanceKind::PerMessage)];
 const MODES: &[(&str, MountMode)] = &[("read", MountMode::Read), ("write", MountMode::Write)];
@@ -62,6 +63,8 @@ const STRATEGIES: &[(&str, Strategy)] = &[
     ("one_for_all", Strategy::OneForAll),
     ("rest_for_one", Strategy::RestForOne),
 ];
+const EXHAUSTED: &[(&str, OnExhausted)] =
+    &[("stop", OnExhausted::Stop), ("degrade", OnExhausted::Degrade), ("ask", OnExhausted::Ask)];
 const OUTCOMES: &[(&str, Then)] = &[("warn", Then::Warn), ("escalate", Then::Escalate), ("deny", Then::Deny)];
 
 /// Parses the manifest `text`; `file` is how messages call it.
@@ -208,7 +211,9 @@ fn limits(field: Field, problems: &mut Problems) -> AgentLimits {
         wall: duration(&fields, "wall", problems),
         acts: count(&fields, "acts", problems),
         messages: count(&fields, "messages", problems),
+        tool_calls: count(&fields, "tool_calls", problems),
         fuel: count(&fields, "fuel", problems),
+        on_exhausted: choice(&fields, "on_exhausted", EXHAUSTED, problems).unwrap_or_default(),
     }
 }
 
@@ -218,9 +223,11 @@ fn budget(field: Field, problems: &mut Problems) -> Budget {
         acts: count(&fields, "acts", problems),
         messages: count(&fields, "messages", problems),
         tool_calls: count(&fields, "tool_calls", problems),
+        fuel: count(&fields, "fuel", problems),
         tokens: count(&fields, "tokens", problems),
         wall: duration(&fields, "wall", problems),
         memory: size(&fields, "memory", problems),
+        on_exhausted: choice(&fields, "on_exhausted", EXHAUSTED, problems).unwrap_or_default(),
     }
 }
 

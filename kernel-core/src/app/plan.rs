@@ -25,7 +25,7 @@ pub enum Feature {
     DurableInbox,
     /// `restart` other than temporary.
     Restart,
-    /// `limits.fuel` of a program that is part of the host: it is not metered.
+    /// `limits.fuel` or `budget.fuel` for a program that is part of the host: it is not metered.
     Fuel,
     /// `[[tool]]`.
     Tool,
@@ -180,7 +180,9 @@ impl Plan {
                 agent.limits.fuel.filter(|_| agent.is_native()).map(|_| Feature::Fuel),
             ]
         });
+        let unmetered = self.agents.iter().any(AgentPlan::is_native);
         let of_all = [
+            self.budget.fuel.filter(|_| unmetered).map(|_| Feature::Fuel),
             (!self.rules.is_empty()).then_some(Feature::Rule),
             self.services.iter().any(|service| !service.methods.is_empty()).then_some(Feature::Methods),
             self.budget.tool_calls.map(|_| Feature::ToolCalls),

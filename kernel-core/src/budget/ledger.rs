@@ -4,7 +4,7 @@
 //! counted here. `used` is spent for good, `held` is reserved by acts under way (for a level such as memory: in use
 //! now). Together they never exceed the limit by a reservation; only a settlement, which tells what has really
 //! happened, can exceed it. Every change is made on the account and all its ancestors, so on each meter an
-//! account has at least the sum of its open children.
+//! account has at least the sum of its open children. Each limit is told of once when [`NEAR`] of it is drawn.
 //!
 //! Left out on purpose: time, names, and iteration over all accounts. The map is only ever looked up.
 
@@ -50,6 +50,15 @@ impl Line {
     pub fn left(&self) -> Option<u64> {
         self.limit.map(|limit| limit.saturating_sub(self.drawn()))
     }
+}
+
+/// How much of a limit is drawn when it is told of, in hundredths.
+pub const NEAR: u64 = 80;
+
+/// From how much on a limit is nearly drawn: [`NEAR`] of it, rounded up.
+pub fn nearly(limit: u64) -> u64 {
+    let near = u128::from(limit) * u128::from(NEAR);
+    u64::try_from(near.div_ceil(100)).unwrap_or(u64::MAX)
 }
 
 /// How much of a limit is left, as facts record it.
@@ -125,12 +134,25 @@ type Lines = Option<Box<Box<[Entry]>>>;
 struct Entry {
     line: Line,
     own: u64,
+    /// When so much is drawn it is told of; nothing is so much where there is no limit, or where it was told of.
+    near: u64,
+    /// The limit that the account was opened with; 0 where it has none.
+    first: u64,
+}
+
+impl Entry {
+    fn new(line: Line) -> Entry {
+        // A limit of nothing is used up from the start, which the first draw says.
+        let near = line.limit.filter(|limit| *limit > 0).map_or(u64::MAX, nearly);
+        Entry { line, own: 0, near, first: line.limit.unwrap_or(0) }
+    }
 }
 
 /// All accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     accounts: FxHashMap<AccountId, Account>,
+    near: Vec<Exhausted>,
 }
 
 impl Ledger {
@@ -155,20 +177,69 @@ impl Ledger {
         // Lowest limit first, the absent ones last; then one line for each meter.
         lines.sort_by_key(|line| (line.meter, line.limit.is_none(), line.limit));
         lines.dedup_by_key(|line| line.meter);
-        let entries: Box<[Entry]> = lines.into_iter().map(|line| Entry { line, own: 0 }).collect();
+        let entries: Box<[Entry]> = lines.into_iter().map(Entry::new).collect();
         let lines = (!entries.is_empty()).then(|| Box::new(entries));
         self.accounts.insert(id, Account { parent, children: 0, lines });
         Ok(())
     }
 
+    /// Goes on with what an earlier account in the place of `id` had come to: so much is spent of this limit, which is
+    /// its own. Its ancestors have it in what is spent of theirs. What has no limit here is not gone on with.
+    pub fn go_on(&mut self, id: AccountId, meter: Meter, limit: u64, used: u64) {
+        let Some(entry) = self.accounts.get_mut(&id).and_then(|account| account.entry_mut(meter)) else { return };
+        if entry.line.limit.is_none() || meter.is_level() {
+            return;
+        }
+        let line = Line { limit: Some(limit), used, ..entry.line };
+        let told = used >= nearly(limit);
+        *entry = Entry { own: entry.own, first: entry.first, ..Entry::new(line) };
+        if told {
+            entry.near = u64::MAX;
+        }
+    }
+
     /// Holds `n` on `id` and every ancestor, or on none. An account that is not open has nothing to give, nor has one
     /// that a settlement took beyond its limit, not even for an `n` of 0.
     pub fn reserve(&mut self, id: AccountId, meter: Meter, n: u64) -> Result<(), Exhausted> {
+        if self.has(id, meter, n)? {
+            self.each(id, meter, |line| line.held = line.held.saturating_add(n));
+            self.own(id, meter, |own| own.saturating_add(n));
+        }
+        Ok(())
+    }
+
+    /// Spends `n` on `id` and every ancestor, or on none: a reservation that is settled at once, of a meter that is no
+    /// level.
+    pub fn spend(&mut self, id: AccountId, meter: Meter, n: u64) -> Result<(), Exhausted> {
+        debug_assert!(!meter.is_level(), "what is held now is not spent");
+        if self.has(id, meter, n)? {
+            self.each(id, meter, |line| line.used = line.used.saturating_add(n));
+        }
+        Ok(())
+    }
+
+    /// Whether `n` could be reserved, or spent.
+    pub fn can(&self, id: AccountId, meter: Meter, n: u64) -> Result<(), Exhausted> {
+        self.has(id, meter, n).map(drop)
+    }
+
+    /// Adds to an account's own limit what it was opened with, once more: what was added, and the limit that it has
+    /// now. `None` where it has none of its own, or one of nothing. What its ancestors may use stays what it is.
+    pub fn raise(&mut self, id: AccountId, meter: Meter) -> Option<(u64, u64)> {
+        let entry = self.accounts.get_mut(&id)?.entry_mut(meter)?;
+        let limit = entry.line.limit.filter(|_| entry.first > 0)?.saturating_add(entry.first);
+        let line = Line { limit: Some(limit), ..entry.line };
+        *entry = Entry { own: entry.own, first: entry.first, ..Entry::new(line) };
+        Some((entry.first, limit))
+    }
+
+    /// Whether there is a line to draw `n` from, on which and above which there is so much.
+    fn has(&self, id: AccountId, meter: Meter, n: u64) -> Result<bool, Exhausted> {
         let closed = || Exhausted { account: id, meter, limit: 0, used: 0 };
         let first = self.accounts.get(&id).ok_or_else(closed)?;
         if first.line(meter).is_none() {
             // A line here would follow from one anywhere above.
-            return Ok(());
+            return Ok(false);
         }
         let mut next = Some((id, first));
         while let Some((account, at)) = next {
@@ -180,9 +251,7 @@ impl Ledger {
             }
             next = self.above(at);
         }
-        self.each(id, meter, |line| line.held = line.held.saturating_add(n));
-        self.own(id, meter, |own| own.saturating_add(n));
-        Ok(())
+        Ok(true)
     }
 
     /// Turns `reserved` of what is held into `actual` spent - for a level, into `actual` held - on `id` and every
@@ -280,6 +349,12 @@ impl Ledger {
         Ok(lines)
     }
 
+    /// The limits that came to be nearly drawn since this was asked last, each of them once; at most one each for the
+    /// account's own and those above it.
+    pub fn take_near(&mut self) -> Vec<Exhausted> {
+        std::mem::take(&mut self.near)
+    }
+
     /// How many accounts are open.
     pub fn len(&self) -> usize {
         self.accounts.len()
@@ -313,10 +388,18 @@ impl Ledger {
     fn each(&mut self, id: AccountId, meter: Meter, change: impl Fn(&mut Line)) {
         let mut next = Some(id);
         while let Some(account) = next.and_then(|id| self.accounts.get_mut(&id)) {
+            let parent = account.parent;
             if let Some(entry) = account.entry_mut(meter) {
                 change(&mut entry.line);
+                let used = entry.line.drawn();
+                if used >= entry.near
+                    && let (Some(account), Some(limit)) = (next, entry.line.limit)
+                {
+                    entry.near = u64::MAX;
+                    self.near.push(Exhausted { account, meter, limit, used });
+                }
             }
-            next = account.parent;
+            next = parent;
         }
     }
 

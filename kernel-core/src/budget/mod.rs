@@ -4,9 +4,11 @@
 
 mod ledger;
 mod meter;
+mod over;
 
-pub use ledger::{AccountId, CloseError, Exhausted, Ledger, Level, Line, OpenError};
+pub use ledger::{AccountId, CloseError, Exhausted, Ledger, Level, Line, NEAR, OpenError, nearly};
 pub use meter::Meter;
+pub use over::OnExhausted;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const ROOT: AccountId = AccountId(0);
 const APP: AccountId = AccountId(1);
@@ -113,6 +113,49 @@ fn nothing_limited_is_not_counted() {
 }
 
 #[test]
+fn each_limit_is_told_of_once_when_it_is_nearly_drawn() {
+    let mut ledger = three();
+    ledger.spend(AGENT, Meter::Acts, 39).unwrap();
+    assert_eq!(ledger.take_near(), []);
+    ledger.spend(AGENT, Meter::Acts, 1).unwrap();
+    assert_eq!(ledger.take_near(), [Exhausted { account: APP, meter: Meter::Acts, limit: 50, used: 40 }]);
+    ledger.spend(ROOT, Meter::Acts, 50).unwrap();
+    assert_eq!(ledger.take_near(), [Exhausted { account: ROOT, meter: Meter::Acts, limit: 100, used: 90 }]);
+    ledger.spend(AGENT, Meter::Acts, 10).unwrap();
+    // What is held now and given back is told of once as well.
+    for _ in 0..2 {
+        ledger.reserve(AGENT, Meter::Memory, 500).unwrap();
+        ledger.release(AGENT, Meter::Memory, 500);
+    }
+    assert_eq!(ledger.take_near(), [Exhausted { account: AGENT, meter: Meter::Memory, limit: 600, used: 500 }]);
+    assert_eq!((nearly(0), nearly(1), nearly(5), nearly(u64::MAX)), (0, 1, 4, 14757395258967641292));
+}
+
+#[test]
+fn a_limit_is_raised_by_what_it_began_with() {
+    let mut ledger = three();
+    ledger.spend(AGENT, Meter::Acts, 50).unwrap();
+    assert_eq!(ledger.take_near().len(), 1);
+    assert_eq!(ledger.raise(APP, Meter::Acts), Some((50, 100)));
+    assert_eq!((ledger.left(APP, Meter::Acts), ledger.left(ROOT, Meter::Acts)), (Some(50), Some(50)));
+    ledger.spend(AGENT, Meter::Acts, 30).unwrap();
+    let near: Vec<AccountId> = ledger.take_near().into_iter().map(|near| near.account).collect();
+    assert_eq!(near, [APP, ROOT], "a higher limit is told of once more");
+    assert_eq!(ledger.raise(APP, Meter::Acts), Some((50, 150)));
+    ledger.spend(AGENT, Meter::Acts, 20).unwrap();
+    assert_eq!(ledger.spend(AGENT, Meter::Acts, 1).unwrap_err().account, ROOT, "an ancestor's limit stays");
+    assert_eq!((ledger.raise(AGENT, Meter::Acts), ledger.raise(APP, Meter::Fuel)), (None, None));
+    // Who goes on with a raised limit is raised by what it began with.
+    ledger.open(AccountId(3), Some(ROOT), &[(Meter::Tokens, 10), (Meter::Money, 0)]).unwrap();
+    ledger.go_on(AccountId(3), Meter::Tokens, 20, 15);
+    assert_eq!(ledger.left(AccountId(3), Meter::Tokens), Some(5));
+    assert_eq!(ledger.raise(AccountId(3), Meter::Tokens), Some((10, 30)));
+    assert_eq!(ledger.raise(AccountId(3), Meter::Money), None, "of nothing there is not more");
+    ledger.go_on(AccountId(3), Meter::Acts, 5, 5);
+    assert_eq!(ledger.left(AccountId(3), Meter::Acts), Some(0), "what has no limit of its own is not gone on with");
+}
+
+#[test]
 fn no_sum_overflows() {
     let mut ledger = Ledger::new();
     ledger.open(ROOT, None, &[(Meter::Risk, u64::MAX)]).unwrap();
@@ -127,6 +170,7 @@ fn no_sum_overflows() {
 enum Step {
     Open { parent: u8, limits: Vec<(Meter, u64)> },
     Reserve { account: u8, meter: Meter, n: u64 },
+    Spend { account: u8, meter: Meter, n: u64 },
     Settle { account: u8, meter: Meter, reserved: u64, actual: u64 },
     Release { account: u8, meter: Meter, n: u64 },
     Close { account: u8 },
@@ -139,6 +183,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (any::<u8>(), prop::collection::vec((meter(), 0..100u64), 0..3))
             .prop_map(|(parent, limits)| Step::Open { parent, limits }),
         (any::<u8>(), meter(), n.clone()).prop_map(|(account, meter, n)| Step::Reserve { account, meter, n }),
+        (any::<u8>(), prop::sample::select(vec![Meter::Acts, Meter::Tokens]), n.clone())
+            .prop_map(|(account, meter, n)| Step::Spend { account, meter, n }),
         (any::<u8>(), meter(), n.clone(), n.clone()).prop_map(|(account, meter, reserved, actual)| Step::Settle {
             account,
             meter,
@@ -160,6 +206,7 @@ proptest! {
         ledger.open(ROOT, None, &[(Meter::Acts, 60), (Meter::Memory, 60)]).unwrap();
         let mut open = vec![ROOT];
         let mut next = 1;
+        let mut told = BTreeSet::new();
         for step in steps {
             let pick = |n: u8| open[usize::from(n) % open.len()];
             match step {
@@ -179,6 +226,18 @@ proptest! {
                         }
                     }
                 }
+                Step::Spend { account, meter, n } => {
+                    let mut other = ledger.clone();
+                    let spent = ledger.spend(pick(account), meter, n);
+                    prop_assert_eq!(other.reserve(pick(account), meter, n), spent);
+                    if spent.is_ok() {
+                        other.settle(pick(account), meter, n, n);
+                    }
+                    for &id in &open {
+                        prop_assert_eq!(ledger.lines(id), other.lines(id));
+                    }
+                    prop_assert_eq!(&ledger.clone().take_near(), &other.take_near());
+                }
                 Step::Settle { account, meter, reserved, actual } => {
                     ledger.settle(pick(account), meter, reserved, actual);
                 }
@@ -189,6 +248,10 @@ proptest! {
                         open.retain(|&o| o != id);
                     }
                 }
+            }
+            for near in ledger.take_near() {
+                prop_assert!(near.used >= nearly(near.limit), "{near} is not near");
+                prop_assert!(told.insert((near.account, near.meter)), "{near} was told of before");
             }
             let mut below: BTreeMap<(AccountId, Meter), (u64, u64)> = BTreeMap::new();
             for &id in &open {

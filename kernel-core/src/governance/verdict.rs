@@ -77,6 +77,9 @@ pub enum ReasonCode {
     /// The score is near it.
     #[n(6)]
     NearThreshold,
+    /// A budget is used up, and a person may allow more. Never said by `decide`.
+    #[n(7)]
+    Budget,
 }
 
 impl ReasonCode {
@@ -90,6 +93,7 @@ impl ReasonCode {
             ReasonCode::Undecidable => "undecidable",
             ReasonCode::OverThreshold => "over_threshold",
             ReasonCode::NearThreshold => "near_threshold",
+            ReasonCode::Budget => "budget",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! An application is a process of its own, without a program: it holds what the operator gave, its
 //! agents are its children, and its end is theirs.
 
+use super::budgets::{Drawn, Spent};
 use super::effects::{Effects, Notice, Wake};
 use super::event::{AppEnded, Content};
 use super::exit::Dead;
@@ -17,7 +18,7 @@ use crate::path::{Name, Resource};
 use crate::platform::Key;
 use crate::process::{ExitReason, Process, Restart, Restarts, Supervision};
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, WallTime};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -73,6 +74,16 @@ pub(crate) struct App {
     pub(crate) labels: Labels,
     pub(crate) monitors: BTreeMap<Pid, Labels>,
     pub(crate) ending: bool,
+    /// When it was started first.
+    pub(crate) began: WallTime,
+    /// Whether anything in it has a limit of which what is used is gone.
+    pub(crate) limited: bool,
+    /// What was drawn by those of its agents that do not live now.
+    pub(crate) carried: BTreeMap<Name, Vec<Spent>>,
+    /// Whether it goes on with what it had left when the kernel stopped.
+    pub(crate) continues: bool,
+    /// Its row, as it was last written.
+    pub(crate) row: Option<Bytes>,
 }
 
 /// What is stored of an application that was started to stay.
@@ -88,6 +99,10 @@ pub(super) struct Running {
     /// SHA-256 of the row of its plan.
     #[n(2)]
     pub(super) plan: minicbor::bytes::ByteArray<32>,
+    /// What was drawn of its budget.
+    #[n(3)]
+    #[cbor(default)]
+    pub(super) drawn: Drawn,
 }
 
 /// The row that says that an application should run.
@@ -286,20 +301,27 @@ impl State {
         }
     }
 
-    /// Stores that `name` should run, if it is to stay.
+    /// Stores that `name` should run, if it is to stay, and what it has drawn of its budget. One that is being started
+    /// anew has no row before it runs.
     pub(crate) fn keep_running(&mut self, name: &Name, fx: &mut Effects) {
-        let Some(app) = self.apps.get(name).filter(|app| app.until == Until::Stopped && app.starting.is_none()) else {
-            return;
-        };
+        let stays = |app: &&App| app.until == Until::Stopped && (app.starting.is_none() || app.continues);
+        let Some(app) = self.apps.get(name).filter(stays) else { return };
         // What an agent starts is that agent's affair, also at a later boot.
         let Some(root) = self.processes.get(&app.root).filter(|root| root.parent == Pid::KERNEL) else { return };
         let running = Running {
             labels: root.own_labels.clone(),
             without: app.killed.iter().cloned().collect(),
             plan: app.plan.into(),
+            drawn: self.drawn(app),
         };
-        let value = minicbor::to_vec(&running).unwrap_or_default();
-        self.keep(running_key(name), Some(value.into()), fx);
+        let value = Some(Bytes::from(minicbor::to_vec(&running).unwrap_or_default()));
+        if app.row == value {
+            return;
+        }
+        self.keep(running_key(name), value.clone(), fx);
+        if let Some(app) = self.apps.get_mut(name) {
+            app.row = value;
+        }
     }
 
     /// Ends an application that has nothing left to do, if that is its end.
@@ -370,9 +392,13 @@ impl State {
             app.fail(problem);
         }
         let root = app.root;
-        let starting = app.starting.take();
-        // A kernel that stops leaves it for the next boot.
+        // A kernel that stops leaves it for the next boot, with what is left.
         let ends_itself = self.stopping || self.not_durable.is_some();
+        if ends_itself {
+            self.keep_running(name, fx);
+        }
+        let Some(app) = self.apps.get_mut(name) else { return dead };
+        let starting = app.starting.take();
         let over = starting.is_none() || matches!(reason, ExitReason::Killed(_));
         if over && app.until == Until::Stopped && !ends_itself {
             self.keep(running_key(name), None, fx);

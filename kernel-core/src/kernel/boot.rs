@@ -92,6 +92,7 @@ impl State {
     /// must never be reused go into the same batch.
     pub(crate) fn flush(&mut self, now: Now, fx: &mut Effects) {
         self.tell_counts(now, fx);
+        self.keep_drawn(fx);
         let c = self.counters;
         let mut row = BytesMut::with_capacity(32);
         for n in [c.pid, c.action, c.message, c.stream] {

@@ -1,6 +1,6 @@
 //! What can be spawned by name: the host's own handlers, and the agents of running applications.
 
-use crate::budget::Meter;
+use crate::budget::{Meter, OnExhausted};
 use crate::capability::Capabilities;
 use crate::label::Labels;
 use crate::path::Name;
@@ -21,6 +21,7 @@ pub(crate) struct Agent {
     pub(crate) limits: Limits,
     pub(crate) wall: Option<Duration>,
     pub(crate) budget: Vec<(Meter, u64)>,
+    pub(crate) on_exhausted: OnExhausted,
     pub(crate) labels: Labels,
     pub(crate) clearance: Option<Labels>,
     pub(crate) capabilities: Capabilities,
@@ -45,6 +46,7 @@ impl Agent {
             limits: Limits::default(),
             wall: None,
             budget: Vec::new(),
+            on_exhausted: OnExhausted::Stop,
             labels: Labels::NONE,
             clearance: None,
             capabilities: Capabilities::default(),

@@ -5,6 +5,7 @@ use super::event::{Content, DeadLetter};
 use super::open::{Closed, OpenKind};
 use super::random;
 use super::state::{Abandoned, Need, State};
+use crate::budget::Meter;
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
 use crate::label::Labels;
@@ -184,6 +185,16 @@ impl State {
         process.used.cpu += handled.usage.cpu;
         process.used.fuel = process.used.fuel.saturating_add(handled.usage.fuel);
         process.used.memory = process.used.memory.max(handled.usage.memory);
+        process.used.memory_now = match process.instance {
+            InstanceKind::Kept => handled.usage.memory,
+            InstanceKind::PerMessage => 0,
+        };
+        let (account, limits) = (process.account, process.limits);
+        let ceilings = [
+            ("memory", handled.usage.memory, Some(limits.memory)),
+            ("fuel", handled.usage.fuel, limits.fuel),
+            ("handle", handled.usage.cpu, Some(u64::try_from(limits.handle.as_nanos()).unwrap_or(u64::MAX))),
+        ];
         let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
         let labels = process.labels.clone();
         let stopping = process.life == Lifecycle::Stopping;
@@ -205,20 +216,29 @@ impl State {
                 });
             }
         }
+        // What it used is known only now, so the last message may go over the account.
+        let over = self.ledger.settle(account, Meter::Fuel, 0, handled.usage.fuel);
         match end {
             // Its end tells of this message, so it ends with the labels of this message.
             Some(reason) => {
                 self.exit(pid, reason, now, fx);
             }
+            None if over.is_some() => {}
             None => {
                 if let Some(process) = self.processes.get_mut(&pid)
                     && process.instance == InstanceKind::PerMessage
                 {
+                    process.remember(&labels);
                     process.labels = process.own_labels.clone();
                     process.swayed = false;
                 }
                 self.next_message(pid, now, fx);
             }
+        }
+        self.weigh_limits(pid, &ceilings, now, fx);
+        if let Some(over) = over {
+            self.tally.exhausted += 1;
+            self.end_of_account(&labels, &over, now, fx);
         }
         self.weigh(pid, now, fx);
     }

@@ -167,6 +167,21 @@ pub enum Notice {
         /// How long that waits.
         wait: Duration,
     },
+    /// A limit is nearly used up. Times are in nanoseconds, memory in bytes.
+    LimitNear {
+        /// The process whose limit it is.
+        pid: Pid,
+        /// Its name.
+        name: String,
+        /// Its application; empty for none.
+        app: String,
+        /// What is limited, as a manifest calls it.
+        meter: String,
+        /// How much is used.
+        used: u64,
+        /// The most that may be.
+        limit: u64,
+    },
     /// An act was refused, or permitted with a warning.
     Verdict {
         /// The act.

@@ -5,8 +5,10 @@
 //! does outside the state's lock.
 
 mod fit;
+mod limits;
 
 pub(crate) use fit::{append, bounded, bounded_verdict};
+pub use limits::{LimitNear, LimitRaised};
 
 use crate::codec::hex;
 use crate::governance::{Facts, Verdict};
@@ -115,6 +117,10 @@ contents! {
     18 UNFIT Unfit(Unfit) = "unfit";
     /// An agent that ended is started again.
     19 RESTARTING Restarting(Restarting) = "restarting";
+    /// A limit is nearly used up.
+    20 LIMIT_NEAR LimitNear(LimitNear) = "limit_near";
+    /// Somebody allowed more than a limit.
+    21 LIMIT_RAISED LimitRaised(LimitRaised) = "limit_raised";
 }
 
 /// Kind 0.

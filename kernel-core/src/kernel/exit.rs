@@ -2,6 +2,7 @@
 
 use super::effects::{Effects, Notice, Perform, Performance, Wake};
 use super::event::{Content, Exited};
+use super::inspect::lived;
 use super::open::{Open, OpenKind};
 use super::state::State;
 use crate::id::{ActionId, MessageId, Pid, StreamId};
@@ -9,10 +10,9 @@ use crate::ipc::{Envelope, EnvelopeKind, body};
 use crate::label::Labels;
 use crate::path::{Name, Resource};
 use crate::platform::DeviceRequest;
-use crate::process::{Ended, ExitReason, Lifecycle, Process, Program, Timer};
+use crate::process::{Ended, ExitReason, Lifecycle, Process, Program, Timer, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
-use std::time::Duration;
 
 /// A process that has ended.
 #[derive(Debug)]
@@ -97,7 +97,8 @@ impl State {
         for name in &process.rare.tools {
             self.tools.remove(name);
         }
-        for deadline in process.rare.timers.values().filter_map(Timer::deadline).chain(process.rare.wall) {
+        let timers = process.rare.timers.values().filter_map(Timer::deadline);
+        for deadline in timers.chain(process.rare.wall.map(|wall| wall.deadline)) {
             self.undue(deadline);
         }
         for stream in process.rare.streams.keys() {
@@ -121,7 +122,9 @@ impl State {
         }
         self.forget_withheld(pid, now, fx);
         // Levels that were held are given back with it; children were closed before.
-        let _ = self.ledger.close(process.account);
+        if let Ok(lines) = self.ledger.close(process.account) {
+            self.carry_account(&process, lines);
+        }
         let exited = Exited {
             pid: pid.0,
             name: process.name.to_string(),
@@ -140,6 +143,12 @@ impl State {
             self.tell_exit(*monitor, Resource::Proc(pid), &reason, labels, now, fx);
         }
         self.snap(&process, &reason, now, fx);
+        let mut tree = process.used;
+        tree.memory_now = 0;
+        if let Some(below) = &process.rare.below {
+            tree.add(below);
+        }
+        self.bequeath(&process, &tree);
         self.history.push(Ended {
             pid,
             parent: process.parent,
@@ -147,12 +156,24 @@ impl State {
             app: process.app.clone(),
             role: process.role,
             reason: reason.clone(),
-            used: process.used,
+            used: Used { memory_now: 0, ..process.used },
+            tree,
+            wall: lived(&process, now.at),
         });
         if let Some(app) = &process.app {
             self.app_lost(app, &process, &reason, now, fx);
         }
         Some(Dead { pid, name: process.name, app: process.app, program: process.program })
+    }
+
+    /// What `process`, which ends, and all below it have used stays with whoever started it, with what it tells of.
+    fn bequeath(&mut self, process: &Process, tree: &Used) {
+        let Some(parent) = self.processes.get_mut(&process.parent) else { return };
+        parent.rare.below.get_or_insert_default().add(tree);
+        parent.rare.past_unsayable |= process.rare.past_unsayable || process.rare.unsayable;
+        for labels in [&process.labels, &process.rare.past] {
+            parent.remember(labels);
+        }
     }
 
     /// Empties the mailbox of `process`, which ends. The calls that wait for it, each with what it is told of that
@@ -237,11 +258,5 @@ impl State {
         // Whoever is gone or full has its dead letter; nobody else can be told.
         let _ = self.deliver(monitor, envelope, ActionId(0), None, now, fx);
         self.weigh(monitor, now, fx);
-    }
-
-    /// A process has lived as long as its manifest allows.
-    pub(crate) fn outlived(&mut self, pid: Pid, limit: Duration, now: Now, fx: &mut Effects) {
-        let reason = format!("it ran for its whole wall time of {} ms", limit.as_millis());
-        self.exit(pid, ExitReason::Limit(reason), now, fx);
     }
 }

@@ -12,7 +12,7 @@
 use super::effects::Effects;
 use super::rows;
 use super::state::{Need, State};
-use crate::id::ActionId;
+use crate::id::{ActionId, Pid};
 use crate::label::Labels;
 use crate::path::{FsPath, Name, Resource, Verb};
 use crate::platform::Key;
@@ -54,6 +54,8 @@ pub(crate) struct Flight {
     pub(crate) shows: Shows,
     /// What it does to the file.
     pub(crate) does: Does,
+    /// Who writes how many bytes by it.
+    pub(crate) writes: Option<(Pid, usize)>,
 }
 
 /// What a request does to a file.
@@ -184,7 +186,11 @@ impl State {
     /// another write of it was under way, or a read still is. Returns the labels of what the answer shows.
     pub(crate) fn land(&mut self, action: ActionId, done: bool, fx: &mut Effects) -> Result<Labels, Refusal> {
         let Some(flight) = self.flights.end(action) else { return Ok(Labels::NONE) };
-        let Flight { path, shows, does } = flight;
+        let Flight { path, shows, does, writes } = flight;
+        if let Some((pid, bytes)) = writes.filter(|_| done) {
+            // How long the file was before is known to the device alone.
+            self.has_stored(pid, bytes, 0);
+        }
         let shown = match done {
             true => self.shown_labels(&path, shows),
             false => self.labels_of(&path, rows_of_error(&path)),

@@ -5,6 +5,7 @@ use super::state::{State, Tally};
 use crate::id::Pid;
 use crate::path::Name;
 use crate::process::{Ended, Lifecycle, Process, Role, Used};
+use crate::time::Instant;
 use serde::Serialize;
 
 /// One process, living or gone.
@@ -29,6 +30,10 @@ pub struct ProcessRow {
     /// What it used.
     #[serde(flatten)]
     pub used: Used,
+    /// How long it has lived, or lived, nanoseconds.
+    pub wall: u64,
+    /// What it and all that it started used together, those that are gone too.
+    pub tree: Used,
 }
 
 /// What the kernel knows of its processes, and what its gate has said.
@@ -95,7 +100,7 @@ pub struct Health {
 
 impl State {
     /// The summary of this moment.
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self, now: Instant) -> Summary {
         let gone = self.history.iter().map(|e: &Ended| ProcessRow {
             pid: e.pid,
             parent: e.parent,
@@ -106,16 +111,35 @@ impl State {
             exit: e.reason.word().to_owned(),
             detail: e.reason.detail().to_owned(),
             used: e.used,
+            wall: e.wall,
+            tree: e.tree,
         });
         let mut processes: Vec<ProcessRow> = gone.collect();
-        processes.extend(self.processes.values().map(row));
+        processes.extend(self.living(now));
         processes.sort_by_key(|row| row.pid);
         Summary { processes, verdicts: self.tally, environment: self.environment.name().to_owned() }
     }
 
     /// Every process that lives, by pid.
-    pub(crate) fn living(&self) -> Vec<ProcessRow> {
-        self.processes.values().map(row).collect()
+    pub(crate) fn living(&self, now: Instant) -> Vec<ProcessRow> {
+        let mut rows: Vec<ProcessRow> = self.processes.values().map(|process| row(process, now)).collect();
+        // Whoever is started has a higher pid than its parent, so the last come first.
+        for place in (0..rows.len()).rev() {
+            let (parent, tree) = (rows[place].parent, rows[place].tree);
+            if let Ok(above) = rows[..place].binary_search_by_key(&parent, |row| row.pid) {
+                rows[above].tree.add(&tree);
+            }
+        }
+        rows
+    }
+
+    /// What a process and all that it started have used together.
+    pub(crate) fn used_by_tree(&self, process: &Process) -> Used {
+        let mut used = own_and_gone(process);
+        for child in process.children.iter().filter_map(|child| self.processes.get(child)) {
+            used.add(&self.used_by_tree(child));
+        }
+        used
     }
 
     /// Every service that is answered for.
@@ -155,7 +179,21 @@ impl State {
     }
 }
 
-fn row(p: &Process) -> ProcessRow {
+/// What a process has used, and those that it started and that are gone.
+fn own_and_gone(process: &Process) -> Used {
+    let mut used = process.used;
+    if let Some(below) = &process.rare.below {
+        used.add(below);
+    }
+    used
+}
+
+/// How long a process has lived at `now`, nanoseconds.
+pub(super) fn lived(process: &Process, now: Instant) -> u64 {
+    u64::try_from(now.since(process.born).as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn row(p: &Process, now: Instant) -> ProcessRow {
     ProcessRow {
         pid: p.pid,
         parent: p.parent,
@@ -166,5 +204,7 @@ fn row(p: &Process) -> ProcessRow {
         exit: String::new(),
         detail: String::new(),
         used: p.used,
+        wall: lived(p, now),
+        tree: own_and_gone(p),
     }
 }

@@ -3,6 +3,7 @@
 mod app;
 mod bodies;
 mod boot;
+mod budgets;
 mod catalog;
 mod committer;
 mod delivery;
@@ -14,6 +15,7 @@ mod file_labels;
 mod gate;
 pub mod input;
 mod inspect;
+mod limits;
 mod links;
 mod open;
 mod pids;
@@ -148,12 +150,14 @@ impl<P: Platform> Kernel<P> {
 
     /// What the kernel knows of its processes, living and gone, and what its gate has said.
     pub fn summary(&self) -> Summary {
-        self.inner.lock().state.summary()
+        let now = self.inner.platform.now();
+        self.inner.lock().state.summary(now)
     }
 
     /// Every process that lives, by pid.
     pub fn processes(&self) -> Vec<ProcessRow> {
-        self.inner.lock().state.living()
+        let now = self.inner.platform.now();
+        self.inner.lock().state.living(now)
     }
 
     /// Every service that a process answers for, by name.

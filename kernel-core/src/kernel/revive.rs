@@ -35,6 +35,7 @@ struct Start {
     until: &'static str,
     without: Vec<Name>,
     labels: Labels,
+    continues: bool,
 }
 
 #[derive(Deserialize)]
@@ -44,7 +45,7 @@ struct Started {
 
 impl<P: Platform> Kernel<P> {
     /// Starts again the applications that were started to stay and have neither been stopped nor failed since, each with
-    /// what it was given then and without those of its agents that were killed. For a host to call after the boot:
+    /// what it was given then, with what was left of its budget, and without those of its agents that were killed. For a host to call after the boot:
     /// `bound` says which mounts have a folder, and what needs another waits for the next call. What runs is left out.
     ///
     /// Each is started by a session that holds what the operator gave when it was installed: the gate decides, and
@@ -70,7 +71,7 @@ impl<P: Platform> Kernel<P> {
     async fn start_again(&self, app: &str, row: &[u8], bound: impl Fn(&Name) -> bool) -> Result<Pid, Refusal> {
         let unreadable = |what: &str, e: String| Refusal::new(Code::Failed, format!("{what} cannot be read: {e}"));
         let name = Name::parse(app).map_err(|e| unreadable("its name", e.to_string()))?;
-        let Running { labels, without, plan: known } =
+        let Running { labels, without, plan: known, .. } =
             minicbor::decode(row).map_err(|e| unreadable("how it ran", e.to_string()))?;
         let plan = self.inner.storage.get(&rows::key(rows::TABLE_APP, app.as_bytes())).await;
         let plan = plan.map_err(|e| unreadable("its plan", e.to_string()))?;
@@ -89,7 +90,7 @@ impl<P: Platform> Kernel<P> {
             .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
         let session = Name::parse(SESSION).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         let session = self.attach(session, Role::Root, held).await?;
-        let start = Start { until: "stopped", without, labels };
+        let start = Start { until: "stopped", without, labels, continues: true };
         let started = session.act("start", &path, body::json(&start)).await;
         // Whatever came of it: nobody holds this session any more.
         let _ = session.act("stop", "/proc/self", "").await;

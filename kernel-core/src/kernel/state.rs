@@ -278,6 +278,7 @@ impl State {
             Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
             Input::Shutdown { reason } => self.shutdown(reason, now, fx),
         }
+        self.tell_near(now, fx);
         self.rows.forget();
         Ok(())
     }

@@ -23,6 +23,10 @@ pub struct Ended {
     pub reason: ExitReason,
     /// What it had used.
     pub used: Used,
+    /// The same with all that it had started.
+    pub tree: Used,
+    /// How long it lived, nanoseconds.
+    pub wall: u64,
 }
 
 /// The latest ends, oldest first.

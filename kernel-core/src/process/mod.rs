@@ -7,13 +7,15 @@ mod ended;
 mod lifecycle;
 mod program;
 mod supervision;
+mod used;
 
 pub use ended::{Ended, History};
 pub use lifecycle::{ExitReason, Lifecycle};
 pub use program::{Limits, Program};
 pub use supervision::{MAX_INTENSITY, Restart, Restarts, Strategy, Supervision};
+pub use used::Used;
 
-use crate::budget::AccountId;
+use crate::budget::{AccountId, Meter, OnExhausted};
 use crate::capability::Capabilities;
 use crate::id::{ActionId, MessageId, Pid, StreamId};
 use crate::ipc::Mailbox;
@@ -59,23 +61,6 @@ pub enum InstanceKind {
     Kept,
     /// For one message; what it carried goes with it.
     PerMessage,
-}
-
-/// What a process has used, as the kernel measured it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Used {
-    /// Envelopes handed to it.
-    pub messages: u64,
-    /// Acts that passed the gate.
-    pub acts: u64,
-    /// Acts that were refused.
-    pub refused: u64,
-    /// CPU time, nanoseconds, as far as the host can measure it.
-    pub cpu: u64,
-    /// Highest memory of an instance, bytes.
-    pub memory: u64,
-    /// Units of the fuel meter.
-    pub fuel: u64,
 }
 
 /// The envelope that a process is busy with.
@@ -156,6 +141,8 @@ pub struct Process {
     pub account: AccountId,
     /// What it has used.
     pub used: Used,
+    /// When it was created.
+    pub born: Instant,
     /// The time of the last thing handed to it.
     pub seen: Instant,
     /// Seeds its `random`; with the message, that of an instance of one message.
@@ -175,8 +162,21 @@ pub struct Rare {
     pub routes: Vec<Route>,
     /// Running timers.
     pub timers: BTreeMap<TimerKey, Timer>,
-    /// The deadline of its wall time, in the table of deadlines.
-    pub wall: Option<u64>,
+    /// How long it may live.
+    pub wall: Option<Wall>,
+    /// What the processes that it started and that are gone have used, they and theirs.
+    pub below: Option<Box<Used>>,
+    /// What its messages carried that it does not carry any more, with what those carried that it started: what it has
+    /// used tells of all of them.
+    pub past: Labels,
+    /// Whether that was more than a set may hold.
+    pub past_unsayable: bool,
+    /// What becomes of it when its account is used up.
+    pub on_exhausted: OnExhausted,
+    /// What a person was asked for more of, for its account, and did not allow.
+    pub no_more: BTreeSet<Meter>,
+    /// Those of its ceilings that were told of because it came near them.
+    pub near: BTreeSet<&'static str>,
     /// Open streams, with what was carried when they were opened, written and read.
     pub streams: BTreeMap<StreamId, Labels>,
     /// How many more a device is opening, also where the act was given up.
@@ -259,6 +259,17 @@ pub enum Suspender {
     Process,
 }
 
+/// The time that a process may live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wall {
+    /// When it is over.
+    pub ends: Instant,
+    /// The next thing to happen: it is told that little is left, or ended. In the table of deadlines.
+    pub deadline: u64,
+    /// Whether that was told.
+    pub near: bool,
+}
+
 /// Refusals equal to one that was recorded in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Folded {
@@ -273,6 +284,17 @@ impl Process {
     pub fn enter(&mut self, next: Lifecycle) {
         debug_assert!(self.life.may_become(next), "{:?} does not become {next:?}", self.life);
         self.life = next;
+    }
+
+    /// It does not carry `labels` any more, or never did, and what it has used tells of them.
+    pub fn remember(&mut self, labels: &Labels) {
+        if labels.is_subset(&self.rare.past) {
+            return;
+        }
+        match self.rare.past.join(labels) {
+            Ok(past) => self.rare.past = past,
+            Err(_) => self.rare.past_unsayable = true,
+        }
     }
 
     /// Whether it takes messages.

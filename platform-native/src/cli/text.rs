@@ -166,6 +166,17 @@ pub(crate) fn duration(d: Duration) -> String {
     }
 }
 
+/// How much of a limit is used, with the unit of what it is a limit of.
+pub(crate) fn limit_near(meter: &str, used: u64, limit: u64) -> String {
+    let percent = u128::from(used) * 100 / u128::from(limit.max(1));
+    let amount = |n: u64| match meter {
+        "memory" => bytes(n),
+        "wall" | "handle" => duration(Duration::from_nanos(n)),
+        _ => count(n),
+    };
+    format!("{percent} % of its {meter}: {} of {}", amount(used), amount(limit))
+}
+
 /// Wall time as RFC 3339 in UTC with milliseconds: "2026-03-01T12:00:00.123Z".
 pub(crate) fn time(wall: WallTime) -> String {
     let millis = wall.0 / 1_000_000;

@@ -29,6 +29,9 @@ fn of_notice(notice: Notice) -> Value {
         Notice::Restarting { app, name, wait } => {
             json!({ "kind": "restarting", "app": app, "name": name, "wait_ms": wait.as_millis() as u64 })
         }
+        Notice::LimitNear { pid, name, app, meter, used, limit } => json!({
+            "kind": "limit_near", "pid": pid, "name": name, "app": app, "meter": meter, "used": used, "limit": limit,
+        }),
         Notice::Verdict { action, name, what, verb, resource, reason } => json!({
             "kind": "verdict", "action": action, "name": name, "what": what, "verb": verb, "resource": resource,
             "reason": reason,

@@ -3,6 +3,7 @@
 use crate::world::{App, Host, Kind, World, agent, app};
 use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
+use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::{AppEnded, Content, Exited};
 use kernel_core::process::Lifecycle;
 use std::time::Duration;
@@ -111,15 +112,203 @@ pub async fn fuel_ends_one_component<H: Host>(host: H) {
 /// A process that has lived as long as it may is ended, whatever it does.
 pub async fn wall_time_is_a_limit<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    let mortal = agent("mortal").limited(|limits| limits.wall = Some(Duration::from_secs(10)));
+    let mortal = agent("mortal").limited(|limits| limits.wall = Some(Duration::from_secs(100)));
     world.run(app("life", [mortal, agent("other")])).await;
-    world.hand.advance(Duration::from_secs(9));
+    world.hand.advance(Duration::from_secs(60));
     world.pause().await;
     assert_eq!(world.tell("mortal", "").await, "");
-    world.hand.advance(Duration::from_secs(2));
+    world.hand.advance(Duration::from_secs(41));
     let (exit, detail) = world.ended("mortal").await;
     assert!(exit == "limit" && detail.contains("wall"), "{exit}: {detail}");
     assert_eq!(world.tell("other", "").await, "");
+    world.finish().await;
+}
+
+/// A process may be given lower limits than its agent has, and never higher ones; the error names the key.
+pub async fn limits_of_one_process_are_lower<H: Host>(host: H) {
+    let kind = host.kind();
+    let mut world = World::boot(host, Environment::dev()).await;
+    let helper = agent("helper").limited(|limits| (limits.acts, limits.memory) = (Some(50), 16 << 20));
+    world.run(app("firm", [agent("boss").uses(&["spawn /agent/helper"]), helper])).await;
+    let spawn = |name: &str, limits: &str| {
+        format!("spawn /agent/helper {{\"name\":\"{name}\",\"use\":[],\"limits\":{{{limits}}}}}")
+    };
+    for (limits, key) in [
+        ("\"acts\":51", "limits.acts: 51 is more than the 50 of agent `helper`"),
+        ("\"memory\":16777217", "limits.memory"),
+        ("\"handle_ms\":10001", "limits.handle_ms"),
+        ("\"memory\":0", "limits.memory"),
+        ("\"act\":5", "unknown field `act`"),
+        ("\"acts\":-1", "invalid value"),
+    ] {
+        let told = world.act("boss", &spawn("kid", limits)).await;
+        assert!(told.starts_with("invalid: ") && told.contains(key), "{limits}: {told}");
+    }
+    if kind == Kind::Handler {
+        let told = world.act("boss", &spawn("kid", "\"fuel\":5")).await;
+        assert!(told.starts_with("unsupported: ") && told.contains("limits.fuel"), "{told}");
+    }
+    let lower = "\"acts\":5,\"memory\":8388608,\"wall_ms\":600000";
+    assert!(world.act("boss", &spawn("kid", lower)).await.starts_with("ok "));
+    let mortal = "\"wall_ms\":100000,\"messages\":1,\"tool_calls\":0";
+    assert!(world.act("boss", &spawn("old", mortal)).await.starts_with("ok "));
+    world.hand.advance(Duration::from_secs(101));
+    let (exit, detail) = world.ended("old").await;
+    assert!(exit == "limit" && detail.contains("wall"), "{exit}: {detail}");
+    let info = world.act("kid", "read /proc/self").await;
+    assert!(info.contains("\"memory_limit\":8388608"), "{info}");
+    let kid = format!("/proc/{}", world.pid("kid"));
+    let told = world.tell("kid", "repeat 10 read /fs/in/x").await;
+    assert!(told.contains(&format!("{kid} ended (limit)")), "{told}");
+    assert!(world.ended("kid").await.1.contains("5 of 5"));
+    assert_eq!(world.tell("helper", "repeat 20 read /fs/in/x").await, "20 denied");
+    world.finish().await;
+}
+
+/// However many children a process has, and whatever each may use: together they use no more than itself may.
+pub async fn children_together_get_what_their_parent_has<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let reads = &["read /fs/in/**"];
+    let boss = agent("boss").uses(&["spawn /agent/kid"]).grants(reads).limited(|limits| limits.acts = Some(60));
+    world.run(app("family", [boss, agent("kid").uses(reads)])).await;
+    let spawns = (0..20).map(|n| format!("act spawn /agent/kid {{\"name\":\"k{n}\",\"limits\":{{\"acts\":10}}}}"));
+    let told = world.tell("boss", &spawns.collect::<Vec<_>>().join("\n")).await;
+    assert_eq!(told.lines().filter(|line| line.starts_with("ok ")).count(), 20, "{told}");
+    for n in 0..20 {
+        if world.process(&format!("k{n}")).state == Lifecycle::Exited {
+            break;
+        }
+        world.tell(&format!("k{n}"), "repeat 9 read /fs/in/x").await;
+    }
+    assert_eq!(world.hand.asked().len(), 40, "twenty of the sixty were for the spawns");
+    let (exit, detail) = world.ended("boss").await;
+    assert!(exit == "limit" && detail.contains("60 of 60"), "{exit}: {detail}");
+    for n in 0..20 {
+        assert_eq!(world.process(&format!("k{n}")).state, Lifecycle::Exited);
+    }
+    assert_eq!(world.tell("kid", "repeat 9 read /fs/in/x").await, "9 ok", "it is not below what ran out");
+    world.finish().await;
+}
+
+/// The fuel of all components of an application is an account: what is over it ends the application. A program of the
+/// host has no meter, so that is refused.
+pub async fn fuel_is_an_account_of_the_application<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let kind = host.kind();
+    let mut world = World::boot(host, Environment::dev()).await;
+    let budget = Budget { fuel: Some(3_000_000), ..Budget::default() };
+    let reads = |name: &str| agent(name).uses(&["read /fs/in/**"]);
+    let burns = app("burns", [reads("a"), reads("b")]).budget(budget);
+    if kind == Kind::Handler {
+        let refusal = world.try_run(burns).await.expect_err("a limit that would not hold");
+        assert!(refusal.reason.contains("fuel"), "{refusal}");
+        world.finish().await;
+        return;
+    }
+    world.run(burns).await;
+    let mut rounds = 0;
+    while world.process("burns").state != Lifecycle::Exited {
+        let told = world.tell(["a", "b"][rounds % 2], "repeat 500 read /fs/in/x").await;
+        assert_eq!(told, "500 ok", "what was handled was handled");
+        rounds += 1;
+    }
+    assert!(rounds > 1, "one message does not use all of it");
+    let (exit, detail) = world.ended("burns").await;
+    assert!(exit == "limit" && detail.contains("fuel") && detail.contains("3000000"), "{exit}: {detail}");
+    let used = |name: &str| world.process(name).used.fuel;
+    assert!(used("a") > 0 && used("b") > 0 && used("a").max(used("b")) < 3_000_000, "only together: {}", used("a"));
+    world.finish().await;
+}
+
+/// Which limits were nearly used up so far: whose, of what, how much of it, and the most.
+pub(super) async fn near<H: Host>(world: &World<H>) -> Vec<(String, String, u64, u64)> {
+    let of = |content: Content| match content {
+        Content::LimitNear(near) => Some((near.name, near.meter, near.used, near.limit)),
+        _ => None,
+    };
+    world.log().await.into_iter().filter_map(|e| of(e.content)).collect()
+}
+
+/// Each limit of an account is told of once, when four fifths of it are drawn: in the log, and to observers.
+pub async fn a_limit_that_is_near_is_told_once<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let reads = |name: &str| agent(name).uses(&["read /fs/in/**"]);
+    let budget = Budget { acts: Some(20), ..Budget::default() };
+    let spender = reads("spender").limited(|limits| limits.acts = Some(10));
+    world.run(app("spend", [spender, reads("other")]).budget(budget)).await;
+    // Two of the twenty were for the spawns.
+    world.tell("spender", "repeat 7 read /fs/in/x").await;
+    assert_eq!(near(&world).await, []);
+    world.tell("spender", "act read /fs/in/x").await;
+    let spenders = ("spender".to_owned(), "acts".to_owned(), 8, 10);
+    assert_eq!(near(&world).await, std::slice::from_ref(&spenders));
+    world.tell("spender", "act read /fs/in/x").await;
+    assert_eq!(world.tell("other", "repeat 9 read /fs/in/x").await, "9 ok");
+    assert_eq!(near(&world).await, [spenders, ("spend".to_owned(), "acts".to_owned(), 16, 20)]);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        if let Notice::LimitNear { name, app, meter, used, limit, .. } = world.notice().await {
+            told.push((name, app, meter, used, limit));
+        }
+    }
+    let of = |name: &str, used, limit| (name.to_owned(), "spend".to_owned(), "acts".to_owned(), used, limit);
+    assert_eq!(told, [of("spender", 8, 10), of("spend", 16, 20)]);
+    world.finish().await;
+}
+
+/// So are time and memory: of a process, and of what all instances of an application may have.
+pub async fn time_and_memory_that_are_near_are_told_once<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let sized = |name: &str| agent(name).limited(|limits| limits.memory = 64 << 20);
+    let budget = Budget { memory: Some(128 << 20), ..Budget::default() };
+    let mortal = sized("mortal").limited(|limits| limits.wall = Some(Duration::from_secs(1_000)));
+    world.run(app("large", [sized("a"), mortal]).budget(budget)).await;
+    let memory = ("large".to_owned(), "memory".to_owned(), 128 << 20, 128 << 20);
+    assert_eq!(near(&world).await, [memory]);
+    world.hand.advance(Duration::from_secs(700));
+    world.pause().await;
+    assert_eq!(near(&world).await.len(), 1);
+    world.hand.advance(Duration::from_secs(101));
+    world.pause().await;
+    world.pause().await;
+    let told = near(&world).await;
+    assert_eq!((told.len(), told[1].0.as_str(), told[1].1.as_str()), (2, "mortal", "wall"));
+    assert!(told[1].2 >= 800_000_000_000 && told[1].3 == 1_000_000_000_000, "{told:?}");
+    assert_eq!(world.tell("mortal", "").await, "");
+    world.hand.advance(Duration::from_secs(200));
+    let (exit, detail) = world.ended("mortal").await;
+    assert!(exit == "limit" && detail.contains("wall"), "{exit}: {detail}");
+    assert_eq!(near(&world).await.len(), 2);
+    world.finish().await;
+}
+
+/// So is the fuel of one message.
+pub async fn fuel_of_a_message_that_is_near_is_told_once<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    if host.kind() == Kind::Handler {
+        // It has no meter.
+        return;
+    }
+    let world = World::boot(host, Environment::dev()).await;
+    let reads = &["read /fs/in/**"];
+    let boss = agent("boss").uses(&["spawn /agent/kid"]).grants(reads);
+    world.run(app("burns", [boss, agent("kid").uses(reads)])).await;
+    let before = world.process("kid").used.fuel;
+    assert_eq!(world.tell("kid", "repeat 300 read /fs/in/x").await, "300 ok");
+    let used = world.process("kid").used.fuel - before;
+    let spawn = format!("spawn /agent/kid {{\"name\":\"kin\",\"limits\":{{\"fuel\":{}}}}}", used + used / 10);
+    assert!(world.act("boss", &spawn).await.starts_with("ok "));
+    for _ in 0..2 {
+        assert_eq!(world.tell("kin", "repeat 150 read /fs/in/x").await, "150 ok");
+        assert_eq!(near(&world).await, []);
+    }
+    for _ in 0..2 {
+        assert_eq!(world.tell("kin", "repeat 300 read /fs/in/x").await, "300 ok");
+        let told = near(&world).await;
+        assert_eq!((told.len(), told[0].0.as_str(), told[0].1.as_str()), (1, "kin", "fuel"));
+    }
     world.finish().await;
 }
 

@@ -191,7 +191,7 @@ impl<H: Host> World<H> {
         self.whole = false;
         self.hand.cut_power();
         self.let_go().await;
-        self.hand = Hand::new(false);
+        self.hand = self.hand.fresh();
         self.start().await;
     }
 

@@ -125,6 +125,13 @@ impl Hand {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One that holds nothing back, at whose time it is as late as at this one's.
+    pub(super) fn fresh(&self) -> Hand {
+        let hand = Hand::new(false);
+        hand.held().offset = self.held().offset;
+        hand
+    }
+
     /// Moves time on; whatever is due is due now.
     pub fn advance(&self, by: Duration) {
         let waiting = {
@@ -262,7 +269,11 @@ impl<P: Platform> Clock for Watched<P> {
     fn wall(&self) -> WallTime {
         let breaks = std::mem::take(&mut self.hand.held().breaks);
         assert!(!breaks, "the suite breaks the clock");
-        if self.hand.lockstep { WallTime(EPOCH + self.now().0) } else { self.platform.wall() }
+        if self.hand.lockstep {
+            return WallTime(EPOCH + self.now().0);
+        }
+        let offset = u64::try_from(self.hand.held().offset.as_nanos()).unwrap_or(u64::MAX);
+        WallTime(self.platform.wall().0.saturating_add(offset))
     }
 
     fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + MaybeSend + 'static {

@@ -1,6 +1,7 @@
 //! Parsing: every field, and every mistake with its place and its advice.
 
 use super::*;
+use crate::budget::OnExhausted;
 use crate::governance::{Effect, Then};
 use crate::process::{InstanceKind, Restart, Role, Strategy, Supervision};
 use std::time::Duration;
@@ -34,7 +35,9 @@ fn a_whole_manifest_is_read() {
             wall: Some(Duration::from_secs(300)),
             acts: Some(100_000),
             messages: Some(5),
+            tool_calls: None,
             fuel: None,
+            on_exhausted: OnExhausted::Stop,
         }
     );
     let json = r#"{"depth":3,"ratio":0.5,"since":"2026-01-01","skip":["target",".git"]}"#;

@@ -63,7 +63,7 @@ impl Content {
                 fit_list(&mut restarting.others);
             }
             Content::Unfit(unfit) => fit(&mut unfit.reason, REASON_BYTES),
-            Content::Folded(_) | Content::RouteCounted(_) => {}
+            Content::Folded(_) | Content::RouteCounted(_) | Content::LimitNear(_) | Content::LimitRaised(_) => {}
         }
         self
     }

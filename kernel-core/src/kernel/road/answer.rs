@@ -1,7 +1,9 @@
 //! An act that a person has to allow: it waits, and is decided again when it is answered.
 
+use super::reserve::draws;
 use super::{Act, Asked, Survey};
-use crate::governance::{self, Decision, Facts, Verdict};
+use crate::budget::Exhausted;
+use crate::governance::{self, Decision, Facts, Reason, ReasonCode, Verdict};
 use crate::id::{ActionId, Pid};
 use crate::kernel::effects::{Ask, Effects, Wake};
 use crate::kernel::event::{Content, Decided, bounded_verdict};
@@ -32,30 +34,43 @@ pub struct Held {
     verdict: Verdict,
     /// What whoever declared the target carried.
     told: Labels,
+    /// The account that it is over: a yes raises its limit, and what it takes was not drawn yet.
+    over: Option<Exhausted>,
 }
 
 impl Held {
+    /// What waits with `act`.
+    pub(super) fn new(
+        parsed: &Parsed,
+        body: &Bytes,
+        act: Act,
+        facts: Facts,
+        verdict: Verdict,
+        told: Labels,
+        over: Option<Exhausted>,
+    ) -> Held {
+        Held { parsed: parsed.clone(), body: body.clone(), act, facts, verdict, told, over }
+    }
+
     /// What was asked for.
     pub(crate) fn parsed(&self) -> &Parsed {
         &self.parsed
     }
 }
 
+/// The verdict on an act that is over an account: a person may allow more. What they are told first.
+pub(super) fn for_more(mut verdict: Verdict, over: &Exhausted) -> Verdict {
+    let text = format!("{over}; a yes adds as much as it began with");
+    verdict.reasons.insert(0, Reason { code: ReasonCode::Budget, weight: Decision::Escalate, rule: None, text });
+    verdict.decision = Decision::Escalate;
+    bounded_verdict(verdict)
+}
+
 impl State {
-    /// The verdict wants a person's answer: the act waits for it.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn escalate(
-        &mut self,
-        act: Act,
-        parsed: &Parsed,
-        body: &Bytes,
-        facts: Facts,
-        verdict: Verdict,
-        told: Labels,
-        now: Now,
-        fx: &mut Effects,
-    ) {
-        let detail = governance::explain(&facts, &verdict).to_string();
+    /// The verdict wants a person's answer, or a budget does: the act waits for it.
+    pub(super) fn escalate(&mut self, held: Held, now: Now, fx: &mut Effects) {
+        let Held { parsed, act, facts, verdict, .. } = &held;
+        let detail = governance::explain(facts, verdict).to_string();
         let decided = Decided { facts: facts.clone(), verdict: verdict.clone(), body: None };
         self.record(act.action, Content::Escalated(Box::new(decided)), now, fx);
         let wait = parsed.op.deadline().map_or(ANSWER_DEADLINE, |own| own.min(ANSWER_DEADLINE));
@@ -67,7 +82,7 @@ impl State {
             detail,
             wait,
         }));
-        let held = Held { parsed: parsed.clone(), body: body.clone(), act: act.clone(), facts, verdict, told };
+        let act = act.clone();
         self.open(&act, Open::new(&act, OpenKind::Escalated(Box::new(held))), Some(now.at.after(wait)));
     }
 
@@ -111,9 +126,13 @@ impl State {
 
     /// What was held is done or refused; it has a survey where somebody allowed it.
     fn go_on(&mut self, held: Held, survey: Option<Survey>, by: &str, now: Now, fx: &mut Effects) {
-        let Held { parsed, body, mut act, facts, verdict, told } = held;
+        let Held { parsed, body, mut act, facts, verdict, told, over } = held;
         let Some(mut survey) = survey else {
             let mut refusal = self.denial(act.pid, &facts, &verdict, &told);
+            if let Some(over) = &over {
+                self.no_more(over);
+                refusal.code = Code::Exhausted;
+            }
             let answer = if by == NOBODY { "nobody answered".to_owned() } else { format!("{by} did not allow it") };
             refusal.reason = cut(format!("{answer}: {}", refusal.reason), REASON_BYTES);
             return self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
@@ -130,6 +149,12 @@ impl State {
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         } else if let Some(refusal) = survey.target.refusal.take() {
             self.tally.count(Decision::Deny);
+            self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
+        } else if let Some(over) = over
+            && let Err(still) = self.draw_more(&act, draws(&parsed), &over, now, fx)
+        {
+            self.tally.exhausted += 1;
+            let refusal = Refusal::new(Code::Exhausted, still.to_string());
             self.refuse(act, Some(facts), Some(verdict), refusal, now, fx);
         } else {
             self.permitted(act, &parsed, &body, facts, verdict, survey.uses, now, fx);

@@ -27,6 +27,7 @@ use super::event::bounded_verdict;
 use super::request::{Parsed, Request};
 use super::state::{Need, State};
 use super::verb::table::{Class, Row};
+use crate::budget::{Exhausted, OnExhausted};
 use crate::capability::Right;
 use crate::governance::{self, Decision, Derived, Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
@@ -110,7 +111,7 @@ impl State {
         let parsed = match readable {
             Ok(parsed) => parsed,
             Err(refusal) => {
-                if self.reserve_act(pid, None, call, request, now, fx) {
+                if self.reserve_act(pid, call, request, now, fx) {
                     self.refuse_unread(pid, call, request, refusal, now, fx);
                 }
                 return Ok(());
@@ -119,22 +120,52 @@ impl State {
         let labels = match self.carried(pid, parsed) {
             Ok(labels) => labels,
             Err(e) => {
-                if self.reserve_act(pid, None, call, request, now, fx) {
+                if self.reserve_act(pid, call, request, now, fx) {
                     let refusal = Refusal::new(Code::TooLarge, format!("the act cannot be labelled: {e}"));
                     self.refuse_unread(pid, call, request, refusal, now, fx);
                 }
                 return Ok(());
             }
         };
-        if self.travel_route(pid, call, parsed, &labels, request, now, fx) {
+        let also = reserve::draws(parsed);
+        let over = self.over(pid, also);
+        let goes_on = |over: &Exhausted| self.on_exhausted(over) != OnExhausted::Stop;
+        let free = reserve::is_free(pid, parsed) && over.as_ref().is_some_and(goes_on);
+        let over = over.filter(|_| !free);
+        if over.is_none()
+            && let Some(route) = self.route_of(pid, parsed, &labels)
+        {
+            if !free {
+                self.draw(pid, also);
+            }
+            self.travel_route(route, pid, call, parsed, labels, now, fx);
             return Ok(());
         }
         let survey = self.survey(pid, parsed, labels)?;
-        if !self.reserve_act(pid, reserve::draws(parsed), call, request, now, fx) {
-            return Ok(());
+        match &over {
+            Some(over) if !self.may_ask_for_more(over) => {
+                self.refuse_over(pid, call, request, over, now, fx);
+                return Ok(());
+            }
+            None if !free => self.draw(pid, also),
+            _ => {}
         }
         let facts = self.facts(pid, parsed, request.body(), &survey);
         let verdict = bounded_verdict(governance::decide(&self.charter, &facts));
+        if let Some(over) = over {
+            // Nobody is asked for more for what would not be done.
+            if verdict.decision == Decision::Deny || survey.target.refusal.is_some() {
+                self.refuse_over(pid, call, request, &over, now, fx);
+                return Ok(());
+            }
+            let act = self.number(pid, call, parsed, &survey);
+            self.tally.count(Decision::Escalate);
+            let verdict = answer::for_more(verdict, &over);
+            let held = answer::Held::new(parsed, request.body(), act, facts, verdict, survey.target.told, Some(over));
+            self.escalate(held, now, fx);
+            self.weigh(pid, now, fx);
+            return Ok(());
+        }
         let act = self.number(pid, call, parsed, &survey);
         if let Some(refusal) = survey.target.refusal.filter(|_| verdict.decision != Decision::Deny) {
             // A right says that it may, and the place says that it cannot be.
@@ -149,7 +180,9 @@ impl State {
                 self.permitted(act, parsed, request.body(), facts, verdict, survey.uses, now, fx);
             }
             Decision::Escalate => {
-                self.escalate(act, parsed, request.body(), facts, verdict, survey.target.told, now, fx);
+                let told = survey.target.told;
+                let held = answer::Held::new(parsed, request.body(), act, facts, verdict, told, None);
+                self.escalate(held, now, fx);
             }
             Decision::Deny => {
                 let mut refusal = self.denial(pid, &facts, &verdict, &survey.target.told);
@@ -174,7 +207,7 @@ impl State {
         let call = Some(call);
         if let Some(no) = self.cannot_act(pid) {
             self.reply(pid, call, Err(no), now, fx);
-        } else if !self.withhold(pid, call, request) && self.reserve_act(pid, None, call, request, now, fx) {
+        } else if !self.withhold(pid, call, request) && self.reserve_act(pid, call, request, now, fx) {
             self.refuse_unread(pid, call, request, Refusal::new(Code::Failed, reason), now, fx);
             self.weigh(pid, now, fx);
         }
@@ -230,34 +263,33 @@ impl State {
         Ok(Survey { row, labels, grant, target, derived, uses })
     }
 
-    /// An open route carries the act: it was decided when the route opened, and nothing has changed since.
-    #[allow(clippy::too_many_arguments)] // The act, as it is asked for; nothing else is passed on.
-    fn travel_route(
-        &mut self,
-        pid: Pid,
-        call: Option<CallId>,
-        parsed: &Parsed,
-        labels: &Labels,
-        request: &Request,
-        now: Now,
-        fx: &mut Effects,
-    ) -> bool {
+    /// Which of the open routes of `pid` carries the act.
+    fn route_of(&self, pid: Pid, parsed: &Parsed, labels: &Labels) -> Option<usize> {
         let charter = self.charter.version();
-        let Some(process) = self.processes.get(&pid) else { return false };
-        let Some(index) = process.rare.routes.iter().position(|r| {
+        let process = self.processes.get(&pid)?;
+        process.rare.routes.iter().position(|r| {
             r.key.verb == parsed.verb
                 && r.key.charter == charter
                 && r.key.resource == parsed.resource
                 && r.key.labels == *labels
                 && r.key.grant.as_ref().is_none_or(|right| process.capabilities.holds(right))
-        }) else {
-            return false;
-        };
+        })
+    }
+
+    /// An open route carries the act: it was decided when the route opened, and nothing has changed since.
+    #[allow(clippy::too_many_arguments)] // The act, as it is asked for; nothing else is passed on.
+    fn travel_route(
+        &mut self,
+        index: usize,
+        pid: Pid,
+        call: Option<CallId>,
+        parsed: &Parsed,
+        labels: Labels,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Some(process) = self.processes.get(&pid) else { return };
         let grant = process.rare.routes[index].key.grant.clone();
-        let also = reserve::draws(parsed);
-        if !self.reserve_act(pid, also, call, request, now, fx) {
-            return true;
-        }
         self.counters.action += 1;
         self.tally.count(Decision::Permit);
         let act = Act {
@@ -266,7 +298,7 @@ impl State {
             call,
             verb: parsed.verb,
             resource: parsed.resource.clone(),
-            labels: labels.clone(),
+            labels,
             class: Class::Inner,
             durable: false,
             grant,
@@ -275,14 +307,13 @@ impl State {
             let route = &mut process.rare.routes[index];
             let told = route.count == route.told;
             route.count += 1;
-            process.used.acts += 1;
+            reserve::count(&mut process.used, parsed);
             if told {
                 self.untold.insert(pid);
             }
         }
         self.finish(act, parsed, now, fx);
         self.weigh(pid, now, fx);
-        true
     }
 
     fn number(&mut self, pid: Pid, call: Option<CallId>, parsed: &Parsed, survey: &Survey) -> Act {
@@ -317,7 +348,7 @@ impl State {
             fx.wakes.push(Wake::Notice(verdict::notice(&act, &facts, "warned", verdict::first_reason(&verdict))));
         }
         if let Some(process) = self.processes.get_mut(&act.pid) {
-            process.used.acts += 1;
+            reserve::count(&mut process.used, parsed);
         }
         self.note_use(&facts.agent, parsed, uses, fx);
         // A warning is about one act, and so is an answer: neither speaks for those that follow.

@@ -11,21 +11,22 @@ use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::{Charter, Rule};
 use crate::id::Pid;
-use crate::kernel::app::{App, Member, running_key};
+use crate::kernel::app::{App, Member, Running, running_key};
+use crate::kernel::budgets::Drawn;
 use crate::kernel::catalog::Agent;
 use crate::kernel::effects::Effects;
 use crate::kernel::event::{Consented, Content, bounded};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::rows;
-use crate::kernel::state::{Due, Mount, State};
+use crate::kernel::state::{Mount, State};
 use crate::kernel::{FEATURES, Until};
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
 use crate::platform::{Key, Limits, Program};
 use crate::process::{ExitReason, Lifecycle, Restarts, Role};
 use crate::refusal::{Code, Refusal};
-use crate::time::Now;
+use crate::time::{Now, WallTime};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +52,8 @@ pub struct AppStart {
     pub without: BTreeSet<Name>,
     /// Joined to what the caller carries.
     pub labels: Labels,
+    /// Go on with what was left of the budget when the kernel stopped.
+    pub continues: bool,
 }
 
 pub(super) fn parse_install(body: &Body) -> Result<Install, Refusal> {
@@ -214,6 +217,10 @@ impl State {
             return Err(invalid(format!("`{name}` has no agent `{unknown}` to be started without")));
         }
         let hash: [u8; 32] = self.row(&app_key(name))?.map(|row| Sha256::digest(row).into()).unwrap_or_default();
+        let drawn = match start.continues {
+            true => self.drawn_before(name, &hash, now)?,
+            false => Drawn { began: now.wall, ..Drawn::default() },
+        };
         let grant = self.application_grant(act, &plan)?;
         let charter = self.charter_with(name, &plan)?;
         let root = self.create(
@@ -233,17 +240,23 @@ impl State {
             (Meter::Acts, plan.budget.acts),
             (Meter::Messages, plan.budget.messages),
             (Meter::ToolCalls, plan.budget.tool_calls),
+            (Meter::Fuel, plan.budget.fuel),
             (Meter::Tokens, plan.budget.tokens),
             (Meter::Memory, plan.budget.memory),
         ];
         self.limit_account(root, limits);
+        if let Some(account) = self.processes.get(&root).map(|process| process.account) {
+            self.open_with(account, &drawn.app);
+        }
+        let limited = plan.budget.wall.is_some()
+            || limits.iter().any(|(meter, limit)| limit.is_some() && !meter.is_level())
+            || plan.agents.iter().any(|agent| !budget_of(agent).is_empty());
         if let Some(wall) = plan.budget.wall {
-            let number = self.due(now.at.after(wall), Due::Wall(root, wall));
-            if let Some(process) = self.processes.get_mut(&root) {
-                process.rare.wall = Some(number);
-            }
+            let lived = Duration::from_nanos(now.wall.0.saturating_sub(drawn.began.0));
+            self.limit_wall(root, wall, lived, now);
         }
         if let Some(process) = self.processes.get_mut(&root) {
+            process.rare.on_exhausted = plan.budget.on_exhausted;
             // Its agents' application is its own name; it is their root and counts as one of them.
             process.app = Some(name.clone());
             process.enter(Lifecycle::Running);
@@ -285,6 +298,11 @@ impl State {
                 monitors: BTreeMap::new(),
                 labels: Labels::NONE,
                 ending: false,
+                began: drawn.began,
+                limited,
+                carried: drawn.agents,
+                continues: start.continues,
+                row: None,
             },
         );
         if start.until == Until::Quiet {
@@ -297,6 +315,22 @@ impl State {
             self.spawn_ready(name, now, fx);
         }
         Ok(Answer::Later)
+    }
+
+    /// What an application had drawn of its budget when the kernel stopped that it ran in.
+    fn drawn_before(&self, name: &Name, plan: &[u8; 32], now: Now) -> Result<Drawn, Refusal> {
+        let Some(row) = self.row(&running_key(name))? else {
+            let reason = format!("`{name}` did not run when the kernel stopped, so there is nothing to go on with");
+            return Err(Refusal::new(Code::NotFound, reason));
+        };
+        let Running { drawn, plan: known, .. } = minicbor::decode(row)
+            .map_err(|e| Refusal::new(Code::Failed, format!("what `{name}` had drawn cannot be read: {e}")))?;
+        match *known == *plan {
+            // A version that kept no budgets did not know when it was started.
+            true if drawn.began == WallTime::default() => Ok(Drawn { began: now.wall, ..drawn }),
+            true => Ok(drawn),
+            false => Err(Refusal::new(Code::Conflict, format!("what is installed as `{name}` is not what ran"))),
+        }
     }
 
     /// What an application may hand to its agents: its own, and of what its agents want beyond that
@@ -390,8 +424,17 @@ fn refuse_dots(name: &Name) -> Result<(), Refusal> {
     }
 }
 
+/// What an agent may draw, as far as its manifest says so.
+fn budget_of(agent: &AgentPlan) -> Vec<(Meter, u64)> {
+    let limits = [
+        (Meter::Acts, agent.limits.acts),
+        (Meter::Messages, agent.limits.messages),
+        (Meter::ToolCalls, agent.limits.tool_calls),
+    ];
+    limits.into_iter().filter_map(|(meter, limit)| Some((meter, limit?))).collect()
+}
+
 fn defined(agent: &AgentPlan) -> Agent {
-    let limit = |meter, n: Option<u64>| n.map(|n| (meter, n));
     Agent {
         name: agent.name.clone(),
         role: agent.role,
@@ -402,10 +445,8 @@ fn defined(agent: &AgentPlan) -> Agent {
         instance: agent.instance,
         limits: Limits { memory: agent.limits.memory, handle: agent.limits.handle, fuel: agent.limits.fuel },
         wall: agent.limits.wall,
-        budget: limit(Meter::Acts, agent.limits.acts)
-            .into_iter()
-            .chain(limit(Meter::Messages, agent.limits.messages))
-            .collect(),
+        budget: budget_of(agent),
+        on_exhausted: agent.limits.on_exhausted,
         labels: agent.labels.clone(),
         clearance: agent.clearance.clone(),
         capabilities: agent.capabilities.clone(),

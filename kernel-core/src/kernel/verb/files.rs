@@ -113,7 +113,7 @@ impl State {
             offset: read.offset,
             len: read_len(read.len),
         };
-        let flight = Flight { path: path.clone(), shows: Shows::Content, does: Does::Look };
+        let flight = Flight { path: path.clone(), shows: Shows::Content, does: Does::Look, writes: None };
         self.ask_about_file(act, flight, request, now, fx)
     }
 
@@ -135,7 +135,7 @@ impl State {
             cursor: list.cursor.clone(),
             limit,
         };
-        let flight = Flight { path: path.clone(), shows: Shows::Entries, does: Does::Look };
+        let flight = Flight { path: path.clone(), shows: Shows::Entries, does: Does::Look, writes: None };
         self.ask_about_file(act, flight, request, now, fx)
     }
 
@@ -162,6 +162,7 @@ impl State {
                 WriteMode::Replace => Does::Replace(act.labels.clone()),
                 WriteMode::Append | WriteMode::At(_) => Does::Change,
             },
+            writes: Some((act.pid, write.payload.len())),
         };
         self.ask_about_file(act, flight, request, now, fx)
     }
@@ -175,7 +176,12 @@ impl State {
     ) -> Result<Answer, Refusal> {
         let request = DeviceRequest::Remove { mount: path.mount().to_string(), path: path.rest().to_owned() };
         // Nothing of what was there is left.
-        let flight = Flight { path: path.clone(), shows: Shows::Presence, does: Does::Replace(act.labels.clone()) };
+        let flight = Flight {
+            path: path.clone(),
+            shows: Shows::Presence,
+            does: Does::Replace(act.labels.clone()),
+            writes: None,
+        };
         self.ask_about_file(act, flight, request, now, fx)
     }
 

@@ -8,6 +8,7 @@ mod connect;
 mod files;
 mod inbox;
 mod kill;
+mod limits;
 mod link;
 mod monitor;
 mod process;
@@ -32,7 +33,9 @@ pub use files::{List, Read, Write};
 pub use inbox::InboxRead;
 pub use kill::Kill;
 pub(crate) use kill::Killed;
+pub use limits::SpawnLimits;
 pub use link::Link;
+pub use process::ReadProcess;
 pub use send::Message;
 pub use signal::Signal;
 pub(crate) use spawn::New;
@@ -64,7 +67,7 @@ use table::{BodyError, NoRow, Row};
 #[allow(missing_docs)]
 pub enum Op {
     Read(Read),
-    Info,
+    Info(ReadProcess),
     Inbox(InboxRead),
     StreamRead(StreamRead),
     StreamWrite(Message),
@@ -126,7 +129,7 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
     let body = Body { fields: Value::Object(fields), payload: framed.payload };
     let op = match (verb, kind) {
         (Verb::Read, Kind::Fs | Kind::Tree) => Op::Read(header(&body)?),
-        (Verb::Read, Kind::Proc) => Op::Info,
+        (Verb::Read, Kind::Proc) => Op::Info(header(&body)?),
         (Verb::Read, Kind::Inbox) => Op::Inbox(header(&body)?),
         (Verb::Read, Kind::Stream) => Op::StreamRead(header(&body)?),
         (Verb::List, _) => Op::List(header(&body)?),
@@ -182,7 +185,7 @@ impl State {
             (Op::Register, Resource::Service(name)) => self.apply_register(act, name),
             (Op::RegisterTool(tool), Resource::Tool(name)) => self.apply_register_tool(act, name, tool),
             (Op::Spawn(spawn), Resource::Agent(name)) => self.apply_spawn(act, name, spawn, now, fx),
-            (Op::Info, Resource::Proc(pid)) => self.apply_info(act, *pid),
+            (Op::Info(read), Resource::Proc(pid)) => self.apply_info(act, *pid, *read, now),
             (Op::Stop, Resource::Proc(pid)) => self.apply_stop(act, *pid, now, fx),
             (Op::Kill(kill), Resource::Proc(pid)) => self.apply_kill(act, *pid, *kill, now, fx),
             (Op::Suspend, Resource::Proc(pid)) => self.apply_suspend(act, *pid, now, fx),

@@ -1,15 +1,17 @@
 //! `read /proc/N` and `stop`: looking at processes, and asking them to end.
 
+use crate::budget::Meter;
 use crate::id::Pid;
 use crate::ipc::body;
 use crate::kernel::effects::Effects;
+use crate::kernel::inspect::lived;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
-use crate::process::{ExitReason, Lifecycle};
+use crate::process::{ExitReason, Lifecycle, Process, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a process is told about itself or another.
 #[derive(Serialize)]
@@ -26,17 +28,57 @@ struct Info<'a> {
     grant: Vec<String>,
     labels: &'a Labels,
     memory_limit: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
+}
+
+/// What `read /proc/N` asks for beyond what a process is.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReadProcess {
+    /// What it has used, too.
+    pub usage: bool,
+}
+
+/// What a process has used.
+#[derive(Serialize)]
+struct Usage {
+    #[serde(flatten)]
+    used: Used,
+    wall: u64,
+    tree: Used,
+    limits: Vec<Limit>,
+}
+
+/// A limit of its account: all below it draw from it, too.
+#[derive(Serialize)]
+struct Limit {
+    meter: Meter,
+    used: u64,
+    limit: u64,
 }
 
 impl State {
-    pub(super) fn apply_info(&mut self, act: &Act, pid: Pid) -> Result<Answer, Refusal> {
+    pub(super) fn apply_info(&mut self, act: &Act, pid: Pid, read: ReadProcess, now: Now) -> Result<Answer, Refusal> {
         // Its name and its rights were chosen by whoever spawned it, who carried no more than it began with; its state
         // is its own doing. What it has used would tell of messages whose labels an instance of one message has let go of.
         let process = self.processes.get(&pid).ok_or_else(|| absent(pid))?;
         // Whether it is suspended may be somebody else's.
         let carried = if process.rare.touched.is_empty() { process.labels.clone() } else { self.labels_of_state(pid)? };
         self.taint(act.pid, &carried)?;
+        if read.usage {
+            let all = self
+                .told_by_usage(pid)
+                .map_err(|e| Refusal::new(Code::TooLarge, format!("what /proc/{pid} has used cannot be told: {e}")))?;
+            self.taint(act.pid, &all)?;
+        }
         let process = self.processes.get(&pid).ok_or_else(|| absent(pid))?;
+        let usage = read.usage.then(|| Usage {
+            used: process.used,
+            wall: lived(process, now.at),
+            tree: self.used_by_tree(process),
+            limits: self.limits_of(process),
+        });
         let info = Info {
             pid,
             parent: process.parent,
@@ -49,8 +91,29 @@ impl State {
             grant: process.capabilities.grant_rights().iter().map(|r| r.to_string()).collect(),
             labels: &process.labels,
             memory_limit: process.limits.memory,
+            usage,
         };
         Ok(Answer::Reply(body::json(&info)))
+    }
+
+    /// The limits of a process's own account, and what is used of them.
+    fn limits_of(&self, process: &Process) -> Vec<Limit> {
+        let lines = self.ledger.lines(process.account).unwrap_or_default().into_iter();
+        lines.filter_map(|line| Some(Limit { meter: line.meter, used: line.drawn(), limit: line.limit? })).collect()
+    }
+
+    /// All that what a process and those below it have used tells of: the labels of every message that one of them ever
+    /// handled.
+    fn told_by_usage(&self, pid: Pid) -> Result<Labels, String> {
+        let Some(process) = self.processes.get(&pid) else { return Ok(Labels::NONE) };
+        if process.rare.past_unsayable {
+            return Err("more labels came together than a set may hold".to_owned());
+        }
+        let own = process.labels.join(&process.rare.past).map_err(|e| e.to_string())?;
+        process
+            .children
+            .iter()
+            .try_fold(own, |labels, child| labels.join(&self.told_by_usage(*child)?).map_err(|e| e.to_string()))
     }
 
     /// `stop /proc/self` ends the process when what it is busy with has returned; stopping another asks

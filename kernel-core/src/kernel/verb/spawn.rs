@@ -1,5 +1,6 @@
 //! `spawn /agent/NAME`: a child with a part of what its parent may give, and never more.
 
+use super::limits::SpawnLimits;
 use crate::budget::{AccountId, Meter};
 use crate::capability::{self, Capabilities, Right};
 use crate::id::{ActionId, Pid};
@@ -9,16 +10,17 @@ use crate::kernel::delivery::clip;
 use crate::kernel::effects::{Effects, Notice, Perform, Performance, Wake};
 use crate::kernel::open::{Closed, Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
-use crate::kernel::state::{Due, State};
+use crate::kernel::state::State;
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
 use crate::platform::{Fault, StartRequest};
-use crate::process::{ExitReason, Lifecycle, Process, Role, Used};
+use crate::process::{ExitReason, Lifecycle, Process, Rare, Role, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long making an instance may take.
@@ -43,6 +45,8 @@ pub struct Spawn {
     pub use_: Option<Vec<Right>>,
     /// What it may give; the manifest's where absent.
     pub grant: Option<Vec<Right>>,
+    /// Lower limits than the manifest's.
+    pub limits: Option<SpawnLimits>,
 }
 
 impl State {
@@ -55,10 +59,13 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let app = self.processes.get(&act.pid).and_then(|p| p.app.clone());
-        let definition = self
+        let mut definition = self
             .catalog
             .get(app.as_ref(), agent)
             .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no agent `{agent}` to spawn here")))?;
+        if let Some(limits) = &spawn.limits {
+            definition = Arc::new(limits.lower(&definition)?);
+        }
         self.profile_allows(&definition)?;
         self.refuse_depth(act.pid)?;
         let name = spawn.name.clone().unwrap_or_else(|| definition.name.clone());
@@ -112,6 +119,7 @@ impl State {
             },
             now,
         );
+        self.go_on_with_account(pid);
         if let Some(account) = self.processes.get(&pid).map(|p| p.account) {
             // There is room: that was just looked at. It is given back with the account.
             let _ = self.ledger.reserve(account, Meter::Memory, definition.limits.memory);
@@ -198,6 +206,7 @@ impl State {
         let account = AccountId(pid.0);
         // The pid is new and the parent lives, so neither error can be.
         let _ = self.ledger.open(account, parent_account, new.agent.map_or(&[], |a| &a.budget));
+        let on_exhausted = new.agent.map(|a| a.on_exhausted).unwrap_or_default();
         let process = Process {
             pid,
             name: new.name.clone(),
@@ -218,9 +227,10 @@ impl State {
             handling: None,
             account,
             used: Used::default(),
+            born: now.at,
             seen: now.at,
             seed: self.random.next(),
-            rare: Box::default(),
+            rare: Box::new(Rare { on_exhausted, ..Rare::default() }),
             busy: false,
             swayed: false,
         };
@@ -230,10 +240,7 @@ impl State {
             parent.children.insert(pid);
         }
         if let Some(wall) = new.agent.and_then(|a| a.wall) {
-            let number = self.due(now.at.after(wall), Due::Wall(pid, wall));
-            if let Some(process) = self.processes.get_mut(&pid) {
-                process.rare.wall = Some(number);
-            }
+            self.limit_wall(pid, wall, Duration::ZERO, now);
         }
         self.count_busy(pid);
         pid

@@ -139,6 +139,11 @@ impl State {
         let Some(timer) = process.rare.timers.get(&key).cloned() else { return };
         let name = key.0.clone();
         if !self.reserve_firing(pid, &name, &timer.labels, now, fx) {
+            // Where its process goes on, it does without.
+            if let Some(process) = self.processes.get_mut(&pid) {
+                process.rare.timers.remove(&key);
+            }
+            self.weigh(pid, now, fx);
             return;
         }
         let Some(process) = self.processes.get_mut(&pid) else { return };

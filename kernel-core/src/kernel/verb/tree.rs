@@ -81,6 +81,7 @@ impl State {
                 return Err(Refusal::new(Code::Conflict, format!("/tree/{} has another value", path.as_str())));
             }
         }
+        let replaced = before.as_ref().and_then(|n| n.value.as_ref()).map_or(0, Vec::len);
         let version = before.map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
             Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
         })?;
@@ -91,6 +92,7 @@ impl State {
         let node = Node { version, owner: act.pid, labels, value, earlier };
         let row = minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         self.keep(key(path), Some(row.into()), fx);
+        self.has_stored(act.pid, write.payload.len(), replaced);
         Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
     }
 
@@ -102,9 +104,7 @@ impl State {
     ) -> Result<Answer, Refusal> {
         let node = self.node(path)?.ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
-        if node.value.is_none() {
-            return Err(absent(path));
-        }
+        let Some(value) = node.value else { return Err(absent(path)) };
         // That it is gone tells that it was there.
         let labels = act.labels.join(&node.labels).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
         let row = if labels.is_empty() {
@@ -116,7 +116,16 @@ impl State {
             Some(minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?.into())
         };
         self.keep(key(path), row, fx);
+        self.has_stored(act.pid, 0, value.len());
         Ok(Answer::empty())
+    }
+
+    /// `pid` has stored so many bytes, in place of so many others.
+    pub(crate) fn has_stored(&mut self, pid: Pid, bytes: usize, replaced: usize) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+            process.used.stored = process.used.stored.saturating_add(signed(bytes)).saturating_sub(signed(replaced));
+        }
     }
 }
 

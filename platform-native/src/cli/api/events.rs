@@ -170,6 +170,10 @@ fn said(notice: Notice) -> Option<(&'static str, Value)> {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             ("restarting", json!({ "app": app, "name": name, "wait_ms": wait }))
         }
+        Notice::LimitNear { pid, name, app, meter, used, limit } => (
+            "limit_near",
+            json!({ "pid": pid, "name": name, "app": app, "meter": meter, "used": used, "limit": limit }),
+        ),
         Notice::Verdict { action, name, what, verb, resource, reason } => (
             "verdict",
             json!({

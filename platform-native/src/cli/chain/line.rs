@@ -2,7 +2,7 @@
 
 use crate::cli::events::Entry;
 use crate::cli::run::NOBODY;
-use crate::cli::text::{count, counted, duration, plain_within};
+use crate::cli::text::{count, counted, duration, limit_near, plain_within};
 use kernel_core::governance::Decision;
 use kernel_core::kernel::event::{Content, Decided, Restarting};
 use std::collections::BTreeMap;
@@ -169,6 +169,13 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
                 let Restarting { app, agent, reason, wait, .. } = restarting;
                 let wait = Duration::from_nanos(*wait).as_millis();
                 format!("{app}: {agent} {reason}, and is started again after {wait} ms{others}")
+            }
+            Content::LimitNear(near) => {
+                format!("{} ({}) has used {}", near.name, near.pid, limit_near(&near.meter, near.used, near.limit))
+            }
+            Content::LimitRaised(raised) => {
+                let (more, limit) = (count(raised.by), count(raised.limit));
+                format!("{} ({}) has {more} {} more: {limit}", raised.name, raised.pid, raised.meter)
             }
             Content::DeadLetter(letter) => {
                 format!("{} to {}: {}; {} bytes", letter.sender, letter.target, letter.reason, count(letter.bytes))

@@ -4,7 +4,7 @@ use super::Which;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::on_runtime;
 use crate::cli::terminal::{Output, Palette, Terminal};
-use crate::cli::text::{counted, fitted, plain, plain_json};
+use crate::cli::text::{counted, fitted, limit_near, plain, plain_json};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
@@ -109,6 +109,11 @@ fn line(event: &Event, palette: Palette) -> String {
             format!("{what} {}: {} {}: {}", text("name"), text("verb"), text("resource"), text("reason"))
         }
         "restarting" => format!("again {} is started again after {} ms", text("name"), data["wait_ms"]),
+        "limit_near" => {
+            let (used, limit) = (data["used"].as_u64().unwrap_or(0), data["limit"].as_u64().unwrap_or(0));
+            let used = limit_near(&text("meter"), used, limit);
+            format!("{} {} has used {used}", palette.warn("limit"), who())
+        }
         "ask" => format!("{} wants to {} {}", text("name"), text("verb"), text("resource")),
         "ended" => format!("application {}: {}", text("name"), text("reason")),
         "phase" => format!("boot  {} took {} us", text("name"), data["micros"]),

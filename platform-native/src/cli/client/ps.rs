@@ -5,9 +5,10 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::on_runtime;
 use crate::cli::table::{Align, Table};
 use crate::cli::terminal::{Terminal, print, print_json};
-use crate::cli::text::{bytes, count, plain};
+use crate::cli::text::{bytes, count, duration, plain};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What is left out where the table does not fit, the first first.
 const DROPPABLE: [&str; 5] = ["FUEL M", "ROLE", "CPU ms", "MEMORY", "MSGS"];
@@ -21,6 +22,9 @@ pub(crate) struct Ps {
     /// Show those that have ended, too
     #[arg(long)]
     all: bool,
+    /// Show what each has used; with --tree, together with all that it started
+    #[arg(long)]
+    usage: bool,
     #[command(flatten)]
     pub(crate) which: Which,
 }
@@ -35,7 +39,7 @@ impl Ps {
                 print_json(&document)?;
             } else {
                 let rows = document["processes"].as_array().map(Vec::as_slice).unwrap_or_default();
-                print(&self.lines(rows, terminal))?;
+                print(&if self.usage { self.used(rows, terminal) } else { self.lines(rows, terminal) })?;
             }
             Ok(Exit::Done)
         })
@@ -86,6 +90,52 @@ impl Ps {
             ]);
         }
         table.fit(terminal.out_columns, &DROPPABLE);
+        table.lines()
+    }
+}
+
+/// What is left out of what was used where it does not fit, the first first.
+const USED_DROPPABLE: [&str; 4] = ["APP", "NOW", "TOOLS", "FUEL M"];
+
+impl Ps {
+    fn used(&self, rows: &[Value], terminal: Terminal) -> Vec<String> {
+        use Align::{Left, Right};
+        let mut table = Table::new(&[
+            ("PID", Right),
+            ("NAME", Left),
+            ("APP", Left),
+            ("WALL", Right),
+            ("CPU ms", Right),
+            ("ACTS", Right),
+            ("SENT", Right),
+            ("TOOLS", Right),
+            ("MEMORY", Right),
+            ("NOW", Right),
+            ("FUEL M", Right),
+            ("STORED", Right),
+        ]);
+        let order = if self.tree { tree(rows) } else { rows.iter().map(|row| (0, row)).collect() };
+        for (depth, row) in order {
+            let text = |name: &str| plain(row[name].as_str().unwrap_or_default());
+            let used = if self.tree { &row["tree"] } else { row };
+            let number = |name: &str| used[name].as_u64().unwrap_or(0);
+            let stored = used["stored"].as_i64().unwrap_or(0);
+            table.row([
+                row["pid"].to_string(),
+                format!("{}{}", "  ".repeat(depth), text("name")),
+                text("app"),
+                duration(Duration::from_nanos(row["wall"].as_u64().unwrap_or(0))),
+                count(number("cpu") / 1_000_000),
+                count(number("acts")),
+                count(number("sent")),
+                count(number("tool_calls")),
+                bytes(number("memory")),
+                bytes(number("memory_now")),
+                count(number("fuel") / 1_000_000),
+                format!("{}{}", if stored < 0 { "-" } else { "" }, bytes(stored.unsigned_abs())),
+            ]);
+        }
+        table.fit(terminal.out_columns, &USED_DROPPABLE);
         table.lines()
     }
 }

@@ -8,7 +8,7 @@ use super::draw::{Pen, forget_typed};
 use super::drive::Ending;
 use super::question::{self, Answer, Questions};
 use crate::cli::terminal::{Terminal, indent};
-use crate::cli::text::{count, counted, duration, fitted, plain_within};
+use crate::cli::text::{count, counted, duration, fitted, limit_near, plain_within};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Summary;
 use kernel_core::kernel::effects::{Ask, Notice};
@@ -170,6 +170,10 @@ impl Screen {
             Notice::Restarting { name, wait, .. } if on_terminal => {
                 let after = if wait.is_zero() { String::new() } else { format!(" after {} ms", wait.as_millis()) };
                 self.line(&format!("  {} {name} is started again{after}", palette.warn("again")));
+            }
+            Notice::LimitNear { pid, name, meter, used, limit, .. } if on_terminal => {
+                let used = limit_near(meter, *used, *limit);
+                self.line(&format!("  {} {name} ({pid}) has used {used}", palette.warn("limit")));
             }
             Notice::Verdict { name, what, verb, resource, reason, .. } if on_terminal => {
                 self.verdicts += 1;

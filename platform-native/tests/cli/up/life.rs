@@ -171,6 +171,43 @@ fn what_should_run_runs_again_and_what_should_not_does_not() {
 }
 
 #[test]
+fn who_was_killed_comes_again_with_what_was_left_of_its_budget() {
+    let agent = agent("busy", &["act read /proc/self"; 8], "");
+    let home = Home::new(&format!("{agent}[budget]\nacts = 20\n"));
+    let up = Up::start(&home, &[]);
+    up.weft(&["app", "install", "play"]).exits(0);
+    up.weft(&["app", "start", "play"]).exits(0);
+    let has_acted = |up: &Up<'_>| {
+        let limit = Instant::now() + Duration::from_secs(20);
+        let acts = |row: &Value| row["name"] == "busy" && row["acts"] == 8;
+        // What is answered is in the log by then.
+        while !up.weft(&["ps", "--json"]).exits(0).json()["processes"].as_array().unwrap().iter().any(acts) {
+            assert!(Instant::now() < limit, "it does not act");
+        }
+    };
+    has_acted(&up);
+    up.kill();
+    // A spawn and eight acts, twice, are eighteen of twenty; at sixteen it is told.
+    let up = Up::start(&home, &[]);
+    assert!(up.said["started_again"][0]["pid"].is_u64(), "{}", up.said);
+    has_acted(&up);
+    up.weft(&["logs"]).exits(0).says(&["limit play (", "has used 80 % of its acts: 16 of 20"]);
+    up.kill();
+    let up = Up::start(&home, &[]);
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !up.weft(&["logs"]).exits(0).out.contains("is used up: 20 of 20 are drawn") {
+        assert!(Instant::now() < limit, "{}", up.weft(&["logs"]).out);
+    }
+    assert_eq!(called(&up, "busy"), [0; 0]);
+    // Who starts it anew gives it a new budget.
+    up.weft(&["app", "start", "play"]).exits(0);
+    has_acted(&up);
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    home.weft(&["chain", "show", "--data-dir", "data"]).exits(0).says(&["limit_near"]);
+}
+
+#[test]
 fn who_keeps_failing_is_started_again_and_then_its_application_has_failed() {
     let home = Home::new(&agent("bad", &["trap"], "restart = \"permanent\""));
     let up = Up::start(&home, &[]);

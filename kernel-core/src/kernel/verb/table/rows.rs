@@ -218,7 +218,8 @@ pub static ROWS: &[Row] = &[
               that have a key twice in an object, or that take more than 262,144 steps to be held against it."),
     // Processes.
     act(Verb::Read, &[Kind::Proc], Observing, LOOK)
-        .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`")
+        .takes(&[field("usage", Type::Bool, "what it has used, too, and the limits of its account; then all that a message of it, or of what it started, ever carried joins the caller")])
+        .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`, and `usage` where it was asked for: `{messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored, wall, tree, limits}`; `tree` is the same of it and all that it started, `limits` are `{meter, used, limit}`")
         .doc("Reads what a process is and what it holds. What it carries joins the caller."),
     act(Verb::Spawn, &[Kind::Agent], Outward, SPAWN)
         .keeps_labels()
@@ -227,11 +228,12 @@ pub static ROWS: &[Row] = &[
             field("args", Type::Json, "what the process is given with its first envelope; default the manifest's"),
             field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest, which is what rules see then").audited(),
             field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest, which is what rules see then").audited(),
-            field("limits", Type::Json, "lower limits than the manifest's").missing("limits for one process"),
+            field("limits", Type::Json, "lower limits than the manifest's for this one process: an object of `acts`, `messages`, `tool_calls`, `fuel`, `memory` (bytes), `handle_ms`, `wall_ms`; a higher one is `invalid`"),
         ])
         .reply("`{\"pid\":process}`")
         .doc("Starts a process of an agent. What it asks for must lie within what the caller may grant. It carries what \
-              the caller carries."),
+              the caller carries. Its account lies below the caller's: whatever it draws is drawn there, too, and all that a \
+              process starts gets no more than itself."),
     act(Verb::Stop, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
         .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. To ask again changes nothing. Effect as `spawn`. Whoever is told \
@@ -294,7 +296,7 @@ pub static ROWS: &[Row] = &[
         ])
         .doc("Starts a timer of one's own: an envelope of kind `timer` comes when it fires. Exactly one of the fields \
               is given. Each time that it fires is an act: where none is left of `acts`, that ends the owner of the account \
-              that ran out as any other does. It takes the place of a timer of its name. Instances of one message \
+              that ran out as any other does, or the timer alone where the owner does not end by that. It takes the place of a timer of its name. Instances of one message \
               that carry other labels have other timers, of whatever name, and at most half of all that there may be. \
               Effect as `send`, to oneself."),
     act(Verb::Stop, &[Kind::Timer, Kind::Stream], Inner, EXCHANGE)
@@ -329,6 +331,7 @@ pub static ROWS: &[Row] = &[
             field("until", Type::Text(16), "`quiet`: it ends when nothing is left to do; default `stopped`"),
             field("without", Type::Texts(1_024), "agents that are not started; nobody waits for them"),
             LABELS,
+            field("continues", Type::Bool, "it goes on with what was left of its budget when the kernel stopped in which it ran, as what the kernel itself starts again does; default a new budget"),
         ])
         .reply("`{\"pid\":process}`, when all agents run")
         .doc("Starts the agents of an installed application, in the order of their dependencies. Effect as `spawn`. They \
