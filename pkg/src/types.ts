@@ -290,6 +290,8 @@ export type Notice = { kind: string } & Record<string, unknown>;
 /** An act that waits for an answer of a person: `Kernel.answer(action, allow)`. */
 export interface Ask {
   action: number;
+  /** Which process wants to do it. */
+  pid: number;
   name: string;
   verb: string;
   resource: string;

@@ -206,7 +206,8 @@ impl WebKernel {
     /// Answers the question of the act `action`. A late answer is ignored.
     pub fn answer(&self, action: f64, allow: bool) -> Result<(), JsValue> {
         let answer = || -> Fallible<()> {
-            self.running()?.kernel.0.answer(ActionId(action as u64), allow, OPERATOR);
+            // Whoever asks hears of it by the notice `answered`.
+            drop(self.running()?.kernel.0.answer(ActionId(action as u64), allow, OPERATOR));
             Ok(())
         };
         answer().or_throw()

@@ -141,6 +141,7 @@ macro_rules! each_kernel_clause {
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,
                 a_mount_for_reading_is_not_written, what_is_missing_is_named, a_yes_is_too_late_for_the_suspended,
                 an_answer_is_for_what_is_so_by_then, an_escalated_act_keeps_its_own_deadline, a_yes_does_not_open_a_mount,
+                what_waits_is_listed_and_answered_once,
                 a_rule_that_cannot_be_evaluated_is_not_loaded;
         }
     };

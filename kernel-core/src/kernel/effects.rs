@@ -119,7 +119,9 @@ pub enum Wake {
 pub struct Ask {
     /// The act that waits.
     pub action: ActionId,
-    /// Who wants to do it.
+    /// Which process wants to do it.
+    pub pid: Pid,
+    /// Its name.
     pub name: String,
     /// What.
     pub verb: String,
@@ -182,11 +184,26 @@ pub enum Notice {
         /// The most that may be.
         limit: u64,
     },
+    /// A question was answered, or nobody answered it while its act waited.
+    Answered {
+        /// The act.
+        action: ActionId,
+        /// Which process wanted to do it.
+        pid: Pid,
+        /// Its name.
+        name: String,
+        /// Whether it was allowed.
+        allow: bool,
+        /// By whom; "nobody" where nobody answered.
+        by: String,
+    },
     /// An act was refused, or permitted with a warning.
     Verdict {
         /// The act.
         action: ActionId,
-        /// Who.
+        /// Which process.
+        pid: Pid,
+        /// Its name.
         name: String,
         /// "denied", "warned", "exhausted", ...
         what: String,

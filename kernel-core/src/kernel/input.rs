@@ -90,6 +90,8 @@ pub enum Input {
     },
     /// An escalation was answered.
     Answer {
+        /// The reply slot: whether the answer counted.
+        call: CallId,
         /// The act.
         action: ActionId,
         /// Yes or no.

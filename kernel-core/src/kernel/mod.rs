@@ -119,9 +119,18 @@ impl<P: Platform> Kernel<P> {
         self.inner.observe(room)
     }
 
-    /// Answers an escalation. A late answer is ignored.
-    pub fn answer(&self, action: ActionId, allow: bool, by: &str) {
-        self.inner.submit(Input::Answer { action, allow, by: by.to_owned() });
+    /// Every act that waits for an answer of a person, the oldest first, each with how long it still does.
+    pub fn questions(&self) -> Vec<Ask> {
+        let now = self.inner.platform.stamp();
+        self.inner.lock().state.questions(now)
+    }
+
+    /// Answers an escalation; the record says by whom. It is answered at once, whether or not the reply is waited for.
+    ///
+    /// The reply is empty where the answer counted. It is `conflict` where the question is over, because somebody
+    /// answered it before, nobody did in time, or its act ended, and `not_found` where no such question is remembered.
+    pub fn answer(&self, action: ActionId, allow: bool, by: &str) -> ActReply {
+        self.inner.ask(|call| Input::Answer { call, action, allow, by: by.to_owned() })
     }
 
     /// The key that signs the log.

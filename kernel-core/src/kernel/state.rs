@@ -13,7 +13,7 @@ use super::links::Snapped;
 use super::open::{Open, OpenKind};
 use super::pids::PidMap;
 use super::random::Random;
-use super::road::Novelty;
+use super::road::{Novelty, Over};
 use super::rows::{CACHED, Rows};
 use super::suspend::Withheld;
 use super::verb::{Tail, Tool};
@@ -61,6 +61,8 @@ pub struct State {
     pub(crate) apps: BTreeMap<Name, App>,
     pub(crate) catalog: Catalog,
     pub(crate) opened: BTreeMap<ActionId, Open>,
+    /// The latest questions to a person that wait no more.
+    pub(crate) over: Over,
     /// Calls that wait in a mailbox: which act each request belongs to.
     pub(crate) requests: FxHashMap<MessageId, ActionId>,
     pub(crate) ledger: Ledger,
@@ -215,6 +217,7 @@ impl State {
             apps: BTreeMap::new(),
             catalog: Catalog::of_natives(natives),
             opened: BTreeMap::new(),
+            over: Over::default(),
             requests: FxHashMap::default(),
             ledger: Ledger::new(),
             novelty: Novelty::default(),
@@ -269,7 +272,7 @@ impl State {
             }
             Input::Gone { action, pid } => self.gone(*action, *pid, now, fx),
             Input::Flush => self.flush(now, fx),
-            Input::Answer { action, allow, by } => self.answer(*action, *allow, by, now, fx)?,
+            Input::Answer { call, action, allow, by } => self.take_answer(*call, *action, *allow, by, now, fx)?,
             Input::Attach { call, name, role, capabilities } => {
                 self.attach(*call, name, *role, capabilities, now, fx);
             }

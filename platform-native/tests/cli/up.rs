@@ -1,5 +1,6 @@
 //! `weft up` and what talks to it: a kernel that stays, its API, and the commands.
 
+mod approvals;
 mod events;
 mod hostile;
 mod life;

@@ -4,16 +4,17 @@ use kernel_core::kernel::Told;
 use kernel_core::kernel::effects::{Ask, Notice};
 use serde_json::{Value, json};
 
-/// `{notice: {kind, ..}}` or `{ask: {action, name, verb, resource, detail, wait_ms}}`.
+/// `{notice: {kind, ..}}` or `{ask: {action, pid, name, verb, resource, detail, wait_ms}}`.
 pub(super) fn as_json(told: Told) -> Value {
     match told {
         Told::Notice(notice) => json!({ "notice": of_notice(notice) }),
-        Told::Ask(Ask { action, name, verb, resource, detail, wait }) => {
+        Told::Ask(Ask { action, pid, name, verb, resource, detail, wait }) => {
             // It is JSON in a text already; what is none is shown as the text.
             let detail = serde_json::from_str(&detail).unwrap_or(Value::String(detail));
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             json!({ "ask": {
-                "action": action, "name": name, "verb": verb, "resource": resource, "detail": detail, "wait_ms": wait_ms,
+                "action": action, "pid": pid, "name": name, "verb": verb, "resource": resource, "detail": detail,
+                "wait_ms": wait_ms,
             } })
         }
     }
@@ -32,9 +33,12 @@ fn of_notice(notice: Notice) -> Value {
         Notice::LimitNear { pid, name, app, meter, used, limit } => json!({
             "kind": "limit_near", "pid": pid, "name": name, "app": app, "meter": meter, "used": used, "limit": limit,
         }),
-        Notice::Verdict { action, name, what, verb, resource, reason } => json!({
-            "kind": "verdict", "action": action, "name": name, "what": what, "verb": verb, "resource": resource,
-            "reason": reason,
+        Notice::Answered { action, pid, name, allow, by } => {
+            json!({ "kind": "answered", "action": action, "pid": pid, "name": name, "allow": allow, "by": by })
+        }
+        Notice::Verdict { action, pid, name, what, verb, resource, reason } => json!({
+            "kind": "verdict", "action": action, "pid": pid, "name": name, "what": what, "verb": verb,
+            "resource": resource, "reason": reason,
         }),
         Notice::Log { pid, name, level, text } => {
             json!({ "kind": "log", "pid": pid, "name": name, "level": level, "text": text })

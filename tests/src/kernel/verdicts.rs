@@ -5,6 +5,7 @@ use futures::join;
 use kernel_core::app::MountMode;
 use kernel_core::environment::Environment;
 use kernel_core::governance::{Decision, Then};
+use kernel_core::id::ActionId;
 use kernel_core::kernel::event::Content;
 use kernel_core::refusal::Code;
 use std::time::Duration;
@@ -239,5 +240,53 @@ pub async fn an_escalated_act_keeps_its_own_deadline<H: Host>(host: H) {
     let times: Vec<u64> = reply.lines().filter_map(|line| line.parse().ok()).collect();
     let [before, after] = times[..] else { panic!("{reply}") };
     assert!(after - before < 20_000_000_000, "{reply}");
+    world.finish().await;
+}
+
+/// What waits for an answer can be looked at, with how long it still does. An answer counts once, and whoever comes later
+/// is told what became of the question.
+pub async fn what_waits_is_listed_and_answered_once<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    world.run(writer()).await;
+    assert!(world.kernel().questions().is_empty());
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("writer")));
+    for file in ["x", "y"] {
+        session
+            .act("send", &path, format!("\ndo act write /fs/out/{file} {{\"replace\":true}} body"))
+            .await
+            .expect("sent");
+    }
+    let (first, pid) = (world.asked().await, world.pid("writer"));
+    assert_eq!(first.pid, pid);
+    world.hand.advance(Duration::from_secs(10));
+    let kernel = world.kernel().clone();
+    let waiting = kernel.questions();
+    let [only] = &waiting[..] else { panic!("{waiting:?}") };
+    assert_eq!((only.action, only.pid, only.name.as_str()), (first.action, pid, "writer"));
+    assert_eq!((only.resource.as_str(), &only.detail), ("/fs/out/x", &first.detail));
+    assert!(only.wait <= first.wait - Duration::from_secs(10), "{only:?}");
+
+    kernel.answer(first.action, true, "the suite").await.expect("it counts");
+    let again = kernel.answer(first.action, false, "somebody else").await.expect_err("it was answered");
+    assert_eq!(again.code, Code::Conflict);
+    assert!(again.reason.ends_with("any more: the suite allowed it"), "{again}");
+
+    // The next is asked for when the first is done. Nobody answers it, and neither does it wait any longer.
+    let second = world.asked().await;
+    assert_eq!(world.host.get("out", "x").await.as_deref(), Some(&b"body"[..]));
+    world.hand.advance(Duration::from_secs(31));
+    world.until(|world| world.kernel().questions().is_empty()).await;
+    let late = kernel.answer(second.action, true, "the suite").await.expect_err("it is too late");
+    assert!(late.code == Code::Conflict && late.reason.ends_with("nobody answered in time"), "{late}");
+
+    session.act("send", &path, "\ndo act write /fs/out/z {\"replace\":true} body").await.expect("sent");
+    let third = world.asked().await;
+    session.act("kill", &path, "").await.expect("killed");
+    let gone = kernel.answer(third.action, true, "the suite").await.expect_err("it has ended");
+    assert!(gone.code == Code::Conflict && gone.reason.ends_with("it ended before anybody answered"), "{gone}");
+    let never = kernel.answer(ActionId(u64::MAX), true, "the suite").await.expect_err("it never was");
+    assert_eq!(never.code, Code::NotFound);
+    assert!(world.host.get("out", "y").await.is_none() && world.host.get("out", "z").await.is_none());
+    drop(kernel);
     world.finish().await;
 }

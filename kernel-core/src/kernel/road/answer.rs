@@ -4,22 +4,26 @@ use super::reserve::draws;
 use super::{Act, Asked, Survey};
 use crate::budget::Exhausted;
 use crate::governance::{self, Decision, Facts, Reason, ReasonCode, Verdict};
-use crate::id::{ActionId, Pid};
-use crate::kernel::effects::{Ask, Effects, Wake};
+use crate::id::{ActionId, CallId, Pid};
+use crate::kernel::effects::{Ask, Effects, Reply, Wake};
 use crate::kernel::event::{Content, Decided, bounded_verdict};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::request::Parsed;
 use crate::kernel::state::{Need, State};
 use crate::label::Labels;
-use crate::path::Resource;
+use crate::path::{Name, Resource};
 use crate::process::Lifecycle;
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long an escalation waits for an answer, if the act has no earlier deadline of its own.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How many questions that are over are remembered.
+const REMEMBERED: usize = 1_024;
 
 /// Who answers where no one did.
 pub(crate) const NOBODY: &str = "nobody";
@@ -56,6 +60,45 @@ impl Held {
     pub(crate) fn parsed(&self) -> &Parsed {
         &self.parsed
     }
+
+    /// Who asked, by number and by name.
+    pub(super) fn asker(&self) -> (Pid, &Name) {
+        (self.act.pid, &self.facts.name)
+    }
+
+    /// The question to a person, who has so long to answer it.
+    fn ask(&self, wait: Duration) -> Ask {
+        Ask {
+            action: self.act.action,
+            pid: self.act.pid,
+            name: self.facts.name.to_string(),
+            verb: self.parsed.verb.as_str().to_owned(),
+            resource: self.parsed.resource.to_string(),
+            detail: governance::explain(&self.facts, &self.verdict).to_string(),
+            wait,
+        }
+    }
+}
+
+/// The latest questions that wait no more, each with the sentence that says why: whoever answers one of them is told.
+#[derive(Debug, Default)]
+pub(crate) struct Over(BTreeMap<ActionId, String>);
+
+impl Over {
+    fn note(&mut self, action: ActionId, why: String) {
+        self.0.insert(action, why);
+        if self.0.len() > REMEMBERED {
+            self.0.pop_first();
+        }
+    }
+
+    /// Why `action` takes no answer.
+    fn refusal(&self, action: ActionId) -> Refusal {
+        match self.0.get(&action) {
+            Some(why) => Refusal::new(Code::Conflict, format!("act {action} waits for no answer any more: {why}")),
+            None => Refusal::new(Code::NotFound, format!("act {action} waits for no answer")),
+        }
+    }
 }
 
 /// The verdict on an act that is over an account: a person may allow more. What they are told first.
@@ -70,20 +113,38 @@ impl State {
     /// The verdict wants a person's answer, or a budget does: the act waits for it.
     pub(super) fn escalate(&mut self, held: Held, now: Now, fx: &mut Effects) {
         let Held { parsed, act, facts, verdict, .. } = &held;
-        let detail = governance::explain(facts, verdict).to_string();
         let decided = Decided { facts: facts.clone(), verdict: verdict.clone(), body: None };
         self.record(act.action, Content::Escalated(Box::new(decided)), now, fx);
         let wait = parsed.op.deadline().map_or(ANSWER_DEADLINE, |own| own.min(ANSWER_DEADLINE));
-        fx.wakes.push(Wake::Ask(Ask {
-            action: act.action,
-            name: facts.name.to_string(),
-            verb: parsed.verb.as_str().to_owned(),
-            resource: parsed.resource.to_string(),
-            detail,
-            wait,
-        }));
         let act = act.clone();
+        fx.wakes.push(Wake::Ask(held.ask(wait)));
         self.open(&act, Open::new(&act, OpenKind::Escalated(Box::new(held))), Some(now.at.after(wait)));
+    }
+
+    /// Every question that waits for an answer, the oldest first, each with how long it still does.
+    pub(crate) fn questions(&self, now: Now) -> Vec<Ask> {
+        let asks = self.opened.values().filter_map(|open| {
+            let OpenKind::Escalated(held) = &open.kind else { return None };
+            Some(held.ask(open.deadline.map_or(Duration::ZERO, |number| self.left_of(number, now))))
+        });
+        asks.collect()
+    }
+
+    /// A person answers; whoever does is told whether it counted.
+    pub(crate) fn take_answer(
+        &mut self,
+        call: CallId,
+        action: ActionId,
+        allow: bool,
+        by: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Need> {
+        let waits = matches!(self.opened.get(&action), Some(Open { kind: OpenKind::Escalated(_), .. }));
+        let result = if waits { Ok(self.answer(action, allow, by, now, fx)?) } else { Err(self.over.refusal(action)) };
+        let result = result.map(|()| Bytes::new());
+        fx.replies.push(Reply { call, result, durable: self.environment.output_commit() });
+        Ok(())
     }
 
     /// An escalation was answered, or nobody answered it: then it is a refusal. A yes is for what was asked. What
@@ -109,7 +170,15 @@ impl State {
         }
         self.unblock(open.pid, action);
         let OpenKind::Escalated(held) = open.kind else { return Ok(()) };
-        self.record_answer(action, allow, by, now, fx);
+        self.record_answer(action, &held, allow, by, now, fx);
+        self.over.note(
+            action,
+            match (allow, by) {
+                (_, NOBODY) => "nobody answered in time".to_owned(),
+                (true, by) => format!("{by} allowed it"),
+                (false, by) => format!("{by} did not allow it"),
+            },
+        );
         // An application that waited to spawn an agent goes on, or ends.
         let starting = self.app_of_root(open.pid).zip(match &held.act.resource {
             Resource::Agent(agent) => Some(agent.clone()),
@@ -171,8 +240,9 @@ impl State {
     /// An escalated act ended while it waited: its process is gone, or nothing is acknowledged any more. The log
     /// has the question, and now that nobody answered it.
     pub(crate) fn unanswered(&mut self, action: ActionId, held: Held, refusal: &Refusal, now: Now, fx: &mut Effects) {
+        self.record_answer(action, &held, false, NOBODY, now, fx);
+        self.over.note(action, "it ended before anybody answered".to_owned());
         let Held { act, facts, verdict, .. } = held;
-        self.record_answer(action, false, NOBODY, now, fx);
         let asked = Asked::new(action, act.pid, act.verb, &act.resource);
         self.record_refused(asked, Some(facts), Some(verdict), refusal, false, now, fx);
     }

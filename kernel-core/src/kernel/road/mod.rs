@@ -17,7 +17,7 @@ mod reserve;
 mod verdict;
 
 pub use answer::Held;
-pub(crate) use answer::NOBODY;
+pub(crate) use answer::{NOBODY, Over};
 pub(crate) use effect::Novelty;
 pub(crate) use flow::Target;
 pub(crate) use record::{Asked, KEPT_BODY, is_own_doing, is_refusal};

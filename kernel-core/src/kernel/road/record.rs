@@ -1,6 +1,6 @@
 //! Station 6: the log. Which events an act leaves depends on its class, a column of the verb table.
 
-use super::Act;
+use super::{Act, Held};
 use crate::governance::{Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
 use crate::kernel::effects::{Effects, Notice, Wake};
@@ -185,6 +185,7 @@ impl State {
         let fold = format!("{asked} {} [{labels}] {}", refusal.code, refusal.for_the_log());
         fx.wakes.push(Wake::Notice(Notice::Verdict {
             action,
+            pid,
             name,
             what: refusal.code.to_string(),
             verb,
@@ -246,9 +247,19 @@ impl State {
         process.rare.folded.len() < FOLDED - RESERVED || process.rare.folded.contains_key(&fold)
     }
 
-    pub(super) fn record_answer(&mut self, action: ActionId, allow: bool, by: &str, now: Now, fx: &mut Effects) {
+    pub(super) fn record_answer(
+        &mut self,
+        action: ActionId,
+        held: &Held,
+        allow: bool,
+        by: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         let content = Content::Answered(Answered { allow, by: by.to_owned() });
         self.record(action, content, now, fx);
+        let (pid, name) = held.asker();
+        fx.wakes.push(Wake::Notice(Notice::Answered { action, pid, name: name.to_string(), allow, by: by.to_owned() }));
     }
 }
 

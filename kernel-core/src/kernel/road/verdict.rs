@@ -27,6 +27,7 @@ pub(super) fn first_reason(verdict: &Verdict) -> String {
 pub(super) fn notice(act: &Act, facts: &Facts, what: &str, reason: String) -> Notice {
     Notice::Verdict {
         action: act.action,
+        pid: act.pid,
         name: facts.name.to_string(),
         what: what.to_owned(),
         verb: act.verb.as_str().to_owned(),

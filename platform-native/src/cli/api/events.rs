@@ -5,6 +5,7 @@
 //! number of the event with which the kernel's start begins in its log, then the number of the event here, so that an
 //! id of an earlier start is known to be one.
 
+use super::approvals;
 use super::refused::Refused;
 use crate::cli::text::time;
 use crate::shared::SharedPlatform;
@@ -13,7 +14,7 @@ use futures::channel::mpsc;
 use futures::{Stream, StreamExt, stream};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use kernel_core::kernel::effects::{Ask, Notice};
+use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::{Kernel, Told};
 use kernel_core::refusal::Code;
 use kernel_core::time::WallTime;
@@ -105,12 +106,7 @@ impl Ring {
                     self.push(kind, data);
                 }
             }
-            Told::Ask(Ask { action, name, verb, resource, wait, .. }) => {
-                let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                let data =
-                    json!({ "action": action, "name": name, "verb": verb, "resource": resource, "wait_ms": wait });
-                self.push("ask", data);
-            }
+            Told::Ask(ask) => self.push("ask", approvals::document(&ask)),
         }
     }
 
@@ -174,10 +170,14 @@ fn said(notice: Notice) -> Option<(&'static str, Value)> {
             "limit_near",
             json!({ "pid": pid, "name": name, "app": app, "meter": meter, "used": used, "limit": limit }),
         ),
-        Notice::Verdict { action, name, what, verb, resource, reason } => (
+        Notice::Answered { action, pid, name, allow, by } => {
+            ("answered", json!({ "action": action, "pid": pid, "name": name, "allow": allow, "by": by }))
+        }
+        Notice::Verdict { action, pid, name, what, verb, resource, reason } => (
             "verdict",
             json!({
-                "action": action, "name": name, "what": what, "verb": verb, "resource": resource, "reason": reason,
+                "action": action, "pid": pid, "name": name, "what": what, "verb": verb, "resource": resource,
+                "reason": reason,
             }),
         ),
         Notice::Log { pid, name, level, text } => {

@@ -8,6 +8,7 @@
 
 mod acts;
 mod agreed;
+mod approvals;
 mod apps;
 mod door;
 mod events;
@@ -31,6 +32,7 @@ pub(crate) use mounts::Mounts;
 pub(crate) use serve::serve;
 pub(crate) use token::{TOKEN, Token, text as token_text};
 
+use crate::cli::VERSION;
 use crate::shared::{SharedPlatform, SharedRows};
 use kernel_core::kernel::Kernel;
 use kernel_core::platform::Profile;

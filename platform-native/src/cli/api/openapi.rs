@@ -37,6 +37,10 @@ fn operation(route: &Route) -> Value {
     if route.path.contains("{name}") {
         parameters.push(json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } }));
     }
+    if route.path.contains("{action}") {
+        let number = json!({ "type": "integer", "minimum": 0 });
+        parameters.push(json!({ "name": "action", "in": "path", "required": true, "schema": number }));
+    }
     for query in route.query {
         let schema = match query.values {
             [] => json!({ "type": "string", "maxLength": 0 }),

@@ -2,6 +2,7 @@
 
 use super::refused::Refused;
 use hyper::{Method, StatusCode};
+use kernel_core::id::ActionId;
 use kernel_core::path::Name;
 use kernel_core::refusal::Code;
 
@@ -16,6 +17,8 @@ pub(super) enum Op {
     Start,
     Remove,
     Act,
+    Approvals,
+    Answer,
     Events,
     Shutdown,
     OpenApi,
@@ -25,7 +28,7 @@ pub(super) enum Op {
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) method: Method,
-    /// A segment in braces is a name.
+    /// A segment in braces is a name, or the number of an act.
     pub(super) path: &'static str,
     pub(super) op: Op,
     /// One line.
@@ -165,6 +168,30 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         method: Method::GET,
+        path: "/v1/approvals",
+        op: Op::Approvals,
+        summary: "The acts that wait for an answer, the oldest first",
+        about: "`detail` is all that was decided upon, and `wait_ms` how long each still waits; it is refused then.",
+        query: &[],
+        body: None,
+        reply: "Approvals",
+        errors: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/approvals/{action}",
+        op: Op::Answer,
+        summary: "Answers for an act that waits",
+        about: "Once: a question that somebody has answered, that nobody answered in time or whose act has ended is a \
+                `conflict` that says so, and one that never was is `not_found`. The log says who answered. A yes is for \
+                what was asked; what has changed since is decided again.",
+        query: &[],
+        body: Some(("Answer", SMALL)),
+        reply: "Answered",
+        errors: &[409, 415],
+    },
+    Route {
+        method: Method::GET,
         path: "/v1/events",
         op: Op::Events,
         summary: "What happens, as server-sent events",
@@ -209,15 +236,35 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-/// The route of a request, and the name in its path.
-pub(super) fn find(method: &Method, path: &str) -> Result<(&'static Route, Option<Name>), Refused> {
+/// What a path has for the segment in braces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// For `{name}`.
+    Name(Name),
+    /// For `{action}`.
+    Action(ActionId),
+}
+
+impl Slot {
+    fn parse(slot: &str, text: &str) -> Result<Slot, Refused> {
+        let wrong = |e: String| Refused::new(Code::Invalid, format!("the path names none: {e}"));
+        match slot {
+            "{action}" => {
+                let number = text.parse().map_err(|_| wrong("the number of an act is a whole number".to_owned()))?;
+                Ok(Slot::Action(ActionId(number)))
+            }
+            _ => Name::parse(text).map(Slot::Name).map_err(|e| wrong(e.to_string())),
+        }
+    }
+}
+
+/// The route of a request, and what its path names.
+pub(super) fn find(method: &Method, path: &str) -> Result<(&'static Route, Option<Slot>), Refused> {
     let mut allowed = Vec::new();
     for route in ROUTES {
-        let Some(name) = fits(route.path, path) else { continue };
+        let Some(slot) = fits(route.path, path) else { continue };
         if route.method == *method {
-            let name = name.map(Name::parse).transpose();
-            let name = name.map_err(|e| Refused::new(Code::Invalid, format!("the path names none: {e}")))?;
-            return Ok((route, name));
+            return Ok((route, slot.map(|(slot, text)| Slot::parse(slot, text)).transpose()?));
         }
         allowed.push(route.method.as_str());
     }
@@ -230,14 +277,16 @@ pub(super) fn find(method: &Method, path: &str) -> Result<(&'static Route, Optio
     Err(refused.status(StatusCode::METHOD_NOT_ALLOWED).allow(allowed))
 }
 
-/// Whether `path` is one of `template`, and what stands for its name.
-fn fits<'p>(template: &str, path: &'p str) -> Option<Option<&'p str>> {
-    let mut name = None;
+/// Whether `path` is one of `template`, and what stands for which segment in braces.
+fn fits<'p>(template: &'static str, path: &'p str) -> Option<Option<(&'static str, &'p str)>> {
+    let mut named = None;
     let (mut wanted, mut given) = (template.split('/'), path.split('/'));
     loop {
         match (wanted.next(), given.next()) {
-            (None, None) => return Some(name),
-            (Some(slot), Some(segment)) if slot.starts_with('{') && !segment.is_empty() => name = Some(segment),
+            (None, None) => return Some(named),
+            (Some(slot), Some(segment)) if slot.starts_with('{') && !segment.is_empty() => {
+                named = Some((slot, segment));
+            }
             (Some(word), Some(segment)) if word == segment => {}
             _ => return None,
         }
@@ -282,7 +331,9 @@ mod tests {
     fn a_request_is_what_the_table_has() {
         assert_eq!(status(Method::GET, "/v1/health"), 200);
         let (route, name) = find(&Method::POST, "/v1/apps/play/start").unwrap();
-        assert_eq!((route.op, name.unwrap().as_str()), (Op::Start, "play"));
+        assert_eq!((route.op, name), (Op::Start, Some(Slot::Name(Name::parse("play").unwrap()))));
+        let (route, action) = find(&Method::POST, "/v1/approvals/17").unwrap();
+        assert_eq!((route.op, action), (Op::Answer, Some(Slot::Action(ActionId(17)))));
         for (method, path, expected) in [
             (Method::GET, "/", 404),
             (Method::GET, "/v1", 404),
@@ -294,6 +345,9 @@ mod tests {
             (Method::GET, "/v1/apps/play", 405),
             (Method::DELETE, "/v1/apps/", 404),
             (Method::DELETE, "/v1/apps/a%2Fb", 400),
+            (Method::POST, "/v1/approvals/x", 400),
+            (Method::POST, "/v1/approvals/-1", 400),
+            (Method::POST, "/v1/approvals/18446744073709551616", 400),
         ] {
             assert_eq!(status(method.clone(), path), expected, "{method} {path}");
         }

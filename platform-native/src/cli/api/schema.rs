@@ -68,10 +68,18 @@ pub(super) fn all() -> Value {
         "Acted": answer(&[
             ("pid", number()), ("body", json!({})), ("payload", text()), ("encoding", encoding()),
         ]),
+        "Approval": object(&[
+            ("action", number()), ("pid", number()), ("name", text()), ("verb", text()), ("resource", text()),
+            ("detail", json!({ "type": "object" })), ("wait_ms", number()),
+        ]),
+        "Approvals": answer(&[("approvals", list(of("Approval")))]),
+        "Answer": object(&[("allow", json!({ "type": "boolean" }))]),
+        "Answered": answer(&[("action", number()), ("allow", json!({ "type": "boolean" })), ("by", text())]),
         "Event": with(object(&[("time", text())]), &[
             ("pid", number()), ("name", text()), ("text", text()), ("level", text()), ("reason", text()),
-            ("detail", text()), ("action", number()), ("what", text()), ("verb", text()), ("resource", text()),
-            ("app", text()), ("ok", json!({ "type": "boolean" })), ("micros", number()), ("wait_ms", number()),
+            ("detail", json!({ "type": ["string", "object"] })), ("action", number()), ("what", text()), ("verb", text()),
+            ("resource", text()), ("app", text()), ("ok", json!({ "type": "boolean" })), ("micros", number()),
+            ("wait_ms", number()), ("allow", json!({ "type": "boolean" })), ("by", text()),
             ("meter", text()), ("used", number()), ("limit", number()),
             ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),
         ]),

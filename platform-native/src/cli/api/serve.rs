@@ -1,12 +1,13 @@
 //! Connections: taken as long as there is room, each with its bounds, each ended when the kernel is.
 
 use super::acts::Act;
+use super::approvals::{self, Answer};
 use super::apps::{Install, Start};
 use super::door::Door;
 use super::events::{self, After};
 use super::listen::{Listener, Peer};
 use super::refused::Refused;
-use super::routes::{self, Op, Route};
+use super::routes::{self, Op, Route, Slot};
 use super::sessions::Held;
 use super::{Api, acts, apps, look, openapi, request};
 use crate::cli::VERSION;
@@ -19,6 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use kernel_core::id::ActionId;
 use kernel_core::kernel::Session;
 use kernel_core::path::Name;
 use kernel_core::refusal::Code;
@@ -191,7 +193,7 @@ impl Connection {
     }
 
     async fn routed(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
-        let (route, name) = routes::find(request.method(), request.uri().path())?;
+        let (route, slot) = routes::find(request.method(), request.uri().path())?;
         let query = routes::query(route, request.uri().query())?;
         if route.op == Op::Events {
             return self.events(&request, &query);
@@ -210,12 +212,17 @@ impl Connection {
             }
             Op::Start => {
                 let start: Start = read(route, request).await?;
-                apps::start(api.clone(), named(name)?, start).await?
+                apps::start(api.clone(), named(slot)?, start).await?
             }
-            Op::Remove => apps::remove(api.clone(), named(name)?).await?,
+            Op::Remove => apps::remove(api.clone(), named(slot)?).await?,
             Op::Act => {
                 let act: Act = read(route, request).await?;
                 acts::act(self.session().await?, act).await?
+            }
+            Op::Approvals => approvals::list(api).await?,
+            Op::Answer => {
+                let answer: Answer = read(route, request).await?;
+                approvals::answer(api, numbered(slot)?, answer).await?
             }
             Op::Shutdown => {
                 let Shutdown { reason } = read(route, request).await?;
@@ -253,8 +260,18 @@ async fn read<T: serde::de::DeserializeOwned>(route: &Route, request: Request<In
     request::read(&parts.headers, body, most).await
 }
 
-fn named(name: Option<Name>) -> Result<Name, Refused> {
-    name.ok_or_else(|| Refused::new(Code::Invalid, "the path names nothing"))
+fn named(slot: Option<Slot>) -> Result<Name, Refused> {
+    match slot {
+        Some(Slot::Name(name)) => Ok(name),
+        _ => Err(Refused::new(Code::Invalid, "the path names nothing")),
+    }
+}
+
+fn numbered(slot: Option<Slot>) -> Result<ActionId, Refused> {
+    match slot {
+        Some(Slot::Action(action)) => Ok(action),
+        _ => Err(Refused::new(Code::Invalid, "the path names no act")),
+    }
 }
 
 fn refusal(refused: &Refused) -> Response<Body> {

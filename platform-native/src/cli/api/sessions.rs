@@ -13,8 +13,8 @@ use kernel_core::process::Role;
 use kernel_core::refusal::{Code, Refusal};
 use std::collections::BTreeSet;
 
-/// What they are called in the log. No application can be called so, because of the dot.
-const NAME: &str = "operator.api";
+/// What they are called in the log, and who answers there for what waits. No application can be called so, because of the dot.
+pub(super) const NAME: &str = "operator.api";
 
 /// What an operator may do.
 const RIGHTS: &[&str] = &[

@@ -106,7 +106,7 @@ fn line(event: &Event, palette: Palette) -> String {
         "exited" => format!("ended {} {}: {}", who(), text("reason"), text("detail")),
         "verdict" => {
             let what = palette.warn(&text("what"));
-            format!("{what} {}: {} {}: {}", text("name"), text("verb"), text("resource"), text("reason"))
+            format!("{what} {}: {} {}: {}", who(), text("verb"), text("resource"), text("reason"))
         }
         "restarting" => format!("again {} is started again after {} ms", text("name"), data["wait_ms"]),
         "limit_near" => {
@@ -114,7 +114,14 @@ fn line(event: &Event, palette: Palette) -> String {
             let used = limit_near(&text("meter"), used, limit);
             format!("{} {} has used {used}", palette.warn("limit"), who())
         }
-        "ask" => format!("{} wants to {} {}", text("name"), text("verb"), text("resource")),
+        "ask" => {
+            let (verb, resource, action) = (text("verb"), text("resource"), &data["action"]);
+            format!("asks  {} wants to {verb} {resource}; weft approvals approve {action}, or deny", who())
+        }
+        "answered" => {
+            let said = if data["allow"] == true { "allowed it" } else { "did not allow it" };
+            format!("asked {}: {} {said}", who(), text("by"))
+        }
         "ended" => format!("application {}: {}", text("name"), text("reason")),
         "phase" => format!("boot  {} took {} us", text("name"), data["micros"]),
         "lagged" => {

@@ -1,5 +1,6 @@
 //! The commands that talk to a kernel that stays, each one file: what it asks over the API and how it shows the answer.
 
+mod approvals;
 mod apps;
 mod connection;
 mod health;
@@ -14,6 +15,7 @@ mod spawn;
 mod suspend;
 mod top;
 
+pub(crate) use approvals::Approvals;
 pub(crate) use apps::{Install, List, Remove, Start, Stop};
 pub(crate) use health::Health;
 pub(crate) use kill::Kill;

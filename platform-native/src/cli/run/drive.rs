@@ -102,13 +102,14 @@ pub(super) async fn drive(
             line = next(&mut typed) => match line {
                 Some((at, line)) => {
                     if let Some(answer) = screen.typed(at, &line) {
-                        kernel.answer(answer.action, answer.allow, OPERATOR);
+                        // What came of it is told by a notice.
+                        drop(kernel.answer(answer.action, answer.allow, OPERATOR));
                     }
                 }
                 None => {
                     typed = None;
                     for action in screen.hang_up() {
-                        kernel.answer(action, false, NOBODY);
+                        drop(kernel.answer(action, false, NOBODY));
                     }
                 }
             },

@@ -30,6 +30,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::Told;
 use kernel_core::path::Name;
 use kernel_core::platform::said;
+pub(super) use question::{about, seconds};
 use report::{Report, Signed};
 use screen::Screen;
 use std::path::PathBuf;

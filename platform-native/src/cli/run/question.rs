@@ -68,6 +68,13 @@ impl Questions {
 
 /// The lines of one question that still waits for so long, the prompt last.
 pub(super) fn lines(ask: &Ask, left: Duration, palette: Palette) -> Vec<String> {
+    let mut lines = about(ask, palette);
+    lines.push(format!("  Allow this once? No answer within {} s is a no. [y/N] ", seconds(left)));
+    lines
+}
+
+/// Who wants what, and all that was decided upon.
+pub(in crate::cli) fn about(ask: &Ask, palette: Palette) -> Vec<String> {
     let detail: Value = serde_json::from_str(&ask.detail).unwrap_or_default();
     let mut lines = vec![format!(
         "{} {} wants to {} {}",
@@ -84,12 +91,11 @@ pub(super) fn lines(ask: &Ask, left: Duration, palette: Palette) -> Vec<String> 
     if !labels.is_empty() {
         lines.push(format!("    carries {}", plain(&labels.join(", "))));
     }
-    lines.push(format!("  Allow this once? No answer within {} s is a no. [y/N] ", seconds(left)));
     lines
 }
 
 /// Seconds, of which the last may be a part.
-pub(super) fn seconds(left: Duration) -> u128 {
+pub(in crate::cli) fn seconds(left: Duration) -> u128 {
     left.as_millis().div_ceil(1_000)
 }
 
@@ -123,6 +129,7 @@ pub(super) fn typed() -> mpsc::Receiver<(Instant, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kernel_core::id::Pid;
 
     fn ask(action: u64) -> Ask {
         let detail = r#"{"score":10500,"threshold":3000,"environment":"prod","labels":["secret"],
@@ -130,6 +137,7 @@ mod tests {
             "effect":{"risk":3000,"fairness":0,"privacy":9000,"novelty":0,"security":4000}}"#;
         Ask {
             action: ActionId(action),
+            pid: Pid(3),
             name: "courier".to_owned(),
             verb: "connect".to_owned(),
             resource: "/net/x:1".to_owned(),

@@ -34,8 +34,8 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "It stays until Ctrl-C, SIGTERM or `weft shutdown`, then stops everything in order. What talks \
-                        to it: ps, top, services, health, logs, send, call, spawn, suspend, resume, signal, kill, shutdown, and app install, start, \
-                        stop, list and remove.\n\nIt always listens on run/api.sock in its data directory, for whoever \
+                        to it: ps, top, services, health, logs, approvals, send, call, spawn, suspend, resume, signal, kill, \
+                        shutdown, and app install, start, stop, list and remove.\n\nIt always listens on run/api.sock in its data directory, for whoever \
                         runs it and nobody else. A TCP address takes the token in api.token of the data directory; what \
                         is said there is not encrypted.\n\nExit codes: 0 stopped in order; 1 ended at once, or the \
                         result could not be written to standard output; 2 usage, or another process has the data \

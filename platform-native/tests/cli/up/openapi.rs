@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "options", "trace"];
 
 /// What `value` lacks of what `schema` says, where the document is `whole`.
-fn unfit(whole: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+pub(super) fn unfit(whole: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
     if let Some(name) = schema["$ref"].as_str() {
         let schema = whole.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("no {name}"));
         return unfit(whole, schema, value, at);
@@ -69,6 +69,7 @@ fn body(name: &str) -> Value {
             json!({ "manifest": manifest, "programs": { "echo.wasm": STANDARD.encode(guest.unwrap()) } })
         }
         "Start" => json!({ "until": "quiet" }),
+        "Answer" => json!({ "allow": true }),
         "Shutdown" => json!({ "reason": "the last" }),
         other => panic!("no example of {other}"),
     }
@@ -83,7 +84,7 @@ fn the_document_is_what_is_served() {
     let paths = document["paths"].as_object().unwrap();
     let mut last = None;
     for (path, operations) in paths {
-        let served = path.replace("{name}", "play");
+        let served = path.replace("{name}", "play").replace("{action}", "7777777");
         let documented: BTreeSet<&str> = operations.as_object().unwrap().keys().map(String::as_str).collect();
         for method in METHODS {
             let Some(operation) = operations.get(method) else {
@@ -127,6 +128,11 @@ fn check(up: &Up<'_>, document: &Value, method: &str, path: &str, operation: &Va
     }
     wrong(&up.ask(&method.to_ascii_uppercase(), &format!("{path}?no=such"), body.as_ref()));
     let answer = up.ask(&method.to_ascii_uppercase(), path, body.as_ref());
+    // Nothing waits for an answer.
+    if path.contains("/7777777") {
+        assert_eq!(answer.refuses(404), "not_found");
+        return wrong(&answer);
+    }
     // `play` runs: it can be neither started nor removed.
     if path.contains("/play") {
         assert_eq!(answer.refuses(409), "conflict");
