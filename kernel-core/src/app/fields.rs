@@ -163,6 +163,28 @@ impl<'t> Field<'t> {
         }
     }
 
+    /// A table whose keys are names, at most [`MAX_LIST`] of them: each with its value.
+    pub(super) fn named(&self, problems: &mut Problems) -> Vec<(Name, Field<'t>)> {
+        let DeValue::Table(table) = self.value else {
+            self.wrong("a table", problems);
+            return Vec::new();
+        };
+        if table.len() > MAX_LIST {
+            problems.add(self.at, &self.key, format!("has {} entries; the limit is {MAX_LIST}", table.len()));
+        }
+        let mut found = Vec::new();
+        for (name, value) in table.iter().take(MAX_LIST) {
+            match Name::parse(name.get_ref()) {
+                Ok(name) => {
+                    let key = format!("{}.{name}", self.key);
+                    found.push((name, Field { value: value.get_ref(), key, at: value.span().start }));
+                }
+                Err(error) => problems.push(name.span().start, &self.key, || (told(error), None)),
+            }
+        }
+        found
+    }
+
     /// A list of at most [`MAX_LIST`] values.
     pub(super) fn items(&self, problems: &mut Problems) -> Vec<Field<'t>> {
         let DeValue::Array(array) = self.value else {

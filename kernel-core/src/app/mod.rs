@@ -3,11 +3,13 @@
 //! The way of an application, each step a pure function: [`parse`] makes a [`Manifest`] of text,
 //! [`check`] holds it against its programs and the verb table, [`asks`] lists what the operator has to
 //! give, [`resolve`] makes capabilities of what was given, and [`plan`] puts all of it into one value
-//! for the kernel to install. What is wrong comes as [`Problem`]s, all at once, each with its place.
+//! for the kernel to install. What an operator starts a kernel with, and gives to which applications there, is a [`Config`],
+//! made by [`parse_config`]. What is wrong comes as [`Problem`]s, all at once, each with its place.
 
 mod asks;
 mod check;
 mod component;
+mod config;
 mod consent;
 mod fields;
 mod manifest;
@@ -25,6 +27,7 @@ mod tests;
 pub use asks::{Ask, asks, own_rights};
 pub use check::{Checked, Component, MAX_PROGRAMS, Surroundings, check};
 pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, Weight, inspect, weigh};
+pub use config::{AppConfig, Config, parse_config};
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{

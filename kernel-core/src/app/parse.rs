@@ -5,13 +5,19 @@
 use super::fields::{Field, Fields, Placed};
 use super::manifest::*;
 use super::problem::{Problem, Problems, told};
-use super::source::Source;
+use super::source::{Sort, Source};
 use crate::budget::OnExhausted;
 use crate::governance::{Charter, Dimension, Effect, Rule, Then, When};
 use crate::path::Name;
 use crate::process::{InstanceKind, MAX_INTENSITY, Restart, Role, Strategy, Supervision};
 use serde_json::Value;
 use std::sync::Arc;
+
+const MANIFEST: Sort = Sort {
+    what: "manifest",
+    large: "a manifest only describes; put data into files beside it",
+    begin: "[app]\n        name = \"my-app\"\n        version = \"0.1.0\"",
+};
 
 /// The most bytes of an agent's `args` as JSON: what fits into one message.
 const MAX_ARGS: usize = 1 << 20;
@@ -77,7 +83,7 @@ pub fn parse(file: &str, text: &str) -> Result<Manifest, Vec<Problem>> {
 
 /// The same for the bytes of a file, which need not be text. Refuses by size before anything else.
 pub fn parse_bytes(file: &str, bytes: &[u8]) -> Result<Manifest, Vec<Problem>> {
-    let source = Arc::new(Source::new(file, bytes).map_err(|problem| vec![problem])?);
+    let source = Arc::new(Source::new(&MANIFEST, file, bytes).map_err(|problem| vec![problem])?);
     let mut problems = Problems::new(&source);
     let manifest = {
         let document = source.document()?;

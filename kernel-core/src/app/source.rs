@@ -21,7 +21,18 @@ pub const MAX_DEPTH: usize = 32;
 /// recovery can make several errors of each byte.
 const RECOVER: usize = 64 << 10;
 
-/// A manifest's text with its name and line starts.
+/// What kind of file a text is, for messages.
+#[derive(Debug)]
+pub(super) struct Sort {
+    /// "manifest".
+    pub what: &'static str,
+    /// What to do where it is too large.
+    pub large: &'static str,
+    /// How one begins.
+    pub begin: &'static str,
+}
+
+/// A manifest's text, or that of another file of this form, with its name and line starts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     file: Arc<str>,
@@ -30,16 +41,17 @@ pub struct Source {
 }
 
 impl Source {
-    /// The text, or why no manifest can be in it: too large, not UTF-8, nothing there, a control
+    /// The text, or why nothing of that sort can be in it: too large, not UTF-8, nothing there, a control
     /// character, too deep.
-    pub(super) fn new(file: &str, bytes: &[u8]) -> Result<Source, Problem> {
+    pub(super) fn new(sort: &Sort, file: &str, bytes: &[u8]) -> Result<Source, Problem> {
+        let what = sort.what;
         let whole = |message: String, help: &str| {
             let help = Some(help.to_owned());
             Problem { file: file.to_owned(), line: 1, column: 1, key: String::new(), message, help }
         };
         if bytes.len() > MAX_MANIFEST {
-            let message = format!("the manifest is {} bytes; the limit is {MAX_MANIFEST}", bytes.len());
-            return Err(whole(message, "a manifest only describes; put data into files beside it"));
+            let message = format!("the {what} is {} bytes; the limit is {MAX_MANIFEST}", bytes.len());
+            return Err(whole(message, sort.large));
         }
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
@@ -47,13 +59,12 @@ impl Source {
                 // What lies before the error is valid, so its lines can be counted.
                 let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
                 let (line, column) = Source::index(file, valid).position(valid.len());
-                let message = "the manifest is not UTF-8 text".to_owned();
+                let message = format!("the {what} is not UTF-8 text");
                 return Err(Problem { line, column, ..whole(message, "save the file as UTF-8") });
             }
         };
         if text.trim_start_matches('\u{feff}').trim().is_empty() {
-            let help = "begin with:\n        [app]\n        name = \"my-app\"\n        version = \"0.1.0\"";
-            return Err(whole("the manifest is empty".to_owned(), help));
+            return Err(whole(format!("the {what} is empty"), &format!("begin with:\n        {}", sort.begin)));
         }
         let source = Source::index(file, text);
         // TOML has none of these. The parser says what it would rather have had, and not that one is there.
@@ -61,7 +72,7 @@ impl Source {
         if let Some((at, found)) = text.char_indices().find(|(_, c)| control(*c)) {
             let (line, column) = source.position(at);
             let code = format!("{:04X}", u32::from(found));
-            let message = format!("the manifest holds the control character U+{code}");
+            let message = format!("the {what} holds the control character U+{code}");
             let help = format!("take it out; in a string, write it as \\u{code}");
             return Err(Problem { line, column, ..whole(message, &help) });
         }

@@ -1,6 +1,7 @@
 //! What the tests of applications share: a whole manifest, and ways to break it.
 
 mod check;
+mod config;
 mod consent;
 mod hostile;
 mod parse;

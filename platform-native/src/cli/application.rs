@@ -20,11 +20,21 @@ pub(crate) const MANIFEST: &str = "weft.toml";
 pub(crate) fn load(path: &Path) -> Result<Checked, Failure> {
     let manifest = locate(path)?;
     let shown = manifest.display().to_string();
-    let text = read(&manifest, MAX_MANIFEST).map_err(|unread| unread.of_manifest(&shown))?;
+    let large = "a manifest only describes; put data into files beside it";
+    let text = read(&manifest, MAX_MANIFEST).map_err(|unread| unread.of_file("manifest", large, &shown))?;
     let folder = manifest.parent().unwrap_or(Path::new("."));
     let mut load =
         |program: &str| read(&folder.join(program), MAX_COMPONENT).map(Bytes::from).map_err(Unread::of_program);
     check_text(&shown, &text, &mut load)
+}
+
+/// Reads the configuration of a kernel at `path`.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn configuration(path: &Path) -> Result<Vec<u8>, Failure> {
+    let large = "a configuration only says what to start";
+    read(path, MAX_MANIFEST).map_err(|unread| unread.of_file("configuration", large, &path.display().to_string()))
 }
 
 /// Checks the application whose manifest is `text`, called `shown`, with the programs that `load` brings.
@@ -71,12 +81,9 @@ enum Unread {
 }
 
 impl Unread {
-    fn of_manifest(self, shown: &str) -> Failure {
+    fn of_file(self, what: &str, large: &str, shown: &str) -> Failure {
         let (message, help) = match self {
-            Unread::TooLarge(size) => (
-                format!("the manifest is {size} bytes; the limit is {MAX_MANIFEST}"),
-                Some("a manifest only describes; put data into files beside it"),
-            ),
+            Unread::TooLarge(size) => (format!("the {what} is {size} bytes; the limit is {MAX_MANIFEST}"), Some(large)),
             Unread::NotFile => ("it is not a file".to_owned(), None),
             Unread::Io(e) => (format!("it cannot be read: {e}"), None),
         };

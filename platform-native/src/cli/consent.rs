@@ -62,7 +62,11 @@ impl Given {
         Ok(Given { mounts: by_name, allow })
     }
 
-    fn consent(&self) -> Result<Consent, Failure> {
+    /// What is agreed to by it.
+    ///
+    /// # Errors
+    /// More than can be given.
+    pub(crate) fn consent(&self) -> Result<Consent, Failure> {
         Consent::new(self.mounts.keys().cloned(), self.allow.clone()).map_err(|e| Failure::usage(e.to_string()))
     }
 }

@@ -12,6 +12,7 @@ pub mod acts;
 pub mod body;
 pub mod cbor;
 pub mod component;
+pub mod config;
 pub mod edits;
 pub mod event;
 pub mod journal;
@@ -48,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     target("body", body::body, 20_000),
     target("cbor", cbor::body, 20_000),
     target("component", component::body, 400),
+    target("config", config::body, 3_000),
     target("edits", edits::body, 150),
     target("event", event::body, 10_000),
     target("journal", journal::body, 300),

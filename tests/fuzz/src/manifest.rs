@@ -65,7 +65,7 @@ pub fn body(data: &[u8]) -> bool {
     true
 }
 
-fn named(data: &[u8], problems: &[Problem]) {
+pub(crate) fn named(data: &[u8], problems: &[Problem]) {
     assert!(!problems.is_empty() && problems.len() <= MAX_PROBLEMS + 1, "{} problems", problems.len());
     let lines = data.iter().filter(|byte| **byte == b'\n').count() + 1;
     for problem in problems {

@@ -45,7 +45,7 @@ impl AgreedPlans {
     }
 
     /// Whether `row` is the plan of `app` that was agreed to.
-    pub(super) fn is(&self, app: &Name, row: &[u8]) -> bool {
+    pub(crate) fn is(&self, app: &Name, row: &[u8]) -> bool {
         let hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
         hashes.get(app).is_some_and(|hash| *hash == hash_of(row))
     }

@@ -1,7 +1,7 @@
 //! Applications: installed from what was sent, started by a process that holds what they were given, removed.
 
 use super::refused::Refused;
-use super::{Api, look, sessions};
+use super::{AgreedPlans, Api, look, sessions};
 use crate::cli::VERSION;
 use crate::cli::application;
 use crate::cli::consent::{Agreed, Given, agree};
@@ -10,7 +10,7 @@ use crate::cli::terminal::Terminal;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use kernel_core::app::{Checked, MAX_COMPONENT};
+use kernel_core::app::{Checked, MAX_COMPONENT, Plan};
 use kernel_core::capability::Right;
 use kernel_core::codec::hex;
 use kernel_core::ipc::body;
@@ -55,46 +55,91 @@ pub(super) async fn install(api: Arc<Api>, install: Install) -> Result<Value, Re
             let reason = format!("the folder {} of mount `{name}` has to be absolute", path.display());
             return Err(Refused::new(Code::Invalid, reason));
         }
-        let _turn = api.room.turns.acquire().await;
         let checked = tokio::task::spawn_blocking(move || check(&manifest, &programs)).await.map_err(broken)??;
         let given = Given { mounts, allow };
         let Agreed { mut plan, unused, .. } = agree(&checked, &given, Terminal::default())?;
         bound_memory(&mut plan, crate::memory::of_machine())?;
         runs_here(&plan, &api.profile)?;
-        let name = plan.app.clone();
-        if api.kernel.apps().iter().any(|app| app.name == name) {
-            return Err(Refused::new(Code::Conflict, format!("`{name}` is running; stop it first")));
-        }
         let bound = |mount: &Name| plan.mounts.iter().any(|known| known.name == *mount);
         let mounts: BTreeMap<Name, PathBuf> = given.mounts.into_iter().filter(|(mount, _)| bound(mount)).collect();
         let pairs: Vec<(Name, PathBuf)> = mounts.clone().into_iter().collect();
         can_be_written(&plan, &pairs)?;
-        for program in checked.programs().values() {
-            api.kernel.keep_component(program.bytes.clone()).await?;
-        }
-        let (theirs, app) = (api.clone(), name.clone());
-        let undo = tokio::task::spawn_blocking(move || theirs.mounts.give(&app, &mounts)).await.map_err(broken)??;
-        let payload = serde_json::to_vec(&plan)
-            .map_err(|e| Refusal::new(Code::Invalid, format!("the plan cannot be written: {e}")));
-        let installed = match payload {
-            Ok(payload) => act(&api, "install", &name, body::join(&json!({}), &payload)).await,
-            Err(refusal) => Err(refusal),
-        };
-        let agreed = async {
-            installed?;
-            // What is started later is this, and not what somebody else has put into its place.
-            let row = look::plan_row(&api, &name).await?;
-            let (theirs, app) = (api.clone(), name.clone());
-            tokio::task::spawn_blocking(move || theirs.agreed.keep(&app, &row)).await.map_err(broken)?
-        };
-        if let Err(refused) = agreed.await {
-            api.mounts.undo(undo);
-            return Err(refused);
-        }
+        put(&api, &checked, &plan, mounts).await?;
         let app = json!({ "name": plan.app, "version": plan.version, "content": hex(&plan.content) });
         Ok(json!({ "weft": VERSION, "app": app, "unused": unused }))
     })
     .await
+}
+
+/// Puts an application in place that the operator has agreed to, with these folders for its mounts.
+pub(crate) async fn put(
+    api: &Arc<Api>,
+    checked: &Checked,
+    plan: &Plan,
+    mounts: BTreeMap<Name, PathBuf>,
+) -> Result<(), Refused> {
+    let _turn = api.room.turns.acquire().await;
+    let name = plan.app.clone();
+    if api.kernel.apps().iter().any(|app| app.name == name) {
+        return Err(Refused::new(Code::Conflict, format!("`{name}` is running; stop it first")));
+    }
+    for program in checked.programs().values() {
+        api.kernel.keep_component(program.bytes.clone()).await?;
+    }
+    let (theirs, app) = (api.clone(), name.clone());
+    let undo = tokio::task::spawn_blocking(move || theirs.mounts.give(&app, &mounts)).await.map_err(broken)??;
+    let payload =
+        serde_json::to_vec(plan).map_err(|e| Refusal::new(Code::Invalid, format!("the plan cannot be written: {e}")));
+    let installed = match payload {
+        Ok(payload) => act(api, "install", &name, body::join(&json!({}), &payload)).await,
+        Err(refusal) => Err(refusal),
+    };
+    let agreed = async {
+        installed?;
+        // What is started later is this, and not what somebody else has put into its place.
+        let row = look::plan_row(api, &name).await?;
+        let (theirs, app) = (api.clone(), name.clone());
+        tokio::task::spawn_blocking(move || theirs.agreed.keep(&app, &row)).await.map_err(broken)?
+    };
+    let agreed = agreed.await;
+    if agreed.is_err() {
+        api.mounts.undo(undo);
+    }
+    agreed
+}
+
+/// What is installed where something is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum InPlace {
+    Nothing,
+    /// Another application, or the same that was given something else, of this version.
+    Other(String),
+    /// The very same, given the same.
+    Same,
+}
+
+/// What is installed in the place of `plan` and its folders.
+pub(crate) async fn in_place(api: &Api, plan: &Plan, mounts: &BTreeMap<Name, PathBuf>) -> Result<InPlace, Refusal> {
+    let row = match look::plan_row(api, &plan.app).await {
+        Ok(row) => Some(row),
+        Err(refusal) if refusal.code == Code::NotFound => None,
+        Err(refusal) => return Err(refusal),
+    };
+    compared(row.as_deref(), &api.agreed, &api.mounts.given(&plan.app), plan, mounts)
+}
+
+/// The same, where the row of the application and its folders are these.
+pub(crate) fn compared(
+    row: Option<&[u8]>,
+    agreed: &AgreedPlans,
+    folders: &BTreeMap<Name, PathBuf>,
+    plan: &Plan,
+    mounts: &BTreeMap<Name, PathBuf>,
+) -> Result<InPlace, Refusal> {
+    let Some(row) = row else { return Ok(InPlace::Nothing) };
+    let known: Plan = serde_json::from_slice(row).map_err(|e| look::unread(&plan.app, &e.to_string()))?;
+    let same = known == *plan && folders == mounts && agreed.is(&plan.app, row);
+    Ok(if same { InPlace::Same } else { InPlace::Other(known.version.to_string()) })
 }
 
 /// Checks what was sent as `weft app check` checks a folder.
@@ -113,28 +158,34 @@ fn check(manifest: &str, programs: &BTreeMap<String, String>) -> Result<Checked,
 /// Starts an application and waits until all its agents run. Once begun it goes on.
 pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Value, Refused> {
     carry_on(async move {
-        let turn = api.room.turns.acquire().await;
-        let plan = look::plan(&api, &name).await?;
-        for mount in &plan.mounts {
-            if let (_, Some(problem)) = api.mounts.of(&mount.name, &name) {
-                let refused = Refused::new(Code::Conflict, format!("`{name}` cannot be started: {problem}"));
-                return Err(refused.help(format!("install it again with --mount {}=PATH", mount.name)));
-            }
-        }
-        if !api.agreed.is(&name, &look::plan_row(&api, &name).await?) {
-            let reason = format!("what is installed as `{name}` is not what was agreed to when it was installed here");
-            return Err(Refused::new(Code::Conflict, reason).help("look at what it asks for, and install it again"));
-        }
-        let session = sessions::starter(&api.kernel, &plan).await?;
-        let reply = session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": start.until })));
-        // The kernel has it: what it was given cannot be given to somebody else any more.
-        drop(turn);
-        let reply = reply.await;
-        sessions::end(&session).await;
-        let reply: Value = serde_json::from_slice(&reply?).unwrap_or_default();
-        Ok(json!({ "weft": VERSION, "app": name, "pid": reply["pid"] }))
+        let pid = begin(&api, &name, start.until).await?;
+        Ok(json!({ "weft": VERSION, "app": name, "pid": pid }))
     })
     .await
+}
+
+/// The same, for whoever waits; its process.
+pub(crate) async fn begin(api: &Arc<Api>, name: &Name, until: Until) -> Result<u64, Refused> {
+    let turn = api.room.turns.acquire().await;
+    let plan = look::plan(api, name).await?;
+    for mount in &plan.mounts {
+        if let (_, Some(problem)) = api.mounts.of(&mount.name, name) {
+            let refused = Refused::new(Code::Conflict, format!("`{name}` cannot be started: {problem}"));
+            return Err(refused.help(format!("install it again with --mount {}=PATH", mount.name)));
+        }
+    }
+    if !api.agreed.is(name, &look::plan_row(api, name).await?) {
+        let reason = format!("what is installed as `{name}` is not what was agreed to when it was installed here");
+        return Err(Refused::new(Code::Conflict, reason).help("look at what it asks for, and install it again"));
+    }
+    let session = sessions::starter(&api.kernel, &plan).await?;
+    let reply = session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": until })));
+    // The kernel has it: what it was given cannot be given to somebody else any more.
+    drop(turn);
+    let reply = reply.await;
+    sessions::end(&session).await;
+    let reply: Value = serde_json::from_slice(&reply?).unwrap_or_default();
+    Ok(reply["pid"].as_u64().unwrap_or(0))
 }
 
 /// Removes an application, and lets go of the folders that nobody else was given.

@@ -116,6 +116,6 @@ pub(super) async fn plan_row(api: &Api, name: &Name) -> Result<Bytes, Refusal> {
     row.ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{name}` is installed")))
 }
 
-fn unread(name: &Name, why: &str) -> Refusal {
+pub(super) fn unread(name: &Name, why: &str) -> Refusal {
     Refusal::new(Code::Failed, format!("the application `{name}` cannot be read: {why}"))
 }

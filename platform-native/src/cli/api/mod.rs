@@ -26,9 +26,10 @@ mod token;
 
 pub(crate) use acts::Encoding;
 pub(crate) use agreed::AgreedPlans;
+pub(crate) use apps::{InPlace, begin, compared, in_place, put};
 pub(crate) use events::{Ring, watch};
 pub(crate) use listen::Listener;
-pub(crate) use mounts::Mounts;
+pub(crate) use mounts::{Mounts, folders_of};
 pub(crate) use serve::serve;
 pub(crate) use token::{TOKEN, Token, text as token_text};
 

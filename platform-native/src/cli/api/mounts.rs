@@ -51,11 +51,7 @@ impl Mounts {
     /// # Errors
     /// When what was kept cannot be read.
     pub(crate) fn open(data_dir: &Path, devices: NativeDevices) -> Result<Mounts, Failure> {
-        let folders = read(&data_dir.join(FILE)).map_err(|e| {
-            let message = format!("{FILE} in the data directory {} cannot be used: {e}", shown(data_dir));
-            Failure::new(Exit::Integrity, "mounts", message)
-                .help("put it back, or remove it and install the applications that were given folders again")
-        })?;
+        let folders = kept(data_dir)?;
         let mounts = Mounts { data_dir: data_dir.to_owned(), devices, table: Mutex::default() };
         let mut table = Table { folders, ..Table::default() };
         for (name, folder) in &table.folders {
@@ -94,6 +90,11 @@ impl Mounts {
             Some(folder) => (Some(shown(&folder.path)), table.problems.get(name).cloned()),
             None => (None, Some(format!("no folder is bound to the mount `{name}`"))),
         }
+    }
+
+    /// The folders that `app` was given, by mount.
+    pub(super) fn given(&self, app: &Name) -> BTreeMap<Name, PathBuf> {
+        of_app(&self.table().folders, app)
     }
 
     /// Binds the folders that `app` is given, in place of those that it had; what is to be undone if it is not
@@ -185,6 +186,27 @@ impl Mounts {
         table.folders = next;
         Ok(())
     }
+}
+
+/// The folders that `app` was given in `data_dir`, where no kernel runs.
+///
+/// # Errors
+/// When what was kept cannot be read.
+pub(crate) fn folders_of(data_dir: &Path, app: &Name) -> Result<BTreeMap<Name, PathBuf>, Failure> {
+    Ok(of_app(&kept(data_dir)?, app))
+}
+
+fn of_app(folders: &BTreeMap<Name, Folder>, app: &Name) -> BTreeMap<Name, PathBuf> {
+    let theirs = folders.iter().filter(|(_, folder)| folder.apps.contains(app));
+    theirs.map(|(name, folder)| (name.clone(), folder.path.clone())).collect()
+}
+
+fn kept(data_dir: &Path) -> Result<BTreeMap<Name, Folder>, Failure> {
+    read(&data_dir.join(FILE)).map_err(|e| {
+        let message = format!("{FILE} in the data directory {} cannot be used: {e}", shown(data_dir));
+        Failure::new(Exit::Integrity, "mounts", message)
+            .help("put it back, or remove it and install the applications that were given folders again")
+    })
 }
 
 /// The folders as they were before an application was given some.

@@ -54,6 +54,11 @@ impl Refused {
         self.said.allow.as_deref()
     }
 
+    /// Why, in a sentence.
+    pub(crate) fn reason(&self) -> &str {
+        &self.said.refusal.reason
+    }
+
     /// The document, of the same shape whatever went wrong.
     pub(super) fn document(&self) -> Value {
         let Said { refusal, detail, help, .. } = &*self.said;

@@ -1,6 +1,9 @@
 //! `weft up`: a kernel that stays, and serves its API until it is told to stop.
 
+mod apps;
 mod boot;
+mod check;
+mod config;
 mod report;
 
 pub(super) use report::checkpoint;
@@ -15,13 +18,16 @@ use super::place::Places;
 use super::run::parse_environment;
 use super::terminal::{Terminal, print, tell};
 use super::text::plain;
+use apps::Applied;
 use boot::{Booted, boot};
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use config::{Settings, Wanted};
 use kernel_core::chain::{Checkpoint, VerifierKey};
 use kernel_core::environment::Environment;
-use kernel_core::kernel::Told;
+use kernel_core::kernel::{Revived, Told};
+use kernel_core::refusal::Refusal;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -37,17 +43,24 @@ const LOOK: Duration = Duration::from_secs(1);
                         to it: ps, top, services, health, logs, approvals, send, call, spawn, suspend, resume, signal, kill, \
                         shutdown, and app install, start, stop, list and remove.\n\nIt always listens on run/api.sock in its data directory, for whoever \
                         runs it and nobody else. A TCP address takes the token in api.token of the data directory; what \
-                        is said there is not encrypted.\n\nExit codes: 0 stopped in order; 1 ended at once, or the \
-                        result could not be written to standard output; 2 usage, or another process has the data \
-                        directory; 4 the log does not verify or could not be written; 5 unsupported here."
+                        is said there is not encrypted.\n\nA configuration is a TOML file with data_dir, listen, environment and [[app]] \
+                        (path, allow, mounts); docs/configuration.md describes it.\n\nExit codes: 0 stopped in \
+                        order; 1 ended at once, or the result could not be written to standard output; 2 usage, or another \
+                        process has the data directory; 3 the configuration does not give what an application needs; 4 the log does not verify or could not be written; 5 unsupported here."
 )]
 pub(crate) struct Up {
+    /// What to start with, and which applications are to run; flags go before what it says
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only say what a start with the configuration would do
+    #[arg(long, requires = "config")]
+    check: bool,
     /// Where keys, log and state are kept. Default: $WEFT_DATA_DIR, else ~/.local/share/weft/kernel.d
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// How strict the gate is: dev, staging or prod
-    #[arg(long, value_name = "ENV", default_value = "prod", value_parser = parse_environment)]
-    env: Environment,
+    /// How strict the gate is: dev, staging or prod. Default: prod
+    #[arg(long, value_name = "ENV", value_parser = parse_environment)]
+    env: Option<Environment>,
     /// Listen here, too: a path, unix:PATH or tcp:HOST:PORT; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS", value_parser = OsStringValueParser::new().try_map(Address::parse))]
     listen: Vec<Address>,
@@ -67,23 +80,39 @@ enum Ending {
 impl Up {
     /// Stays until it is stopped.
     pub(super) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        on_runtime(self.stay(terminal))
+        let mut settings = self.config.as_deref().map(Settings::load).transpose()?.unwrap_or_default();
+        let data_dir = self.data_dir.clone().or_else(|| settings.data_dir.take());
+        let data_dir = Places::from_env().of_kernel(data_dir.as_deref())?;
+        let environment = self.env.clone().or_else(|| settings.environment.take()).unwrap_or_else(Environment::prod);
+        let listen = if self.listen.is_empty() { std::mem::take(&mut settings.listen) } else { self.listen.clone() };
+        if self.check {
+            let (settings, environment, listen, data_dir) = (&settings, &environment, &listen, &data_dir);
+            return on_runtime(check::Check { settings, environment, listen, data_dir }.say(self.json, terminal));
+        }
+        on_runtime(self.stay(&settings.apps, environment, &listen, &data_dir, terminal))
     }
 
-    async fn stay(&self, terminal: Terminal) -> Result<Exit, Failure> {
+    async fn stay(
+        &self,
+        wanted: &[Wanted],
+        environment: Environment,
+        listen: &[Address],
+        data_dir: &Path,
+        terminal: Terminal,
+    ) -> Result<Exit, Failure> {
+        wanted.iter().for_each(|wanted| wanted.warn(terminal));
         let mut interrupt = Interrupt::listen(terminal)
             .await
             .map_err(|e| Failure::new(Exit::Unsupported, "signals", format!("signals cannot be received: {e}")))?;
-        let data_dir = Places::from_env().of_kernel(self.data_dir.as_deref())?;
         let booted = tokio::select! {
-            booted = boot(self.env.clone(), &data_dir) => booted?,
+            booted = boot(environment.clone(), data_dir) => booted?,
             signal = interrupt.wait() => {
                 let message = format!("interrupted by {signal} before the kernel had booted");
                 return Err(Failure::new(Exit::Failed, "interrupted", message));
             }
         };
         let Booted { kernel, told, rows, key, from, data_dir, database, devices, profile, steps, phases } = booted;
-        let prepared = self.prepare(&data_dir, devices).await;
+        let prepared = prepare(listen, &data_dir, devices).await;
         let (mounts, agreed, listeners) = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => {
@@ -100,7 +129,7 @@ impl Up {
             .for_each(|problem| tell(&format!("{} {}", terminal.err.warn("warning:"), plain(problem))));
         let ring = Arc::new(Ring::new(from));
         phases.into_iter().for_each(|phase| ring.tell(Told::Notice(phase)));
-        let output_commit = self.env.output_commit();
+        let output_commit = environment.output_commit();
         let hub = tokio::spawn(api::watch(told, ring.clone(), kernel.clone(), output_commit));
         let stop = Stop::new();
         let api = Arc::new(Api {
@@ -124,7 +153,7 @@ impl Up {
         }
         // Whatever takes long to start, the kernel can be asked about it meanwhile, and stopped.
         let started = tokio::select! {
-            revived = kernel.revive(|mount| api.mounts.is_bound(mount)) => Ok(revived),
+            brought_up = bring_up(&api, wanted) => Ok(brought_up),
             signal = interrupt.wait() => Err(Ending::Asked(format!("the operator interrupted it ({signal})"))),
             reason = stop.asked() => Err(Ending::Asked(reason)),
             reason = lost(&api, &database) => Err(Ending::NotDurable(reason)),
@@ -132,15 +161,16 @@ impl Up {
         let mut unwritten = Ok(());
         let ending = match started {
             Err(ending) => ending,
-            Ok(revived) => {
+            Ok((revived, applied)) => {
                 let revived = revived.unwrap_or_else(|refusal| {
                     tell(&format!("{} {}", terminal.err.warn("warning:"), plain(&refusal.reason)));
                     Vec::new()
                 });
                 let listening = report::Listening {
-                    environment: &self.env,
+                    environment: &environment,
                     steps: &steps,
                     revived: &revived,
+                    applied: &applied,
                     addresses: &addresses,
                     data_dir: &data_dir,
                 };
@@ -190,24 +220,31 @@ impl Up {
         }
         Ok(Exit::Done)
     }
+}
 
-    /// Binds the folders that were given before, and listens.
-    async fn prepare(
-        &self,
-        data_dir: &std::path::Path,
-        devices: crate::devices::NativeDevices,
-    ) -> Result<(Mounts, AgreedPlans, Vec<Listener>), Failure> {
-        let mounts = Mounts::open(data_dir, devices)?;
-        let agreed = AgreedPlans::open(data_dir)?;
-        let mut listeners = Vec::new();
-        for address in [&[Address::of(data_dir)][..], &self.listen].concat() {
-            listeners.push(match &address {
-                Address::Unix(path) => Listener::unix(path).await?,
-                Address::Tcp { host, port } => Listener::tcp(host, *port, Token::of(data_dir)?).await?,
-            });
-        }
-        Ok((mounts, agreed, listeners))
+/// Puts the applications in place that are wanted, starts again what should run, and then those of them that do not.
+async fn bring_up(api: &Arc<Api>, wanted: &[Wanted]) -> (Result<Vec<Revived>, Refusal>, Vec<Applied>) {
+    let put = apps::put_all(api, wanted).await;
+    let revived = api.kernel.revive(|mount| api.mounts.is_bound(mount)).await;
+    (revived, apps::start_all(api, put).await)
+}
+
+/// Binds the folders that were given before, and listens.
+async fn prepare(
+    listen: &[Address],
+    data_dir: &Path,
+    devices: crate::devices::NativeDevices,
+) -> Result<(Mounts, AgreedPlans, Vec<Listener>), Failure> {
+    let mounts = Mounts::open(data_dir, devices)?;
+    let agreed = AgreedPlans::open(data_dir)?;
+    let mut listeners = Vec::new();
+    for address in [&[Address::of(data_dir)][..], listen].concat() {
+        listeners.push(match &address {
+            Address::Unix(path) => Listener::unix(path).await?,
+            Address::Tcp { host, port } => Listener::tcp(host, *port, Token::of(data_dir)?).await?,
+        });
     }
+    Ok((mounts, agreed, listeners))
 }
 
 /// Waits until the log cannot be written any more or is not where it was; why.

@@ -1,7 +1,9 @@
 //! What `weft up` prints: how it booted and where it listens, and how it stopped.
 
+use super::apps::Applied;
 use super::boot::Step;
 use super::{Address, Environment, Signed, Terminal, VERSION, json};
+use crate::cli::api::InPlace;
 use crate::cli::api::TOKEN;
 use crate::cli::text::{count, counted, duration, path, plain, shell, shown};
 use kernel_core::kernel::Revived;
@@ -14,6 +16,8 @@ pub(super) struct Listening<'a> {
     pub(super) steps: &'a [Step],
     /// What should run, and was started again.
     pub(super) revived: &'a [Revived],
+    /// The applications of the configuration.
+    pub(super) applied: &'a [Applied],
     pub(super) addresses: &'a [Address],
     pub(super) data_dir: &'a Path,
 }
@@ -34,6 +38,7 @@ impl Listening<'_> {
             "pid": std::process::id(),
             "boot": boot.collect::<Vec<_>>(),
             "started_again": self.revived.iter().map(of_revived).collect::<Vec<_>>(),
+            "apps": self.applied.iter().map(Applied::document).collect::<Vec<_>>(),
             "listening": self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "token_file": self.token().as_deref().map(path),
             "data_dir": path(self.data_dir),
@@ -54,10 +59,26 @@ impl Listening<'_> {
                 format!("{} {} should run and does not: {reason}", palette.warn("warning:"), plain(app))
             }
         }));
+        lines.extend(self.applied.iter().map(|applied| of_applied(applied, terminal)));
         lines.extend(self.addresses.iter().map(|address| format!("Listening on {address}")));
         lines.extend(self.token().map(|token| format!("The token for TCP lies in {}", shown(&token))));
         lines.push(format!("Ctrl-C stops it, and so does weft shutdown --data-dir {}", shell(self.data_dir)));
         lines
+    }
+}
+
+/// An application of the configuration, for a person.
+fn of_applied(Applied { app, version, before, result }: &Applied, terminal: Terminal) -> String {
+    let what = match before {
+        InPlace::Nothing => format!("{app} {version} is installed"),
+        InPlace::Other(from) => format!("{app} {version} takes the place of {from}"),
+        InPlace::Same => format!("{app} {version} is there as it was"),
+    };
+    match result {
+        Ok(pid) => format!("{what} and runs as process {pid}"),
+        Err(reason) => {
+            format!("{} {app} {version} should run and does not: {}", terminal.out.warn("warning:"), plain(reason))
+        }
     }
 }
 

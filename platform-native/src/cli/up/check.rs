@@ -1,0 +1,121 @@
+//! `weft up --check`: what a start with a configuration would do. Nothing is changed, and no kernel is started.
+
+use super::config::{Settings, Wanted};
+use crate::cli::VERSION;
+use crate::cli::address::Address;
+use crate::cli::api::{AgreedPlans, InPlace, compared, folders_of};
+use crate::cli::exit::{Exit, Failure, HELD};
+use crate::cli::place::DATABASE;
+use crate::cli::stored::Stored;
+use crate::cli::terminal::{Terminal, print, print_json, tell};
+use crate::cli::text::{path, plain, shown};
+use kernel_core::environment::Environment;
+use kernel_core::kernel::rows::{TABLE_APP, key};
+use kernel_core::platform::Storage;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What would be done.
+pub(super) struct Check<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) environment: &'a Environment,
+    pub(super) listen: &'a [Address],
+    pub(super) data_dir: &'a Path,
+}
+
+impl Check<'_> {
+    /// Says it.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub(super) async fn say(&self, json: bool, terminal: Terminal) -> Result<Exit, Failure> {
+        let stored = self.stored().await?;
+        let mut would = Vec::new();
+        for wanted in &self.settings.apps {
+            let before = match &stored {
+                Found::Held => None,
+                Found::Nothing => Some(InPlace::Nothing),
+                Found::Stored(stored) => Some(self.before(stored, wanted).await?),
+            };
+            would.push((wanted, before));
+        }
+        if json {
+            let listen = self.listen.iter().map(ToString::to_string).collect::<Vec<_>>();
+            print_json(&json!({
+                "weft": VERSION, "data_dir": path(self.data_dir), "environment": self.environment.name(), "listen": listen,
+                "apps": would.iter().map(|(wanted, before)| document(wanted, before.as_ref())).collect::<Vec<_>>(),
+            }))?;
+            return Ok(Exit::Done);
+        }
+        for wanted in &self.settings.apps {
+            wanted.warn(terminal);
+        }
+        let mut lines = vec![
+            format!("a kernel in {}, in {}", self.environment.name(), shown(self.data_dir)),
+            format!("  listens on {}", Address::of(self.data_dir)),
+        ];
+        lines.extend(self.listen.iter().map(|address| format!("  listens on {address}")));
+        lines.extend(would.iter().map(|(wanted, before)| line(wanted, before.as_ref())));
+        print(&lines)?;
+        Ok(Exit::Done)
+    }
+
+    async fn stored(&self) -> Result<Found, Failure> {
+        if self.data_dir.join(DATABASE).symlink_metadata().is_err() {
+            return Ok(Found::Nothing);
+        }
+        match Stored::open(self.data_dir, None).await {
+            Ok(stored) => Ok(Found::Stored(stored)),
+            Err(held) if held.code == HELD => Ok(Found::Held),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn before(&self, stored: &Stored, wanted: &Wanted) -> Result<InPlace, Failure> {
+        let app = &wanted.plan.app;
+        let row = stored.rows.get(&key(TABLE_APP, app.as_str().as_bytes())).await?;
+        let (agreed, folders) = (AgreedPlans::open(self.data_dir)?, folders_of(self.data_dir, app)?);
+        Ok(compared(row.as_deref(), &agreed, &folders, &wanted.plan, &wanted.mounts)?)
+    }
+}
+
+/// What a data directory has.
+enum Found {
+    Nothing,
+    Stored(Stored),
+    /// A kernel has it.
+    Held,
+}
+
+impl Wanted {
+    /// Says what it is given in vain.
+    pub(super) fn warn(&self, terminal: Terminal) {
+        for unused in &self.unused {
+            let warning = terminal.err.warn("warning:");
+            tell(&format!("{warning} {}: {}", plain(&self.place), plain(&unused.to_string())));
+        }
+    }
+}
+
+fn document(wanted: &Wanted, before: Option<&InPlace>) -> Value {
+    let (would, from) = match before {
+        None => (None, None),
+        Some(InPlace::Nothing) => (Some("install"), None),
+        Some(InPlace::Other(version)) => (Some("replace"), Some(version)),
+        Some(InPlace::Same) => (Some("keep"), None),
+    };
+    json!({
+        "app": wanted.plan.app, "version": wanted.plan.version, "path": path(&wanted.folder), "would": would, "from": from,
+        "unused": wanted.unused,
+    })
+}
+
+fn line(wanted: &Wanted, before: Option<&InPlace>) -> String {
+    let does = match before {
+        None => "nothing is wrong with it; a kernel has the data directory, so what it has is not known".to_owned(),
+        Some(InPlace::Nothing) => "is installed and started".to_owned(),
+        Some(InPlace::Other(version)) => format!("takes the place of {version}, and is started"),
+        Some(InPlace::Same) => "is there already, and is started".to_owned(),
+    };
+    format!("  {} {}: {does}", wanted.plan.app, wanted.plan.version)
+}

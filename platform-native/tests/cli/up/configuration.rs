@@ -1,0 +1,113 @@
+//! A kernel that is started with a file: what it says, done once.
+
+use super::{Up, echo};
+use crate::harness::{Home, agent};
+use serde_json::{Value, json};
+
+/// The file, with these lines for `play`.
+fn configure(home: &Home, more: &str) {
+    let text = format!("data_dir = \"data\"\nenvironment = \"dev\"\n\n[[app]]\npath = \"play\"\n{more}");
+    std::fs::write(home.path("up.toml"), text).unwrap();
+}
+
+/// A kernel with the file, and what it did with `play`.
+fn start(home: &Home) -> (Up<'_>, Value) {
+    let up = Up::start(home, &["--config", "up.toml"]);
+    let [play] = &up.said["apps"].as_array().unwrap()[..] else { panic!("{}", up.said) };
+    let play = play.clone();
+    assert_eq!((&play["app"], &play["reason"]), (&json!("play"), &Value::Null), "{play}");
+    assert_eq!(up.weft(&["call", "/svc/echo", "hi"]).exits(0).out, "hi");
+    (up, play)
+}
+
+fn stop(up: Up<'_>) {
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+}
+
+fn would(home: &Home) -> Value {
+    home.weft(&["up", "--config", "up.toml", "--check", "--json"]).exits(0).json()["apps"][0].clone()
+}
+
+#[test]
+fn what_a_file_says_is_done_once() {
+    let home = echo();
+    configure(&home, "");
+    let checked = home.weft(&["up", "--config", "up.toml", "--check"]).exits(0);
+    checked.says(&["a kernel in dev, in ", "listens on unix:", "play 0.1.0: is installed and started"]);
+    assert!(!home.path("data").exists(), "it was only to be looked at");
+    let (up, play) = start(&home);
+    assert_eq!(
+        (&play["did"], &play["from"], &up.said["environment"]),
+        (&json!("installed"), &Value::Null, &json!("dev"))
+    );
+    assert_eq!(would(&home)["would"], Value::Null, "a kernel has it");
+    stop(up);
+
+    // The same again: it runs again as what it was, and nothing is installed.
+    assert_eq!(would(&home)["would"], "keep");
+    let (up, play) = start(&home);
+    assert_eq!((&play["did"], &up.said["started_again"][0]["pid"]), (&json!("kept"), &play["pid"]));
+    // What was stopped by hand is started by the file.
+    up.weft(&["app", "stop", "play"]).exits(0);
+    stop(up);
+    let (up, play) = start(&home);
+    assert_eq!((&play["did"], &up.said["started_again"]), (&json!("kept"), &json!([])));
+    stop(up);
+
+    // A changed manifest takes its place.
+    let manifest = std::fs::read_to_string(home.path("play/weft.toml")).unwrap();
+    home.manifest(&manifest.replace("0.1.0", "0.2.0"));
+    let replaced = would(&home);
+    assert_eq!((&replaced["would"], &replaced["from"]), (&json!("replace"), &json!("0.1.0")));
+    let (up, play) = start(&home);
+    assert_eq!((&play["did"], &play["from"], &play["version"]), (&json!("replaced"), &json!("0.1.0"), &json!("0.2.0")));
+    up.weft(&["app", "list"]).exits(0).says(&["play  0.2.0    running"]);
+    stop(up);
+    let shown = home.weft(&["chain", "show", "--data-dir", "data"]).exits(0).out;
+    let installs = shown.lines().filter(|line| line.contains("intent") && line.contains("install /app/play")).count();
+    assert_eq!(installs, 2, "{shown}");
+}
+
+#[test]
+fn flags_go_before_what_a_file_says() {
+    let home = Home::new("");
+    std::fs::write(home.path("up.toml"), "data_dir = \"data\"\nlisten = [\"tcp:127.0.0.1:0\"]\n").unwrap();
+    let up = Up::start(&home, &["--config", "up.toml"]);
+    assert_eq!((&up.said["environment"], up.said["listening"].as_array().unwrap().len()), (&json!("prod"), 2));
+    stop(up);
+    let said =
+        home.weft(&["up", "--config", "up.toml", "--check", "--json", "--data-dir", "other", "--env", "staging"]);
+    let said = said.exits(0).json();
+    assert!(said["data_dir"].as_str().unwrap().ends_with("other"), "{said}");
+    assert_eq!((&said["environment"], &said["listen"]), (&json!("staging"), &json!(["tcp:127.0.0.1:0"])));
+    home.weft(&["up", "--check"]).exits(2).tells(&["--config"]);
+}
+
+#[test]
+fn what_is_not_given_is_named_with_its_line_and_nothing_is_started() {
+    let uses = "use = [\"read /fs/repo/**\", \"connect /net/example.com:443\"]";
+    let home = Home::new(&format!("[[mount]]\nname = \"repo\"\n{}", agent("reader", &[], uses)));
+    configure(&home, "");
+    for more in [&["--check"][..], &[]] {
+        let refused = home.weft(&[&["up", "--config", "up.toml"][..], more].concat()).exits(3);
+        refused.tells(&[
+            "up.toml:4:1: app[1]: `play` needs what it is not given:",
+            "reader: connect /net/example.com:443",
+            "mounts = { repo = \"PATH\" } and allow = [\"connect /net/example.com:443\"]",
+        ]);
+    }
+    configure(&home, "allow = [\"connect /net/example.com:443\"]\nmounts = { repo = \"repo\" }\ncolour = 7\n");
+    home.weft(&["up", "--config", "up.toml"]).exits(2).tells(&["up.toml:8:1: app[1]: unknown key `colour`"]);
+    home.weft(&["up", "--config", "none.toml"]).exits(2).tells(&["none.toml:1:1: it cannot be read"]);
+    assert!(!home.path("data").exists());
+    configure(&home, "allow = [\"connect /net/*:443\"]\nmounts = { repo = \"repo\" }\n");
+    let up = Up::start(&home, &["--config", "up.toml"]);
+    assert_eq!(up.weft(&["app", "list", "--json"]).exits(0).json()["apps"][0]["state"], "running");
+    // The same folder under the same name, and one right less: that is another application to agree to.
+    configure(&home, "allow = [\"connect /net/example.com:443\"]\nmounts = { repo = \"repo\" }\n");
+    stop(up);
+    let up = Up::start(&home, &["--config", "up.toml"]);
+    assert_eq!((&up.said["apps"][0]["did"], &up.said["apps"][0]["from"]), (&json!("replaced"), &json!("0.1.0")));
+    stop(up);
+}
