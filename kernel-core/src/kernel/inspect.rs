@@ -6,10 +6,10 @@ use crate::id::Pid;
 use crate::path::Name;
 use crate::process::{Ended, Lifecycle, Process, Role, Used};
 use crate::time::Instant;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One process, living or gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessRow {
     /// Its id.
     pub pid: Pid,
@@ -115,22 +115,17 @@ impl State {
             tree: e.tree,
         });
         let mut processes: Vec<ProcessRow> = gone.collect();
-        processes.extend(self.living(now));
+        let mut living = self.living(Pid(0), usize::MAX, now);
+        add_up(&mut living);
+        processes.extend(living);
         processes.sort_by_key(|row| row.pid);
         Summary { processes, verdicts: self.tally, environment: self.environment.name().to_owned() }
     }
 
-    /// Every process that lives, by pid.
-    pub(crate) fn living(&self, now: Instant) -> Vec<ProcessRow> {
-        let mut rows: Vec<ProcessRow> = self.processes.values().map(|process| row(process, now)).collect();
-        // Whoever is started has a higher pid than its parent, so the last come first.
-        for place in (0..rows.len()).rev() {
-            let (parent, tree) = (rows[place].parent, rows[place].tree);
-            if let Ok(above) = rows[..place].binary_search_by_key(&parent, |row| row.pid) {
-                rows[above].tree.add(&tree);
-            }
-        }
-        rows
+    /// The processes that live, by pid, from `from` on and at most so many. What those have used that they started and
+    /// that live is not in their rows yet: see [`add_up`].
+    pub(crate) fn living(&self, from: Pid, most: usize, now: Instant) -> Vec<ProcessRow> {
+        self.processes.from(from).take(most).map(|process| row(process, now)).collect()
     }
 
     /// What a process and all that it started have used together.
@@ -180,6 +175,17 @@ impl State {
 }
 
 /// What a process has used, and those that it started and that are gone.
+/// Adds to what each of all living processes, by pid, has used what those have that it started.
+pub(crate) fn add_up(rows: &mut [ProcessRow]) {
+    // Whoever is started has a higher pid than its parent, so the last come first.
+    for place in (0..rows.len()).rev() {
+        let (parent, tree) = (rows[place].parent, rows[place].tree);
+        if let Ok(above) = rows[..place].binary_search_by_key(&parent, |row| row.pid) {
+            rows[above].tree.add(&tree);
+        }
+    }
+}
+
 fn own_and_gone(process: &Process) -> Used {
     let mut used = process.used;
     if let Some(below) = &process.rare.below {

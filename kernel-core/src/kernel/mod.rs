@@ -53,6 +53,9 @@ use futures::channel::mpsc;
 use input::Input;
 use std::sync::Arc;
 
+/// How many processes are looked at while nobody else has the state.
+const LOOKED_AT: usize = 4_096;
+
 /// A running kernel. Clones are the same kernel.
 pub struct Kernel<P: Platform> {
     inner: Arc<Inner<P>>,
@@ -163,10 +166,19 @@ impl<P: Platform> Kernel<P> {
         self.inner.lock().state.summary(now)
     }
 
-    /// Every process that lives, by pid.
+    /// Every process that lives, by pid. They are looked at in pieces, so that however many there are nobody waits for
+    /// it: what comes or goes meanwhile is among them or not.
     pub fn processes(&self) -> Vec<ProcessRow> {
-        let now = self.inner.platform.now();
-        self.inner.lock().state.living(now)
+        let (mut rows, now): (Vec<ProcessRow>, _) = (Vec::new(), self.inner.platform.now());
+        loop {
+            let from = rows.last().map_or(Pid(0), |last| Pid(last.pid.0 + 1));
+            let some = self.inner.lock().state.living(from, LOOKED_AT, now);
+            if some.is_empty() {
+                inspect::add_up(&mut rows);
+                return rows;
+            }
+            rows.extend(some);
+        }
     }
 
     /// Every service that a process answers for, by name.

@@ -76,6 +76,14 @@ impl<T> PidMap<T> {
         self.pages.values().flat_map(|page| page.slots.iter()).filter_map(|slot| slot.as_deref())
     }
 
+    /// The values from `pid` on, in the order of their pids.
+    pub(crate) fn from(&self, pid: Pid) -> impl Iterator<Item = &T> {
+        let (first, slot) = place(pid);
+        let pages = self.pages.range(first..);
+        let slots = pages.flat_map(move |(page, kept)| kept.slots.iter().skip(if *page == first { slot } else { 0 }));
+        slots.filter_map(|slot| slot.as_deref())
+    }
+
     /// All values, in the order of their pids.
     pub(crate) fn into_values(self) -> impl Iterator<Item = Box<T>> {
         self.pages.into_values().flat_map(|page| *page.slots).flatten()
@@ -114,6 +122,9 @@ mod tests {
             assert_eq!(map.get_mut(&pid).is_some(), map.contains_key(&pid));
         }
         assert!(map.values().eq(model.values()));
+        for from in [0, 1, 36, 37, 64, 7_000, 14_763, 1 << 40] {
+            assert!(map.from(Pid(from)).eq(model.range(Pid(from)..).map(|(_, value)| value)), "from {from}");
+        }
         assert_eq!(
             map.pages.len(),
             model.keys().map(|pid| pid.0 / PAGE).collect::<std::collections::BTreeSet<_>>().len()

@@ -1,5 +1,8 @@
 //! Tables of plain text: aligned columns, two spaces apart, no trailing blanks.
 
+/// What stands between two columns.
+const GAP: &str = "  ";
+
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -33,7 +36,7 @@ impl Table {
     pub(crate) fn fit(&mut self, columns: Option<usize>, droppable: &[&str]) {
         let Some(columns) = columns else { return };
         for name in droppable {
-            let widest = self.lines().iter().map(|line| line.chars().count()).max().unwrap_or(0);
+            let widest = self.widths().iter().map(|width| width + GAP.len()).sum::<usize>().saturating_sub(GAP.len());
             let index = self.columns.iter().position(|(known, _)| known == name);
             let Some(index) = index.filter(|_| widest > columns) else { continue };
             self.columns.remove(index);
@@ -44,18 +47,39 @@ impl Table {
     /// The heading and the rows, each a line. Widths are counted in characters, which is right for
     /// what the kernel names; a cell that holds wider ones only moves what follows in its line.
     pub(crate) fn lines(&self) -> Vec<String> {
+        let widths = self.widths();
         let heading: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let all = || std::iter::once(&heading).chain(&self.rows);
-        let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         let line = |row: &Vec<String>| {
-            let cells = row.iter().zip(&self.columns).zip(&widths).map(|((cell, (_, align)), width)| match align {
-                Align::Left => format!("{cell:<width$}"),
-                Align::Right => format!("{cell:>width$}"),
-            });
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+            let mut line = String::with_capacity(widths.iter().map(|width| width + GAP.len()).sum());
+            for ((cell, (_, align)), width) in row.iter().zip(&self.columns).zip(&widths) {
+                let blanks = std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()));
+                match align {
+                    Align::Left => {
+                        line.push_str(cell);
+                        line.extend(blanks);
+                    }
+                    Align::Right => {
+                        line.extend(blanks);
+                        line.push_str(cell);
+                    }
+                }
+                line.push_str(GAP);
+            }
+            line.truncate(line.trim_end().len());
+            line
         };
-        all().map(line).collect()
+        std::iter::once(&heading).chain(&self.rows).map(line).collect()
+    }
+
+    /// The widest of each column.
+    fn widths(&self) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| name.chars().count()).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        widths
     }
 }
 

@@ -7,11 +7,12 @@ use crate::cli::text::path;
 use bytes::Bytes;
 use kernel_core::app::{MountMode, Plan};
 use kernel_core::codec::hex;
-use kernel_core::kernel::AppRow;
 use kernel_core::kernel::rows::{TABLE_APP, key};
+use kernel_core::kernel::{AppRow, ProcessRow};
 use kernel_core::path::Name;
 use kernel_core::platform::Storage;
 use kernel_core::refusal::{Code, Refusal};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -42,11 +43,17 @@ pub(super) fn health(api: &Api) -> Value {
     })
 }
 
-/// The processes that live, or all that are remembered.
-pub(super) async fn processes(api: &Api, all: bool) -> Result<Value, Refused> {
+/// The processes that live, or all that are remembered, as JSON: there may be very many.
+pub(super) async fn processes(api: &Api, all: bool) -> Result<Bytes, Refused> {
+    #[derive(Serialize)]
+    struct Processes {
+        weft: &'static str,
+        processes: Vec<ProcessRow>,
+    }
     let processes = if all { api.kernel.summary().processes } else { api.kernel.processes() };
     api.told().await?;
-    Ok(json!({ "weft": VERSION, "processes": processes }))
+    let unwritten = |e| Refusal::new(Code::Failed, format!("the processes cannot be told: {e}"));
+    Ok(serde_json::to_vec(&Processes { weft: VERSION, processes }).map_err(unwritten)?.into())
 }
 
 /// The services that are answered for.

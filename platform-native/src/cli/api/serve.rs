@@ -25,7 +25,7 @@ use kernel_core::kernel::Session;
 use kernel_core::path::Name;
 use kernel_core::refusal::Code;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::pin::pin;
@@ -199,9 +199,12 @@ impl Connection {
             return self.events(&request, &query);
         }
         let api = &self.api;
+        if route.op == Op::Processes {
+            let all = query.iter().any(|(name, _)| *name == "all");
+            return Ok(json_response(StatusCode::OK, look::processes(api, all).await?));
+        }
         let document = match route.op {
             Op::Health => look::health(api),
-            Op::Processes => look::processes(api, query.iter().any(|(name, _)| *name == "all")).await?,
             Op::Services => look::services(api).await?,
             Op::Apps => look::apps(api).await?,
             Op::Install => {
@@ -229,9 +232,9 @@ impl Connection {
                 let reason = if reason.is_empty() { "the operator asked for it".to_owned() } else { reason };
                 json!({ "weft": VERSION, "checkpoint": api.stop.ask(reason).await? })
             }
-            Op::OpenApi | Op::Events => openapi::document(),
+            Op::OpenApi | Op::Events | Op::Processes => openapi::document(),
         };
-        Ok(json_response(StatusCode::OK, &document))
+        Ok(json_response(StatusCode::OK, document.to_string().into()))
     }
 
     /// Who acts here.
@@ -275,7 +278,7 @@ fn numbered(slot: Option<Slot>) -> Result<ActionId, Refused> {
 }
 
 fn refusal(refused: &Refused) -> Response<Body> {
-    let mut response = json_response(refused.status, &refused.document());
+    let mut response = json_response(refused.status, refused.document().to_string().into());
     let headers = response.headers_mut();
     if let Some(allow) = refused.allowed().and_then(|allow| HeaderValue::from_str(allow).ok()) {
         headers.insert(ALLOW, allow);
@@ -290,8 +293,8 @@ fn refusal(refused: &Refused) -> Response<Body> {
     response
 }
 
-fn json_response(status: StatusCode, document: &Value) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from(document.to_string())).boxed());
+fn json_response(status: StatusCode, document: Bytes) -> Response<Body> {
+    let mut response = Response::new(Full::new(document).boxed());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     safe(response)

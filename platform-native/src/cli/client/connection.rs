@@ -11,6 +11,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use kernel_core::refusal::Code;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(3);
 const MOST: usize = 512 << 20;
 
 /// A connection to a kernel.
-pub(super) struct Connection {
+pub(in crate::cli) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
     token: Option<HeaderValue>,
@@ -77,33 +78,47 @@ impl Connection {
     }
 
     /// What is answered to a `GET`.
-    pub(super) async fn get(&mut self, path: &str) -> Result<Value, Failure> {
+    pub(in crate::cli) async fn get(&mut self, path: &str) -> Result<Value, Failure> {
         self.ask(Method::GET, path, None).await
     }
 
     /// What is answered to a `POST` of `body`.
-    pub(super) async fn post(&mut self, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub(in crate::cli) async fn post(&mut self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.ask(Method::POST, path, Some(body)).await
     }
 
     /// What is answered to a `DELETE`.
-    pub(super) async fn delete(&mut self, path: &str) -> Result<Value, Failure> {
+    pub(in crate::cli) async fn delete(&mut self, path: &str) -> Result<Value, Failure> {
         self.ask(Method::DELETE, path, None).await
     }
 
     /// One act; what is answered.
-    pub(super) async fn act(&mut self, verb: &str, resource: &str, body: Value) -> Result<Value, Failure> {
+    pub(in crate::cli) async fn act(&mut self, verb: &str, resource: &str, body: Value) -> Result<Value, Failure> {
         self.post("/v1/acts", &json!({ "verb": verb, "resource": resource, "body": body })).await
     }
 
     async fn ask(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let bytes = self.whole(method, path, body).await?;
+        self.parsed(&bytes)
+    }
+
+    /// The bytes of what is answered to a `GET`, which [`Connection::parsed`] makes something of.
+    pub(super) async fn bytes(&mut self, path: &str) -> Result<Bytes, Failure> {
+        self.whole(Method::GET, path, None).await
+    }
+
+    /// What an answer says.
+    pub(super) fn parsed<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, Failure> {
+        serde_json::from_slice(bytes)
+            .map_err(|e| self.broke_off(&format!("it answered something else than was expected ({e})")))
+    }
+
+    async fn whole(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Bytes, Failure> {
         let response = self.send(method, path, body, None).await?;
         let good = response.status().is_success();
         let whole = Limited::new(response.into_body(), MOST).collect().await;
         let bytes = whole.map_err(|e| self.broke_off(&e.to_string()))?.to_bytes();
-        let document: Value = serde_json::from_slice(&bytes)
-            .map_err(|e| self.broke_off(&format!("it answered something else than JSON ({e})")))?;
-        if good { Ok(document) } else { Err(refused(&document)) }
+        if good { Ok(bytes) } else { Err(refused(&self.parsed(&bytes)?)) }
     }
 
     /// The events behind `last`, or those that `query` says.

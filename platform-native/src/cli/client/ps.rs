@@ -6,7 +6,10 @@ use crate::cli::on_runtime;
 use crate::cli::table::{Align, Table};
 use crate::cli::terminal::{Terminal, print, print_json};
 use crate::cli::text::{bytes, count, duration, plain};
+use kernel_core::process::Used;
+use serde::Deserialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,23 +32,71 @@ pub(crate) struct Ps {
     pub(crate) which: Which,
 }
 
+/// What a kernel answers.
+#[derive(Deserialize)]
+struct Processes<'d> {
+    #[serde(borrow)]
+    processes: Vec<Row<'d>>,
+}
+
+/// One process. There may be very many, so nothing of the answer is copied that need not be.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Row<'d> {
+    pid: u64,
+    parent: u64,
+    #[serde(borrow)]
+    name: Cow<'d, str>,
+    #[serde(borrow)]
+    app: Option<Cow<'d, str>>,
+    #[serde(borrow)]
+    role: Cow<'d, str>,
+    #[serde(borrow)]
+    state: Cow<'d, str>,
+    #[serde(borrow)]
+    exit: Cow<'d, str>,
+    #[serde(borrow)]
+    detail: Cow<'d, str>,
+    messages: u64,
+    sent: u64,
+    tool_calls: u64,
+    acts: u64,
+    refused: u64,
+    cpu: u64,
+    memory: u64,
+    memory_now: u64,
+    fuel: u64,
+    stored: i64,
+    wall: u64,
+    tree: Used,
+}
+
+impl Row<'_> {
+    /// What it used itself.
+    fn used(&self) -> Used {
+        let Row { messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored, .. } = *self;
+        Used { messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored }
+    }
+}
+
 impl Ps {
     /// Runs it.
     pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
         on_runtime(async {
             let mut kernel = self.which.connect().await?;
-            let document = kernel.get(if self.all { "/v1/processes?all" } else { "/v1/processes" }).await?;
+            let bytes = kernel.bytes(if self.all { "/v1/processes?all" } else { "/v1/processes" }).await?;
             if self.which.json {
-                print_json(&document)?;
+                print_json(&kernel.parsed::<Value>(&bytes)?)?;
             } else {
-                let rows = document["processes"].as_array().map(Vec::as_slice).unwrap_or_default();
-                print(&if self.usage { self.used(rows, terminal) } else { self.lines(rows, terminal) })?;
+                let Processes { processes } = kernel.parsed(&bytes)?;
+                let lines = if self.usage { self.used(&processes, terminal) } else { self.lines(&processes, terminal) };
+                print(&lines)?;
             }
             Ok(Exit::Done)
         })
     }
 
-    fn lines(&self, rows: &[Value], terminal: Terminal) -> Vec<String> {
+    fn lines(&self, rows: &[Row<'_>], terminal: Terminal) -> Vec<String> {
         use Align::{Left, Right};
         let mut columns = vec![
             ("PID", Right),
@@ -67,25 +118,23 @@ impl Ps {
         let mut table = Table::new(&columns);
         let order = if self.tree { tree(rows) } else { rows.iter().map(|row| (0, row)).collect() };
         for (depth, row) in order {
-            let text = |name: &str| plain(row[name].as_str().unwrap_or_default());
-            let number = |name: &str| row[name].as_u64().unwrap_or(0);
-            let exit = match (text("exit"), text("detail")) {
-                (word, detail) if detail.is_empty() => word,
-                (word, detail) => format!("{word}: {detail}"),
+            let exit = match (&*row.exit, &*row.detail) {
+                (word, "") => plain(word),
+                (word, detail) => plain(&format!("{word}: {detail}")),
             };
             table.row([
-                number("pid").to_string(),
-                number("parent").to_string(),
-                format!("{}{}", "  ".repeat(depth), text("name")),
-                text("app"),
-                text("role"),
-                text("state"),
-                count(number("messages")),
-                count(number("acts")),
-                count(number("refused")),
-                count(number("cpu") / 1_000_000),
-                bytes(number("memory")),
-                count(number("fuel") / 1_000_000),
+                row.pid.to_string(),
+                row.parent.to_string(),
+                format!("{}{}", "  ".repeat(depth), plain(&row.name)),
+                row.app.as_deref().map(plain).unwrap_or_default(),
+                plain(&row.role),
+                plain(&row.state),
+                count(row.messages),
+                count(row.acts),
+                count(row.refused),
+                count(row.cpu / 1_000_000),
+                bytes(row.memory),
+                count(row.fuel / 1_000_000),
                 exit,
             ]);
         }
@@ -98,7 +147,7 @@ impl Ps {
 const USED_DROPPABLE: [&str; 4] = ["APP", "NOW", "TOOLS", "FUEL M"];
 
 impl Ps {
-    fn used(&self, rows: &[Value], terminal: Terminal) -> Vec<String> {
+    fn used(&self, rows: &[Row<'_>], terminal: Terminal) -> Vec<String> {
         use Align::{Left, Right};
         let mut table = Table::new(&[
             ("PID", Right),
@@ -116,23 +165,20 @@ impl Ps {
         ]);
         let order = if self.tree { tree(rows) } else { rows.iter().map(|row| (0, row)).collect() };
         for (depth, row) in order {
-            let text = |name: &str| plain(row[name].as_str().unwrap_or_default());
-            let used = if self.tree { &row["tree"] } else { row };
-            let number = |name: &str| used[name].as_u64().unwrap_or(0);
-            let stored = used["stored"].as_i64().unwrap_or(0);
+            let used = if self.tree { row.tree } else { row.used() };
             table.row([
-                row["pid"].to_string(),
-                format!("{}{}", "  ".repeat(depth), text("name")),
-                text("app"),
-                duration(Duration::from_nanos(row["wall"].as_u64().unwrap_or(0))),
-                count(number("cpu") / 1_000_000),
-                count(number("acts")),
-                count(number("sent")),
-                count(number("tool_calls")),
-                bytes(number("memory")),
-                bytes(number("memory_now")),
-                count(number("fuel") / 1_000_000),
-                format!("{}{}", if stored < 0 { "-" } else { "" }, bytes(stored.unsigned_abs())),
+                row.pid.to_string(),
+                format!("{}{}", "  ".repeat(depth), plain(&row.name)),
+                row.app.as_deref().map(plain).unwrap_or_default(),
+                duration(Duration::from_nanos(row.wall)),
+                count(used.cpu / 1_000_000),
+                count(used.acts),
+                count(used.sent),
+                count(used.tool_calls),
+                bytes(used.memory),
+                bytes(used.memory_now),
+                count(used.fuel / 1_000_000),
+                format!("{}{}", if used.stored < 0 { "-" } else { "" }, bytes(used.stored.unsigned_abs())),
             ]);
         }
         table.fit(terminal.out_columns, &USED_DROPPABLE);
@@ -141,25 +187,23 @@ impl Ps {
 }
 
 /// The rows below whoever started them, each with how deep it lies. One whose parent is not among them is at the top.
-fn tree(rows: &[Value]) -> Vec<(usize, &Value)> {
-    let pid = |row: &Value, name: &str| row[name].as_u64().unwrap_or(0);
-    let mut children: BTreeMap<u64, Vec<&Value>> = BTreeMap::new();
-    let known: std::collections::BTreeSet<u64> = rows.iter().map(|row| pid(row, "pid")).collect();
+fn tree<'r, 'd>(rows: &'r [Row<'d>]) -> Vec<(usize, &'r Row<'d>)> {
+    let mut children: BTreeMap<u64, Vec<&Row<'_>>> = BTreeMap::new();
+    let known: std::collections::BTreeSet<u64> = rows.iter().map(|row| row.pid).collect();
     let mut top = Vec::new();
     for row in rows {
         // Who starts another was there before it, so nothing goes in a circle.
-        match pid(row, "parent") {
-            parent if parent < pid(row, "pid") && known.contains(&parent) => {
-                children.entry(parent).or_default().push(row)
-            }
-            _ => top.push(row),
+        if row.parent < row.pid && known.contains(&row.parent) {
+            children.entry(row.parent).or_default().push(row);
+        } else {
+            top.push(row);
         }
     }
     let mut ordered = Vec::with_capacity(rows.len());
-    let mut way: Vec<(usize, &Value)> = top.into_iter().rev().map(|row| (0, row)).collect();
+    let mut way: Vec<(usize, &Row<'_>)> = top.into_iter().rev().map(|row| (0, row)).collect();
     while let Some((depth, row)) = way.pop() {
         ordered.push((depth, row));
-        let below = children.remove(&pid(row, "pid")).unwrap_or_default();
+        let below = children.remove(&row.pid).unwrap_or_default();
         way.extend(below.into_iter().rev().map(|child| (depth + 1, child)));
     }
     ordered
@@ -168,14 +212,12 @@ fn tree(rows: &[Value]) -> Vec<(usize, &Value)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn whoever_was_started_stands_below_whoever_started_it() {
-        let row = |pid: u64, parent: u64| json!({ "pid": pid, "parent": parent });
+        let row = |pid, parent| Row { pid, parent, ..Row::default() };
         let rows = [row(2, 0), row(3, 2), row(4, 0), row(5, 3), row(6, 2), row(9, 7), row(10, 10)];
-        let order: Vec<(usize, u64)> =
-            tree(&rows).iter().map(|(depth, row)| (*depth, row["pid"].as_u64().unwrap())).collect();
+        let order: Vec<(usize, u64)> = tree(&rows).iter().map(|(depth, row)| (*depth, row.pid)).collect();
         assert_eq!(order, [(0, 2), (1, 3), (2, 5), (1, 6), (0, 4), (0, 9), (0, 10)]);
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const SHOWN: usize = 30;
 
 /// What is left out where the table does not fit, the first first.
-const DROPPABLE: [&str; 3] = ["STATE", "APP", "REFUSED/s"];
+const DROPPABLE: [&str; 4] = ["FUEL M/s", "STATE", "APP", "REFUSED/s"];
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -39,10 +39,10 @@ fn parse_every(text: &str) -> Result<Duration, String> {
 }
 
 /// What a process has used so far.
-type Used = [u64; 4];
+type Used = [u64; 5];
 
 /// What is counted, in that order.
-const COUNTED: [&str; 4] = ["cpu", "messages", "acts", "refused"];
+const COUNTED: [&str; 5] = ["cpu", "messages", "acts", "refused", "fuel"];
 
 impl Top {
     /// Runs it. The first look is only there to be compared with.
@@ -102,7 +102,7 @@ fn rates(document: &Value, before: &BTreeMap<u64, Used>, passed: Duration) -> Ve
         json!({
             "pid": row["pid"], "name": row["name"], "app": row["app"], "state": row["state"], "memory": row["memory"],
             "cpu_percent": (cpu * 10.0).round() / 10.0, "messages_per_s": next(), "acts_per_s": next(),
-            "refused_per_s": next(),
+            "refused_per_s": next(), "fuel_per_s": next(),
         })
     };
     let mut rows: Vec<Value> = document["processes"].as_array().into_iter().flatten().map(rate).collect();
@@ -123,6 +123,7 @@ fn lines(rows: &[Value], terminal: Terminal) -> Vec<String> {
         ("MSGS/s", Right),
         ("ACTS/s", Right),
         ("REFUSED/s", Right),
+        ("FUEL M/s", Right),
     ]);
     for row in rows.iter().take(SHOWN) {
         let text = |name: &str| plain(row[name].as_str().unwrap_or_default());
@@ -137,6 +138,7 @@ fn lines(rows: &[Value], terminal: Terminal) -> Vec<String> {
             tenths("messages_per_s"),
             tenths("acts_per_s"),
             tenths("refused_per_s"),
+            format!("{:.1}", row["fuel_per_s"].as_f64().unwrap_or(0.0) / 1e6),
         ]);
     }
     table.fit(terminal.out_columns, &DROPPABLE);
@@ -153,8 +155,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_what_was_used_since_the_last_look() {
-        let row =
-            |pid: u64, cpu: u64, acts: u64| json!({ "pid": pid, "name": "a", "cpu": cpu, "acts": acts, "messages": 4 });
+        let row = |pid: u64, cpu: u64, acts: u64| json!({ "pid": pid, "name": "a", "cpu": cpu, "acts": acts, "messages": 4, "fuel": 10 });
         let before = used(&json!({ "processes": [row(1, 5_000_000_000, 10)] }));
         let now = json!({ "processes": [row(1, 5_500_000_000, 30), row(2, 1_500_000_000, 1)] });
         let rows = rates(&now, &before, Duration::from_secs(2));
@@ -163,6 +164,7 @@ mod tests {
             (&json!(2), &json!(75.0), &json!(2.0))
         );
         assert_eq!((&rows[1]["cpu_percent"], &rows[1]["acts_per_s"]), (&json!(25.0), &json!(10.0)));
+        assert_eq!((&rows[0]["fuel_per_s"], &rows[1]["fuel_per_s"]), (&json!(5.0), &json!(0.0)));
         assert!(parse_every("1s").is_ok() && parse_every("10s").is_err() && parse_every("x").is_err());
     }
 }
