@@ -293,6 +293,8 @@ export interface Ask {
   /** Which process wants to do it. */
   pid: number;
   name: string;
+  /** Its application; null for a session. */
+  app: string | null;
   verb: string;
   resource: string;
   /** What the decision was made upon, as `weft rules explain` prints it. */

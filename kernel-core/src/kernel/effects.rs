@@ -4,6 +4,7 @@ use super::event::Event;
 use super::request::Request;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
+use crate::path::Name;
 use crate::platform::{DeviceRequest, Key, StartRequest};
 use crate::process::ExitReason;
 use crate::refusal::Refusal;
@@ -123,6 +124,8 @@ pub struct Ask {
     pub pid: Pid,
     /// Its name.
     pub name: String,
+    /// Its application; none for sessions.
+    pub app: Option<Name>,
     /// What.
     pub verb: String,
     /// On what.
@@ -150,6 +153,8 @@ pub enum Notice {
         pid: Pid,
         /// Its name.
         name: String,
+        /// Its application; none for sessions.
+        app: Option<Name>,
     },
     /// A process ended.
     Exited {
@@ -157,6 +162,8 @@ pub enum Notice {
         pid: Pid,
         /// Its name.
         name: String,
+        /// Its application; none for sessions.
+        app: Option<Name>,
         /// Why.
         reason: ExitReason,
     },
@@ -192,6 +199,8 @@ pub enum Notice {
         pid: Pid,
         /// Its name.
         name: String,
+        /// Its application; none for sessions.
+        app: Option<Name>,
         /// Whether it was allowed.
         allow: bool,
         /// By whom; "nobody" where nobody answered.
@@ -205,6 +214,8 @@ pub enum Notice {
         pid: Pid,
         /// Its name.
         name: String,
+        /// Its application; none for sessions.
+        app: Option<Name>,
         /// "denied", "warned", "exhausted", ...
         what: String,
         /// The verb.
@@ -220,6 +231,8 @@ pub enum Notice {
         pid: Pid,
         /// The process's name.
         name: String,
+        /// Its application; none for sessions.
+        app: Option<Name>,
         /// Severity.
         level: crate::platform::LogLevel,
         /// The line, at most 1 KiB.

@@ -137,7 +137,8 @@ impl State {
             lost,
         };
         self.record(ActionId(0), Content::Exited(exited), now, fx);
-        fx.wakes.push(Wake::Notice(Notice::Exited { pid, name: process.name.to_string(), reason: reason.clone() }));
+        let (name, app) = (process.name.to_string(), process.app.clone());
+        fx.wakes.push(Wake::Notice(Notice::Exited { pid, name, app, reason: reason.clone() }));
         for (monitor, asked) in &process.rare.monitors {
             let labels = process.labels.join(asked).ok().filter(|_| !process.rare.unsayable);
             self.tell_exit(*monitor, Resource::Proc(pid), &reason, labels, now, fx);

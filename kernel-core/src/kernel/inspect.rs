@@ -174,7 +174,6 @@ impl State {
     }
 }
 
-/// What a process has used, and those that it started and that are gone.
 /// Adds to what each of all living processes, by pid, has used what those have that it started.
 pub(crate) fn add_up(rows: &mut [ProcessRow]) {
     // Whoever is started has a higher pid than its parent, so the last come first.
@@ -186,6 +185,7 @@ pub(crate) fn add_up(rows: &mut [ProcessRow]) {
     }
 }
 
+/// What a process has used, and those that it started and that are gone.
 fn own_and_gone(process: &Process) -> Used {
     let mut used = process.used;
     if let Some(below) = &process.rare.below {

@@ -1,6 +1,7 @@
 //! `weft up` and what talks to it: a kernel that stays, its API, and the commands.
 
 mod approvals;
+mod attached;
 mod configuration;
 mod events;
 mod hostile;

@@ -257,7 +257,7 @@ pub async fn what_waits_is_listed_and_answered_once<H: Host>(host: H) {
             .expect("sent");
     }
     let (first, pid) = (world.asked().await, world.pid("writer"));
-    assert_eq!(first.pid, pid);
+    assert_eq!((first.pid, first.app.as_ref().map(ToString::to_string).as_deref()), (pid, Some("leak")));
     world.hand.advance(Duration::from_secs(10));
     let kernel = world.kernel().clone();
     let waiting = kernel.questions();

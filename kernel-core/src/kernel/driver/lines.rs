@@ -7,6 +7,7 @@ use super::Core;
 use crate::id::Pid;
 use crate::kernel::Told;
 use crate::kernel::effects::Notice;
+use crate::path::Name;
 use crate::platform::{LogLevel, Platform};
 use crate::time::Instant;
 use std::time::Duration;
@@ -23,7 +24,8 @@ const COST: Duration = Duration::from_millis(1_000 / PER_SECOND as u64);
 /// The credit of one process.
 #[derive(Debug)]
 pub(super) struct Credit {
-    name: String,
+    /// Whose: its name and its application.
+    who: (String, Option<Name>),
     left: Duration,
     at: Instant,
     dropped: u64,
@@ -34,7 +36,8 @@ impl<P: Platform> Core<P> {
     pub(in crate::kernel) fn log(&mut self, pid: Pid, level: LogLevel, text: &str, now: Instant) {
         let Some(process) = self.state.processes.get(&pid) else { return };
         let full = COST * BURST;
-        let fresh = || Credit { name: process.name.to_string(), left: full, at: now, dropped: 0 };
+        let who = || (process.name.to_string(), process.app.clone());
+        let fresh = || Credit { who: who(), left: full, at: now, dropped: 0 };
         let credit = self.credits.entry(pid).or_insert_with(fresh);
         credit.left = full.min(credit.left + now.since(credit.at));
         credit.at = now;
@@ -43,24 +46,25 @@ impl<P: Platform> Core<P> {
             return;
         };
         credit.left = left;
-        let (name, dropped) = (credit.name.clone(), std::mem::take(&mut credit.dropped));
-        self.tell_dropped(pid, &name, dropped);
+        let (who, dropped) = (credit.who.clone(), std::mem::take(&mut credit.dropped));
+        self.tell_dropped(pid, &who, dropped);
         let text = text.chars().take(LINE).collect();
-        self.tell(Told::Notice(Notice::Log { pid, name, level, text }));
+        let (name, app) = who;
+        self.tell(Told::Notice(Notice::Log { pid, name, app, level, text }));
     }
 
     /// A process is gone: what it logged too much is told.
     pub(super) fn end_log(&mut self, pid: Pid) {
-        if let Some(Credit { name, dropped, .. }) = self.credits.remove(&pid) {
-            self.tell_dropped(pid, &name, dropped);
+        if let Some(Credit { who, dropped, .. }) = self.credits.remove(&pid) {
+            self.tell_dropped(pid, &who, dropped);
         }
     }
 
-    fn tell_dropped(&mut self, pid: Pid, name: &str, dropped: u64) {
+    fn tell_dropped(&mut self, pid: Pid, (name, app): &(String, Option<Name>), dropped: u64) {
         if dropped > 0 {
             let text = format!("{dropped} lines are not shown: a process may log {PER_SECOND} a second");
-            let (name, level) = (name.to_owned(), LogLevel::Warn);
-            self.tell(Told::Notice(Notice::Log { pid, name, level, text }));
+            let (name, app, level) = (name.clone(), app.clone(), LogLevel::Warn);
+            self.tell(Told::Notice(Notice::Log { pid, name, app, level, text }));
         }
     }
 }

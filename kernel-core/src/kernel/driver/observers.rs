@@ -62,7 +62,7 @@ mod tests {
 
     fn log(text: &str) -> Told {
         let (pid, name, level) = (crate::id::Pid(1), "a".to_owned(), crate::platform::LogLevel::Info);
-        Told::Notice(Notice::Log { pid, name, level, text: text.to_owned() })
+        Told::Notice(Notice::Log { pid, name, app: None, level, text: text.to_owned() })
     }
 
     #[test]

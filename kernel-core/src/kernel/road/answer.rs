@@ -11,7 +11,7 @@ use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::request::Parsed;
 use crate::kernel::state::{Need, State};
 use crate::label::Labels;
-use crate::path::{Name, Resource};
+use crate::path::Resource;
 use crate::process::Lifecycle;
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
@@ -61,9 +61,9 @@ impl Held {
         &self.parsed
     }
 
-    /// Who asked, by number and by name.
-    pub(super) fn asker(&self) -> (Pid, &Name) {
-        (self.act.pid, &self.facts.name)
+    /// What was decided upon.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// The question to a person, who has so long to answer it.
@@ -72,6 +72,7 @@ impl Held {
             action: self.act.action,
             pid: self.act.pid,
             name: self.facts.name.to_string(),
+            app: self.facts.app.clone(),
             verb: self.parsed.verb.as_str().to_owned(),
             resource: self.parsed.resource.to_string(),
             detail: governance::explain(&self.facts, &self.verdict).to_string(),

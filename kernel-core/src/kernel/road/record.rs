@@ -178,6 +178,8 @@ impl State {
         let Asked { action, pid, verb, resource } = asked;
         let of_facts = || facts.as_ref().map(|facts| facts.name.to_string());
         let name = self.processes.get(&pid).map(|p| p.name.to_string()).or_else(of_facts).unwrap_or_default();
+        let app =
+            self.processes.get(&pid).and_then(|p| p.app.clone()).or(facts.as_ref().and_then(|facts| facts.app.clone()));
         let asked = format!("{verb} {resource}");
         // Equal is what the log would say the same of. The reason comes last, because anything may stand in it.
         let labels = facts.as_ref().map(|facts| &facts.labels).or(self.processes.get(&pid).map(|p| &p.labels));
@@ -187,6 +189,7 @@ impl State {
             action,
             pid,
             name,
+            app,
             what: refusal.code.to_string(),
             verb,
             resource,
@@ -258,8 +261,9 @@ impl State {
     ) {
         let content = Content::Answered(Answered { allow, by: by.to_owned() });
         self.record(action, content, now, fx);
-        let (pid, name) = held.asker();
-        fx.wakes.push(Wake::Notice(Notice::Answered { action, pid, name: name.to_string(), allow, by: by.to_owned() }));
+        let facts = held.facts();
+        let (pid, name, app) = (facts.pid, facts.name.to_string(), facts.app.clone());
+        fx.wakes.push(Wake::Notice(Notice::Answered { action, pid, name, app, allow, by: by.to_owned() }));
     }
 }
 

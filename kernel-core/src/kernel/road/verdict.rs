@@ -29,6 +29,7 @@ pub(super) fn notice(act: &Act, facts: &Facts, what: &str, reason: String) -> No
         action: act.action,
         pid: act.pid,
         name: facts.name.to_string(),
+        app: facts.app.clone(),
         what: what.to_owned(),
         verb: act.verb.as_str().to_owned(),
         resource: act.resource.to_string(),

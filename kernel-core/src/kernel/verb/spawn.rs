@@ -301,7 +301,8 @@ impl State {
                 let Some(process) = self.processes.get_mut(&child) else { return };
                 if process.life == Lifecycle::Starting {
                     process.enter(Lifecycle::Running);
-                    fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name: process.name.to_string() }));
+                    let (name, app) = (process.name.to_string(), process.app.clone());
+                    fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name, app }));
                 }
                 let closed = Closed { note: child.to_string(), by_other: false };
                 self.end_open(action, Ok(body::json(&Spawned { pid: child })), closed, now, fx);

@@ -31,11 +31,12 @@ pub(super) async fn answer(api: &Api, action: ActionId, answer: Answer) -> Resul
 
 /// A question, for a program.
 pub(super) fn document(ask: &Ask) -> Value {
-    let Ask { action, pid, name, verb, resource, detail, wait } = ask;
+    let Ask { action, pid, name, app, verb, resource, detail, wait } = ask;
     // It is JSON in a text already.
     let detail: Value = serde_json::from_str(detail).unwrap_or_else(|_| json!({}));
     let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     json!({
-        "action": action, "pid": pid, "name": name, "verb": verb, "resource": resource, "detail": detail, "wait_ms": wait,
+        "action": action, "pid": pid, "name": name, "app": app, "verb": verb, "resource": resource, "detail": detail,
+        "wait_ms": wait,
     })
 }

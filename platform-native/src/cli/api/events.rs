@@ -157,10 +157,10 @@ fn frame(boot: u64, number: u64, kind: &str, mut data: Value) -> Bytes {
 fn said(notice: Notice) -> Option<(&'static str, Value)> {
     Some(match notice {
         Notice::Phase { name, micros } => ("phase", json!({ "name": name, "micros": micros })),
-        Notice::Running { pid, name } => ("running", json!({ "pid": pid, "name": name })),
-        Notice::Exited { pid, name, reason } => {
+        Notice::Running { pid, name, app } => ("running", json!({ "pid": pid, "name": name, "app": app })),
+        Notice::Exited { pid, name, app, reason } => {
             let (word, detail) = (reason.word(), reason.detail());
-            ("exited", json!({ "pid": pid, "name": name, "reason": word, "detail": detail }))
+            ("exited", json!({ "pid": pid, "name": name, "app": app, "reason": word, "detail": detail }))
         }
         Notice::Restarting { app, name, wait } => {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -170,19 +170,19 @@ fn said(notice: Notice) -> Option<(&'static str, Value)> {
             "limit_near",
             json!({ "pid": pid, "name": name, "app": app, "meter": meter, "used": used, "limit": limit }),
         ),
-        Notice::Answered { action, pid, name, allow, by } => {
-            ("answered", json!({ "action": action, "pid": pid, "name": name, "allow": allow, "by": by }))
+        Notice::Answered { action, pid, name, app, allow, by } => {
+            ("answered", json!({ "action": action, "pid": pid, "name": name, "app": app, "allow": allow, "by": by }))
         }
-        Notice::Verdict { action, pid, name, what, verb, resource, reason } => (
+        Notice::Verdict { action, pid, name, app, what, verb, resource, reason } => (
             "verdict",
             json!({
-                "action": action, "pid": pid, "name": name, "what": what, "verb": verb, "resource": resource,
-                "reason": reason,
+                "action": action, "pid": pid, "name": name, "app": app, "what": what, "verb": verb,
+                "resource": resource, "reason": reason,
             }),
         ),
-        Notice::Log { pid, name, level, text } => {
+        Notice::Log { pid, name, app, level, text } => {
             let level = format!("{level:?}").to_ascii_lowercase();
-            ("log", json!({ "pid": pid, "name": name, "level": level, "text": text }))
+            ("log", json!({ "pid": pid, "name": name, "app": app, "level": level, "text": text }))
         }
         Notice::Ended { app, ok, reason } => ("ended", json!({ "name": app, "ok": ok, "reason": reason })),
         _ => return None,
@@ -292,7 +292,7 @@ mod tests {
 
     fn log(text: &str) -> Told {
         let (pid, name, level) = (Pid(1), "a".to_owned(), kernel_core::platform::LogLevel::Info);
-        Told::Notice(Notice::Log { pid, name, level, text: text.to_owned() })
+        Told::Notice(Notice::Log { pid, name, app: None, level, text: text.to_owned() })
     }
 
     /// What a reader gets until it would wait: each frame as its id, kind and what matters of its data.

@@ -69,8 +69,8 @@ pub(super) fn all() -> Value {
             ("pid", number()), ("body", json!({})), ("payload", text()), ("encoding", encoding()),
         ]),
         "Approval": object(&[
-            ("action", number()), ("pid", number()), ("name", text()), ("verb", text()), ("resource", text()),
-            ("detail", json!({ "type": "object" })), ("wait_ms", number()),
+            ("action", number()), ("pid", number()), ("name", text()), ("app", maybe_text()), ("verb", text()),
+            ("resource", text()), ("detail", json!({ "type": "object" })), ("wait_ms", number()),
         ]),
         "Approvals": answer(&[("approvals", list(of("Approval")))]),
         "Answer": object(&[("allow", json!({ "type": "boolean" }))]),
@@ -78,7 +78,7 @@ pub(super) fn all() -> Value {
         "Event": with(object(&[("time", text())]), &[
             ("pid", number()), ("name", text()), ("text", text()), ("level", text()), ("reason", text()),
             ("detail", json!({ "type": ["string", "object"] })), ("action", number()), ("what", text()), ("verb", text()),
-            ("resource", text()), ("app", text()), ("ok", json!({ "type": "boolean" })), ("micros", number()),
+            ("resource", text()), ("app", maybe_text()), ("ok", json!({ "type": "boolean" })), ("micros", number()),
             ("wait_ms", number()), ("allow", json!({ "type": "boolean" })), ("by", text()),
             ("meter", text()), ("used", number()), ("limit", number()),
             ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),

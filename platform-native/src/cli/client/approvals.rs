@@ -8,6 +8,7 @@ use crate::cli::terminal::{Terminal, indent, print, print_json};
 use crate::cli::text::fitted;
 use kernel_core::id::{ActionId, Pid};
 use kernel_core::kernel::effects::Ask;
+use kernel_core::path::Name;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -111,6 +112,7 @@ pub(in crate::cli) fn ask_of(told: &Value) -> Ask {
         action: ActionId(number("action")),
         pid: Pid(number("pid")),
         name: text("name"),
+        app: told["app"].as_str().and_then(|app| Name::parse(app).ok()),
         verb: text("verb"),
         resource: text("resource"),
         detail: told["detail"].to_string(),

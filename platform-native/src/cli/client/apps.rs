@@ -6,7 +6,7 @@
 use super::Which;
 use crate::cli::VERSION;
 use crate::cli::application;
-use crate::cli::consent::{Gifts, agree};
+use crate::cli::consent::{Agreed, Gifts, Given, agree};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::on_runtime;
 use crate::cli::table::{Align, Table};
@@ -15,6 +15,7 @@ use crate::cli::text::{plain, shown};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
+use kernel_core::app::Checked;
 use kernel_core::capability::Right;
 use kernel_core::path::Name;
 use serde_json::{Map, Value, json};
@@ -96,25 +97,7 @@ impl Install {
         let given = self.gifts.given()?;
         let checked = application::load(&self.app)?;
         let agreed = agree(&checked, &given, terminal)?;
-        let allow: Vec<&Right> = given.allow.iter().chain(&agreed.said_yes).collect();
-        let mut mounts = Map::new();
-        for (name, path) in &given.mounts {
-            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            let Some(text) = absolute.to_str() else {
-                let message = format!("the folder {} of mount `{name}` has a name that is not UTF-8", shown(path));
-                return Err(
-                    Failure::usage(message).help("a kernel that stays cannot be told of it: name it by another way")
-                );
-            };
-            mounts.insert(name.to_string(), json!(text));
-        }
-        let programs: Map<String, Value> = checked
-            .programs()
-            .iter()
-            .map(|(path, program)| (path.to_string(), json!(STANDARD.encode(&program.bytes))))
-            .collect();
-        let manifest = checked.manifest().source.text();
-        let body = json!({ "manifest": manifest, "programs": programs, "allow": allow, "mounts": mounts });
+        let body = request_of(&checked, &agreed, &given)?;
         on_runtime(async {
             let mut installed = self.which.connect().await?.post("/v1/apps", &body).await?;
             for unused in &agreed.unused {
@@ -132,6 +115,30 @@ impl Install {
             Ok(Exit::Done)
         })
     }
+}
+
+/// What is sent to have an application installed, with what it is given.
+///
+/// # Errors
+/// A folder that a kernel cannot be told of.
+pub(in crate::cli) fn request_of(checked: &Checked, agreed: &Agreed, given: &Given) -> Result<Value, Failure> {
+    let allow: Vec<&Right> = given.allow.iter().chain(&agreed.said_yes).collect();
+    let mut mounts = Map::new();
+    for (name, path) in &given.mounts {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let Some(text) = absolute.to_str() else {
+            let message = format!("the folder {} of mount `{name}` has a name that is not UTF-8", shown(path));
+            return Err(
+                Failure::usage(message).help("a kernel that stays cannot be told of it: name it by another way")
+            );
+        };
+        mounts.insert(name.to_string(), json!(text));
+    }
+    let programs = checked.programs().iter();
+    let programs: Map<String, Value> =
+        programs.map(|(path, program)| (path.to_string(), json!(STANDARD.encode(&program.bytes)))).collect();
+    let manifest = checked.manifest().source.text();
+    Ok(json!({ "manifest": manifest, "programs": programs, "allow": allow, "mounts": mounts }))
 }
 
 impl Start {

@@ -1,15 +1,12 @@
 //! `weft logs`: what guests have logged and what has happened, from the events of a kernel.
 
 use super::Which;
+use super::event::{Event, Events};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::on_runtime;
 use crate::cli::terminal::{Output, Palette, Terminal};
 use crate::cli::text::{counted, fitted, limit_near, plain, plain_json};
-use http_body_util::BodyExt;
-use serde_json::{Value, json};
-
-/// The most bytes of one event: what is longer is none of this kernel's.
-const MOST: usize = 1 << 20;
+use serde_json::json;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -24,50 +21,27 @@ pub(crate) struct Logs {
     pub(crate) which: Which,
 }
 
-/// One event, as it was read.
-#[derive(Debug, Default, PartialEq)]
-struct Event {
-    id: String,
-    kind: String,
-    data: Value,
-}
-
 impl Logs {
-    /// Runs it. A connection that breaks off, because this was too slow or the kernel is gone, is opened again and goes
-    /// on behind what was read.
+    /// Runs it.
     pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        let query = if self.follow { "from=oldest" } else { "from=oldest&follow=false" };
         on_runtime(async {
-            let mut last: Option<String> = None;
-            loop {
-                let mut kernel = self.which.connect().await?;
-                let query = if self.follow { "from=oldest" } else { "from=oldest&follow=false" };
-                let mut body = kernel.events(query, last.as_deref()).await?;
-                let (mut lines, mut broken) = (Lines::default(), false);
-                while let Some(frame) = body.frame().await {
-                    let Ok(frame) = frame else {
-                        broken = true;
-                        break;
-                    };
-                    let Ok(data) = frame.into_data() else { continue };
-                    let mut output = Output::stdout();
-                    let mut over = false;
-                    for event in lines.take(&data) {
-                        last = Some(event.id.clone());
-                        over |= event.kind == "stopped";
-                        if self.wants(&event) {
-                            self.show(&event, terminal, &mut output)?;
-                        }
-                    }
-                    let gone = output.is_gone();
-                    output.finish()?;
-                    if over || gone {
-                        return Ok(Exit::Done);
+            let mut events = Events::open(&self.which, query).await?;
+            while let Some(some) = events.next().await? {
+                let (mut output, mut over) = (Output::stdout(), false);
+                for event in some {
+                    over |= event.kind == "stopped";
+                    if self.wants(&event) {
+                        self.show(&event, terminal, &mut output)?;
                     }
                 }
-                if !self.follow && !broken {
-                    return Ok(Exit::Done);
+                let gone = output.is_gone();
+                output.finish()?;
+                if over || gone {
+                    break;
                 }
             }
+            Ok(Exit::Done)
         })
     }
 
@@ -135,44 +109,9 @@ fn line(event: &Event, palette: Palette) -> String {
     format!("{} {said}", palette.dim(&text("time")))
 }
 
-/// What was read of a stream of events and is no whole event yet.
-#[derive(Debug, Default)]
-struct Lines {
-    unread: Vec<u8>,
-}
-
-impl Lines {
-    /// The events that are whole with these bytes.
-    fn take(&mut self, bytes: &[u8]) -> Vec<Event> {
-        self.unread.extend_from_slice(bytes);
-        let mut events = Vec::new();
-        while let Some(end) = self.unread.windows(2).position(|two| two == b"\n\n") {
-            let rest = self.unread.split_off(end + 2);
-            let text = std::mem::replace(&mut self.unread, rest);
-            events.extend(event(&String::from_utf8_lossy(&text)));
-        }
-        if self.unread.len() > MOST {
-            self.unread.clear();
-        }
-        events
-    }
-}
-
-fn event(text: &str) -> Option<Event> {
-    let mut event = Event::default();
-    for line in text.lines() {
-        match line.split_once(": ") {
-            Some(("id", id)) => event.id = id.to_owned(),
-            Some(("event", kind)) => event.kind = kind.to_owned(),
-            Some(("data", data)) => event.data = serde_json::from_str(data).ok()?,
-            _ => {}
-        }
-    }
-    (!event.kind.is_empty()).then_some(event)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::event::Lines;
     use super::*;
 
     #[test]

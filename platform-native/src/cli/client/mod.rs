@@ -3,6 +3,7 @@
 mod approvals;
 mod apps;
 mod connection;
+mod event;
 mod health;
 mod kill;
 mod logs;
@@ -16,7 +17,10 @@ mod suspend;
 mod top;
 
 pub(crate) use approvals::Approvals;
+pub(in crate::cli) use approvals::ask_of;
+pub(in crate::cli) use apps::request_of;
 pub(crate) use apps::{Install, List, Remove, Start, Stop};
+pub(in crate::cli) use event::{Event, Events};
 pub(crate) use health::Health;
 pub(crate) use kill::Kill;
 pub(crate) use logs::Logs;
@@ -36,10 +40,10 @@ use super::place::Places;
 use super::text::shell;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use connection::Connection;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which kernel.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Which {
     /// The data directory of the kernel. Default: $WEFT_DATA_DIR, else ~/.local/share/weft/kernel.d
     #[arg(long, value_name = "DIR")]
@@ -62,11 +66,17 @@ fn is_loopback(host: &str) -> bool {
 }
 
 impl Which {
+    /// The one of these flags.
+    pub(crate) fn of(data_dir: Option<&Path>, at: Option<&Address>, token_file: Option<&Path>) -> Which {
+        let path = |path: Option<&Path>| path.map(Path::to_owned);
+        Which { data_dir: path(data_dir), at: at.cloned(), token_file: path(token_file), json: false }
+    }
+
     /// Talks to it.
     ///
     /// # Errors
     /// That there is none, or none that one may talk to.
-    async fn connect(&self) -> Result<Connection, Failure> {
+    pub(in crate::cli) async fn connect(&self) -> Result<Connection, Failure> {
         let places = Places::from_env();
         let data_dir = || places.of_kernel(self.data_dir.as_deref());
         let address = match &self.at {

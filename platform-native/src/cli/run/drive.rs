@@ -127,7 +127,7 @@ pub(super) async fn drive(
     }
 }
 
-async fn next(typed: &mut Option<lines::Receiver<(Instant, String)>>) -> Option<(Instant, String)> {
+pub(super) async fn next(typed: &mut Option<lines::Receiver<(Instant, String)>>) -> Option<(Instant, String)> {
     match typed {
         Some(typed) => typed.recv().await,
         None => std::future::pending().await,

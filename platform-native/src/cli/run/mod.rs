@@ -1,6 +1,7 @@
 //! `weft run`: an application from its folder to its end, and what came of it.
 
 mod advice;
+mod attach;
 mod boot;
 mod draw;
 mod drive;
@@ -9,6 +10,7 @@ mod record;
 mod report;
 mod screen;
 
+use super::address::Address;
 use super::application;
 use super::consent::{Agreed, Gifts, agree};
 use super::exit::{Exit, Failure};
@@ -21,6 +23,7 @@ use super::text::{bytes, counted, time};
 use advice::Advice;
 use boot::{Booted, boot};
 pub(super) use boot::{can_be_written, runs_here};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 pub(super) use draw::forget_typed;
 pub(super) use drive::NOBODY;
 use drive::drive;
@@ -41,7 +44,8 @@ use std::time::Duration;
 #[command(
     after_help = "On a terminal, what the application needs and was not given by --allow is asked for, once, before \
                         anything runs, and so is each act that the gate wants an answer for. Elsewhere nobody is \
-                        asked.\n\nExit codes: 0 done; 1 the application failed, was interrupted or timed out, or the result could \
+                        asked.\n\nWith --attach it runs on a kernel that `weft up` has started: it is installed \
+                        there, unless it is, started, followed to its end and removed again.\n\nExit codes: 0 done; 1 the application failed, was interrupted or timed out, or the result could \
                         not be written to standard output; 2 usage; 3 a right that it needs was not given, or --strict \
                         and something was refused; 4 the log does not verify or could not be written; 5 unsupported \
                         here."
@@ -53,11 +57,21 @@ pub(crate) struct Run {
     #[command(flatten)]
     gifts: Gifts,
     /// How strict the gate is: dev, staging or prod
-    #[arg(long, value_name = "ENV", default_value = "dev", value_parser = parse_environment)]
+    #[arg(long, value_name = "ENV", default_value = "dev", value_parser = parse_environment, conflicts_with = "attach")]
     env: Environment,
     /// Where keys, log and state are kept. Default: $WEFT_DATA_DIR, else ~/.local/share/weft/NAME of the application
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Run it on the kernel that stays in the data directory, and leave that as it was
+    #[arg(long)]
+    attach: bool,
+    /// Where that listens, if not in its data directory: a path, unix:PATH or tcp:HOST:PORT
+    #[arg(long, value_name = "ADDRESS", requires = "attach",
+        value_parser = OsStringValueParser::new().try_map(Address::parse))]
+    at: Option<Address>,
+    /// What holds the token for a TCP address. Default: api.token of the data directory
+    #[arg(long, value_name = "FILE", requires = "attach")]
+    token_file: Option<PathBuf>,
     /// Stop the application after this long, as in 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     timeout: Option<Duration>,
@@ -102,6 +116,9 @@ pub(super) fn bound_memory(plan: &mut Plan, machine: Option<u64>) -> Result<(), 
 impl Run {
     /// Runs it. Until the host is opened nothing is changed anywhere.
     pub(super) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        if self.attach {
+            return on_runtime(self.attach(terminal));
+        }
         let given = self.gifts.given()?;
         let checked = application::load(&self.app)?;
         let mut agreed = agree(&checked, &given, terminal)?;
@@ -177,7 +194,7 @@ impl Run {
             summary,
             record,
             lost: lost.is_some(),
-            events: size.saturating_sub(from),
+            events: Some(size.saturating_sub(from)),
             signed,
             data_dir: &data_dir,
             output_commit: self.env.output_commit(),

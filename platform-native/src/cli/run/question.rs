@@ -139,6 +139,7 @@ mod tests {
             action: ActionId(action),
             pid: Pid(3),
             name: "courier".to_owned(),
+            app: None,
             verb: "connect".to_owned(),
             resource: "/net/x:1".to_owned(),
             detail: detail.to_owned(),

@@ -6,6 +6,7 @@ mod reader;
 pub(super) use reader::read;
 
 use kernel_core::id::ActionId;
+use kernel_core::refusal::Code;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -38,10 +39,15 @@ pub(super) struct Record {
     pub(super) suspended: Vec<Suspended>,
 }
 
+/// Whether a code says that the gate did not let an act pass, and not that it could not be done.
+pub(super) fn is_gate(code: &str) -> bool {
+    [Code::Denied, Code::Pending, Code::Exhausted].iter().any(|gate| gate.as_str() == code)
+}
+
 /// One refusal, and those equal to it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Refusal {
-    /// The event.
+    /// The event; 0 where only the act is known.
     pub(super) seq: u64,
     /// The act.
     pub(super) action: ActionId,

@@ -64,8 +64,8 @@ pub(super) struct Report<'a> {
     pub(super) record: Record,
     /// Whether the log is not where it was any more.
     pub(super) lost: bool,
-    /// How many events the run added.
-    pub(super) events: u64,
+    /// How many events the run added; `None` where others added some, too.
+    pub(super) events: Option<u64>,
     pub(super) signed: Option<Signed>,
     pub(super) data_dir: &'a Path,
     pub(super) output_commit: bool,

@@ -81,6 +81,16 @@ impl Screen {
         self.terminal.asks
     }
 
+    /// Whether somebody is being asked.
+    pub(super) fn is_asking(&self) -> bool {
+        self.questions.is_asking()
+    }
+
+    /// Whether progress is drawn.
+    pub(super) fn draws(&self) -> bool {
+        self.terminal.draws
+    }
+
     /// Since when it runs.
     pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()
@@ -173,7 +183,7 @@ impl Screen {
         let (palette, on_terminal) = (self.terminal.err, self.terminal.draws);
         match notice {
             Notice::Phase { name, micros } => self.step(name, Duration::from_micros(*micros), ""),
-            Notice::Exited { name, pid, reason } if !reason.is_normal() => {
+            Notice::Exited { name, pid, reason, .. } if !reason.is_normal() => {
                 let text = plain_within(&reason.to_string(), WIDTH);
                 if on_terminal {
                     self.line(&format!("  {} {name} ({pid}) {text}", palette.bad("ended")));
@@ -198,7 +208,7 @@ impl Screen {
                 }
             }
             // In a pipe only what somebody should know.
-            Notice::Log { pid, name, level, text }
+            Notice::Log { pid, name, level, text, .. }
                 if *level >= if on_terminal { LogLevel::Info } else { LogLevel::Warn } =>
             {
                 let from = palette.dim(&format!("{name} ({pid}):"));

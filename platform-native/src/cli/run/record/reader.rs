@@ -1,6 +1,6 @@
 //! Goes through the events of a run once, and once more for the names of what outcomes tell only the number of.
 
-use super::{Answer, Failed, Record, Refusal, Suspended, Warning};
+use super::{Answer, Failed, Record, Refusal, Suspended, Warning, is_gate};
 use crate::cli::events::{self, Entry};
 use crate::cli::run::advice::Advice;
 use kernel_core::chain::Header;
@@ -279,11 +279,6 @@ fn explained(facts: &Facts, verdict: &Verdict, advice: Option<Advice<'_>>) -> Va
 
 fn asked(decided: &Decided) -> String {
     format!("{} {}", decided.facts.verb, decided.facts.resource)
-}
-
-/// Whether a code says that the gate did not let an act pass, and not that it could not be done.
-fn is_gate(code: &str) -> bool {
-    [Code::Denied, Code::Pending, Code::Exhausted].iter().any(|gate| gate.as_str() == code)
 }
 
 #[cfg(test)]

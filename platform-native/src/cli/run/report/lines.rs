@@ -197,7 +197,10 @@ fn refused(refusal: &Refusal, who: &str, palette: Palette, columns: Option<usize
             format!("score {} of at most {} in {}", detail["score"], detail["threshold"], word(&detail["environment"]));
         row("effect", &format!("{}; {within}", effect(&detail["effect"])));
     }
-    row("event", &format!("{} in the log, act {}", refusal.seq, refusal.action));
+    match refusal.seq {
+        0 => row("act", &format!("{} in the log", refusal.action)),
+        seq => row("event", &format!("{seq} in the log, act {}", refusal.action)),
+    }
     lines
 }
 
@@ -251,18 +254,19 @@ fn warnings(report: &Report<'_>, palette: Palette) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = vec![String::new(), palette.bold(&format!("Permitted with a warning ({})", count(all)))];
-    for Warning { agent, pid, asked, count: n, detail, seq, .. } in record.warnings.iter().take(SHOWN) {
+    for Warning { agent, pid, asked, count: n, detail, seq, reason } in record.warnings.iter().take(SHOWN) {
         let times = if *n > 1 { format!(", {} times", count(*n)) } else { String::new() };
         let score = format!("score {} of at most {}", detail["score"], detail["threshold"]);
         let carried = match labels(&detail["labels"]) {
             none if none == "none" => String::new(),
             some => format!(", carries {some}"),
         };
+        let why = match seq {
+            0 => plain_within(reason, WIDTH),
+            seq => format!("{score}{carried}, event {seq}"),
+        };
         let asked = palette.warn(&plain_within(asked, WIDTH));
-        lines.push(format!(
-            "  {agent} ({pid}) {asked}{times}  {}",
-            palette.dim(&format!("{score}{carried}, event {seq}"))
-        ));
+        lines.push(format!("  {agent} ({pid}) {asked}{times}  {}", palette.dim(&why)));
     }
     lines.extend(not_shown(record.warnings.len(), record.more_warnings, palette));
     lines
@@ -316,8 +320,8 @@ fn absent(report: &Report<'_>) -> Vec<String> {
 /// The note begins and ends a paragraph and nothing is added to its lines, so that it can be copied into a file.
 fn checkpoint(signed: &Signed, report: &Report<'_>, palette: Palette) -> Vec<String> {
     let size = counted(signed.checkpoint.size, "event");
-    let added = count(report.events);
-    let mut lines = vec![format!("{} over {size}, {added} of them from this run", palette.bold("Checkpoint"))];
+    let added = report.events.map_or_else(String::new, |added| format!(", {} of them from this run", count(added)));
+    let mut lines = vec![format!("{} over {size}{added}", palette.bold("Checkpoint"))];
     lines.push(String::new());
     lines.extend(signed.note.lines().map(str::to_owned));
     lines.push(String::new());

@@ -55,14 +55,14 @@ fn screen(asks: bool, draws: bool) -> (Screen, Drawn) {
 fn ask(action: u64) -> Ask {
     let (name, verb, resource) = ("courier".to_owned(), "connect".to_owned(), "/net/x:1".to_owned());
     let (detail, wait) = ("{}".to_owned(), Duration::from_secs(10));
-    Ask { action: ActionId(action), pid: Pid(3), name, verb, resource, detail, wait }
+    Ask { action: ActionId(action), pid: Pid(3), name, app: None, verb, resource, detail, wait }
 }
 
 fn refused(action: u64) -> Notice {
     let text = |text: &str| text.to_owned();
     let (name, what, verb, resource) = (text("courier"), text("denied"), text("connect"), text("/net/x:1"));
     let (action, pid) = (ActionId(action), Pid(3));
-    Notice::Verdict { action, pid, name, what, verb, resource, reason: text("no right\u{1b}[2J") }
+    Notice::Verdict { action, pid, name, app: None, what, verb, resource, reason: text("no right\u{1b}[2J") }
 }
 
 #[test]
@@ -111,6 +111,7 @@ fn a_refusal_withdraws_its_question() {
         action: ActionId(2),
         pid: Pid(3),
         name: "courier".to_owned(),
+        app: None,
         allow,
         by: by.to_owned(),
     };
@@ -146,7 +147,8 @@ fn a_pipe_gets_neither_progress_nor_control_codes() {
     screen.end();
     assert_eq!(drawn.text(), "");
     screen.ask(ask(2));
-    let log = |level, text: &str| Notice::Log { pid: Pid(3), name: "w".to_owned(), level, text: text.to_owned() };
+    let log =
+        |level, text: &str| Notice::Log { pid: Pid(3), name: "w".to_owned(), app: None, level, text: text.to_owned() };
     screen.notice(&log(LogLevel::Info, "quiet"));
     screen.notice(&log(LogLevel::Warn, "\u{1b}]0;loud"));
     let text = drawn.text();
