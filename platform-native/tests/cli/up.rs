@@ -7,6 +7,7 @@ mod events;
 mod hostile;
 mod life;
 mod openapi;
+mod peers;
 mod suspended;
 
 use crate::harness::{Done, Home, agent};
