@@ -1,4 +1,4 @@
-//! The newtypes that name things: processes, actions, messages, streams.
+//! The newtypes that name things: processes, actions, messages, streams, letters.
 //!
 //! Every id is a `u64` that only grows and is never reused within one data directory, or, for ids that
 //! die with the kernel, within one boot. Nothing here allocates ids; `State` does.
@@ -32,6 +32,8 @@ ids! {
     MessageId;
     /// An open stream; dies with its owner.
     StreamId;
+    /// A message that could not be delivered and is kept: a number of its own from those of messages.
+    LetterId;
     /// The caller's slot for one reply, chosen by the driver.
     CallId;
 }

@@ -102,6 +102,9 @@ macro_rules! each_kernel_clause {
                 a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_carries,
                 a_spawn_above_the_childs_ceiling_is_refused, comparing_a_node_brings_its_labels,
                 what_lies_above_a_ceiling_is_not_delivered, an_instance_of_one_message_leaves_its_process_clean;
+            letters: what_could_not_be_delivered_is_kept, a_letter_keeps_its_labels,
+                an_absence_of_a_letter_is_labelled, sending_again_is_an_act_of_whoever_does_it,
+                a_reply_that_came_too_late_is_a_letter, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
                 an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,

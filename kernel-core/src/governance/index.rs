@@ -75,7 +75,7 @@ fn separator(kind: Kind) -> Option<char> {
         | Kind::Model
         | Kind::Container
         | Kind::Timer => Some('/'),
-        Kind::Proc | Kind::Inbox | Kind::Stream | Kind::Node | Kind::Charter => None,
+        Kind::Proc | Kind::Inbox | Kind::Stream | Kind::Node | Kind::Charter | Kind::Letter => None,
     }
 }
 
@@ -102,9 +102,13 @@ fn resource_words(resource: &Resource) -> impl Iterator<Item = &str> {
         | Resource::Model(name)
         | Resource::Container(name)
         | Resource::Timer(name) => (Some(name.as_str()), ""),
-        Resource::Proc(_) | Resource::Inbox(_) | Resource::Stream(_) | Resource::Node(..) | Resource::Charter => {
-            (None, "")
-        }
+        Resource::Proc(_)
+        | Resource::Inbox(_)
+        | Resource::Stream(_)
+        | Resource::Node(..)
+        | Resource::Charter
+        | Resource::Letters
+        | Resource::Letter(_) => (None, ""),
     };
     first.into_iter().chain(words(resource.kind(), rest))
 }

@@ -32,6 +32,23 @@ pub enum EnvelopeKind {
     Watch,
 }
 
+impl EnvelopeKind {
+    /// The kind as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EnvelopeKind::Start => "start",
+            EnvelopeKind::Message => "message",
+            EnvelopeKind::Request => "request",
+            EnvelopeKind::Topic => "topic",
+            EnvelopeKind::Lagged => "lagged",
+            EnvelopeKind::Timer => "timer",
+            EnvelopeKind::Exit => "exit",
+            EnvelopeKind::Approval => "approval",
+            EnvelopeKind::Watch => "watch",
+        }
+    }
+}
+
 /// What a waiting message takes besides its payload, bytes, rounded up.
 const ENVELOPE_BYTES: usize = 256;
 

@@ -1,7 +1,6 @@
 //! From the mailbox to the guest and back: delivery, handling, and when an application is quiet.
 
 use super::effects::{Effects, Wake};
-use super::event::{Content, DeadLetter};
 use super::open::{Closed, OpenKind};
 use super::random;
 use super::state::{Abandoned, Need, State};
@@ -103,7 +102,7 @@ impl State {
             Ok(labels) => envelope.labels = labels,
             Err(e) => {
                 let reason = format!("what /proc/{pid} asked for cannot be labelled: {e}");
-                return Err(self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx));
+                return Err(self.unsayable_letter(action, pid, &envelope, reason, now, fx));
             }
         }
         self.deliver(pid, envelope, action, request, now, fx)
@@ -171,7 +170,12 @@ impl State {
             process.swayed |= !envelope.labels.is_subset(&process.own_labels) && envelope.sender != Resource::Proc(pid);
             process.used.messages += 1;
             process.seen = now.at;
-            process.handling = Some(Handling { message: envelope.id, request: self.requests.remove(&envelope.id) });
+            let from = match envelope.sender {
+                Resource::Proc(sender) => sender,
+                _ => Pid::KERNEL,
+            };
+            let request = self.requests.remove(&envelope.id);
+            process.handling = Some(Handling { message: envelope.id, from, request });
             let seed = random::of_message(&process.seed, envelope.id);
             let fresh = fresh.then(|| Box::new(StartRequest { seed, again: true, ..self.start_request(pid) }));
             fx.wakes.push(Wake::Deliver { pid, envelope, fresh });
@@ -200,6 +204,10 @@ impl State {
         let stopping = process.life == Lifecycle::Stopping;
         let mut end = stopping.then_some(ExitReason::Normal);
         match (&handled.result, handling.request) {
+            // The caller gave up waiting, or is gone.
+            (Ok(result), Some(action)) if !self.opened.contains_key(&action) => {
+                self.late_reply(action, pid, handling.from, &labels, result, now, fx);
+            }
             (Ok(result), Some(action)) => self.answer_call(action, pid, &labels, result.clone(), now, fx),
             (Ok(Ok(_)), None) => {}
             (Ok(Err(text)), None) => end = Some(ExitReason::Error(clip(text))),
@@ -312,37 +320,6 @@ impl State {
             None => {}
         }
         Ok(())
-    }
-
-    /// A message that could not be delivered: counted, and recorded once for each sender and reason until
-    /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log. `action` is the
-    /// act that it comes from, 0 where that is not known any more, or was none.
-    #[allow(clippy::too_many_arguments)]
-    pub(crate) fn dead_letter(
-        &mut self,
-        action: ActionId,
-        receiver: Pid,
-        envelope: &Envelope,
-        code: Code,
-        reason: String,
-        now: Now,
-        fx: &mut Effects,
-    ) -> Refusal {
-        self.tally.dead_letters += 1;
-        let mut fold = format!("dead letter from {}: {code}", envelope.sender);
-        if !self.has_room_to_fold(receiver, &fold) {
-            fold = format!("dead letter: {code}");
-        }
-        if !self.folds(receiver, &fold, action) {
-            let letter = DeadLetter {
-                sender: envelope.sender.to_string(),
-                target: envelope.target.to_string(),
-                reason: reason.clone(),
-                bytes: envelope.body.len() as u64,
-            };
-            self.record(action, Content::DeadLetter(letter), now, fx);
-        }
-        Refusal::new(code, reason)
     }
 
     /// Brings the count of busy processes of its application up to date.

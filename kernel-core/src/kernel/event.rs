@@ -355,6 +355,10 @@ pub struct DeadLetter {
     /// The payload's length.
     #[n(3)]
     pub bytes: u64,
+    /// The number under which it is kept; 0 where it is not.
+    #[n(4)]
+    #[cbor(default)]
+    pub letter: u64,
 }
 
 /// Kind 18: it stands at the place of an event that is too long, or is not CBOR in the form of the log. That no

@@ -253,7 +253,7 @@ impl State {
         };
         if unsayable {
             let reason = format!("the end of {} carries more labels than a set may hold", envelope.sender);
-            self.dead_letter(ActionId(0), monitor, &envelope, Code::TooLarge, reason, now, fx);
+            self.unsayable_letter(ActionId(0), monitor, &envelope, reason, now, fx);
             return;
         }
         // Whoever is gone or full has its dead letter; nobody else can be told.

@@ -1,5 +1,6 @@
 //! What can happen to the kernel. The journal is the list of these in the order in which step took them.
 
+use super::letters::KeptLetter;
 use super::request::Request;
 use crate::capability::Capabilities;
 use crate::id::{ActionId, CallId, MessageId, Pid};
@@ -139,6 +140,8 @@ pub struct Boot {
     pub interrupted: Vec<ActionId>,
     /// How many label rows each mount has: of its files, and of its folders for their entries.
     pub labelled: std::collections::BTreeMap<Name, u64>,
+    /// The dead letters that are kept.
+    pub letters: Vec<KeptLetter>,
 }
 
 /// The numbers that are never reused in one data directory.

@@ -90,6 +90,8 @@ pub struct Health {
     pub services: usize,
     /// What waits in all mailboxes together, bytes.
     pub waiting: usize,
+    /// Dead letters that are kept.
+    pub letters: usize,
     /// Verdict counts.
     pub verdicts: Tally,
     /// Whether it is stopping.
@@ -167,6 +169,7 @@ impl State {
             apps: self.apps.len(),
             services: self.services.len(),
             waiting: self.waiting,
+            letters: self.letters.len(),
             verdicts: self.tally,
             stopping: self.stopping,
             not_durable: self.not_durable.clone(),

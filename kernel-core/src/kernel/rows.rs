@@ -29,6 +29,10 @@ pub const TABLE_OPEN: u8 = 0x47;
 /// Applications that were started to stay, by name: what they carried when they were started, by which plan, and
 /// which of their agents are not to be started. A later boot starts them again.
 pub const TABLE_RUNNING: u8 = 0x48;
+/// What is known of dead letters, by number.
+pub const TABLE_LETTER: u8 = 0x49;
+/// Their payloads, by number.
+pub const TABLE_LETTER_PAYLOAD: u8 = 0x4a;
 
 /// Where the tables of the kernel end.
 pub const TABLE_END: u8 = 0xf0;

@@ -7,6 +7,7 @@ use super::Told;
 use super::committer;
 use super::driver::{Core, Gone, Inner, Observer};
 use super::input::{Boot, Counters, Input};
+use super::letters::{self, KeptLetter};
 use super::rows;
 use super::state::State;
 use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
@@ -116,6 +117,7 @@ pub(super) async fn boot<P: Platform>(
     let last = storage.get(&rows::key(rows::TABLE_COUNTERS, b"")).await?;
     let interrupted = interrupted(&storage).await?;
     let labelled = labelled(&storage).await?;
+    let letters = letters(&storage).await?;
     phases.end("storage", platform.now());
 
     let public = match keys.find(KeyPurpose::Log).await.map_err(BootError::Keys)? {
@@ -156,6 +158,7 @@ pub(super) async fn boot<P: Platform>(
         unsigned,
         interrupted,
         labelled,
+        letters,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);
@@ -247,6 +250,14 @@ async fn labelled<S: Storage>(storage: &S) -> Result<BTreeMap<Name, u64>, Storag
         }
     }
     Ok(counts)
+}
+
+/// The dead letters that are kept.
+async fn letters<S: Storage>(storage: &S) -> Result<Vec<KeptLetter>, BootError> {
+    let rows = all(storage, rows::TABLE_LETTER).await?;
+    let letter = |(key, row): &(Bytes, Bytes)| Some(letters::found(key[1..].try_into().ok()?, row));
+    let letters: Option<Vec<KeptLetter>> = rows.iter().map(letter).collect();
+    letters.ok_or_else(|| BootError::Damaged("a row of a dead letter has no number".to_owned()))
 }
 
 /// The rows of a table.

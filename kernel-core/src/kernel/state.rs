@@ -9,6 +9,7 @@ use super::catalog::Catalog;
 use super::effects::Effects;
 use super::file_labels::Flights;
 use super::input::{Boot, Counters, Input};
+use super::letters::Letters;
 use super::links::Snapped;
 use super::open::{Open, OpenKind};
 use super::pids::PidMap;
@@ -94,6 +95,10 @@ pub struct State {
     pub(crate) snapped: VecDeque<Snapped>,
     /// What is withheld from those that are suspended.
     pub(crate) withheld: BTreeMap<Pid, Vec<Withheld>>,
+    /// The dead letters that are kept.
+    pub(crate) letters: Letters,
+    /// Whether the message under way is a dead letter that is sent again, and kept already.
+    pub(crate) sends_again: bool,
     deadlines: BTreeMap<(Instant, u64), Due>,
     deadline_at: FxHashMap<u64, Instant>,
     next_deadline: u64,
@@ -236,6 +241,8 @@ impl State {
             exiting: 0,
             snapped: VecDeque::new(),
             withheld: BTreeMap::new(),
+            letters: Letters::found(&boot.letters),
+            sends_again: false,
             deadlines: BTreeMap::new(),
             deadline_at: FxHashMap::default(),
             next_deadline: 0,

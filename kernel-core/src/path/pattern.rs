@@ -4,6 +4,7 @@
 //! which may end in `/**` (zero or more further segments). By kind:
 //! - topics split on `.`: `findings.*`, `findings.**`;
 //! - an id is a number, `self` (of `/proc`) or `*`; below a process there is `inbox`, and `/**` is both;
+//! - `/letter` is the list of all letters, `/letter/*` any of them, and `/letter/**` both;
 //! - a host is a host, `*.` and a name (exactly one more part in front), or `*`; a port is a number or
 //!   `*`; `/net/**` is `/net/*:*`;
 //! - below `/node/NAME` there is a pattern of another kind, or `**` for everything there.
@@ -109,6 +110,10 @@ impl Pattern {
                     && self.there.as_ref().is_none_or(|there| there.matches(resource))
             }
             Resource::Charter => self.kind == Kind::Charter,
+            Resource::Letters => self.kind == Kind::Letter && words.is_empty(),
+            Resource::Letter(id) => {
+                self.kind == Kind::Letter && if words.is_empty() { self.open } else { id_matches(words, id.0) }
+            }
         }
     }
 
@@ -121,7 +126,7 @@ impl Pattern {
             }
             (a, b) if a != b => false,
             (Kind::Stream, _) => self.id() == "*" || self.id() == other.id(),
-            (Kind::Fs | Kind::Tree, _) => sequence_includes(self, other, '/'),
+            (Kind::Fs | Kind::Tree | Kind::Letter, _) => sequence_includes(self, other, '/'),
             (Kind::Topic, _) => sequence_includes(self, other, '.'),
             (Kind::Net, _) => {
                 let ((host, port), (other_host, other_port)) = (self.endpoint(), other.endpoint());
@@ -180,7 +185,7 @@ fn parse(text: &str, remote: bool) -> Result<Pattern, PathError> {
     let mut pattern = Pattern { text: text.into(), kind, open: false, start: 0, end: text.len() as u16, there: None };
     let Some(rest) = rest else {
         pattern.start = pattern.end;
-        return if matches!(kind, Kind::Charter | Kind::Tree) { Ok(pattern) } else { Err(shape()) };
+        return if matches!(kind, Kind::Charter | Kind::Tree | Kind::Letter) { Ok(pattern) } else { Err(shape()) };
     };
     if remote && kind == Kind::Node {
         return Err(shape());
@@ -212,7 +217,7 @@ fn parse(text: &str, remote: bool) -> Result<Pattern, PathError> {
                 Some(_) => return Err(shape()),
             }
         }
-        Kind::Stream => check_id(words)?,
+        Kind::Stream | Kind::Letter => check_id(words)?,
         Kind::Fs => {
             let (mount, rest) = words.split_once('/').map_or((words, None), |(mount, rest)| (mount, Some(rest)));
             check_name(mount)?;
@@ -250,8 +255,8 @@ fn parse(text: &str, remote: bool) -> Result<Pattern, PathError> {
 }
 
 fn sequence_includes(pattern: &Pattern, other: &Pattern, joint: char) -> bool {
-    // Only the tree has a resource without words, so elsewhere `**` alone is one word or more.
-    let rootless = pattern.kind == Kind::Tree;
+    // Only the tree and the letters have a resource without words, so elsewhere `**` alone is one word or more.
+    let rootless = matches!(pattern.kind, Kind::Tree | Kind::Letter);
     let words = |words| (!rootless || !str::is_empty(words)).then_some(words).into_iter();
     let mut ours = words(if rootless { pattern.words() } else { pattern.first() }).flat_map(|all| all.split(joint));
     let mut theirs = words(if rootless { other.words() } else { other.first() }).flat_map(|all| all.split(joint));

@@ -2,7 +2,7 @@
 
 use super::segment;
 use super::{Endpoint, Kind, Name, PathError, Topic, text_codec};
-use crate::id::{Pid, StreamId};
+use crate::id::{LetterId, Pid, StreamId};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -47,6 +47,10 @@ pub enum Resource {
     Node(Name, Box<Resource>),
     /// `/charter`
     Charter,
+    /// `/letter`: all dead letters
+    Letters,
+    /// `/letter/7`
+    Letter(LetterId),
 }
 
 /// A place in a mount: the mount's name, then canonical segments. Clones share their texts.
@@ -85,6 +89,7 @@ impl Resource {
             Resource::Stream(_) => Kind::Stream,
             Resource::Node(..) => Kind::Node,
             Resource::Charter => Kind::Charter,
+            Resource::Letters | Resource::Letter(_) => Kind::Letter,
         }
     }
 }
@@ -111,6 +116,7 @@ fn parse(text: &str, me: Option<Pid>, remote: bool) -> Result<Resource, PathErro
     let (kind, rest) = split_kind(text)?;
     match (kind, rest) {
         (Kind::Charter, None) => return Ok(Resource::Charter),
+        (Kind::Letter, None) => return Ok(Resource::Letters),
         (Kind::Tree, None) => return Ok(Resource::Tree(TreePath::parse("")?)),
         (Kind::Tree, Some("")) => return Err(PathError::EmptySegment),
         _ => {}
@@ -149,6 +155,7 @@ fn parse(text: &str, me: Option<Pid>, remote: bool) -> Result<Resource, PathErro
             let there = parse(&rest[slash..], None, true)?;
             Resource::Node(Name::parse(&rest[..slash])?, Box::new(there))
         }
+        Kind::Letter => Resource::Letter(LetterId(parse_id(rest)?)),
         Kind::Charter => return Err(shape()),
     })
 }
@@ -232,6 +239,8 @@ impl fmt::Display for Resource {
                 fmt::Display::fmt(there, f)
             }
             Resource::Charter => f.write_str("/charter"),
+            Resource::Letters => f.write_str("/letter"),
+            Resource::Letter(id) => write!(f, "/letter/{id}"),
         }
     }
 }

@@ -153,6 +153,8 @@ words! {
         Node = "node",
         /// `/charter`
         Charter = "charter",
+        /// `/letter/7`, and `/letter` for all of them
+        Letter = "letter",
     }
 }
 
@@ -195,6 +197,7 @@ impl Kind {
             Kind::Stream => "/stream/ID",
             Kind::Node => "/node/NAME and then the path of another resource there",
             Kind::Charter => "/charter",
+            Kind::Letter => "/letter or /letter/ID",
         }
     }
 }

@@ -68,6 +68,8 @@ pub enum InstanceKind {
 pub struct Handling {
     /// Which.
     pub message: MessageId,
+    /// Who sent it; the kernel where that is no process.
+    pub from: Pid,
     /// The call that waits for what `handle` returns.
     pub request: Option<ActionId>,
 }

@@ -71,6 +71,9 @@ enum Command {
     Health(client::Health),
     /// Show what its guests have logged and what has happened
     Logs(client::Logs),
+    /// Show the messages that could not be delivered, send them again or remove them
+    #[command(args_conflicts_with_subcommands = true)]
+    Letters(client::Letters),
     /// Send a message to one of its processes or services
     Send(client::Send),
     /// Call one of its processes, services or tools and print the reply
@@ -149,6 +152,7 @@ impl Command {
             Command::Services(services) => services.which.json,
             Command::Health(health) => health.which.json,
             Command::Logs(logs) => logs.which.json,
+            Command::Letters(letters) => letters.json(),
             Command::Send(send) => send.which.json,
             Command::Call(call) => call.which.json,
             Command::Spawn(spawn) => spawn.which.json,
@@ -173,6 +177,7 @@ impl Command {
             Command::Services(services) => services.run(terminal),
             Command::Health(health) => health.run(terminal),
             Command::Logs(logs) => logs.run(terminal),
+            Command::Letters(letters) => letters.run(terminal),
             Command::Send(send) => send.run(terminal),
             Command::Call(call) => call.run(terminal),
             Command::Spawn(spawn) => spawn.run(terminal),

@@ -42,6 +42,10 @@ pub fn body(data: &[u8]) -> bool {
             ("write", "/fs/repo/README", "{\"replace\":true}\nnew"),
             ("remove", "/app/a", ""),
             ("send", "/svc/echo", ""),
+            ("list", "/letter", ""),
+            ("read", "/letter/0", ""),
+            ("send", "/letter/0", ""),
+            ("remove", "/letter/0", ""),
         ];
         for (verb, resource, body) in acts {
             if let Err(refusal) = session.act(verb, resource, body).await {

@@ -7,14 +7,14 @@ use kernel_core::kernel::event::Content;
 use std::time::Duration;
 
 /// A puppet that answers for the service of its name.
-fn serving(name: &str) -> Agent {
+pub(super) fn serving(name: &str) -> Agent {
     agent(name).uses(&[&format!("register /svc/{name}")]).does(&format!("act register /svc/{name}"))
 }
 
 /// What makes a puppet wait inside of a `handle` until it gets a message with correlation 9.
 const WAIT: &str = "do act read /proc/self/inbox {\"correlation\":9,\"deadline_ms\":86400000}";
 
-async fn waits<H: Host>(world: &World<H>, agent: &str) {
+pub(super) async fn waits<H: Host>(world: &World<H>, agent: &str) {
     let session = world.session().await;
     session.act("send", &format!("/proc/{}", world.pid(agent)), format!("\n{WAIT}")).await.expect("sent");
     // A handler may not have come to its first act yet.

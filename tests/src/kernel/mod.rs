@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod files;
 pub mod floods;
 pub mod labels;
+pub mod letters;
 pub mod links;
 pub mod log;
 pub mod messages;

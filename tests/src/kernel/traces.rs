@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub(super) const SECRET: &str = "{\"labels\":[\"secret\"]}";
 
 /// What a session carries.
-async fn carried(session: &Session) -> Value {
+pub(super) async fn carried(session: &Session) -> Value {
     let info = session.act("read", "/proc/self", "").await.expect("what it is");
     serde_json::from_slice::<Value>(&info).expect("JSON")["labels"].clone()
 }

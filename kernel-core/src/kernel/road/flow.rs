@@ -40,13 +40,13 @@ impl State {
     pub(crate) fn want_rows(&self, pid: Pid, parsed: &Parsed, need: &mut Need) {
         let Ok(labels) = self.carried(pid, parsed) else { return };
         let granted = self.authority(pid, parsed).is_some();
-        self.target(parsed, &labels, granted, need);
+        self.target(pid, parsed, &labels, granted, need);
         self.uses(pid, parsed, need);
     }
 
     /// What is known of the resource. Looked at only where a right permits the act: whoever has none
     /// does not learn whether the resource exists.
-    pub(super) fn target(&self, parsed: &Parsed, labels: &Labels, granted: bool, need: &mut Need) -> Target {
+    pub(super) fn target(&self, pid: Pid, parsed: &Parsed, labels: &Labels, granted: bool, need: &mut Need) -> Target {
         let mut target = Target::default();
         if !granted {
             return target;
@@ -54,6 +54,7 @@ impl State {
         match &parsed.resource {
             Resource::Fs(path) => self.mount_target(path, parsed.verb, &mut target, need),
             Resource::Tree(path) => need.want(self, rows::key(rows::TABLE_TREE, path.as_str().as_bytes())),
+            Resource::Letters | Resource::Letter(_) => self.want_letters(pid, parsed, need),
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));
                 need.want(self, crate::kernel::verb::app_labels_key(name));

@@ -249,12 +249,46 @@ impl State {
         })
     }
 
+    /// An act that is a part of another one of `pid`: it takes the road for itself, and only the other learns what came
+    /// of it. The rows that it looks at are at hand.
+    ///
+    /// # Errors
+    /// What it was refused, which is held against nobody again; `denied` where somebody would have to be asked, since
+    /// the other does not wait.
+    pub(crate) fn travel_within(
+        &mut self,
+        pid: Pid,
+        request: &Request,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if let Ok(parsed) = request.parsed()
+            && self.would_ask(pid, parsed, request.body())
+        {
+            let asked = format!("`{}` on {} needs an answer of its own", parsed.verb, parsed.resource);
+            return Err(Refusal::new(Code::Denied, asked).by_other());
+        }
+        self.unheard = None;
+        let unread = |_| Refusal::new(Code::Failed, "a row that the act needs was not asked for");
+        self.travel(pid, None, request, now, fx).map_err(unread)?;
+        self.unheard.take().map_or(Ok(()), |refusal| Err(refusal.by_other()))
+    }
+
+    /// Whether somebody would be asked about an act of `pid`.
+    fn would_ask(&self, pid: Pid, parsed: &Parsed, body: &Bytes) -> bool {
+        let Ok(labels) = self.carried(pid, parsed) else { return false };
+        self.survey(pid, parsed, labels).is_ok_and(|survey| {
+            let facts = self.facts(pid, parsed, body, &survey);
+            governance::decide(&self.charter, &facts).decision == Decision::Escalate
+        })
+    }
+
     /// The stations that only look.
     fn survey(&self, pid: Pid, parsed: &Parsed, labels: Labels) -> Result<Survey, Need> {
         let row = parsed.row;
         let grant = self.authority(pid, parsed);
         let mut need = Need::default();
-        let target = self.target(parsed, &labels, grant.is_some(), &mut need);
+        let target = self.target(pid, parsed, &labels, grant.is_some(), &mut need);
         let uses = self.uses(pid, parsed, &mut need);
         if !need.is_empty() {
             return Err(need);

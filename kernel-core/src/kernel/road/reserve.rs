@@ -19,6 +19,8 @@ use crate::time::Now;
 pub(super) fn draws(parsed: &Parsed) -> Option<Meter> {
     match parsed.verb {
         Verb::Call if parsed.resource.kind() == Kind::Tool => Some(Meter::ToolCalls),
+        // The message that goes out draws for itself.
+        Verb::Send if parsed.resource.kind() == Kind::Letter => None,
         Verb::Send | Verb::Publish | Verb::Call => Some(Meter::Messages),
         _ => None,
     }

@@ -8,6 +8,7 @@ mod connect;
 mod files;
 mod inbox;
 mod kill;
+mod letter;
 mod limits;
 mod link;
 mod monitor;
@@ -75,6 +76,8 @@ pub enum Op {
     Write(Write),
     Remove,
     Send(Message),
+    SendAgain,
+    Letter,
     Publish(Message),
     Subscribe,
     Call(Call),
@@ -120,6 +123,10 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         NoRow::DoesNotApply(..) => invalid(no.to_string()),
         NoRow::Missing(..) => Refusal::new(Code::Unsupported, no.to_string()),
     })?;
+    // The one resource whose kind has verbs of its own for the whole.
+    if kind == Kind::Letter && (verb == Verb::List) != (*resource == Resource::Letters) {
+        return Err(invalid(format!("`{verb}` is not something that can be done to {resource}")));
+    }
     let framed = body::split(body).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
     if !row.payload && !framed.payload.is_empty() {
         return Err(invalid(format!("`{verb}` on {resource} takes no payload")));
@@ -130,12 +137,14 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
     let op = match (verb, kind) {
         (Verb::Read, Kind::Fs | Kind::Tree) => Op::Read(header(&body)?),
         (Verb::Read, Kind::Proc) => Op::Info(header(&body)?),
+        (Verb::Read, Kind::Letter) => Op::Letter,
         (Verb::Read, Kind::Inbox) => Op::Inbox(header(&body)?),
         (Verb::Read, Kind::Stream) => Op::StreamRead(header(&body)?),
         (Verb::List, _) => Op::List(header(&body)?),
         (Verb::Write, Kind::Stream) => Op::StreamWrite(send::parse(&body)?),
         (Verb::Write, _) => Op::Write(files::parse_write(&body)?),
         (Verb::Remove, _) => Op::Remove,
+        (Verb::Send, Kind::Letter) => Op::SendAgain,
         (Verb::Send, _) => Op::Send(send::parse(&body)?),
         (Verb::Publish, _) => Op::Publish(send::parse(&body)?),
         (Verb::Subscribe, _) => Op::Subscribe,
@@ -181,6 +190,10 @@ impl State {
                 self.apply_stream_write(act, *stream, &m.payload, now, fx)
             }
             (Op::Stop, Resource::Stream(stream)) => self.apply_stream_stop(act, *stream, now, fx),
+            (Op::List(list), Resource::Letters) => self.apply_letter_list(act, list),
+            (Op::Letter, Resource::Letter(id)) => self.apply_letter_read(act, *id),
+            (Op::SendAgain, Resource::Letter(id)) => self.apply_letter_send(act, *id, now, fx),
+            (Op::Remove, Resource::Letter(id)) => self.apply_letter_remove(act, *id, now, fx),
             (Op::Subscribe, Resource::Topic(topic)) => self.apply_subscribe(act, topic),
             (Op::Register, Resource::Service(name)) => self.apply_register(act, name),
             (Op::RegisterTool(tool), Resource::Tool(name)) => self.apply_register_tool(act, name, tool),

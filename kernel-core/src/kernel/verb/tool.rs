@@ -15,7 +15,7 @@ use crate::id::{ActionId, Pid};
 use crate::ipc::MAILBOX_BYTES;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
-use crate::label::Labels;
+use crate::label::{Labels, TooManyLabels};
 use crate::path::{Name, Resource};
 use crate::refusal::{Code, Refusal};
 use serde::Deserialize;
@@ -129,5 +129,12 @@ impl State {
         labels
             .join(&tool.output_labels)
             .map_err(|e| Refusal::new(Code::TooLarge, format!("what the tool answered cannot be labelled: {e}")))
+    }
+
+    /// What an answer of `pid` is labelled if it may be one of any of its tools.
+    pub(crate) fn labelled_by_tools(&self, pid: Pid, labels: &Labels) -> Result<Labels, TooManyLabels> {
+        let names = self.processes.get(&pid).into_iter().flat_map(|process| &process.rare.tools);
+        let tools = names.filter_map(|name| self.tools.get(name));
+        tools.map(|tool| &tool.output_labels).try_fold(labels.clone(), |all, labels| all.join(labels))
     }
 }

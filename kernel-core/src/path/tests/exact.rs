@@ -160,14 +160,15 @@ fn names_are_exact() {
 #[test]
 fn processes_streams_and_the_charter_are_exact() {
     let ids = owned(&["0", "7", "70", "18446744073709551615"]);
-    let mut patterns = owned(&["/proc/**", "/stream/**", "/stream/*", "/charter"]);
+    let mut patterns = owned(&["/proc/**", "/stream/**", "/stream/*", "/charter", "/letter", "/letter/**"]);
     for id in owned(&["0", "7", "70", "*"]) {
         patterns.extend(["", "/inbox", "/**"].map(|tail| format!("/proc/{id}{tail}")));
-        patterns.push(format!("/stream/{id}"));
+        patterns.extend(["stream", "letter"].map(|kind| format!("/{kind}/{id}")));
     }
-    let mut world = owned(&["/charter"]);
+    let mut world = owned(&["/charter", "/letter"]);
     for id in &ids {
-        world.extend([format!("/proc/{id}"), format!("/proc/{id}/inbox"), format!("/stream/{id}")]);
+        world.extend(["/proc/", "/stream/", "/letter/"].map(|root| format!("{root}{id}")));
+        world.push(format!("/proc/{id}/inbox"));
     }
     check(&patterns, &world);
 }

@@ -39,6 +39,7 @@ pub(super) fn health(api: &Api) -> Value {
         "apps": health.apps,
         "services": health.services,
         "waiting_bytes": health.waiting,
+        "letters": health.letters,
         "verdicts": health.verdicts,
     })
 }

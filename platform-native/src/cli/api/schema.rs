@@ -25,7 +25,8 @@ pub(super) fn all() -> Value {
         "Health": answer(&[
             ("status", one_of(&["ok", "stopping", "not_durable"])), ("reason", maybe_text()), ("environment", text()),
             ("data_dir", text()), ("pid", number()), ("uptime_ms", number()), ("processes", number()),
-            ("apps", number()), ("services", number()), ("waiting_bytes", number()), ("verdicts", object(&counts)),
+            ("apps", number()), ("services", number()), ("waiting_bytes", number()), ("letters", number()),
+            ("verdicts", object(&counts)),
         ]),
         "Process": object(&[
             ("pid", number()), ("parent", number()), ("name", text()), ("app", maybe_text()), ("role", text()),

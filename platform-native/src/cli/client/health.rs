@@ -47,11 +47,12 @@ impl Health {
             print(&[
                 format!("A kernel in {}, process {}: {said}", text("environment"), number("pid")),
                 format!(
-                    "  {}, {}, {}; {} in mailboxes; up for {}",
+                    "  {}, {}, {}; {} in mailboxes, {}; up for {}",
                     processes(number("processes")),
                     counted(number("apps"), "application"),
                     counted(number("services"), "service"),
                     bytes(number("waiting_bytes")),
+                    counted(number("letters"), "dead letter"),
                     duration(Duration::from_millis(number("uptime_ms"))),
                 ),
                 format!(

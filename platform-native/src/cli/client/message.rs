@@ -112,16 +112,20 @@ impl Call {
             if !names.is_empty() {
                 tell(&format!("the reply is labelled {}", plain(&names.join(", "))));
             }
-            let encoding = serde_json::from_value(encoding.clone()).unwrap_or(Encoding::Utf8);
-            let text = payload.as_str().unwrap_or_default().to_owned();
-            write(&encoding.bytes(text).unwrap_or_default())?;
+            write(&self::payload(&called))?;
             Ok(Exit::Done)
         })
     }
 }
 
+/// The bytes of an answer.
+pub(super) fn payload(answer: &Value) -> Vec<u8> {
+    let encoding = serde_json::from_value(answer["encoding"].clone()).unwrap_or(Encoding::Utf8);
+    encoding.bytes(answer["payload"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+}
+
 /// Writes a reply: as it is into a pipe, and fit for a terminal to one.
-fn write(reply: &[u8]) -> Result<(), Failure> {
+pub(super) fn write(reply: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     if out.is_terminal() {
         let text = String::from_utf8_lossy(reply);

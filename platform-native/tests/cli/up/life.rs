@@ -71,6 +71,39 @@ fn a_kernel_that_stays_is_talked_to_and_stopped() {
 }
 
 #[test]
+fn dead_letters_outlive_the_kernel_and_are_dealt_with() {
+    // It receives messages, and no requests, for some time after it has begun to answer for its service.
+    let steps = ["act register /svc/busy", "wait 1500"];
+    let home = Home::new(&agent("busy", &steps, "use = [\"register /svc/busy\"]"));
+    let up = Up::start(&home, &[]).with_play();
+    let listed = |up: &Up<'_>| up.weft(&["letters", "--json"]).exits(0).json()["letters"].as_array().unwrap().clone();
+    up.weft(&["call", "/svc/busy", "late", "--deadline", "200ms", "--label", "private"]).exits(1).tells(&["in time"]);
+    let until = Instant::now() + Duration::from_secs(30);
+    while listed(&up).is_empty() {
+        assert!(Instant::now() < until, "the reply that came too late is nowhere");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let all = listed(&up);
+    assert_eq!((&all[0]["kind"], &all[0]["labels"]), (&json!("reply"), &json!(["private"])));
+    up.kill();
+    let up = Up::start(&home, &[]);
+    assert_eq!(listed(&up), all);
+    let number = all[0]["letter"].to_string();
+    up.weft(&["letters"]).exits(0).says(&["LETTER", &number, "timed_out"]);
+    up.weft(&["health"]).exits(0).says(&["1 dead letter"]);
+    let shown = up.weft(&["letters", "show", &number]).exits(0).tells(&["a reply from /proc/", "labelled private"]);
+    assert_eq!(shown.out, "late");
+    let shown = up.weft(&["letters", "show", &number, "--json"]).exits(0).json();
+    assert_eq!((&shown["payload"], &shown["bytes"]), (&json!("late"), &json!(4)));
+    // Whoever called is long gone.
+    up.weft(&["letters", "send", &number]).exits(1).tells(&["there is no process"]);
+    assert_eq!(listed(&up), all);
+    up.weft(&["letters", "remove", &number]).exits(0).says(&["is gone"]);
+    up.weft(&["letters", "show", &number]).exits(1).tells(&["was sent again or removed"]);
+    assert!(listed(&up).is_empty());
+}
+
+#[test]
 fn without_a_kernel_it_is_said_what_to_do() {
     let home = Home::new("");
     for command in

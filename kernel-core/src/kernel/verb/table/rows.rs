@@ -216,6 +216,28 @@ pub static ROWS: &[Row] = &[
         .doc("Calls a tool with the payload as its arguments, of which none are `{}`, and waits for the answer. What the tool declared can only \
               raise the effect. Arguments that do not fit its schema are `invalid`, and it is handed nothing; nor do those fit \
               that have a key twice in an object, or that take more than 262,144 steps to be held against it."),
+    // Dead letters.
+    act(Verb::List, &[Kind::Letter], Observing, LOOK)
+        .takes(&[
+            field("cursor", Type::Text(20), "`next` of the page before; default the first page"),
+            field("limit", Type::Int(100), "letters of a page, 1 to 100; default 100"),
+        ])
+        .reply("`{\"letters\":[{letter, at, code, reason, sender, target, receiver, kind, labels, content_type, correlation, message, bytes}],\"next\":cursor or null}`; `at` is in nanoseconds since 1970, a kind that of the envelope or `reply`")
+        .doc("Lists `/letter`: the messages that could not be delivered and the replies that came too late, the oldest \
+              first. The latest 1,024 of them are kept, at most 16 MiB, and of one sender at most 128 and 4 MiB; they \
+              survive the kernel's end. Labels of what is listed join the process; what lies above its clearance is left out."),
+    act(Verb::Read, &[Kind::Letter], Observing, LOOK)
+        .reply("a line of JSON as `list` has it, then the payload")
+        .doc("Reads a letter. Its labels join the process, and where it is gone, what whoever took it away carried."),
+    act(Verb::Send, &[Kind::Letter], Outward, EXCHANGE)
+        .keeps_labels()
+        .reply("`{\"id\":message}`")
+        .doc("Sends a letter again, to its target or, where that is a topic or a tool, to the process that should have received it. \
+              What goes out is a `send` of the caller's own, which is decided and counted for itself, carries the labels of the \
+              letter, and arrives as a message. The letter goes when it was delivered, and stays where it was not."),
+    act(Verb::Remove, &[Kind::Letter], Outward, CHANGE)
+        .keeps_labels()
+        .doc("Removes a letter. Its labels join the process; they and what the process carries join whoever finds that it is gone."),
     // Processes.
     act(Verb::Read, &[Kind::Proc], Observing, LOOK)
         .takes(&[field("usage", Type::Bool, "what it has used, too, and the limits of its account; then all that a message of it, or of what it started, ever carried joins the caller")])

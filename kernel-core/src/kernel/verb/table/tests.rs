@@ -30,6 +30,7 @@ fn sample(kind: Kind) -> Resource {
         Kind::Stream => "/stream/7",
         Kind::Node => "/node/eu-1/proc/7",
         Kind::Charter => "/charter",
+        Kind::Letter => "/letter/7",
     };
     path.parse().unwrap()
 }

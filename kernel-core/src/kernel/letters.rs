@@ -1,0 +1,423 @@
+//! Dead letters: messages that could not be delivered, kept until somebody sends them again or removes them.
+//!
+//! A letter is two rows, what is known of it and its payload, so that a list need not read payloads. At hand is only
+//! which letters there are. Their number and their bytes are bounded, of one sender and of all; the oldest go first.
+
+use super::effects::Effects;
+use super::event::{Content, DeadLetter};
+use super::rows;
+use super::state::State;
+use crate::id::{ActionId, LetterId, MessageId, Pid};
+use crate::ipc::{Envelope, EnvelopeKind};
+use crate::label::Labels;
+use crate::path::Resource;
+use crate::platform::Key;
+use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
+use crate::time::{Now, WallTime};
+use bytes::Bytes;
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most letters that are kept ...
+pub const LETTERS: usize = 1_024;
+/// ... and the most bytes of them, each with what it takes besides its payload.
+pub const LETTERS_BYTES: u64 = 16 << 20;
+/// The most letters of one sender, so that none drives out those of all others ...
+pub const LETTERS_OF_ONE: usize = 128;
+/// ... and the most bytes of them.
+pub const LETTERS_OF_ONE_BYTES: u64 = 4 << 20;
+/// What a letter takes besides its payload, bytes, rounded up.
+const LETTER_BYTES: u64 = 1_024;
+
+/// What a reply is called that came when nobody waited for it any more.
+const LATE: &str = "reply";
+
+/// What is known of a letter: the row of table `49`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Letter {
+    /// When it came to be one.
+    #[n(0)]
+    pub(crate) wall: WallTime,
+    /// The act that it comes from; 0 for none.
+    #[n(1)]
+    pub(crate) action: ActionId,
+    /// Why it was not delivered, in a word ...
+    #[n(2)]
+    pub(crate) code: Code,
+    /// ... and in a sentence.
+    #[n(3)]
+    pub(crate) reason: String,
+    /// Who sent it.
+    #[n(4)]
+    pub(crate) sender: Resource,
+    /// What it was sent to.
+    #[n(5)]
+    pub(crate) target: Resource,
+    /// The process that should have received it.
+    #[n(6)]
+    pub(crate) receiver: Pid,
+    /// The kind of its envelope, or [`LATE`].
+    #[n(7)]
+    pub(crate) kind: String,
+    /// What it is marked with.
+    #[n(8)]
+    pub(crate) labels: Labels,
+    /// Its media type.
+    #[n(9)]
+    pub(crate) content_type: String,
+    /// The number that its sender chose.
+    #[n(10)]
+    pub(crate) correlation: Option<u64>,
+    /// The number of the message.
+    #[n(11)]
+    pub(crate) message: MessageId,
+    /// The length of its payload.
+    #[n(12)]
+    pub(crate) bytes: u64,
+    /// Whether it was sent again or removed by whoever carried `labels`, which come to whoever finds that out.
+    #[n(13)]
+    #[cbor(default)]
+    pub(crate) gone: bool,
+}
+
+/// Which letter there is, as far as that is at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptLetter {
+    /// Its number.
+    pub letter: LetterId,
+    /// Who sent it; the kernel where that is no process.
+    pub sender: Pid,
+    /// What it takes.
+    pub bytes: u64,
+    /// Whether only its labels are left.
+    pub gone: bool,
+}
+
+/// All letters that there are.
+#[derive(Debug, Default)]
+pub(crate) struct Letters {
+    kept: BTreeMap<LetterId, KeptLetter>,
+    of: BTreeMap<Pid, BTreeSet<LetterId>>,
+    bytes: u64,
+}
+
+impl Letters {
+    /// Those that a boot has found.
+    pub(crate) fn found(all: &[KeptLetter]) -> Letters {
+        let mut letters = Letters::default();
+        all.iter().for_each(|letter| letters.add(*letter));
+        letters
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.kept.values().filter(|letter| !letter.gone).count()
+    }
+
+    /// Whether there is one of that number.
+    pub(crate) fn has(&self, letter: LetterId) -> bool {
+        self.kept.contains_key(&letter)
+    }
+
+    /// At most `most` of those behind `after`, and whether there are more.
+    pub(crate) fn page(&self, after: u64, most: usize) -> (Vec<LetterId>, bool) {
+        let mut behind = self.kept.keys().copied().filter(|letter| letter.0 > after);
+        let page: Vec<LetterId> = behind.by_ref().take(most).collect();
+        let more = behind.next().is_some();
+        (page, more)
+    }
+
+    fn add(&mut self, letter: KeptLetter) {
+        self.bytes += letter.bytes;
+        self.of.entry(letter.sender).or_default().insert(letter.letter);
+        self.kept.insert(letter.letter, letter);
+    }
+
+    fn remove(&mut self, letter: LetterId) {
+        let Some(kept) = self.kept.remove(&letter) else { return };
+        self.bytes -= kept.bytes;
+        if let Some(of) = self.of.get_mut(&kept.sender) {
+            of.remove(&letter);
+            if of.is_empty() {
+                self.of.remove(&kept.sender);
+            }
+        }
+    }
+
+    /// The letter that has to go so that the others, `newest` among them, are within the bounds.
+    fn too_many(&self, newest: &KeptLetter) -> Option<LetterId> {
+        let of = self.of.get(&newest.sender)?;
+        let bytes: u64 = of.iter().filter_map(|letter| self.kept.get(letter)).map(|kept| kept.bytes).sum();
+        let oldest = if of.len() > LETTERS_OF_ONE || bytes > LETTERS_OF_ONE_BYTES {
+            of.first().copied()
+        } else if self.kept.len() > LETTERS || self.bytes > LETTERS_BYTES {
+            self.kept.keys().next().copied()
+        } else {
+            None
+        };
+        oldest.filter(|oldest| *oldest != newest.letter)
+    }
+}
+
+/// The row of what is known of a letter.
+pub(crate) fn letter_key(letter: LetterId) -> Key {
+    rows::numbered(rows::TABLE_LETTER, letter.0)
+}
+
+/// The row of its payload; there is none where that is empty.
+pub(crate) fn payload_key(letter: LetterId) -> Key {
+    rows::numbered(rows::TABLE_LETTER_PAYLOAD, letter.0)
+}
+
+/// A message that is not delivered.
+struct Undelivered<'a> {
+    action: ActionId,
+    /// The process whose log tells of it.
+    at: Pid,
+    receiver: Pid,
+    envelope: &'a Envelope,
+    kind: &'static str,
+    code: Code,
+    reason: String,
+}
+
+impl State {
+    /// A message that could not be delivered: kept, counted, and recorded once for each sender and reason until
+    /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log. `action` is the
+    /// act that it comes from, 0 where that is not known any more, or was none.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn dead_letter(
+        &mut self,
+        action: ActionId,
+        receiver: Pid,
+        envelope: &Envelope,
+        code: Code,
+        reason: String,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Refusal {
+        let kind = envelope.kind.as_str();
+        let letter = Undelivered { action, at: receiver, receiver, envelope, kind, code, reason };
+        let kept = self.keep_letter(&letter, now, fx);
+        self.note_letter(letter, kept, now, fx)
+    }
+
+    /// The same for one that no set of labels can mark: only the log is told of it.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn unsayable_letter(
+        &mut self,
+        action: ActionId,
+        receiver: Pid,
+        envelope: &Envelope,
+        reason: String,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Refusal {
+        let (kind, code) = (envelope.kind.as_str(), Code::TooLarge);
+        let letter = Undelivered { action, at: receiver, receiver, envelope, kind, code, reason };
+        self.note_letter(letter, LetterId(0), now, fx)
+    }
+
+    /// `callee` has answered a call for which `caller` does not wait any more.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn late_reply(
+        &mut self,
+        action: ActionId,
+        callee: Pid,
+        caller: Pid,
+        labels: &Labels,
+        result: &Result<Bytes, String>,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        self.counters.message += 1;
+        let (body, content_type, how) = match result {
+            Ok(body) => (body.clone(), "", "answered"),
+            Err(text) => (Bytes::from(text.clone()), "text/plain", "answered with an error"),
+        };
+        let labelled = self.labelled_by_tools(callee, labels);
+        let envelope = Envelope {
+            id: MessageId(self.counters.message),
+            sender: Resource::Proc(callee),
+            target: Resource::Proc(caller),
+            kind: EnvelopeKind::Message,
+            correlation: None,
+            deadline: None,
+            labels: labelled.clone().unwrap_or_default(),
+            content_type: content_type.into(),
+            body,
+        };
+        let reason = format!("/proc/{callee} {how} when /proc/{caller} did not wait any more");
+        let (envelope, code) = (&envelope, Code::TimedOut);
+        let letter = Undelivered { action, at: callee, receiver: caller, envelope, kind: LATE, code, reason };
+        let kept = match labelled {
+            Ok(_) => self.keep_letter(&letter, now, fx),
+            Err(_) => LetterId(0),
+        };
+        self.note_letter(letter, kept, now, fx);
+    }
+
+    fn note_letter(&mut self, letter: Undelivered<'_>, kept: LetterId, now: Now, fx: &mut Effects) -> Refusal {
+        let Undelivered { action, at, envelope, code, reason, .. } = letter;
+        self.tally.dead_letters += 1;
+        let mut fold = format!("dead letter from {}: {code}", envelope.sender);
+        if !self.has_room_to_fold(at, &fold) {
+            fold = format!("dead letter: {code}");
+        }
+        if !self.folds(at, &fold, action) {
+            let letter = DeadLetter {
+                sender: envelope.sender.to_string(),
+                target: envelope.target.to_string(),
+                reason: reason.clone(),
+                bytes: envelope.body.len() as u64,
+                letter: kept.0,
+            };
+            self.record(action, Content::DeadLetter(letter), now, fx);
+        }
+        Refusal::new(code, reason)
+    }
+
+    /// Stores a letter and lets go of the oldest over the bounds. One that is sent again is there already: 0.
+    fn keep_letter(&mut self, of: &Undelivered<'_>, now: Now, fx: &mut Effects) -> LetterId {
+        if self.sends_again {
+            return LetterId(0);
+        }
+        let envelope = of.envelope;
+        self.counters.message += 1;
+        let id = LetterId(self.counters.message);
+        let letter = Letter {
+            wall: now.wall,
+            action: of.action,
+            code: of.code,
+            reason: cut(of.reason.clone(), REASON_BYTES),
+            sender: envelope.sender.clone(),
+            target: envelope.target.clone(),
+            receiver: of.receiver,
+            kind: of.kind.to_owned(),
+            labels: envelope.labels.clone(),
+            content_type: envelope.content_type.to_string(),
+            correlation: envelope.correlation,
+            message: envelope.id,
+            bytes: envelope.body.len() as u64,
+            gone: false,
+        };
+        let sender = process(&letter.sender);
+        self.write_letter(id, &letter, fx);
+        if !envelope.body.is_empty() {
+            self.keep(payload_key(id), Some(envelope.body.clone()), fx);
+        }
+        self.admit(KeptLetter { letter: id, sender, bytes: LETTER_BYTES + letter.bytes, gone: false }, fx);
+        id
+    }
+
+    /// There is a letter, and the oldest over the bounds are gone.
+    fn admit(&mut self, newest: KeptLetter, fx: &mut Effects) {
+        self.letters.add(newest);
+        while let Some(oldest) = self.letters.too_many(&newest) {
+            self.drop_letter(oldest, fx);
+        }
+    }
+
+    fn write_letter(&mut self, id: LetterId, letter: &Letter, fx: &mut Effects) {
+        // Writing into memory cannot fail.
+        let row = minicbor::to_vec(letter).unwrap_or_default();
+        self.keep(letter_key(id), Some(row.into()), fx);
+    }
+
+    /// Lets go of a letter and all that is known of it.
+    fn drop_letter(&mut self, id: LetterId, fx: &mut Effects) {
+        self.letters.remove(id);
+        self.keep(letter_key(id), None, fx);
+        self.keep(payload_key(id), None, fx);
+    }
+
+    /// A letter was sent again or removed, by the doing of what carries `labels`: whoever finds that out carries
+    /// them, too.
+    pub(crate) fn end_letter(&mut self, id: LetterId, labels: Labels, now: Now, fx: &mut Effects) {
+        self.drop_letter(id, fx);
+        if labels.is_empty() {
+            return;
+        }
+        let nobody = Resource::Proc(Pid::KERNEL);
+        let letter = Letter {
+            wall: now.wall,
+            action: ActionId(0),
+            code: Code::NotFound,
+            reason: String::new(),
+            sender: nobody.clone(),
+            target: nobody,
+            receiver: Pid::KERNEL,
+            kind: String::new(),
+            labels,
+            content_type: String::new(),
+            correlation: None,
+            message: MessageId(0),
+            bytes: 0,
+            gone: true,
+        };
+        self.write_letter(id, &letter, fx);
+        self.admit(KeptLetter { letter: id, sender: Pid::KERNEL, bytes: LETTER_BYTES, gone: true }, fx);
+    }
+}
+
+/// A letter as a boot finds its row, whose key ends in `number`. Of one that cannot be read the row is what is known.
+pub(super) fn found(number: [u8; 8], row: &[u8]) -> KeptLetter {
+    let letter = LetterId(u64::from_be_bytes(number));
+    let known = minicbor::decode::<Letter>(row).ok();
+    let bytes = known.as_ref().map_or(0, |letter| letter.bytes.min(LETTERS_BYTES));
+    KeptLetter {
+        letter,
+        sender: known.as_ref().map_or(Pid::KERNEL, |letter| process(&letter.sender)),
+        bytes: LETTER_BYTES + bytes,
+        gone: known.is_some_and(|letter| letter.gone),
+    }
+}
+
+/// The process that `sender` is; the kernel where it is none.
+fn process(sender: &Resource) -> Pid {
+    match sender {
+        Resource::Proc(pid) => *pid,
+        _ => Pid::KERNEL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(letter: u64, sender: u64, bytes: u64) -> KeptLetter {
+        KeptLetter { letter: LetterId(letter), sender: Pid(sender), bytes, gone: false }
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_nobody_drives_out_all_others() {
+        let mut letters = Letters::default();
+        let mut keep = |new: KeptLetter| {
+            letters.add(new);
+            let mut gone = Vec::new();
+            while let Some(oldest) = letters.too_many(&new) {
+                letters.remove(oldest);
+                gone.push(oldest.0);
+            }
+            gone
+        };
+        const NONE: [u64; 0] = [];
+        assert_eq!(keep(letter(1, 7, 1_024)), NONE);
+        for n in 0..LETTERS_OF_ONE as u64 {
+            assert_eq!(keep(letter(2 + n, 8, 1_024)), NONE);
+        }
+        // One more of the same sender drives out its own.
+        assert_eq!(keep(letter(500, 8, 1_024)), [2]);
+        assert_eq!(keep(letter(501, 8, LETTERS_OF_ONE_BYTES)).len(), LETTERS_OF_ONE);
+        // The newest stays, whatever it takes.
+        assert_eq!(keep(letter(502, 8, LETTERS_OF_ONE_BYTES + 1)), [501]);
+        for n in 0..LETTERS as u64 - 2 {
+            assert_eq!(keep(letter(600 + n, 1_000 + n, 1_024)), NONE);
+        }
+        assert_eq!(keep(letter(9_000, 9, 1_024)), [1]);
+        assert_eq!((letters.len(), letters.page(0, 1)), (LETTERS, (vec![LetterId(502)], true)));
+        assert_eq!(letters.page(8_999, 10), (vec![LetterId(9_000)], false));
+    }
+}

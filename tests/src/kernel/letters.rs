@@ -1,0 +1,198 @@
+//! Dead letters: what could not be delivered is kept, told to whoever may know, and sent again as an act like any other.
+
+use super::messages::{serving, waits};
+use super::traces::{SECRET, carried, informed};
+use crate::world::{Host, World, agent, app};
+use futures::join;
+use kernel_core::environment::Environment;
+use kernel_core::kernel::event::Content;
+use kernel_core::kernel::{LETTERS_OF_ONE, Session};
+use kernel_core::refusal::Code;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// All letters that `session` is told of.
+async fn letters(session: &Session) -> Vec<Value> {
+    let (mut all, mut cursor) = (Vec::new(), Value::Null);
+    loop {
+        let page = session.act("list", "/letter", json!({ "cursor": cursor }).to_string()).await.expect("a list");
+        let page: Value = serde_json::from_slice(&page).expect("JSON");
+        all.extend(page["letters"].as_array().cloned().expect("letters"));
+        cursor = page["next"].clone();
+        if cursor.is_null() {
+            return all;
+        }
+    }
+}
+
+fn path(letter: &Value) -> String {
+    format!("/letter/{}", letter["letter"])
+}
+
+/// A world with a sender `a` and a receiver `b` that waits for a message with correlation 9 and takes no more of `a`.
+async fn full<H: Host>(host: H) -> World<H> {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("post", [agent("a").uses(&["send /svc/b"]), serving("b")])).await;
+    waits(&world, "b").await;
+    assert_eq!(world.tell("a", "repeat 910 send /svc/b - x").await, "910 ok");
+    world
+}
+
+/// What is full takes again.
+async fn empty<H: Host>(world: &World<H>) {
+    let told = world.act("a", "send /svc/b {\"correlation\":9} now").await;
+    assert!(told.starts_with("ok "), "{told}");
+    world.until(|world| world.process("b").used.messages > 912).await;
+}
+
+/// A message that could not be delivered is kept with all that is known of it, also over the kernel's end, until it is
+/// sent again and arrives, or is removed.
+pub async fn what_could_not_be_delivered_is_kept<H: Host>(host: H) {
+    let mut world = full(host).await;
+    let a = world.pid("a");
+    let told = world.act("a", "send /svc/b {\"content_type\":\"text/plain\",\"correlation\":3} lost").await;
+    assert!(told.starts_with("full: "), "{told}");
+    assert!(world.act("a", "send /svc/b - second").await.starts_with("full: "));
+    let session = world.session().await;
+    let all = letters(&session).await;
+    assert_eq!(all.len(), 2, "{all:?}");
+    let known = |name: &str| all[0][name].clone();
+    assert_eq!((known("code"), known("kind"), known("target")), (json!("full"), json!("message"), json!("/svc/b")));
+    assert_eq!(
+        (known("sender"), known("correlation"), known("bytes")),
+        (json!(format!("/proc/{a}")), json!(3), json!(4))
+    );
+    assert_eq!((known("content_type"), known("labels")), (json!("text/plain"), json!([])));
+    let log = world.log().await;
+    let recorded = |number: &Value| {
+        log.iter().any(|e| matches!(&e.content, Content::DeadLetter(letter) if json!(letter.letter) == *number))
+    };
+    assert!(recorded(&all[0]["letter"]));
+    let read = session.act("read", &path(&all[0]), "").await.expect("a letter");
+    assert!(read.ends_with(b"}\nlost"), "{read:?}");
+    session.act("remove", &path(&all[1]), "").await.expect("removed");
+    assert_eq!(session.act("read", &path(&all[1]), "").await.expect_err("gone").code, Code::NotFound);
+    world.log().await;
+    world.crash().await;
+    let session = world.session().await;
+    assert_eq!(letters(&session).await, all[..1]);
+    assert_eq!(world.kernel().health().letters, 1);
+    assert_eq!(session.act("send", &path(&all[0]), "").await.expect_err("nobody answers").code, Code::NotFound);
+    assert_eq!(letters(&session).await, all[..1]);
+    world.run(app("post", [serving("b")])).await;
+    let sent = session.act("send", &path(&all[0]), "").await.expect("delivered");
+    assert!(sent.starts_with(b"{\"id\":"), "{sent:?}");
+    assert_eq!(world.heard("b").await, format!("message /proc/{} [] lost", session.pid()));
+    assert!(letters(&session).await.is_empty());
+    assert_eq!(session.act("send", &path(&all[0]), "").await.expect_err("gone").code, Code::NotFound);
+    world.finish().await;
+}
+
+/// A letter is labelled as the message was, and so is whoever learns of it, also that it is gone.
+pub async fn a_letter_keeps_its_labels<H: Host>(host: H) {
+    let world = full(host).await;
+    for body in ["one", "two"] {
+        assert!(world.act("a", &format!("send /svc/b {SECRET} {body}")).await.starts_with("full: "));
+    }
+    let session = world.session().await;
+    let all = letters(&session).await;
+    assert_eq!((all.len(), carried(&session).await), (2, json!(["secret"])));
+    let reader = world.session().await;
+    reader.act("read", &path(&all[0]), "").await.expect("read");
+    assert_eq!(carried(&reader).await, json!(["secret"]));
+    // Who may not know of it is told nothing.
+    let blind =
+        agent("blind").uses(&["list /letter", "read /letter/*", "send /letter/*", "send /svc/b"]).cleared_for(&[]);
+    world.run(app("blind", [blind]).unmounted()).await;
+    assert_eq!(world.act("blind", "list /letter").await, "ok {\"letters\":[],\"next\":null}");
+    for verb in ["read", "send"] {
+        assert!(world.act("blind", &format!("{verb} {}", path(&all[0]))).await.starts_with("denied: "));
+    }
+    empty(&world).await;
+    // What is sent again carries them.
+    world.session().await.act("send", &path(&all[0]), "").await.expect("delivered");
+    assert!(world.heard("b").await.ends_with("[secret] one"));
+    let other = world.session().await;
+    assert_eq!(other.act("read", &path(&all[0]), "").await.expect_err("gone").code, Code::NotFound);
+    assert_eq!(carried(&other).await, json!(["secret"]), "that it is gone is the doing of who carried that");
+    world.finish().await;
+}
+
+/// That a letter is gone carries what whoever removed it carried, although it was labelled nothing.
+pub async fn an_absence_of_a_letter_is_labelled<H: Host>(host: H) {
+    let world = full(host).await;
+    assert!(world.act("a", "send /svc/b - plain").await.starts_with("full: "));
+    let session = world.session().await;
+    let all = letters(&session).await;
+    assert_eq!(carried(&session).await, json!([]));
+    informed(&world).await.act("remove", &path(&all[0]), "").await.expect("removed");
+    assert!(letters(&session).await.is_empty());
+    assert_eq!(carried(&session).await, json!(["secret"]));
+    world.finish().await;
+}
+
+/// To send a letter again takes a right to do that and a right to send to its target, and what is not delivered stays
+/// the one letter that it is.
+pub async fn sending_again_is_an_act_of_whoever_does_it<H: Host>(host: H) {
+    let world = full(host).await;
+    assert!(world.act("a", "send /svc/b - lost").await.starts_with("full: "));
+    let session = world.session().await;
+    while session.act("send", "/svc/b", "\nmore").await.is_ok() {}
+    let all = letters(&session).await;
+    for (held, says) in [("send /svc/b", "/letter/"), ("send /letter/*", "/svc/b")] {
+        let lacking = world.session_with(&[held], &[]).await;
+        let refusal = lacking.act("send", &path(&all[0]), "").await.expect_err("no right");
+        assert!(refusal.code == Code::Denied && refusal.reason.contains(says), "{held}: {refusal}");
+    }
+    assert_eq!(session.act("send", &path(&all[0]), "").await.expect_err("full").code, Code::Full);
+    assert_eq!(letters(&session).await, all);
+    empty(&world).await;
+    let both = world.session_with(&["send /letter/*", "send /svc/b"], &[]).await;
+    both.act("send", &path(&all[0]), "").await.expect("delivered");
+    assert!(world.heard("b").await.ends_with(&format!("message /proc/{} [] lost", both.pid())));
+    world.finish().await;
+}
+
+/// What is answered when nobody waits any more is kept, labelled as the answer would have been.
+pub async fn a_reply_that_came_too_late_is_a_letter<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let callee = serving("b").carries(&["secret"]);
+    world.run(app("slow", [agent("a").uses(&["call /svc/b", "send /svc/b"]), callee])).await;
+    waits(&world, "b").await;
+    let (told, ()) = join!(world.act("a", "call /svc/b {\"deadline_ms\":5000} now"), async {
+        world.pause().await;
+        world.hand.advance(Duration::from_secs(6));
+    });
+    assert!(told.starts_with("timed_out: "), "{told}");
+    assert!(world.act("a", "send /svc/b {\"correlation\":9} go").await.starts_with("ok "));
+    world.heard("b").await;
+    let session = world.session().await;
+    let all = letters(&session).await;
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!((&all[0]["kind"], &all[0]["code"]), (&json!("reply"), &json!("timed_out")));
+    assert_eq!(
+        (&all[0]["labels"], &all[0]["sender"]),
+        (&json!(["secret"]), &json!(format!("/proc/{}", world.pid("b"))))
+    );
+    // It is a time, which is all digits.
+    let read = session.act("read", &path(&all[0]), "").await.expect("a letter");
+    let line = read.iter().position(|b| *b == b'\n').expect("a line");
+    assert!(read[line + 1..].iter().all(u8::is_ascii_digit) && read.len() > line + 1, "{read:?}");
+    session.act("send", &path(&all[0]), "").await.expect("delivered");
+    assert!(world.heard("a").await.starts_with(&format!("message /proc/{} [secret] ", session.pid())));
+    world.finish().await;
+}
+
+/// Whoever sends what cannot be delivered drives out its own letters, the oldest first.
+pub async fn letters_are_bounded<H: Host>(host: H) {
+    let world = full(host).await;
+    let session = world.session().await;
+    while session.act("send", "/svc/b", "\nfirst").await.is_ok() {}
+    let told = world.tell("a", "act send /svc/b - old\nrepeat 128 send /svc/b - x").await;
+    assert!(told.ends_with("128 full"), "{told}");
+    let all = letters(&session).await;
+    assert_eq!(all.len(), LETTERS_OF_ONE + 1);
+    assert_eq!(all[0]["bytes"], json!(5));
+    assert!(all[1..].iter().all(|letter| letter["bytes"] == json!(1)), "{all:?}");
+    world.finish().await;
+}
