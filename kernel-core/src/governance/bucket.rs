@@ -46,7 +46,7 @@ impl Entry {
         self.verbs.has(facts.verb)
             && self.score <= score
             && self.least.is_within(facts.effect)
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(&facts.resource))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.concerns(&facts.resource))
     }
 }
 

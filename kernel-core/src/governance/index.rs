@@ -58,6 +58,20 @@ impl Index {
             }
             node.here.each(facts, score, &mut found);
         }
+        if let Resource::Topics(_) = &facts.resource {
+            // Topics of whatever words follow are in the set.
+            node.each_below(facts, score, &mut found);
+        }
+    }
+}
+
+impl Node {
+    fn each_below(&self, facts: &Facts, score: u16, found: &mut impl FnMut(usize)) {
+        #[allow(clippy::disallowed_methods)] // Whoever is told of them puts them in order.
+        self.below.values().for_each(|node| {
+            node.here.each(facts, score, &mut *found);
+            node.each_below(facts, score, found);
+        });
     }
 }
 
@@ -95,6 +109,8 @@ fn resource_words(resource: &Resource) -> impl Iterator<Item = &str> {
         Resource::Net(endpoint) => (Some(endpoint.host()), ""),
         Resource::Tree(path) => (None, path.as_str()),
         Resource::Topic(topic) => (None, topic.as_str()),
+        // Up to the first wildcard: what lies below that is looked at as a whole.
+        Resource::Topics(pattern) => (None, literal(pattern)),
         Resource::Service(name)
         | Resource::Tool(name)
         | Resource::Agent(name)
@@ -111,6 +127,13 @@ fn resource_words(resource: &Resource) -> impl Iterator<Item = &str> {
         | Resource::Letter(_) => (None, ""),
     };
     first.into_iter().chain(words(resource.kind(), rest))
+}
+
+/// What stands before the first wildcard of a pattern of topics, whole words of it.
+fn literal(pattern: &Pattern) -> &str {
+    let words = pattern.as_str().strip_prefix("/topic/").unwrap_or_default();
+    let before = words.split('*').next().unwrap_or_default();
+    before.rsplit_once('.').map_or("", |(whole, _)| whole)
 }
 
 fn words(kind: Kind, text: &str) -> impl Iterator<Item = &str> {

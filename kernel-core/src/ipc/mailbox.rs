@@ -4,8 +4,12 @@
 //! the next one of each (start-time fair queueing with messages of equal length: Goyal, Vin, Cheng, SIGCOMM 1996), and
 //! whoever has messages waiting may fill only a share of what is free (dynamic thresholds: Choudhury, Hahne, IEEE/ACM ToN
 //! 1998), so that no flood of one sender keeps another one out, or waiting. The order of one sender is always kept.
+//!
+//! What a subscription has missed lies beside the queue, once for each: it is handed over before the next of its messages
+//! that came later.
 
 use super::{Envelope, EnvelopeKind};
+use crate::id::MessageId;
 use crate::path::Resource;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -39,19 +43,30 @@ pub struct MailboxFull {
 #[derive(Clone, Debug, Default)]
 pub struct Mailbox {
     /// While few wait.
-    queue: VecDeque<Envelope>,
+    queue: VecDeque<Waiting>,
     /// From when many wait until none does: then `queue` is empty.
     crowd: Option<Box<Crowd>>,
     /// Signals, one of a kind, which are handed over before all else but the first envelope of a process.
     signals: Vec<Envelope>,
     bytes: usize,
+    /// How many wait of each subscription.
+    of: BTreeMap<u64, u32>,
+    /// What each subscription has missed, with the number of the first message of that.
+    lagged: BTreeMap<u64, (MessageId, Envelope)>,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    envelope: Envelope,
+    /// The subscription by which it came; 0 for none.
+    subscription: u64,
 }
 
 /// Many messages, each with its turn.
 #[derive(Clone, Debug, Default)]
 struct Crowd {
     /// By turn, then in the order of their acceptance.
-    queue: BTreeMap<(u64, u64), Envelope>,
+    queue: BTreeMap<(u64, u64), Waiting>,
     /// Of whom some wait. Only ever looked up.
     senders: FxHashMap<Resource, Share>,
     /// Whose turn it is.
@@ -69,22 +84,23 @@ struct Share {
 }
 
 impl Mailbox {
-    /// Takes a message, or says that it is full. The first message is always taken, so a payload up to
-    /// the limit of an act can never be stuck.
-    pub fn push(&mut self, envelope: Envelope) -> Result<(), MailboxFull> {
-        self.room_for(&envelope)?;
+    /// Takes a message, which came by this subscription, 0 for none. Whoever puts it there has asked whether there is
+    /// room.
+    pub fn push(&mut self, envelope: Envelope, subscription: u64) {
         self.bytes += envelope.body.len();
-        if let Some(crowd) = &mut self.crowd {
-            crowd.push(envelope);
-            return Ok(());
+        if subscription != 0 {
+            *self.of.entry(subscription).or_default() += 1;
         }
-        self.queue.push_back(envelope);
+        let waiting = Waiting { envelope, subscription };
+        if let Some(crowd) = &mut self.crowd {
+            return crowd.push(waiting);
+        }
+        self.queue.push_back(waiting);
         if self.queue.len() >= MANY || self.bytes > MANY_BYTES {
             let mut crowd = Box::<Crowd>::default();
-            std::mem::take(&mut self.queue).into_iter().for_each(|envelope| crowd.push(envelope));
+            std::mem::take(&mut self.queue).into_iter().for_each(|waiting| crowd.push(waiting));
             self.crowd = Some(crowd);
         }
-        Ok(())
     }
 
     /// Takes a signal, for which there is always room; whether it is one that does not wait already.
@@ -97,9 +113,10 @@ impl Mailbox {
         true
     }
 
-    /// Whether `envelope` would be taken.
+    /// Whether `envelope` would be taken. The first message always is, so a payload up to the limit of an act can never be
+    /// stuck.
     pub fn room_for(&self, envelope: &Envelope) -> Result<(), MailboxFull> {
-        let (messages, bytes) = (self.len() + 1, self.bytes.saturating_add(envelope.body.len()));
+        let (messages, bytes) = (self.queued() + 1, self.bytes.saturating_add(envelope.body.len()));
         let beyond = messages > MAILBOX_MESSAGES || (messages > 1 && bytes > MAILBOX_BYTES);
         let share = self.crowd.as_ref().and_then(|crowd| crowd.senders.get(&envelope.sender));
         let floods = share.is_some_and(|share| {
@@ -107,40 +124,80 @@ impl Mailbox {
                 || share.bytes + envelope.body.len() > MAILBOX_SHARE * MAILBOX_BYTES.saturating_sub(bytes)
         });
         let full = beyond || floods;
-        if full { Err(MailboxFull { messages: self.len(), bytes: self.bytes }) } else { Ok(()) }
+        if full { Err(MailboxFull { messages: self.queued(), bytes: self.bytes }) } else { Ok(()) }
     }
 
     /// The next message.
     pub fn pop(&mut self) -> Option<Envelope> {
-        let signalled = !self.signals.is_empty() && !self.starts();
-        let envelope = match &mut self.crowd {
-            _ if signalled => self.signals.remove(0),
-            Some(crowd) => crowd.take(|_| true)?,
-            None => self.queue.pop_front()?,
-        };
-        self.taken(&envelope);
-        Some(envelope)
+        if !self.signals.is_empty() && !self.starts() {
+            return Some(self.signalled(0));
+        }
+        self.next(|_| true)
     }
 
     /// The next message that a receive for `correlation` may take: any that is not a request where it
     /// is `None`. Requests wait for `handle`, whose return value is their reply.
     pub fn take(&mut self, correlation: Option<u64>) -> Option<Envelope> {
-        let signal = self.signals.iter().position(|signal| selects(correlation, signal));
-        let envelope = match (&mut self.crowd, signal) {
-            (_, Some(index)) => self.signals.remove(index),
-            (Some(crowd), None) => crowd.take(|envelope| selects(correlation, envelope))?,
-            (None, None) => {
-                let index = self.queue.iter().position(|envelope| selects(correlation, envelope))?;
+        match self.signals.iter().position(|signal| selects(correlation, signal)) {
+            Some(index) => Some(self.signalled(index)),
+            None => self.next(|envelope| selects(correlation, envelope)),
+        }
+    }
+
+    fn signalled(&mut self, index: usize) -> Envelope {
+        let signal = self.signals.remove(index);
+        self.bytes -= signal.body.len();
+        signal
+    }
+
+    /// Takes the first that `wanted` says yes to, and before it what its subscription missed before.
+    fn next(&mut self, wanted: impl Fn(&Envelope) -> bool) -> Option<Envelope> {
+        let first = match &self.crowd {
+            Some(crowd) => crowd.queue.values().find(|w| wanted(&w.envelope)),
+            None => self.queue.iter().find(|w| wanted(&w.envelope)),
+        };
+        let missed = match first {
+            Some(Waiting { envelope, subscription }) => {
+                let earlier = |lagged: &&(MessageId, Envelope)| lagged.0 < envelope.id;
+                self.lagged.get(subscription).filter(earlier).map(|_| *subscription)
+            }
+            None => self.lagged.keys().next().copied(),
+        };
+        if let Some(subscription) = missed.filter(|of| self.lagged.get(of).is_some_and(|(_, told)| wanted(told))) {
+            return self.lagged.remove(&subscription).map(|(_, told)| told);
+        }
+        let waiting = match &mut self.crowd {
+            Some(crowd) => crowd.take(wanted)?,
+            None => {
+                let index = self.queue.iter().position(|w| wanted(&w.envelope))?;
                 self.queue.remove(index)?
             }
         };
-        self.taken(&envelope);
-        Some(envelope)
+        Some(self.taken(waiting))
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.signals.len() + self.crowd.as_ref().map_or(self.queue.len(), |crowd| crowd.queue.len())
+        self.signals.len() + self.queued() + self.lagged.len()
+    }
+
+    /// How many of a subscription wait.
+    pub fn waiting_of(&self, subscription: u64) -> u32 {
+        self.of.get(&subscription).copied().unwrap_or(0)
+    }
+
+    /// What a subscription has missed and was not told of yet.
+    pub fn lagged(&mut self, subscription: u64) -> Option<&mut Envelope> {
+        self.lagged.get_mut(&subscription).map(|(_, told)| told)
+    }
+
+    /// Takes what tells a subscription that it missed messages from `from` on. It always fits.
+    pub fn lag(&mut self, subscription: u64, from: MessageId, told: Envelope) {
+        self.lagged.insert(subscription, (from, told));
+    }
+
+    fn queued(&self) -> usize {
+        self.crowd.as_ref().map_or(self.queue.len(), |crowd| crowd.queue.len())
     }
 
     /// Whether none waits.
@@ -155,49 +212,61 @@ impl Mailbox {
 
     /// Empties it, in the order in which the messages would have been handed over.
     pub fn drain(&mut self) -> impl Iterator<Item = Envelope> + use<> {
-        let Mailbox { queue, crowd, signals, .. } = std::mem::take(self);
-        signals.into_iter().chain(queue).chain(crowd.into_iter().flat_map(|crowd| crowd.queue.into_values()))
+        let Mailbox { queue, crowd, lagged, signals, .. } = std::mem::take(self);
+        let waiting = queue.into_iter().chain(crowd.into_iter().flat_map(|crowd| crowd.queue.into_values()));
+        let waiting = waiting.map(|w| w.envelope).chain(lagged.into_values().map(|(_, told)| told));
+        signals.into_iter().chain(waiting)
     }
 
     /// Whether the first envelope of a process waits.
     fn starts(&self) -> bool {
         let first = match &self.crowd {
-            Some(crowd) => crowd.queue.first_key_value().map(|(_, envelope)| envelope),
+            Some(crowd) => crowd.queue.first_key_value().map(|(_, waiting)| waiting),
             None => self.queue.front(),
         };
-        first.is_some_and(|envelope| envelope.kind == EnvelopeKind::Start)
+        first.is_some_and(|waiting| waiting.envelope.kind == EnvelopeKind::Start)
     }
 
     /// An idle process should cost nothing, so what was needed for many is given back, and most agents are idle
     /// after their first message.
-    fn taken(&mut self, envelope: &Envelope) {
+    fn taken(&mut self, waiting: Waiting) -> Envelope {
+        let Waiting { envelope, subscription } = waiting;
         self.bytes -= envelope.body.len();
-        if self.is_empty() {
+        if let Some(of) = self.of.get_mut(&subscription) {
+            *of -= 1;
+            if *of == 0 {
+                self.of.remove(&subscription);
+            }
+        }
+        if self.queued() == 0 {
             self.crowd = None;
             if envelope.kind == EnvelopeKind::Start {
                 self.queue = VecDeque::new();
             }
         }
+        envelope
     }
 }
 
 impl Crowd {
-    fn push(&mut self, envelope: Envelope) {
+    fn push(&mut self, waiting: Waiting) {
+        let envelope = &waiting.envelope;
         let share = self.senders.entry(envelope.sender.clone()).or_default();
         // Whoever has nothing waiting has its turn with the next of the others.
         share.turn = (share.turn + 1).max(self.turn + 1);
         share.messages += 1;
         share.bytes += envelope.body.len();
         self.accepted += 1;
-        self.queue.insert((share.turn, self.accepted), envelope);
+        self.queue.insert((share.turn, self.accepted), waiting);
     }
 
     /// Takes the first that `wanted` says yes to.
-    fn take(&mut self, wanted: impl Fn(&Envelope) -> bool) -> Option<Envelope> {
-        let at = *self.queue.iter().find(|(_, envelope)| wanted(envelope))?.0;
+    fn take(&mut self, wanted: impl Fn(&Envelope) -> bool) -> Option<Waiting> {
+        let at = *self.queue.iter().find(|(_, w)| wanted(&w.envelope))?.0;
         // What is passed over still has its turn.
         self.turn = self.queue.first_key_value().map_or(self.turn, |((turn, _), _)| self.turn.max(*turn));
-        let envelope = self.queue.remove(&at)?;
+        let waiting = self.queue.remove(&at)?;
+        let envelope = &waiting.envelope;
         if let Some(share) = self.senders.get_mut(&envelope.sender) {
             share.messages -= 1;
             share.bytes -= envelope.body.len();
@@ -205,7 +274,7 @@ impl Crowd {
                 self.senders.remove(&envelope.sender);
             }
         }
-        Some(envelope)
+        Some(waiting)
     }
 }
 

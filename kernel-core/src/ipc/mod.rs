@@ -2,14 +2,18 @@
 
 pub mod body;
 mod envelope;
+mod fanout;
 mod mailbox;
+mod retained;
 mod topics;
 
 pub(crate) use envelope::SIGNAL;
 pub use envelope::{Envelope, EnvelopeKind};
+pub use fanout::{Fanout, Fanouts, SLICE, UNDER_WAY, UNDER_WAY_BYTES};
 pub use mailbox::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES, MAILBOX_MESSAGES, MAILBOX_SHARE, Mailbox, MailboxFull, selects};
+pub use retained::{RETAINED, RETAINED_BYTES, RETAINED_OF_TOPIC, RETAINED_OF_TOPIC_BYTES, Retained, Since};
 pub(crate) use topics::asked;
-pub use topics::{SUBSCRIPTIONS, Topics};
+pub use topics::{QUEUE, SUBSCRIPTIONS, Subscription, Topics};
 
 #[cfg(test)]
 mod tests;

@@ -327,7 +327,12 @@ impl State {
     /// Ends an application that has nothing left to do, if that is its end.
     pub(crate) fn end_if_quiet(&mut self, name: &Name, now: Now, fx: &mut Effects) {
         let Some(app) = self.apps.get(name) else { return };
-        if app.until == Until::Quiet && app.starting.is_none() && app.busy == 0 && !app.ending {
+        if app.until == Until::Quiet
+            && app.starting.is_none()
+            && app.busy == 0
+            && !app.ending
+            && self.fanouts.is_empty()
+        {
             self.end_app(name, None, ExitReason::Shutdown, now, fx);
         }
     }

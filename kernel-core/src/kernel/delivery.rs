@@ -6,7 +6,7 @@ use super::random;
 use super::state::{Abandoned, Need, State};
 use crate::budget::Meter;
 use crate::id::{ActionId, MessageId, Pid};
-use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, selects};
+use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, Subscription, selects};
 use crate::label::Labels;
 use crate::path::Resource;
 use crate::platform::{DeviceReply, FaultKind, Handled, StartRequest};
@@ -24,6 +24,22 @@ impl State {
     /// carry, `full`; each but the first leaves a dead letter. Nothing was delivered and nothing was tainted.
     pub(crate) fn deliver(
         &mut self,
+        pid: Pid,
+        envelope: Envelope,
+        action: ActionId,
+        request: Option<ActionId>,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        self.deliver_by(None, pid, envelope, action, request, now, fx)
+    }
+
+    /// The same for what comes by a subscription: of what does not fit the process is told by a `lagged`, in its place,
+    /// and it is no dead letter.
+    #[allow(clippy::too_many_arguments)] // Those of `deliver`, and the subscription.
+    fn deliver_by(
+        &mut self,
+        subscription: Option<&Subscription>,
         pid: Pid,
         envelope: Envelope,
         action: ActionId,
@@ -65,17 +81,14 @@ impl State {
             self.next_message(pid, now, fx);
             return Ok(());
         }
-        let Some(process) = self.processes.get(&pid) else { return Ok(()) };
         let id = envelope.id;
-        if let Err(full) = process.mailbox.room_for(&envelope) {
-            let reason =
-                format!("the mailbox of /proc/{pid} is full: {} messages, {} bytes", full.messages, full.bytes);
-            return Err(self.dead_letter(action, pid, &envelope, Code::Full, reason, now, fx));
+        if let Err(full) = self.takes(pid, &envelope, subscription) {
+            return Err(match subscription {
+                Some(subscription) => self.lag(pid, subscription, &envelope, action, full, now, fx),
+                None => self.dead_letter(action, pid, &envelope, full.code, full.reason, now, fx),
+            });
         }
-        if let Err(refusal) = self.room_for(&envelope) {
-            return Err(self.dead_letter(action, pid, &envelope, refusal.code, refusal.reason, now, fx));
-        }
-        self.enqueue(pid, envelope);
+        self.enqueue(pid, envelope, subscription.map_or(0, |subscription| subscription.id));
         if let Some(action) = request {
             self.requests.insert(id, action);
         }
@@ -108,6 +121,48 @@ impl State {
         self.deliver(pid, envelope, action, request, now, fx)
     }
 
+    /// The same for a message of a topic, by a subscription.
+    ///
+    /// # Errors
+    /// As above; of what is `full` there is a `lagged` and no dead letter.
+    pub(crate) fn deliver_to(
+        &mut self,
+        pid: Pid,
+        subscription: &Subscription,
+        envelope: Envelope,
+        action: ActionId,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let labels = match envelope.labels.join(&subscription.labels) {
+            Ok(labels) => labels,
+            Err(e) => {
+                let reason = format!("what /proc/{pid} subscribed to cannot be labelled: {e}");
+                return Err(self.unsayable_letter(action, pid, &envelope, reason, now, fx));
+            }
+        };
+        self.deliver_by(Some(subscription), pid, Envelope { labels, ..envelope }, action, None, now, fx)
+    }
+
+    /// Whether the mailbox of `pid` takes `envelope`.
+    fn takes(&self, pid: Pid, envelope: &Envelope, subscription: Option<&Subscription>) -> Result<(), Refusal> {
+        let Some(process) = self.processes.get(&pid).filter(|_| envelope.kind != EnvelopeKind::Lagged) else {
+            return Ok(());
+        };
+        if let Some(Subscription { id, queue, pattern, .. }) = subscription
+            && process.mailbox.waiting_of(*id) >= *queue
+        {
+            let reason = format!("{queue} messages of {pattern} wait for /proc/{pid}, and that is the most");
+            return Err(Refusal::new(Code::Full, reason));
+        }
+        process.mailbox.room_for(envelope).map_err(|full| {
+            let reason =
+                format!("the mailbox of /proc/{pid} is full: {} messages, {} bytes", full.messages, full.bytes);
+            Refusal::new(Code::Full, reason)
+        })?;
+        self.room_for(envelope)
+    }
+
     /// Whether all mailboxes together have room for one more.
     pub(crate) fn room_for(&self, envelope: &Envelope) -> Result<(), Refusal> {
         if self.waiting.saturating_add(envelope.weight()) <= ALL_MAILBOXES_BYTES {
@@ -118,13 +173,11 @@ impl State {
         Err(Refusal::new(Code::Full, reason))
     }
 
-    /// Puts an envelope into a mailbox that has room for it.
-    pub(crate) fn enqueue(&mut self, pid: Pid, envelope: Envelope) {
-        let weight = envelope.weight();
-        if let Some(process) = self.processes.get_mut(&pid)
-            && process.mailbox.push(envelope).is_ok()
-        {
-            self.waiting += weight;
+    /// Puts an envelope into a mailbox that takes it. It came by this subscription, 0 for none.
+    pub(crate) fn enqueue(&mut self, pid: Pid, envelope: Envelope, subscription: u64) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            self.waiting += envelope.weight();
+            process.mailbox.push(envelope, subscription);
         }
     }
 

@@ -149,6 +149,10 @@ impl<P: Platform> Inner<P> {
         for activation in todo.activations {
             self.spawn("guest", move |inner| async move { inner.activate(activation).await });
         }
+        if todo.go_on {
+            // In a task, so that what others submit comes in between.
+            self.spawn("fan-out", |inner| async move { inner.submit(Input::Continue) });
+        }
         if todo.drain {
             self.drain();
         }

@@ -102,6 +102,8 @@ pub enum Input {
     },
     /// Time has passed; deadlines are due.
     Tick,
+    /// What was too much for one step goes on.
+    Continue,
     /// The committer is about to write: counts that the log does not tell yet are told.
     Flush,
     /// The data directory could not be written: nothing may be acknowledged any more.

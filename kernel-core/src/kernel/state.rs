@@ -22,7 +22,7 @@ use crate::budget::Ledger;
 use crate::environment::Environment;
 use crate::governance::{Charter, Decision};
 use crate::id::{ActionId, MessageId, Pid, StreamId};
-use crate::ipc::Topics;
+use crate::ipc::{Fanouts, Retained, Topics};
 use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::{Key, Profile};
@@ -57,6 +57,9 @@ pub struct State {
     pub(crate) services: BTreeMap<Name, Pid>,
     pub(crate) tools: BTreeMap<Name, Tool>,
     pub(crate) topics: Topics,
+    /// Messages of topics that are kept for who subscribes later, and those that are still handed out.
+    pub(crate) retained: Retained,
+    pub(crate) fanouts: Fanouts,
     pub(crate) streams: FxHashMap<StreamId, Pid>,
     pub(crate) mounts: BTreeMap<Name, Mount>,
     pub(crate) apps: BTreeMap<Name, App>,
@@ -217,6 +220,8 @@ impl State {
             services: BTreeMap::new(),
             tools: BTreeMap::new(),
             topics: Topics::default(),
+            retained: Retained::new(MessageId(boot.last.message)),
+            fanouts: Fanouts::default(),
             streams: FxHashMap::default(),
             mounts: BTreeMap::new(),
             apps: BTreeMap::new(),
@@ -278,6 +283,7 @@ impl State {
                 self.tick(now, fx);
             }
             Input::Gone { action, pid } => self.gone(*action, *pid, now, fx),
+            Input::Continue => self.go_on_handing_out(now, fx),
             Input::Flush => self.flush(now, fx),
             Input::Answer { call, action, allow, by } => self.take_answer(*call, *action, *allow, by, now, fx)?,
             Input::Attach { call, name, role, capabilities } => {
@@ -344,6 +350,11 @@ impl State {
     pub(crate) fn keep(&mut self, key: Key, value: Option<Bytes>, fx: &mut Effects) {
         self.rows.set(key.clone(), value.clone());
         fx.rows.push((key, value));
+    }
+
+    /// Whether something was begun that wants [`Input::Continue`].
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.fanouts.is_empty()
     }
 
     /// When the next deadline is due, if there is one: the driver sends a `Tick` then.

@@ -9,15 +9,15 @@
 //!   `*`; `/net/**` is `/net/*:*`;
 //! - below `/node/NAME` there is a pattern of another kind, or `**` for everything there.
 //!
-//! Wildcards are never in a resource (a `*` in a file's name is `%2A`), so the texts of patterns need no
-//! quoting. Why inclusion is exact: every segment, alone or with the others held at their shortest, can be
+//! Wildcards are in no other resource than a set of topics (a `*` in a file's name is `%2A`), so the texts of patterns
+//! need no quoting. Why inclusion is exact: every segment, alone or with the others held at their shortest, can be
 //! varied inside the limits on length, because a beginning must leave room for at least one more byte.
 
 use super::endpoint::{literal, parse_port, split};
 use super::resource::split_kind;
 use super::topic::MAX_TOPIC;
 use super::word::{check_host_pattern, check_id, check_name, check_part, check_segment};
-use super::word::{host_includes, id_matches, walk, word_includes, word_matches};
+use super::word::{host_includes, id_matches, walk, word_includes, word_matches, words_meet};
 use super::{Endpoint, Kind, Name, PathError, Resource, text_codec};
 use crate::id::Pid;
 use std::cmp::Ordering;
@@ -96,6 +96,7 @@ impl Pattern {
             Resource::Container(name) => self.kind == Kind::Container && self.name_matches(name),
             Resource::Timer(name) => self.kind == Kind::Timer && self.name_matches(name),
             Resource::Topic(topic) => self.kind == Kind::Topic && walk(words, self.open, b'.', topic.as_str()),
+            Resource::Topics(all) => self.includes(all),
             Resource::Tree(path) => self.kind == Kind::Tree && walk(words, self.open, b'/', path.as_str()),
             Resource::Fs(path) => {
                 let (mount, rest) = words.split_once('/').unwrap_or((words, ""));
@@ -115,6 +116,19 @@ impl Pattern {
                 self.kind == Kind::Letter && if words.is_empty() { self.open } else { id_matches(words, id.0) }
             }
         }
+    }
+
+    /// Whether anything that `resource` names is in the set: what a rule is about. Allocates nothing.
+    pub fn concerns(&self, resource: &Resource) -> bool {
+        match resource {
+            Resource::Topics(all) => self.kind == Kind::Topic && sequences_meet(self, all, '.'),
+            one => self.matches(one),
+        }
+    }
+
+    /// The words of a pattern of topics, and whether it ends in `**`.
+    pub(crate) fn topic_words(&self) -> (impl Iterator<Item = &str>, bool) {
+        (self.words().split('.').filter(|word| !word.is_empty()), self.open)
     }
 
     /// Whether every resource of `other` is in this set too. Exact: true if and only if; linear in the
@@ -265,6 +279,20 @@ fn sequence_includes(pattern: &Pattern, other: &Pattern, joint: char) -> bool {
             (Some(a), Some(b)) if word_includes(a, b) => {}
             (None, None) => return pattern.open || !other.open,
             (None, Some(_)) => return pattern.open,
+            _ => return false,
+        }
+    }
+}
+
+/// Whether a resource is in both.
+fn sequences_meet(one: &Pattern, other: &Pattern, joint: char) -> bool {
+    let (mut ours, mut theirs) = (one.first().split(joint), other.first().split(joint));
+    loop {
+        match (ours.next(), theirs.next()) {
+            (Some(a), Some(b)) if words_meet(a, b) => {}
+            (None, None) => return true,
+            (None, Some(_)) => return one.open,
+            (Some(_), None) => return other.open,
             _ => return false,
         }
     }

@@ -1,7 +1,7 @@
 //! Resources: the one canonical path of everything that an act can be done to.
 
 use super::segment;
-use super::{Endpoint, Kind, Name, PathError, Topic, text_codec};
+use super::{Endpoint, Kind, Name, PathError, Pattern, Topic, text_codec};
 use crate::id::{LetterId, Pid, StreamId};
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +23,8 @@ pub enum Resource {
     Service(Name),
     /// `/topic/findings.new`
     Topic(Topic),
+    /// `/topic/findings.*`: all topics of a pattern, to subscribe to them
+    Topics(Pattern),
     /// `/tool/scan-secrets`
     Tool(Name),
     /// `/agent/scanner`
@@ -76,7 +78,7 @@ impl Resource {
             Resource::Proc(_) => Kind::Proc,
             Resource::Inbox(_) => Kind::Inbox,
             Resource::Service(_) => Kind::Service,
-            Resource::Topic(_) => Kind::Topic,
+            Resource::Topic(_) | Resource::Topics(_) => Kind::Topic,
             Resource::Tool(_) => Kind::Tool,
             Resource::Agent(_) => Kind::Agent,
             Resource::App(_) => Kind::App,
@@ -135,6 +137,7 @@ fn parse(text: &str, me: Option<Pid>, remote: bool) -> Result<Resource, PathErro
             if inbox { Resource::Inbox(pid) } else { Resource::Proc(pid) }
         }
         Kind::Service => Resource::Service(name()?),
+        Kind::Topic if rest.contains('*') => Resource::Topics(Pattern::parse(text)?),
         Kind::Topic => Resource::Topic(Topic::parse(rest)?),
         Kind::Tool => Resource::Tool(name()?),
         Kind::Agent => Resource::Agent(name()?),
@@ -220,6 +223,7 @@ impl fmt::Display for Resource {
             Resource::Inbox(pid) => write!(f, "/proc/{pid}/inbox"),
             Resource::Service(name) => words(f, "/svc/", name.as_str()),
             Resource::Topic(topic) => words(f, "/topic/", topic.as_str()),
+            Resource::Topics(pattern) => f.write_str(pattern.as_str()),
             Resource::Tool(name) => words(f, "/tool/", name.as_str()),
             Resource::Agent(name) => words(f, "/agent/", name.as_str()),
             Resource::App(name) => words(f, "/app/", name.as_str()),

@@ -78,6 +78,15 @@ pub(super) fn word_includes(pattern: &str, other: &str) -> bool {
     }
 }
 
+/// Whether a word is one of both.
+pub(super) fn words_meet(one: &str, other: &str) -> bool {
+    match (one.strip_suffix('*'), other.strip_suffix('*')) {
+        (Some(a), Some(b)) => a.starts_with(b) || b.starts_with(a),
+        (Some(_), None) => word_matches(one, other),
+        (None, _) => word_matches(other, one),
+    }
+}
+
 /// Whether a host, or every host of a host pattern, is one of `pattern`. `*.name` has one part before the
 /// name, so only it and a literal of that shape lie within `*.name`.
 pub(super) fn host_includes(pattern: &str, other: &str) -> bool {

@@ -19,6 +19,7 @@ pub mod supervision;
 pub mod suspension;
 pub mod timers;
 pub mod tools;
+pub mod topics;
 pub mod traces;
 pub mod tree;
 pub mod verdicts;

@@ -39,6 +39,8 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) dying: BTreeMap<Pid, ActionId>,
     pub(super) ready: VecDeque<Activation>,
     pub(super) draining: bool,
+    /// Whether an `Input::Continue` is on its way.
+    continues: bool,
     pub(super) armed: Option<Instant>,
     pub(super) observers: Vec<Observer>,
     /// What each process that logs may still log.
@@ -87,6 +89,7 @@ pub(super) struct Todo<P: Platform> {
     pub(super) gone: Vec<Input>,
     pub(super) own: Option<Outcome>,
     pub(super) drain: bool,
+    pub(super) go_on: bool,
     pub(super) commit: bool,
     pub(super) rearm: bool,
     /// Whether a step has panicked, so that nobody gets an answer any more who waits for one.
@@ -105,6 +108,7 @@ impl<P: Platform> Default for Todo<P> {
             gone: Vec::new(),
             own: None,
             drain: false,
+            go_on: false,
             commit: false,
             rearm: false,
             broken: false,
@@ -129,6 +133,7 @@ impl<P: Platform> Core<P> {
             dying: BTreeMap::new(),
             ready: VecDeque::new(),
             draining: false,
+            continues: false,
             armed: None,
             observers,
             credits: BTreeMap::new(),
@@ -150,6 +155,9 @@ impl<P: Platform> Core<P> {
                 self.parked.push(Parked { input, need: Need::default(), touches, rounds });
                 return;
             }
+        }
+        if let Input::Continue = input {
+            self.continues = false;
         }
         let step = AssertUnwindSafe(|| {
             let now = platform.stamp();
@@ -237,6 +245,9 @@ impl<P: Platform> Core<P> {
             }
         }
         todo.commit |= self.pending.wants_commit();
+        if self.state.goes_on() && !std::mem::replace(&mut self.continues, true) {
+            todo.go_on = true;
+        }
         let next = self.state.next_deadline();
         if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
             self.armed = next;

@@ -79,12 +79,14 @@ impl State {
         }
     }
 
-    /// What a process may do without a right: look at itself, receive, stop, and use its own streams and
-    /// timers, which nobody else can name.
+    /// What a process may do without a right: look at itself, receive, stop, and use its own streams, timers
+    /// and subscriptions, which nobody else can name.
     fn is_own(&self, pid: Pid, parsed: &Parsed) -> bool {
         match (&parsed.resource, parsed.verb) {
             (Resource::Proc(target), Verb::Read | Verb::Stop) | (Resource::Inbox(target), Verb::Read) => *target == pid,
             (Resource::Stream(stream), Verb::Read | Verb::Write | Verb::Stop) => self.streams.get(stream) == Some(&pid),
+            // Only its own subscriptions are meant.
+            (Resource::Topic(_) | Resource::Topics(_), Verb::Stop) => true,
             (resource, Verb::Start | Verb::Stop) => resource.kind() == Kind::Timer,
             _ => false,
         }

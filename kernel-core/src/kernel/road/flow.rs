@@ -165,7 +165,8 @@ impl State {
 /// `own` labels, joined with those that were put on this act.
 fn put_on(own: Labels, parsed: &Parsed) -> Result<Labels, TooManyLabels> {
     match &parsed.op {
-        Op::Send(m) | Op::Publish(m) | Op::StreamWrite(m) => own.join(&m.labels),
+        Op::Send(m) | Op::StreamWrite(m) => own.join(&m.labels),
+        Op::Publish(p) => own.join(&p.message.labels),
         Op::Call(c) => own.join(&c.message.labels),
         Op::Write(w) => own.join(&w.labels),
         Op::StartApp(start) => own.join(&start.labels),

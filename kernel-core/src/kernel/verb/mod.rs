@@ -46,6 +46,7 @@ pub(crate) use streams::Tail;
 pub use timer::TimerStart;
 pub use tool::NewTool;
 pub(crate) use tool::Tool;
+pub use topic::{Publish, Subscribe};
 
 use crate::governance;
 use crate::ipc::body;
@@ -61,7 +62,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use table::{BodyError, NoRow, Row};
+use table::{NoRow, Row};
 
 /// The body of an act, typed.
 #[derive(Clone, Debug)]
@@ -78,8 +79,8 @@ pub enum Op {
     Send(Message),
     SendAgain,
     Letter,
-    Publish(Message),
-    Subscribe,
+    Publish(Publish),
+    Subscribe(Subscribe),
     Call(Call),
     Register,
     RegisterTool(Box<NewTool>),
@@ -123,8 +124,13 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         NoRow::DoesNotApply(..) => invalid(no.to_string()),
         NoRow::Missing(..) => Refusal::new(Code::Unsupported, no.to_string()),
     })?;
-    // The one resource whose kind has verbs of its own for the whole.
-    if kind == Kind::Letter && (verb == Verb::List) != (*resource == Resource::Letters) {
+    let is_one = !matches!(resource, Resource::Letters | Resource::Topics(_));
+    let takes = match kind {
+        Kind::Letter => is_one == (verb != Verb::List),
+        Kind::Topic => is_one || verb != Verb::Publish,
+        _ => true,
+    };
+    if !takes {
         return Err(invalid(format!("`{verb}` is not something that can be done to {resource}")));
     }
     let framed = body::split(body).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
@@ -146,8 +152,8 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         (Verb::Remove, _) => Op::Remove,
         (Verb::Send, Kind::Letter) => Op::SendAgain,
         (Verb::Send, _) => Op::Send(send::parse(&body)?),
-        (Verb::Publish, _) => Op::Publish(send::parse(&body)?),
-        (Verb::Subscribe, _) => Op::Subscribe,
+        (Verb::Publish, _) => Op::Publish(topic::parse_publish(&body)?),
+        (Verb::Subscribe, _) => Op::Subscribe(header(&body)?),
         (Verb::Call, _) => Op::Call(call::parse(&body)?),
         (Verb::Register, Kind::Tool) => Op::RegisterTool(Box::new(tool::parse(&body)?)),
         (Verb::Register, _) => Op::Register,
@@ -175,7 +181,7 @@ impl State {
     pub(crate) fn apply(&mut self, act: &Act, parsed: &Parsed, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
         match (&parsed.op, &parsed.resource) {
             (Op::Send(message), _) => self.apply_send(act, message, now, fx),
-            (Op::Publish(message), Resource::Topic(topic)) => self.apply_publish(act, topic, message, now, fx),
+            (Op::Publish(publish), Resource::Topic(topic)) => self.apply_publish(act, topic, publish, now, fx),
             (Op::Call(call), _) => self.apply_call(act, call, now, fx),
             (Op::Inbox(read), _) => self.apply_inbox(act, read, now, fx),
             (Op::Read(read), Resource::Fs(path)) => self.apply_fs_read(act, path, read, now, fx),
@@ -194,7 +200,8 @@ impl State {
             (Op::Letter, Resource::Letter(id)) => self.apply_letter_read(act, *id),
             (Op::SendAgain, Resource::Letter(id)) => self.apply_letter_send(act, *id, now, fx),
             (Op::Remove, Resource::Letter(id)) => self.apply_letter_remove(act, *id, now, fx),
-            (Op::Subscribe, Resource::Topic(topic)) => self.apply_subscribe(act, topic),
+            (Op::Subscribe(subscribe), _) => self.apply_subscribe(act, subscribe, now, fx),
+            (Op::Stop, Resource::Topic(_) | Resource::Topics(_)) => self.apply_unsubscribe(act),
             (Op::Register, Resource::Service(name)) => self.apply_register(act, name),
             (Op::RegisterTool(tool), Resource::Tool(name)) => self.apply_register_tool(act, name, tool),
             (Op::Spawn(spawn), Resource::Agent(name)) => self.apply_spawn(act, name, spawn, now, fx),
@@ -244,10 +251,7 @@ fn fields(row: &Row, header: &[u8]) -> Result<Map<String, Value>, Refusal> {
     }
     let fields: Map<String, Value> = serde_json::from_slice(header)
         .map_err(|e| invalid(format!("the first line of the body is not a JSON object: {e}")))?;
-    row.check(&fields).map_err(|e| match e {
-        BodyError::Missing { .. } => Refusal::new(Code::Unsupported, e.to_string()),
-        _ => invalid(e.to_string()),
-    })?;
+    row.check(&fields).map_err(|e| invalid(e.to_string()))?;
     // Null is the same as leaving a field out.
     Ok(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
 }

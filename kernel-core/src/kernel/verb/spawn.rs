@@ -124,7 +124,7 @@ impl State {
             // There is room: that was just looked at. It is given back with the account.
             let _ = self.ledger.reserve(account, Meter::Memory, definition.limits.memory);
         }
-        self.enqueue(pid, start);
+        self.enqueue(pid, start, 0);
         let request = self.start_request(pid);
         fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Start(request) });
         let kind = OpenKind::Spawn { child: pid, ended: None };

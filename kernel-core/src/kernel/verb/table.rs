@@ -68,8 +68,6 @@ pub struct Field {
     pub audit: bool,
     /// What it means, with unit, range and default.
     pub doc: &'static str,
-    /// What has to come first, where this version cannot honour it.
-    pub missing: Option<&'static str>,
 }
 
 /// What the value of a field is. Null is the same as leaving the field out.

@@ -1,22 +1,79 @@
-//! `publish` and `subscribe`: one payload, shared by everyone who listens.
+//! `publish`, `subscribe` and the end of a subscription: one payload, shared by everyone who listens.
+//!
+//! The number of a topic's message is that of the message, which grows and comes never again, also over the kernel's
+//! end. What has more listeners than one step may hand it to is handed on by further inputs (`Input::Continue`).
 
 use super::send::Message;
-use crate::ipc::EnvelopeKind;
-use crate::ipc::body;
+use super::{Body, header, invalid};
+use crate::id::{ActionId, MessageId, Pid};
+use crate::ipc::{Envelope, EnvelopeKind, Fanout, QUEUE, SLICE, Subscription, body};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
-use crate::path::Topic;
+use crate::label::Labels;
+use crate::path::{Name, Pattern, Resource, Topic};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What is published.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// It.
+    pub message: Message,
+    /// Whether it is kept for those who subscribe later.
+    pub retain: bool,
+}
+
+/// How to listen.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Subscribe {
+    /// How many messages may wait at once.
+    pub queue: Option<u32>,
+    /// The first message that is wanted of those that are kept.
+    pub from: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Header {
+    labels: Labels,
+    content_type: Option<Arc<str>>,
+    correlation: Option<u64>,
+    retain: bool,
+}
+
+/// What an envelope of kind `lagged` says: between these messages, both of them included, some did not come.
+#[derive(Serialize, Deserialize)]
+struct Lagged {
+    /// What was subscribed to.
+    topic: String,
+    from: u64,
+    to: u64,
+}
+
+pub(super) fn parse_publish(body: &Body) -> Result<Publish, Refusal> {
+    let header: Header = header(body)?;
+    let message = super::send::message(header.labels, header.content_type, header.correlation, body);
+    Ok(Publish { message, retain: header.retain })
+}
+
+/// What a resource of topics is a set of.
+fn pattern(resource: &Resource) -> Result<Pattern, Refusal> {
+    match resource {
+        Resource::Topics(pattern) => Ok(pattern.clone()),
+        topic => Pattern::parse(&topic.to_string()).map_err(|e| invalid(e.to_string())),
+    }
+}
 
 impl State {
     pub(super) fn apply_publish(
         &mut self,
         act: &Act,
         topic: &Topic,
-        message: &Message,
+        publish: &Publish,
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
@@ -24,29 +81,166 @@ impl State {
         struct Published {
             id: u64,
             receivers: usize,
-            /// Subscribers whose mailbox was full or whose clearance does not allow the labels. Neither number has those
-            /// who carried more than the publisher does when they subscribed.
+            /// Those to whom it was handed in vain. Neither number has those who carried more than the publisher does when
+            /// they subscribed.
             missed: usize,
         }
-        let envelope = self.envelope(act, EnvelopeKind::Topic, message, None);
-        let id = envelope.id.0;
-        let (mut receivers, mut missed) = (0, 0);
-        for (pid, asked) in self.topics.receivers(topic) {
-            // That it listens is a message of what it carried then: to itself, and to whoever counts.
-            let told = asked.is_subset(&act.labels);
-            match self.deliver_as(pid, envelope.clone(), &asked, act.action, None, now, fx) {
-                Ok(()) => receivers += usize::from(told),
-                Err(_) => missed += usize::from(told),
-            }
+        let listeners = self.topics.count(topic, &act.labels);
+        let waits = self.fanouts.has(topic);
+        if (waits || listeners > SLICE) && !self.fanouts.has_room(publish.message.payload.len()) {
+            let reason = "as many messages are being handed out as may be at once; publish it again later";
+            return Err(Refusal::new(Code::Full, reason));
         }
-        Ok(Answer::Reply(body::json(&Published { id, receivers, missed })))
+        let envelope = self.envelope(act, EnvelopeKind::Topic, &publish.message, None);
+        let id = envelope.id;
+        if publish.retain {
+            self.retained.keep(topic, envelope.clone());
+        }
+        let (mut missed, mut after) = (0, Some(Pid::KERNEL));
+        if !waits {
+            (missed, after) = self.hand_out(topic, &envelope, act.action, Pid::KERNEL, now, fx);
+        }
+        if let Some(after) = after {
+            self.fanouts.push(topic, Fanout { envelope, action: act.action, after });
+        }
+        let receivers = listeners.saturating_sub(missed);
+        Ok(Answer::Reply(body::json(&Published { id: id.0, receivers, missed })))
     }
 
-    pub(super) fn apply_subscribe(&mut self, act: &Act, topic: &Topic) -> Result<Answer, Refusal> {
-        if self.topics.subscribe(act.pid, topic, &act.labels) {
-            Ok(Answer::empty())
-        } else {
-            Err(Refusal::new(Code::Full, format!("a process may hold {} subscriptions", crate::ipc::SUBSCRIPTIONS)))
+    /// Hands a message to the listeners behind `after`, as many as one step may. How many it did not reach who are
+    /// counted, and where to go on, if there are more.
+    fn hand_out(
+        &mut self,
+        topic: &Topic,
+        envelope: &Envelope,
+        action: ActionId,
+        after: Pid,
+        now: Now,
+        fx: &mut Effects,
+    ) -> (usize, Option<Pid>) {
+        let slice = self.topics.slice(topic, envelope.id, after, SLICE);
+        let more = (slice.len() == SLICE).then(|| slice.last().map(|(pid, _)| *pid)).flatten();
+        let mut missed = 0;
+        for (pid, subscription) in slice {
+            // That it listens is a message of what it carried then: to itself, and to whoever counts.
+            let told = subscription.labels.is_subset(&envelope.labels);
+            let handed = self.deliver_to(pid, &subscription, envelope.clone(), action, now, fx);
+            missed += usize::from(told && handed.is_err());
         }
+        (missed, more)
+    }
+
+    /// The next of those messages that are still handed out has its turn.
+    pub(crate) fn go_on_handing_out(&mut self, now: Now, fx: &mut Effects) {
+        let Some((topic, fanout)) = self.fanouts.turn() else { return };
+        let (_, after) = self.hand_out(&topic, &fanout.envelope, fanout.action, fanout.after, now, fx);
+        self.fanouts.turned(topic, after);
+        if self.fanouts.is_empty() {
+            // An application is not quiet before.
+            let apps: Vec<Name> = self.apps.keys().cloned().collect();
+            apps.iter().for_each(|app| self.end_if_quiet(app, now, fx));
+        }
+    }
+
+    pub(super) fn apply_subscribe(
+        &mut self,
+        act: &Act,
+        subscribe: &Subscribe,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let pattern = pattern(&act.resource)?;
+        let (last, queue) = (MessageId(self.counters.message), subscribe.queue.unwrap_or(QUEUE).max(1));
+        // What is on its way to it comes all the same, unless it asks for all that is kept.
+        let since = match (subscribe.from, self.topics.of(act.pid, &pattern)) {
+            (None, Some(held)) => held.since,
+            _ => last,
+        };
+        let subscribed = self.topics.subscribe(act.pid, &pattern, &act.labels, queue, since).ok_or_else(|| {
+            Refusal::new(Code::Full, format!("a process may hold {} subscriptions", crate::ipc::SUBSCRIPTIONS))
+        })?;
+        if let Some(from) = subscribe.from {
+            let kept = self.retained.since(&pattern, MessageId(from));
+            if let Some((to, labels)) = kept.lost {
+                let lagged = self.lagged(&subscribed, MessageId(from), to, labels);
+                // Where it may not be told, its dead letter says so.
+                let _ = self.deliver_to(act.pid, &subscribed, lagged, act.action, now, fx);
+            }
+            for envelope in kept.messages {
+                let _ = self.deliver_to(act.pid, &subscribed, envelope, act.action, now, fx);
+            }
+        }
+        Ok(Answer::empty())
+    }
+
+    pub(super) fn apply_unsubscribe(&mut self, act: &Act) -> Result<Answer, Refusal> {
+        let pattern = pattern(&act.resource)?;
+        let held = self.topics.of(act.pid, &pattern).map(|subscription| subscription.labels.clone());
+        let absent = || Refusal::new(Code::NotFound, format!("there is no subscription to {} to stop", act.resource));
+        self.leaves_no_trace(
+            act,
+            &held.ok_or_else(absent)?,
+            "ends no subscription that it did not make: what stays away",
+        )?;
+        self.topics.unsubscribe(act.pid, &pattern);
+        Ok(Answer::empty())
+    }
+
+    /// An envelope that says that messages did not come.
+    fn lagged(&mut self, subscription: &Subscription, from: MessageId, to: MessageId, labels: Labels) -> Envelope {
+        self.counters.message += 1;
+        let topic = subscription.pattern.to_string();
+        Envelope {
+            id: MessageId(self.counters.message),
+            sender: Resource::Proc(Pid::KERNEL),
+            // What was subscribed to was a resource then.
+            target: topic.parse().unwrap_or(Resource::Proc(Pid::KERNEL)),
+            kind: EnvelopeKind::Lagged,
+            correlation: None,
+            deadline: None,
+            labels,
+            content_type: "application/json".into(),
+            body: body::json(&Lagged { topic, from: from.0, to: to.0 }),
+        }
+    }
+
+    /// A message of a subscription does not fit: its process is told which, before what comes later, by one envelope that
+    /// always fits and grows until it is handed over.
+    #[allow(clippy::too_many_arguments)] // Those of a delivery, and why it failed.
+    pub(crate) fn lag(
+        &mut self,
+        pid: Pid,
+        subscription: &Subscription,
+        missed: &Envelope,
+        action: ActionId,
+        full: Refusal,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Refusal {
+        let extend = |last: &mut Envelope| {
+            let labels = last.labels.join(&missed.labels).ok()?;
+            let told: Lagged = serde_json::from_slice(&last.body).ok()?;
+            last.labels = labels;
+            last.body = body::json(&Lagged { to: missed.id.0.max(told.to), ..told });
+            Some(())
+        };
+        let Some(process) = self.processes.get_mut(&pid) else { return full };
+        if let Some(told) = process.mailbox.lagged(subscription.id) {
+            let before = told.weight();
+            if extend(told).is_none() {
+                // What can be told of is not all that was missed.
+                let reason = format!("what /proc/{pid} missed carries more labels than a set may hold");
+                return self.unsayable_letter(action, pid, missed, reason, now, fx);
+            }
+            self.waiting += told.weight().saturating_sub(before);
+            return full;
+        }
+        let lagged = self.lagged(subscription, missed.id, missed.id, missed.labels.clone());
+        self.waiting += lagged.weight();
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.mailbox.lag(subscription.id, missed.id, lagged);
+        }
+        self.next_message(pid, now, fx);
+        full
     }
 }

@@ -68,6 +68,28 @@ fn check(patterns: &[String], world: &[String]) -> usize {
     including
 }
 
+/// What a rule is about: whether two sets of topics have a topic of this world in common.
+#[test]
+fn sets_of_topics_meet_where_they_have_a_topic_in_common() {
+    let named = owned(&["a", "b", "ab", "*", "a*", "ab*"]);
+    let mut patterns = closed_and_open("/topic/", ".", &sequences(&named, 2, "."));
+    patterns.retain(|text| text.contains('*'));
+    let world = rooted("/topic/", &sequences(&words(&["a", "b"], 3, |_| true), 3, "."));
+    let resources: Vec<Resource> = world.iter().map(|text| resource(text)).collect();
+    let mut apart = 0;
+    for a in &patterns {
+        for b in &patterns {
+            let (one, all) = (pattern(a), resource(b));
+            let common = resources.iter().any(|topic| one.matches(topic) && pattern(b).matches(topic));
+            assert_eq!(one.concerns(&all), common, "{a} {b}");
+            assert_eq!(one.matches(&all), one.includes(&pattern(b)), "{a} {b}");
+            apart += usize::from(!common);
+        }
+        assert!(pattern(a).concerns(&resource(a)) && pattern(a).concerns(&resource("/topic/**")), "{a}");
+    }
+    assert!(apart > 100, "{apart} show little");
+}
+
 /// All words of one to `max` of `units` that `good` accepts.
 fn words(units: &[&str], max: usize, good: impl Fn(&str) -> bool) -> Vec<String> {
     let (mut all, mut last) = (Vec::new(), vec![String::new()]);

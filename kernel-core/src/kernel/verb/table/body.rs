@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// The most bytes of one text in a list: a right is a verb and a pattern of 4,096.
 const MAX_ITEM: usize = 4_200;
 
-/// Why a body does not fit its row. All but [`BodyError::Missing`] are `invalid`, that one is `unsupported`.
+/// Why a body does not fit its row. All are `invalid`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// There is no such field.
@@ -29,14 +29,6 @@ pub enum BodyError {
         /// What it takes.
         wanted: String,
     },
-    /// The field belongs to the design and this version cannot honour it.
-    #[error("the field `{field}` of the body is not supported in this version: it has no {what} yet")]
-    Missing {
-        /// The key.
-        field: &'static str,
-        /// What has to come first.
-        what: &'static str,
-    },
 }
 
 impl Row {
@@ -47,9 +39,6 @@ impl Row {
             let field = self.field(key).ok_or_else(|| self.unknown(key))?;
             if value.is_null() {
                 continue;
-            }
-            if let Some(what) = field.missing {
-                return Err(BodyError::Missing { field: field.name, what });
             }
             if !field.ty.takes(value) {
                 return Err(BodyError::Type { field: field.name, wanted: field.ty.wanted() });

@@ -75,10 +75,6 @@ fn meaning(field: &Field) -> String {
     if field.audit {
         meaning.push_str("; *audited*");
     }
-    if let Some(what) = field.missing {
-        meaning.push_str("; `unsupported` in this version, which has no ");
-        meaning.push_str(what);
-    }
     meaning
 }
 

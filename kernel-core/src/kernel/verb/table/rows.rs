@@ -34,16 +34,12 @@ const MIB: u64 = 1 << 20;
 const DAY_MS: u64 = 86_400_000;
 
 const fn field(name: &'static str, ty: Type, doc: &'static str) -> Field {
-    Field { name, ty, audit: false, doc, missing: None }
+    Field { name, ty, audit: false, doc }
 }
 
 impl Field {
     const fn audited(self) -> Field {
         Field { audit: true, ..self }
-    }
-
-    const fn missing(self, what: &'static str) -> Field {
-        Field { missing: Some(what), ..self }
     }
 }
 
@@ -169,14 +165,28 @@ pub static ROWS: &[Row] = &[
             LABELS,
             CONTENT_TYPE,
             CORRELATION,
-            field("retain", Type::Bool, "keep it for those who subscribe later").missing("retained messages"),
+            field("retain", Type::Bool, "keep it for those who subscribe later; default false"),
         ])
         .payload()
         .reply("`{\"id\":message,\"receivers\":count,\"missed\":count}`; missed are those whose mailbox is full or whose clearance is too low; who subscribed carrying what the publisher does not carry is in neither")
-        .doc("Puts the payload into the mailbox of every subscriber and does not wait."),
+        .doc("Puts the payload into the mailbox of every subscriber and does not wait. The number of the message is its number in \
+              the topic: it grows and never comes again. Messages of one sender on one topic arrive in their order. Receivers are \
+              counted at once; where there are more than 256, they are handed the message bit by bit, `missed` counts the first 256 of \
+              them, and it is `full` while 1,024 messages or 64 MiB are being handed out so. What is retained is kept in memory: \
+              of one topic the latest 128 messages and 2 MiB, of all together 4,096 and 32 MiB."),
     act(Verb::Subscribe, &[Kind::Topic], Observing, LOOK)
-        .doc("Receives from now on what is published on the topic, with what the process carries now. Effect as `read`: it \
-              learns."),
+        .takes(&[
+            field("queue", Type::Int(1_024), "how many of its messages may wait at once, 1 to 1024; default 256"),
+            field("from", Type::Int(u64::MAX), "the number of the first message that is wanted of those that are retained; default none of them"),
+        ])
+        .doc("Receives from now on what is published on the topic, or on any topic of a pattern (`/topic/findings.*`), which has to \
+              lie within a right as a whole, with what the process carries now. What does not fit is told of by one envelope of kind \
+              `lagged` in its place, `{\"topic\",\"from\",\"to\"}`: between these two numbers, both included, messages did not come; \
+              so is with `from` what is not retained any more, or was by an earlier kernel. A process has at most 256 \
+              subscriptions, and one message comes once however many of them it fits. Effect as `read`: it learns."),
+    act(Verb::Stop, &[Kind::Topic], Inner, EXCHANGE)
+        .doc("Ends a subscription of one's own, named as it was made. Effect as `send`. An instance of one message that carries \
+              more than its process began with ends only those that were made with that: what stays away would tell of it."),
     act(Verb::Call, &[Kind::Service, Kind::Proc], Inner, EXCHANGE)
         .takes(&[DEADLINE, LABELS, CONTENT_TYPE, CORRELATION])
         .payload()

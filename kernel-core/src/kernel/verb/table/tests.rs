@@ -237,10 +237,10 @@ fn bodies_are_checked_against_their_row() {
             "the field `labels` of the body takes a list of at most 64 texts",
         ),
         (
-            Verb::Publish,
-            Kind::Topic,
-            json!({ "retain": true }),
-            "the field `retain` of the body is not supported in this version: it has no retained messages yet",
+            Verb::Spawn,
+            Kind::Agent,
+            json!({ "limits": {} }),
+            "the field `limits` of the body is not supported in this version: it has no limits for one process yet",
         ),
     ] {
         assert_eq!(check(verb, kind, body), Err(says.to_owned()));
