@@ -225,7 +225,7 @@ impl Up {
 /// Puts the applications in place that are wanted, starts again what should run, and then those of them that do not.
 async fn bring_up(api: &Arc<Api>, wanted: &[Wanted]) -> (Result<Vec<Revived>, Refusal>, Vec<Applied>) {
     let put = apps::put_all(api, wanted).await;
-    let revived = api.kernel.revive(|mount| api.mounts.is_bound(mount)).await;
+    let revived = api.kernel.revive(|_, mount| api.mounts.is_bound(mount)).await;
     (revived, apps::start_all(api, put).await)
 }
 
