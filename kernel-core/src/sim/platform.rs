@@ -23,7 +23,9 @@ pub struct SimPlatform {
 
 impl SimPlatform {
     pub(super) fn new(shared: Arc<Shared>) -> SimPlatform {
-        SimPlatform { shared, profile: Arc::new(profile()) }
+        // A guest that is suspended goes on the same from wherever it was held, so both are tried.
+        let suspension = if shared.fault().is_multiple_of(2) { Suspension::Anywhere } else { Suspension::NextAct };
+        SimPlatform { shared, profile: Arc::new(profile(suspension)) }
     }
 
     /// A draw for faults and delays; it shifts neither schedule nor entropy.
@@ -41,7 +43,7 @@ impl SimPlatform {
     }
 }
 
-fn profile() -> Profile {
+fn profile(suspension: Suspension) -> Profile {
     let missing = |what: &str, why: &str| (what.to_owned(), why.to_owned());
     Profile {
         host: "sim".to_owned(),
@@ -51,7 +53,7 @@ fn profile() -> Profile {
         durability: Durability::Memory,
         atomic_commits: false,
         parallelism: 1,
-        suspension: Suspension::Anywhere,
+        suspension,
         key_custody: KeyCustody::Fixed,
         missing: vec![
             missing("containers", "a simulation starts no other program"),

@@ -73,6 +73,16 @@ pub async fn what_the_suspended_wait_for_waits<H: Host>(host: H) {
     let told = told.await.expect("a transcript");
     let told = String::from_utf8_lossy(&told);
     assert!(told.contains("go") && told.ends_with("ok {\"version\":1}"), "{told}");
+    // The answer alone would have it finish, without another act.
+    let session = world.session().await;
+    let mut told = Box::pin(session.act("call", &a, format!("\nact call {b} - {wait}")));
+    world.pause().await;
+    operate(&world, "suspend", "a").await;
+    other.act("send", &b, "{\"correlation\":7}\nagain").await.expect("sent");
+    world.pause().await;
+    assert!((&mut told).now_or_never().is_none());
+    operate(&world, "resume", "a").await;
+    assert!(String::from_utf8_lossy(&told.await.expect("a transcript")).contains("again"));
     // A receive that what came meanwhile fits.
     let session = world.session().await;
     let mut told = Box::pin(session.act("call", &a, format!("\n{wait}")));
