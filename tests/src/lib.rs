@@ -97,6 +97,10 @@ macro_rules! each_kernel_clause {
                 a_label_is_durable_before_its_file_is_written, a_file_whose_labels_cannot_be_read_stays_closed,
                 what_is_not_at_hand_is_asked_for_again, an_error_brings_the_labels_of_what_it_tells_of,
                 what_was_compared_or_removed_stays_labelled;
+            inboxes: what_was_accepted_outlives_a_crash, a_restart_hands_again_what_was_not_handled,
+                what_is_acknowledged_is_stored, a_durable_inbox_is_bounded, an_inbox_goes_with_its_application,
+                an_inbox_that_cannot_be_read_stays_closed, what_was_not_handled_well_is_handed_again,
+                a_crash_is_known_for_one, the_suspended_handle_what_came_meanwhile;
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
                 an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
                 a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_carries,

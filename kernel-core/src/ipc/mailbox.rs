@@ -176,6 +176,25 @@ impl Mailbox {
         Some(self.taken(waiting))
     }
 
+    /// Puts messages behind the `start` and before all others.
+    pub fn put_before(&mut self, envelopes: Vec<Envelope>) {
+        let Mailbox { queue, crowd, lagged, signals, .. } = std::mem::take(self);
+        let crowd = crowd.into_iter().flat_map(|crowd| crowd.queue.into_values());
+        let mut since: VecDeque<Waiting> = queue.into_iter().chain(crowd).collect();
+        let start = since.pop_front_if(|w| w.envelope.kind == EnvelopeKind::Start);
+        let again = envelopes.into_iter().map(|envelope| Waiting { envelope, subscription: 0 });
+        start.into_iter().chain(again).chain(since).for_each(|w| self.push(w.envelope, w.subscription));
+        self.lagged = lagged;
+        self.bytes += signals.iter().map(|signal| signal.body.len()).sum::<usize>();
+        self.signals = signals;
+    }
+
+    /// All that wait, without what tells of missed messages.
+    pub fn iter(&self) -> impl Iterator<Item = &Envelope> {
+        let crowd = self.crowd.iter().flat_map(|crowd| crowd.queue.values());
+        self.signals.iter().chain(self.queue.iter().chain(crowd).map(|w| &w.envelope))
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.signals.len() + self.queued() + self.lagged.len()

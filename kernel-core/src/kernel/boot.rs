@@ -11,10 +11,16 @@ use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::Name;
+use crate::platform::Key;
 use crate::process::{ExitReason, Lifecycle, Role};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The row of a kernel that has not stopped in order.
+fn alive_key() -> Key {
+    rows::key(rows::TABLE_ALIVE, b"")
+}
 
 impl State {
     /// The first event of every boot.
@@ -27,6 +33,7 @@ impl State {
             unsigned: boot.unsigned,
         };
         self.record(ActionId(0), Content::Boot(booted), now, fx);
+        self.keep(alive_key(), Some(Bytes::new()), fx);
         for action in &boot.interrupted {
             let outcome = Outcome {
                 result: Outcome::UNKNOWN.to_owned(),
@@ -120,6 +127,8 @@ impl State {
         let text = Text { reason: reason.to_owned(), pid: 0 };
         self.record(ActionId(0), Content::Shutdown(text), now, fx);
         self.stop_all(now, fx);
+        // In one batch with all the ends.
+        self.keep(alive_key(), None, fx);
     }
 
     fn stop_all(&mut self, now: Now, fx: &mut Effects) {

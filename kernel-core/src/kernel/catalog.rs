@@ -24,6 +24,8 @@ pub(crate) struct Agent {
     pub(crate) on_exhausted: OnExhausted,
     pub(crate) labels: Labels,
     pub(crate) clearance: Option<Labels>,
+    /// Whether its inbox is, where its application itself starts it.
+    pub(crate) durable: bool,
     pub(crate) capabilities: Capabilities,
     /// The body of its `start` envelope, JSON.
     pub(crate) args: Bytes,
@@ -49,6 +51,7 @@ impl Agent {
             on_exhausted: OnExhausted::Stop,
             labels: Labels::NONE,
             clearance: None,
+            durable: false,
             capabilities: Capabilities::default(),
             args: Bytes::from_static(b"null"),
         }

@@ -5,7 +5,7 @@ use super::driver::{Inner, survived};
 use super::effects::Perform;
 use super::event::{Event, append};
 use super::input::Input;
-use super::rows::TABLE_OPEN;
+use super::rows::{TABLE_INBOX, TABLE_INBOX_PAYLOAD, TABLE_OPEN};
 use crate::chain::{Checkpoint, Log, VerifierKey};
 use crate::id::{ActionId, CallId};
 use crate::platform::{Batch, Key, KeyPurpose, Keys, Platform, Storage, said};
@@ -101,10 +101,10 @@ impl Pending {
         self.bytes += fresh.iter().map(|event| ENTRY + event.content.body_len()).sum::<usize>();
         for (key, value) in rows {
             let size = |value: &Option<Bytes>| ENTRY + value.as_ref().map_or(0, Bytes::len);
-            // An intent that has its outcome in the same batch is never seen without: its number is used once, so
-            // there is no older row to remove.
+            // An intent that has its outcome in the same batch is never seen without, nor is a message that was handled:
+            // their numbers are used once, so there is no older row to remove.
             if value.is_none()
-                && key.first() == Some(&TABLE_OPEN)
+                && matches!(key.first(), Some(&(TABLE_OPEN | TABLE_INBOX | TABLE_INBOX_PAYLOAD)))
                 && let Some(before) = self.unwritten.remove(&key)
             {
                 self.bytes -= size(&before);

@@ -64,6 +64,9 @@ impl State {
             let reason = format!("/proc/{pid} may not receive it: {e}");
             return Err(self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx));
         }
+        if let Err(full) = self.inbox_takes(pid, &envelope) {
+            return Err(self.turn_away(subscription, pid, &envelope, action, full, now, fx));
+        }
         let receives = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
             Some(OpenKind::Inbox { correlation }) => selects(*correlation, &envelope),
             _ => false,
@@ -73,6 +76,8 @@ impl State {
             && let Some(receive) = process.rare.acts.iter().find(receives).copied()
         {
             let framed = self.receive(action, pid, &envelope, now, fx)?;
+            self.store_message(pid, &envelope, fx);
+            self.has_taken(pid, envelope.id);
             self.close(receive, Ok(framed), now, fx);
             return Ok(());
         }
@@ -83,11 +88,9 @@ impl State {
         }
         let id = envelope.id;
         if let Err(full) = self.takes(pid, &envelope, subscription) {
-            return Err(match subscription {
-                Some(subscription) => self.lag(pid, subscription, &envelope, action, full, now, fx),
-                None => self.dead_letter(action, pid, &envelope, full.code, full.reason, now, fx),
-            });
+            return Err(self.turn_away(subscription, pid, &envelope, action, full, now, fx));
         }
+        self.store_message(pid, &envelope, fx);
         self.enqueue(pid, envelope, subscription.map_or(0, |subscription| subscription.id));
         if let Some(action) = request {
             self.requests.insert(id, action);
@@ -142,6 +145,24 @@ impl State {
             }
         };
         self.deliver_by(Some(subscription), pid, Envelope { labels, ..envelope }, action, None, now, fx)
+    }
+
+    /// What is told of a message for which there is no room, and left of it.
+    #[allow(clippy::too_many_arguments)] // Those of a delivery, and why it failed.
+    fn turn_away(
+        &mut self,
+        subscription: Option<&Subscription>,
+        pid: Pid,
+        envelope: &Envelope,
+        action: ActionId,
+        full: Refusal,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Refusal {
+        match subscription {
+            Some(subscription) => self.lag(pid, subscription, envelope, action, full, now, fx),
+            None => self.dead_letter(action, pid, envelope, full.code, full.reason, now, fx),
+        }
     }
 
     /// Whether the mailbox of `pid` takes `envelope`.
@@ -213,6 +234,7 @@ impl State {
                     let request = self.requests.remove(&envelope.id);
                     let action = request.unwrap_or(ActionId(0));
                     let refusal = self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx);
+                    self.unstore_message(pid, envelope.id, fx);
                     if let Some(action) = request {
                         self.close(action, Err(refusal), now, fx);
                     }
@@ -254,6 +276,8 @@ impl State {
         ];
         let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
         let labels = process.labels.clone();
+        self.end_of_handle(pid, message, matches!(handled.result, Ok(Ok(_))), fx);
+        let Some(process) = self.processes.get(&pid) else { return };
         let stopping = process.life == Lifecycle::Stopping;
         let mut end = stopping.then_some(ExitReason::Normal);
         match (&handled.result, handling.request) {

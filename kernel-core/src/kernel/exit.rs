@@ -87,7 +87,7 @@ impl State {
             fx.wakes.push(Wake::Drop { pid });
         }
         self.close_routes(&mut process, now, fx);
-        let lost = process.mailbox.len() as u64;
+        let lost = self.lost_with(&process);
         let callers = self.told_of_end(&mut process);
         self.topics.forget(pid);
         self.forget_monitor(pid, &process.rare.monitored);

@@ -1,5 +1,6 @@
 //! What can happen to the kernel. The journal is the list of these in the order in which step took them.
 
+use super::inboxes::KeptMessage;
 use super::letters::KeptLetter;
 use super::request::Request;
 use crate::capability::Capabilities;
@@ -144,6 +145,10 @@ pub struct Boot {
     pub labelled: std::collections::BTreeMap<Name, u64>,
     /// The dead letters that are kept.
     pub letters: Vec<KeptLetter>,
+    /// Whether the last boot did not stop in order.
+    pub crashed: bool,
+    /// The messages in durable inboxes.
+    pub inboxes: Vec<KeptMessage>,
 }
 
 /// The numbers that are never reused in one data directory.

@@ -77,6 +77,19 @@ pub struct AppRow {
     pub running: bool,
 }
 
+/// What a boot has found of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Found {
+    /// Whether that one did not stop in order. What waited in its mailboxes then is lost, and was counted nowhere.
+    pub crashed: bool,
+    /// How many outward acts it had begun of which nobody knows what came.
+    pub unknown: usize,
+    /// How many messages were in durable inboxes; they are handed again.
+    pub stored: usize,
+    /// How many dead letters were kept.
+    pub letters: usize,
+}
+
 /// How a kernel is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Health {
@@ -92,6 +105,8 @@ pub struct Health {
     pub waiting: usize,
     /// Dead letters that are kept.
     pub letters: usize,
+    /// Messages in durable inboxes.
+    pub stored: usize,
     /// Verdict counts.
     pub verdicts: Tally,
     /// Whether it is stopping.
@@ -170,6 +185,7 @@ impl State {
             services: self.services.len(),
             waiting: self.waiting,
             letters: self.letters.len(),
+            stored: self.inboxes.len(),
             verdicts: self.tally,
             stopping: self.stopping,
             not_durable: self.not_durable.clone(),

@@ -13,6 +13,7 @@ pub mod event;
 mod exit;
 mod file_labels;
 mod gate;
+mod inboxes;
 pub mod input;
 mod inspect;
 mod letters;
@@ -34,7 +35,8 @@ pub mod verb;
 
 pub use app::Until;
 pub use bodies::{Bodies, check_bodies};
-pub use inspect::{AppRow, Health, ProcessRow, ServiceRow, Summary};
+pub use inboxes::KeptMessage;
+pub use inspect::{AppRow, Found, Health, ProcessRow, ServiceRow, Summary};
 pub use letters::{KeptLetter, LETTERS, LETTERS_BYTES, LETTERS_OF_ONE, LETTERS_OF_ONE_BYTES};
 pub use replay::{ReplayError, replay};
 pub use revive::Revived;
@@ -198,6 +200,11 @@ impl<P: Platform> Kernel<P> {
         self.inner.lock().state.health()
     }
 
+    /// What this boot has found of the one before.
+    pub fn found(&self) -> Found {
+        self.inner.lock().state.found
+    }
+
     /// Waits until everything that has happened so far is in the log on disk; at once where it is.
     ///
     /// # Errors
@@ -239,5 +246,9 @@ impl<P: Platform> Kernel<P> {
 }
 
 /// What an application may ask of this kernel beyond the least; `app::plan` refuses the rest by name.
-pub const FEATURES: &[crate::app::Feature] =
-    &[crate::app::Feature::Restart, crate::app::Feature::Rule, crate::app::Feature::ToolCalls];
+pub const FEATURES: &[crate::app::Feature] = &[
+    crate::app::Feature::DurableInbox,
+    crate::app::Feature::Restart,
+    crate::app::Feature::Rule,
+    crate::app::Feature::ToolCalls,
+];

@@ -246,6 +246,19 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) {
+        self.reply_after(false, pid, call, result, now, fx);
+    }
+
+    /// The same for one that tells that something is `stored`: it waits for the flush whoever gets it.
+    pub(crate) fn reply_after(
+        &mut self,
+        stored: bool,
+        pid: Pid,
+        call: Option<CallId>,
+        result: Result<Bytes, Refusal>,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         let held = self.processes.get_mut(&pid).is_some_and(|process| {
             let held = process.is_held();
             process.seen = if held { process.seen } else { now.at };
@@ -257,12 +270,14 @@ impl State {
             self.unheard = result.err();
             return;
         };
-        if held {
-            self.withheld.entry(pid).or_default().push(Withheld::Reply(call, result));
-            return;
-        }
         let outside = self.processes.get(&pid).is_none_or(|p| p.program.is_none());
-        fx.replies.push(Reply { call, result, durable: outside && self.environment.output_commit() });
+        let durable = (outside || stored) && self.environment.output_commit();
+        let reply = Reply { call, result, durable };
+        if held {
+            self.withheld.entry(pid).or_default().push(Withheld::Reply(reply));
+        } else {
+            fx.replies.push(reply);
+        }
     }
 
     /// The deadline of an open act has passed.

@@ -33,6 +33,13 @@ pub const TABLE_RUNNING: u8 = 0x48;
 pub const TABLE_LETTER: u8 = 0x49;
 /// Their payloads, by number.
 pub const TABLE_LETTER_PAYLOAD: u8 = 0x4a;
+/// What is known of the messages of durable inboxes, by application, agent and number: `app/agent/` and a u64.
+pub const TABLE_INBOX: u8 = 0x4b;
+/// Their payloads.
+pub const TABLE_INBOX_PAYLOAD: u8 = 0x4c;
+
+/// One row, while a kernel runs that has not stopped in order.
+pub const TABLE_ALIVE: u8 = 0x4d;
 
 /// Where the tables of the kernel end.
 pub const TABLE_END: u8 = 0xf0;

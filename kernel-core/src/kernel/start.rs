@@ -6,6 +6,7 @@
 use super::Told;
 use super::committer;
 use super::driver::{Core, Gone, Inner, Observer};
+use super::inboxes::{self, KeptMessage};
 use super::input::{Boot, Counters, Input};
 use super::letters::{self, KeptLetter};
 use super::rows;
@@ -118,6 +119,8 @@ pub(super) async fn boot<P: Platform>(
     let interrupted = interrupted(&storage).await?;
     let labelled = labelled(&storage).await?;
     let letters = letters(&storage).await?;
+    let inboxes = inboxes(&storage).await?;
+    let crashed = storage.get(&rows::key(rows::TABLE_ALIVE, b"")).await?.is_some();
     phases.end("storage", platform.now());
 
     let public = match keys.find(KeyPurpose::Log).await.map_err(BootError::Keys)? {
@@ -159,6 +162,8 @@ pub(super) async fn boot<P: Platform>(
         interrupted,
         labelled,
         letters,
+        inboxes,
+        crashed,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);
@@ -258,6 +263,13 @@ async fn letters<S: Storage>(storage: &S) -> Result<Vec<KeptLetter>, BootError> 
     let letter = |(key, row): &(Bytes, Bytes)| Some(letters::found(key[1..].try_into().ok()?, row));
     let letters: Option<Vec<KeptLetter>> = rows.iter().map(letter).collect();
     letters.ok_or_else(|| BootError::Damaged("a row of a dead letter has no number".to_owned()))
+}
+
+/// The messages in durable inboxes.
+async fn inboxes<S: Storage>(storage: &S) -> Result<Vec<KeptMessage>, BootError> {
+    let rows = all(storage, rows::TABLE_INBOX).await?;
+    let messages: Option<Vec<KeptMessage>> = rows.iter().map(|(key, row)| inboxes::found(&key[1..], row)).collect();
+    messages.ok_or_else(|| BootError::Damaged("a row of a durable inbox names no message".to_owned()))
 }
 
 /// The rows of a table.

@@ -8,7 +8,9 @@ use super::app::App;
 use super::catalog::Catalog;
 use super::effects::Effects;
 use super::file_labels::Flights;
+use super::inboxes::Inboxes;
 use super::input::{Boot, Counters, Input};
+use super::inspect::Found;
 use super::letters::Letters;
 use super::links::Snapped;
 use super::open::{Open, OpenKind};
@@ -100,6 +102,10 @@ pub struct State {
     pub(crate) withheld: BTreeMap<Pid, Vec<Withheld>>,
     /// The dead letters that are kept.
     pub(crate) letters: Letters,
+    /// What the boot has found of the one before.
+    pub(crate) found: Found,
+    /// The messages in durable inboxes.
+    pub(crate) inboxes: Inboxes,
     /// Whether the message under way is a dead letter that is sent again, and kept already.
     pub(crate) sends_again: bool,
     deadlines: BTreeMap<(Instant, u64), Due>,
@@ -247,6 +253,13 @@ impl State {
             snapped: VecDeque::new(),
             withheld: BTreeMap::new(),
             letters: Letters::found(&boot.letters),
+            inboxes: Inboxes::found(&boot.inboxes),
+            found: Found {
+                crashed: boot.crashed,
+                unknown: boot.interrupted.len(),
+                stored: boot.inboxes.len(),
+                letters: boot.letters.iter().filter(|letter| !letter.gone).count(),
+            },
             sends_again: false,
             deadlines: BTreeMap::new(),
             deadline_at: FxHashMap::default(),
@@ -353,7 +366,7 @@ impl State {
     }
 
     /// Whether something was begun that wants [`Input::Continue`].
-    pub(crate) fn goes_on(&self) -> bool {
+    pub fn goes_on(&self) -> bool {
         !self.fanouts.is_empty()
     }
 
@@ -388,10 +401,12 @@ impl State {
         self.deadlines.range(..=(at, u64::MAX)).map(|(_, due)| due)
     }
 
-    /// Asks for the rows that the start of an instance looks at: of those that waited for it.
+    /// Asks for the rows that the start of an instance looks at: of those that waited for it, and of what
+    /// waits for it since an earlier life.
     fn want_started(&self, action: ActionId, need: &mut Need) {
         if let Some(Open { kind: OpenKind::Spawn { child, .. }, .. }) = self.opened.get(&action) {
             self.want_dependants(*child, need);
+            self.want_inbox(*child, need);
         }
     }
 

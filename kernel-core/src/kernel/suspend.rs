@@ -13,7 +13,6 @@ use crate::label::Labels;
 use crate::process::{Lifecycle, Suspender};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
-use bytes::Bytes;
 
 /// Something that is withheld from a process while it is suspended.
 #[derive(Debug)]
@@ -21,7 +20,7 @@ pub(crate) enum Withheld {
     /// An act that it asked for.
     Act(CallId, Request),
     /// The answer to one that it had asked for before.
-    Reply(CallId, Result<Bytes, Refusal>),
+    Reply(Reply),
 }
 
 impl State {
@@ -70,7 +69,7 @@ impl State {
         for withheld in withheld {
             match withheld {
                 Withheld::Act(call, request) => fx.again.push(Again { pid, call, request }),
-                Withheld::Reply(call, result) => fx.replies.push(Reply { call, result, durable: false }),
+                Withheld::Reply(reply) => fx.replies.push(reply),
             }
         }
         self.run_timers(pid, now);
@@ -89,7 +88,7 @@ impl State {
             let Some(process) = self.processes.get_mut(&pid) else { return };
             let Some(envelope) = process.mailbox.take(*correlation) else { continue };
             self.waiting = self.waiting.saturating_sub(envelope.weight());
-            let received = self.receive(ActionId(0), pid, &envelope, now, fx);
+            let received = self.receive_waiting(pid, &envelope, now, fx);
             self.close(action, received, now, fx);
         }
     }
@@ -108,7 +107,7 @@ impl State {
     /// What was withheld from a process that has ended is over.
     pub(crate) fn forget_withheld(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
         for withheld in self.withheld.remove(&pid).unwrap_or_default() {
-            let (Withheld::Act(call, _) | Withheld::Reply(call, _)) = withheld;
+            let (Withheld::Act(call, _) | Withheld::Reply(Reply { call, .. })) = withheld;
             self.reply(pid, Some(call), Err(Refusal::new(Code::Cancelled, "the process ended")), now, fx);
         }
     }

@@ -151,6 +151,8 @@ pub struct Process {
     pub seed: [u8; 32],
     /// Rarely used parts, apart so that an idle process stays small.
     pub rare: Box<Rare>,
+    /// Whether what is sent to it is stored until it has handled it.
+    pub durable: bool,
     /// Whether its application counts it as busy.
     pub busy: bool,
     /// Whether what others handed to it brought labels that it does not begin with.
@@ -199,6 +201,8 @@ pub struct Rare {
     pub links: BTreeMap<Pid, Linked>,
     /// The processes and applications of whose end it is told.
     pub monitored: BTreeSet<crate::path::Resource>,
+    /// Messages of its durable inbox that it has taken in the middle of the `handle` under way.
+    pub taken: Vec<MessageId>,
     /// Whether more labels came together on its end than a set may hold: then nobody is told of it.
     pub unsayable: bool,
     /// When its latest refusals were, for the refusal limit.

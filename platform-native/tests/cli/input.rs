@@ -69,12 +69,13 @@ fn manifests_and_programs_that_are_none_are_refused() {
 
 #[test]
 fn what_this_kernel_lacks_is_exit_5_at_the_start_and_at_the_check() {
-    let home = Home::new(&agent("a", &[], "inbox = \"durable\""));
-    home.weft(&["run", "play"]).exits(5).tells(&["play/weft.toml", "agent.a.inbox", "not supported by this kernel"]);
+    let container = "[[container]]\nname = \"redis\"\nimage = \"redis:7\"\n";
+    let home = Home::new(&format!("{}{container}", agent("a", &[], "")));
+    home.weft(&["run", "play"]).exits(5).tells(&["play/weft.toml", "container.redis", "not supported by this kernel"]);
     let check = home.weft(&["app", "check", "play"]).exits(5);
-    check.says(&["play 0.1.0: nothing is wrong, but it cannot run here yet", "agent.a.inbox"]);
+    check.says(&["play 0.1.0: nothing is wrong, but it cannot run here yet", "container.redis"]);
     let document = home.weft(&["app", "check", "play", "--json"]).exits(5).json();
-    assert_eq!(document["unsupported"][0]["feature"], "durable_inbox");
+    assert_eq!(document["unsupported"][0]["feature"], "container");
 }
 
 #[test]

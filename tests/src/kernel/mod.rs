@@ -8,6 +8,7 @@ pub mod ends;
 pub mod evidence;
 pub mod files;
 pub mod floods;
+pub mod inboxes;
 pub mod labels;
 pub mod letters;
 pub mod links;

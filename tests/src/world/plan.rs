@@ -22,6 +22,7 @@ pub struct Agent {
     pub limits: AgentLimits,
     depends_on: Vec<String>,
     restart: Restart,
+    inbox: Inbox,
     own: bool,
 }
 
@@ -38,6 +39,7 @@ pub fn agent(name: &str) -> Agent {
         limits: AgentLimits::default(),
         depends_on: Vec::new(),
         restart: Restart::Temporary,
+        inbox: Inbox::Memory,
         own: false,
     }
 }
@@ -110,6 +112,13 @@ impl Agent {
         self
     }
 
+    /// What is sent to it is stored until it has handled it.
+    #[must_use]
+    pub fn durable(mut self) -> Agent {
+        self.inbox = Inbox::Durable;
+        self
+    }
+
     /// Changes its ceilings.
     #[must_use]
     pub fn limited(mut self, limit: impl FnOnce(&mut AgentLimits)) -> Agent {
@@ -126,7 +135,7 @@ impl Agent {
             role: Role::Worker,
             program: program.clone(),
             instance: self.instance,
-            inbox: Inbox::Memory,
+            inbox: self.inbox,
             capabilities: Capabilities::new(uses, grants).expect("few rights"),
             given,
             absent: Vec::new(),

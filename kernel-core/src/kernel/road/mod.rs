@@ -66,6 +66,8 @@ pub struct Act {
 pub enum Answer {
     /// It is over.
     Reply(Bytes),
+    /// The same, and it is not said before what it wrote is stored, where the environment wants that.
+    Stored(Bytes),
     /// It waits among the open acts.
     Later,
 }
@@ -399,9 +401,11 @@ impl State {
     /// Applies a permitted act, replies if it is over, and records the outcome of an outward one. Whether it came to
     /// no refusal.
     pub(crate) fn finish(&mut self, act: Act, parsed: &Parsed, now: Now, fx: &mut Effects) -> bool {
-        let result = match self.apply(&act, parsed, now, fx) {
+        let applied = self.apply(&act, parsed, now, fx);
+        let stored = matches!(applied, Ok(Answer::Stored(_)));
+        let result = match applied {
             Ok(Answer::Later) => return true,
-            Ok(Answer::Reply(reply)) => Ok(reply),
+            Ok(Answer::Reply(reply) | Answer::Stored(reply)) => Ok(reply),
             Err(refusal) => Err(refusal.of(act.action)),
         };
         match act.class {
@@ -418,7 +422,7 @@ impl State {
                 }
             }
         }
-        self.reply(act.pid, act.call, result, now, fx);
+        self.reply_after(stored, act.pid, act.call, result, now, fx);
         true
     }
 

@@ -6,7 +6,7 @@
 //! spawned on the road.
 
 use super::{Body, invalid, table};
-use crate::app::{AgentPlan, MountMode, Plan, ProgramPlan, own_rights, rule_name};
+use crate::app::{AgentPlan, Inbox, MountMode, Plan, ProgramPlan, own_rights, rule_name};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::{Charter, Rule};
@@ -113,6 +113,7 @@ impl State {
         let labels = labels.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
         self.keep(app_key(name), None, fx);
         self.keep(running_key(name), None, fx);
+        self.empty_inboxes(name, fx);
         self.label_app(name, &labels, fx);
         Ok(Answer::empty())
     }
@@ -449,6 +450,7 @@ fn defined(agent: &AgentPlan) -> Agent {
         on_exhausted: agent.limits.on_exhausted,
         labels: agent.labels.clone(),
         clearance: agent.clearance.clone(),
+        durable: agent.inbox == Inbox::Durable,
         capabilities: agent.capabilities.clone(),
         args: agent.args.clone().into(),
     }

@@ -40,7 +40,7 @@ impl State {
         };
         if let Some(envelope) = process.mailbox.take(read.correlation) {
             self.waiting = self.waiting.saturating_sub(envelope.weight());
-            return self.receive(ActionId(0), act.pid, &envelope, now, fx).map(Answer::Reply);
+            return self.receive_waiting(act.pid, &envelope, now, fx).map(Answer::Reply);
         }
         if wait.is_zero() {
             return Err(Refusal::new(Code::TimedOut, "no such message is waiting"));
@@ -94,6 +94,25 @@ impl State {
             self.sway(pid, &envelope.labels);
         }
         Ok(framed(envelope))
+    }
+
+    /// The same for one that has waited in the mailbox of `pid`.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn receive_waiting(
+        &mut self,
+        pid: Pid,
+        envelope: &Envelope,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Bytes, Refusal> {
+        let framed = self.receive(ActionId(0), pid, envelope, now, fx);
+        match &framed {
+            Ok(_) => self.has_taken(pid, envelope.id),
+            Err(_) => self.unstore_message(pid, envelope.id, fx),
+        }
+        framed
     }
 }
 

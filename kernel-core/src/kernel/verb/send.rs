@@ -62,8 +62,9 @@ impl State {
         let target = self.reached(act)?;
         let envelope = self.envelope(act, EnvelopeKind::Message, message, None);
         let id = envelope.id;
+        let stores = self.stores(target, EnvelopeKind::Message);
         self.deliver_at(target, envelope, act.action, None, now, fx)?;
-        Ok(Answer::Reply(sent(id)))
+        Ok(if stores { Answer::Stored(sent(id)) } else { Answer::Reply(sent(id)) })
     }
 
     /// Who receives what `act` sends. The act may have been decided some time ago.

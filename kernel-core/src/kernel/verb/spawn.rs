@@ -207,6 +207,9 @@ impl State {
         // The pid is new and the parent lives, so neither error can be.
         let _ = self.ledger.open(account, parent_account, new.agent.map_or(&[], |a| &a.budget));
         let on_exhausted = new.agent.map(|a| a.on_exhausted).unwrap_or_default();
+        // What an agent starts is that agent's affair, and so is what it misses.
+        let root = new.app.as_ref().and_then(|app| self.apps.get(app)).map(|app| app.root);
+        let durable = new.agent.is_some_and(|agent| agent.durable) && root == Some(new.parent);
         let process = Process {
             pid,
             name: new.name.clone(),
@@ -231,6 +234,7 @@ impl State {
             seen: now.at,
             seed: self.random.next(),
             rare: Box::new(Rare { on_exhausted, ..Rare::default() }),
+            durable,
             busy: false,
             swayed: false,
         };
@@ -296,6 +300,10 @@ impl State {
             self.close(action, Err(refusal), now, fx);
             return;
         }
+        let result = match result {
+            Ok(()) => self.hand_again(child, now, fx),
+            Err(fault) => Err(fault.reason.clone()),
+        };
         match result {
             Ok(()) => {
                 let Some(process) = self.processes.get_mut(&child) else { return };
@@ -309,8 +317,8 @@ impl State {
                 self.next_message(child, now, fx);
                 self.app_progress(child, now, fx);
             }
-            Err(fault) => {
-                let reason = clip(&fault.reason);
+            Err(reason) => {
+                let reason = clip(&reason);
                 self.close(action, Err(Refusal::new(Code::Failed, reason.clone())), now, fx);
                 self.exit(child, ExitReason::NotStarted(reason), now, fx);
             }

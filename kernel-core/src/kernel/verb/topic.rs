@@ -45,6 +45,17 @@ struct Header {
     retain: bool,
 }
 
+/// What came of handing out a message.
+#[derive(Debug, Default)]
+struct Handed {
+    /// How many it did not reach who are counted.
+    missed: usize,
+    /// Whether one of those whom it reached has it in a durable inbox.
+    stored: bool,
+    /// Where to go on, if there are more.
+    after: Option<Pid>,
+}
+
 /// What an envelope of kind `lagged` says: between these messages, both of them included, some did not come.
 #[derive(Serialize, Deserialize)]
 struct Lagged {
@@ -96,19 +107,19 @@ impl State {
         if publish.retain {
             self.retained.keep(topic, envelope.clone());
         }
-        let (mut missed, mut after) = (0, Some(Pid::KERNEL));
-        if !waits {
-            (missed, after) = self.hand_out(topic, &envelope, act.action, Pid::KERNEL, now, fx);
-        }
-        if let Some(after) = after {
+        let handed = match waits {
+            true => Handed { after: Some(Pid::KERNEL), ..Handed::default() },
+            false => self.hand_out(topic, &envelope, act.action, Pid::KERNEL, now, fx),
+        };
+        if let Some(after) = handed.after {
             self.fanouts.push(topic, Fanout { envelope, action: act.action, after });
         }
-        let receivers = listeners.saturating_sub(missed);
-        Ok(Answer::Reply(body::json(&Published { id: id.0, receivers, missed })))
+        let receivers = listeners.saturating_sub(handed.missed);
+        let reply = body::json(&Published { id: id.0, receivers, missed: handed.missed });
+        Ok(if handed.stored { Answer::Stored(reply) } else { Answer::Reply(reply) })
     }
 
-    /// Hands a message to the listeners behind `after`, as many as one step may. How many it did not reach who are
-    /// counted, and where to go on, if there are more.
+    /// Hands a message to the listeners behind `after`, as many as one step may.
     fn hand_out(
         &mut self,
         topic: &Topic,
@@ -117,24 +128,25 @@ impl State {
         after: Pid,
         now: Now,
         fx: &mut Effects,
-    ) -> (usize, Option<Pid>) {
+    ) -> Handed {
         let slice = self.topics.slice(topic, envelope.id, after, SLICE);
         let more = (slice.len() == SLICE).then(|| slice.last().map(|(pid, _)| *pid)).flatten();
-        let mut missed = 0;
+        let mut done = Handed { after: more, ..Handed::default() };
         for (pid, subscription) in slice {
             // That it listens is a message of what it carried then: to itself, and to whoever counts.
             let told = subscription.labels.is_subset(&envelope.labels);
             let handed = self.deliver_to(pid, &subscription, envelope.clone(), action, now, fx);
-            missed += usize::from(told && handed.is_err());
+            done.missed += usize::from(told && handed.is_err());
+            done.stored |= handed.is_ok() && self.stores(pid, EnvelopeKind::Topic);
         }
-        (missed, more)
+        done
     }
 
     /// The next of those messages that are still handed out has its turn.
     pub(crate) fn go_on_handing_out(&mut self, now: Now, fx: &mut Effects) {
         let Some((topic, fanout)) = self.fanouts.turn() else { return };
-        let (_, after) = self.hand_out(&topic, &fanout.envelope, fanout.action, fanout.after, now, fx);
-        self.fanouts.turned(topic, after);
+        let handed = self.hand_out(&topic, &fanout.envelope, fanout.action, fanout.after, now, fx);
+        self.fanouts.turned(topic, handed.after);
         if self.fanouts.is_empty() {
             // An application is not quiet before.
             let apps: Vec<Name> = self.apps.keys().cloned().collect();

@@ -40,6 +40,7 @@ pub(super) fn health(api: &Api) -> Value {
         "services": health.services,
         "waiting_bytes": health.waiting,
         "letters": health.letters,
+        "stored": health.stored,
         "verdicts": health.verdicts,
     })
 }

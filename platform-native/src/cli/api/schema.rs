@@ -25,7 +25,7 @@ pub(super) fn all() -> Value {
         "Health": answer(&[
             ("status", one_of(&["ok", "stopping", "not_durable"])), ("reason", maybe_text()), ("environment", text()),
             ("data_dir", text()), ("pid", number()), ("uptime_ms", number()), ("processes", number()),
-            ("apps", number()), ("services", number()), ("waiting_bytes", number()), ("letters", number()),
+            ("apps", number()), ("services", number()), ("waiting_bytes", number()), ("letters", number()), ("stored", number()),
             ("verdicts", object(&counts)),
         ]),
         "Process": object(&[

@@ -173,6 +173,7 @@ impl Up {
                     steps: &steps,
                     revived: &revived,
                     applied: &applied,
+                    found: kernel.found(),
                     addresses: &addresses,
                     data_dir: &data_dir,
                 };

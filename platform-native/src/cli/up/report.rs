@@ -6,7 +6,7 @@ use super::{Address, Environment, Signed, Terminal, VERSION, json};
 use crate::cli::api::InPlace;
 use crate::cli::api::TOKEN;
 use crate::cli::text::{count, counted, duration, path, plain, shell, shown};
-use kernel_core::kernel::Revived;
+use kernel_core::kernel::{Found, Revived};
 use serde_json::Value;
 use std::path::Path;
 
@@ -18,6 +18,8 @@ pub(super) struct Listening<'a> {
     pub(super) revived: &'a [Revived],
     /// The applications of the configuration.
     pub(super) applied: &'a [Applied],
+    /// What it has found of the kernel before.
+    pub(super) found: Found,
     pub(super) addresses: &'a [Address],
     pub(super) data_dir: &'a Path,
 }
@@ -37,12 +39,40 @@ impl Listening<'_> {
             "environment": self.environment.name(),
             "pid": std::process::id(),
             "boot": boot.collect::<Vec<_>>(),
+            "crash": self.crash(),
             "started_again": self.revived.iter().map(of_revived).collect::<Vec<_>>(),
             "apps": self.applied.iter().map(Applied::document).collect::<Vec<_>>(),
             "listening": self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "token_file": self.token().as_deref().map(path),
             "data_dir": path(self.data_dir),
         })
+    }
+
+    /// What is known of a crash; null where the kernel before has stopped in order. How much waited in ordinary inboxes
+    /// is not: nobody stores that.
+    fn crash(&self) -> Value {
+        let Found { crashed, unknown, stored, letters } = self.found;
+        match crashed {
+            true => {
+                json!({ "acts_unknown": unknown, "messages_kept": stored, "messages_lost": null, "letters": letters })
+            }
+            false => Value::Null,
+        }
+    }
+
+    fn of_crash(&self, terminal: Terminal) -> Vec<String> {
+        let Found { crashed, unknown, stored, letters } = self.found;
+        if !crashed {
+            return Vec::new();
+        }
+        let counted = |n: usize, one: &str| counted(n as u64, one);
+        vec![
+            format!("{} the kernel before did not stop in order", terminal.out.warn("warning:")),
+            format!("  of {} nobody knows what came; the log says `unknown`", counted(unknown, "outward act")),
+            format!("  {} in durable inboxes: handed again to whom they are for", counted(stored, "message")),
+            format!("  {} kept: weft letters", counted(letters, "dead letter")),
+            "  what waited in other inboxes is lost, and was counted nowhere".to_owned(),
+        ]
     }
 
     /// For a person.
@@ -52,6 +82,7 @@ impl Listening<'_> {
         lines.extend(self.steps.iter().map(|Step { name, took, more }| {
             palette.dim(format!("  {name:<9}{:>9}  {more}", duration(*took)).trim_end())
         }));
+        lines.extend(self.of_crash(terminal));
         lines.extend(self.revived.iter().map(|Revived { app, result }| match result {
             Ok(pid) => format!("{} runs again, as process {pid}", plain(app)),
             Err(refusal) => {

@@ -71,6 +71,39 @@ fn a_kernel_that_stays_is_talked_to_and_stopped() {
 }
 
 #[test]
+fn what_a_durable_inbox_accepted_outlives_the_kernel() {
+    // What it has taken it has handled only when all of its start is over.
+    let steps = ["act register /svc/keep", "act read /proc/self/inbox {}", "wait 60000"];
+    let home = Home::new(&agent("keep", &steps, "inbox = \"durable\"\nuse = [\"register /svc/keep\"]"));
+    let mut up = Up::start(&home, &[]).with_play();
+    assert_eq!(up.said["crash"], json!(null));
+    let until = Instant::now() + Duration::from_secs(30);
+    while !up.weft(&["services"]).exits(0).out.contains("/svc/keep") {
+        assert!(Instant::now() < until, "it never registered");
+    }
+    up.weft(&["send", "/svc/keep", "hello"]).exits(0);
+    let took = |up: &Up<'_>| up.weft(&["logs"]).exits(0).out.contains("read /proc/self/inbox: ");
+    while !took(&up) {
+        assert!(Instant::now() < until, "it never took it");
+    }
+    for _ in 0..2 {
+        up.kill();
+        up = Up::start(&home, &[]);
+        let crash = &up.said["crash"];
+        assert_eq!((&crash["messages_kept"], &crash["messages_lost"]), (&json!(1), &json!(null)), "{crash}");
+        assert_eq!((&crash["acts_unknown"], &crash["letters"]), (&json!(0), &json!(0)), "{crash}");
+        let until = Instant::now() + Duration::from_secs(30);
+        while !took(&up) {
+            assert!(Instant::now() < until, "it was never handed it again");
+        }
+    }
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    let up = Up::start(&home, &[]);
+    assert_eq!(up.said["crash"], json!(null));
+}
+
+#[test]
 fn dead_letters_outlive_the_kernel_and_are_dealt_with() {
     // It receives messages, and no requests, for some time after it has begun to answer for its service.
     let steps = ["act register /svc/busy", "wait 1500"];

@@ -159,7 +159,10 @@ pub static ROWS: &[Row] = &[
         .takes(&[LABELS, CONTENT_TYPE, CORRELATION])
         .payload()
         .reply("`{\"id\":message}`")
-        .doc("Puts the payload into a mailbox and does not wait. A full mailbox is `full`, and the message a dead letter; one sender can fill eight ninths of one, and where many wait each sender has its turn."),
+        .doc("Puts the payload into a mailbox and does not wait. A full mailbox is `full`, and the message a dead letter; one sender can fill \
+              eight ninths of one, and where many wait each sender has its turn. Where it is \
+              a durable inbox, the message is stored, in staging and prod before this is answered, and handed to the agent \
+              again until its `handle` has returned, also by a later kernel."),
     act(Verb::Publish, &[Kind::Topic], Inner, EXCHANGE)
         .takes(&[
             LABELS,

@@ -1,0 +1,138 @@
+//! Thousands of simulated machines with a durable inbox, whose agents fail and whose power fails at random.
+//!
+//! Several senders send to one receiver that writes down what it has handled, each its own numbers one after the other,
+//! in prod, where an answer is an acknowledgement. After all is over: nothing that was accepted is missing, and at no
+//! time a number was written down while an earlier one of its sender was not. `WEFT_SEEDS` says how many machines; a
+//! failure names its seed, and `WEFT_SEED=N cargo test --workspace --locked --test inboxes` runs that one alone.
+#![cfg(not(target_arch = "wasm32"))]
+
+use kernel_core::environment::Environment;
+use kernel_core::kernel::Session;
+use kernel_core::process::{MAX_INTENSITY, Restart, Strategy, Supervision};
+use kernel_tests::world::{Kind, SimHost, World, agent, app};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How many machines there are by default.
+const MACHINES: u64 = 1_000;
+/// How much befalls each of them.
+const STEPS: usize = 16;
+/// How many senders there are.
+const SENDERS: u64 = 3;
+
+struct Dice(ChaCha8Rng);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0.next_u64() % n
+    }
+}
+
+/// What each sender has sent: how many were answered, and how many asked for.
+#[derive(Default)]
+struct Sent {
+    answered: u64,
+    asked: u64,
+}
+
+/// The last number of a sender that was written down, and whether all before it were.
+async fn written(session: &Session, sender: u64, sent: &Sent, at: &str) -> u64 {
+    let mut last = 0;
+    for number in 1..=sent.asked {
+        if session.act("read", &format!("/tree/s{sender}/{number}"), "").await.is_ok() {
+            assert_eq!(last, number - 1, "{at}: {number} of sender {sender} was handled, and {} was not", last + 1);
+            last = number;
+        }
+    }
+    last
+}
+
+async fn befall(host: SimHost, seed: u64) {
+    let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+    let mut world = World::boot(host, Environment::prod()).await;
+    let supervision = Supervision {
+        strategy: Strategy::OneForAll,
+        intensity: MAX_INTENSITY,
+        window: Duration::from_secs(1),
+        backoff: Duration::from_millis(dice.below(3) * 50),
+    };
+    let keeper = agent("keeper").uses(&["register /svc/keeper", "write /tree/**"]).does("act register /svc/keeper");
+    let agents = [keeper.durable().restarts(Restart::Permanent), agent("other").restarts(Restart::Permanent)];
+    world.run(app("post", []).unmounted().with(agents).supervised(supervision)).await;
+    let mut all: BTreeMap<u64, Sent> = BTreeMap::new();
+    for step in 0..STEPS {
+        let at = format!("seed {seed}, step {step}");
+        match dice.below(8) {
+            0 => {
+                if dice.below(2) == 0 {
+                    world.crash().await
+                } else {
+                    world.reboot().await
+                }
+                let looking = world.session().await;
+                for (sender, sent) in &all {
+                    written(&looking, *sender, sent, &at).await;
+                }
+                let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+                assert!(revived.iter().all(|app| app.result.is_ok()), "{at}: {revived:?}");
+            }
+            1 => {
+                // The other one fails, and both are started again, wherever the keeper is in its work.
+                let Some(other) = world.kernel().processes().iter().find(|p| p.name.as_str() == "other").map(|p| p.pid)
+                else {
+                    continue;
+                };
+                let _ = world.session().await.act("send", &format!("/proc/{other}"), "\ndo fail x").await;
+            }
+            2 => {
+                world.hand.advance(Duration::from_millis(100));
+                world.pause().await;
+            }
+            _ => {
+                let sender = dice.below(SENDERS);
+                let session = world.session().await;
+                for _ in 0..1 + dice.below(6) {
+                    let sent = all.entry(sender).or_default();
+                    // What was asked for and not answered may have been accepted: it is sent again, as whoever sends does.
+                    let number = sent.answered + 1;
+                    sent.asked = sent.asked.max(number);
+                    let body = format!("\ndo act write /tree/s{sender}/{number} {{\"replace\":true}} {number}");
+                    match session.act("send", "/svc/keeper", body).await {
+                        Ok(_) => sent.answered = number,
+                        // It is being started again.
+                        Err(_) => break,
+                    }
+                }
+            }
+        }
+    }
+    // Every restart that waits is due by then, and everything is handled.
+    for _ in 0..4 {
+        world.hand.advance(Duration::from_secs(2));
+        world.pause().await;
+    }
+    let at = format!("seed {seed}, at rest");
+    assert_eq!(world.kernel().health().stored, 0, "{at}");
+    let looking = world.session().await;
+    for (sender, sent) in &all {
+        let last = written(&looking, *sender, sent, &at).await;
+        assert!(last >= sent.answered, "{at}: {} of sender {sender} were accepted, and {last} handled", sent.answered);
+    }
+    world.finish().await;
+}
+
+#[test]
+fn what_was_accepted_is_handled_in_its_order() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("WEFT_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("WEFT_SEEDS").unwrap_or(MACHINES),
+    };
+    for seed in seeds {
+        let kind = if seed % 2 == 0 { Kind::Handler } else { Kind::Component };
+        let host = SimHost::new(seed, kind);
+        host.sim().run(befall(host, seed));
+    }
+}
