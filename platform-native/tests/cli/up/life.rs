@@ -74,7 +74,8 @@ fn a_kernel_that_stays_is_talked_to_and_stopped() {
 fn what_a_durable_inbox_accepted_outlives_the_kernel() {
     // What it has taken it has handled only when all of its start is over.
     let steps = ["act register /svc/keep", "act read /proc/self/inbox {}", "wait 60000"];
-    let home = Home::new(&agent("keep", &steps, "inbox = \"durable\"\nuse = [\"register /svc/keep\"]"));
+    let agent = agent("keep", &steps, "inbox = \"durable\"\nuse = [\"register /svc/keep\"]");
+    let home = Home::new(&format!("{agent}[[service]]\nname = \"keep\"\nowner = \"keep\"\n"));
     let mut up = Up::start(&home, &[]).with_play();
     assert_eq!(up.said["crash"], json!(null));
     let until = Instant::now() + Duration::from_secs(30);
@@ -107,7 +108,8 @@ fn what_a_durable_inbox_accepted_outlives_the_kernel() {
 fn dead_letters_outlive_the_kernel_and_are_dealt_with() {
     // It receives messages, and no requests, for some time after it has begun to answer for its service.
     let steps = ["act register /svc/busy", "wait 1500"];
-    let home = Home::new(&agent("busy", &steps, "use = [\"register /svc/busy\"]"));
+    let agent = agent("busy", &steps, "use = [\"register /svc/busy\"]");
+    let home = Home::new(&format!("{agent}[[service]]\nname = \"busy\"\nowner = \"busy\"\n"));
     let up = Up::start(&home, &[]).with_play();
     let listed = |up: &Up<'_>| up.weft(&["letters", "--json"]).exits(0).json()["letters"].as_array().unwrap().clone();
     up.weft(&["call", "/svc/busy", "late", "--deadline", "200ms", "--label", "private"]).exits(1).tells(&["in time"]);
