@@ -16,7 +16,7 @@ use kernel_core::kernel::input::{Boot, Counters, Input};
 use kernel_core::kernel::request::Request;
 use kernel_core::kernel::state::State;
 use kernel_core::path::Name;
-use kernel_core::platform::{Durability, KeyCustody, Profile};
+use kernel_core::platform::{Durability, KeyCustody, Profile, Suspension};
 use kernel_core::process::Role;
 use kernel_core::time::{Instant, Now, WallTime};
 use std::time::Duration;
@@ -44,6 +44,7 @@ impl Stepped {
             durability: Durability::Memory,
             atomic_commits: true,
             parallelism: 1,
+            suspension: Suspension::Anywhere,
             key_custody: KeyCustody::Fixed,
             missing: Vec::new(),
         };

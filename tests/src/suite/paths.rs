@@ -5,7 +5,7 @@ use kernel_core::id::Pid;
 use kernel_core::path::{Kind, Pattern, Resource, Verb};
 
 /// One path of every kind.
-const EVERY: [&str; 17] = [
+const EVERY: [&str; 18] = [
     "/proc/12",
     "/proc/12/inbox",
     "/svc/report",
@@ -23,6 +23,7 @@ const EVERY: [&str; 17] = [
     "/node/eu-1/proc/7",
     "/node/eu-1/fs/repo/x",
     "/charter",
+    "/letter/7",
 ];
 
 fn resource(text: &str) -> Resource {

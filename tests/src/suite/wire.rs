@@ -29,7 +29,7 @@ pub fn words_encode_to_pinned_bytes() {
     put(codec::encode(&Code::NotDurable));
     assert_eq!(
         hex(Sha256::digest(&bytes)),
-        "2fc8fe9990d25e5dded78922dd6e3cc2909844df091257c690de471fd058ddc9",
+        "5b1857328a4c8c622d76eb89fc49f4fed58846a78bf0f3f398b8bc233dc64f2b",
         "{} bytes",
         bytes.len()
     );

@@ -65,7 +65,7 @@ impl Check<'_> {
             return Ok(Found::Nothing);
         }
         match Stored::open(self.data_dir, None).await {
-            Ok(stored) => Ok(Found::Stored(stored)),
+            Ok(stored) => Ok(Found::Stored(Box::new(stored))),
             Err(held) if held.code == HELD => Ok(Found::Held),
             Err(failure) => Err(failure),
         }
@@ -82,7 +82,7 @@ impl Check<'_> {
 /// What a data directory has.
 enum Found {
     Nothing,
-    Stored(Stored),
+    Stored(Box<Stored>),
     /// A kernel has it.
     Held,
 }
