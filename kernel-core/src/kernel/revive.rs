@@ -14,7 +14,6 @@ use crate::process::Role;
 use crate::refusal::{Code, Refusal};
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// What the sessions are called that start applications again.
@@ -72,14 +71,11 @@ impl<P: Platform> Kernel<P> {
     async fn start_again(&self, app: &str, row: &[u8], bound: impl Fn(&Name, &Name) -> bool) -> Result<Pid, Refusal> {
         let unreadable = |what: &str, e: String| Refusal::new(Code::Failed, format!("{what} cannot be read: {e}"));
         let name = Name::parse(app).map_err(|e| unreadable("its name", e.to_string()))?;
-        let Running { labels, without, plan: known, .. } =
+        let Running { labels, without, .. } =
             minicbor::decode(row).map_err(|e| unreadable("how it ran", e.to_string()))?;
         let plan = self.inner.storage.get(&rows::key(rows::TABLE_APP, app.as_bytes())).await;
         let plan = plan.map_err(|e| unreadable("its plan", e.to_string()))?;
         let plan = plan.ok_or_else(|| Refusal::new(Code::NotFound, "it is not installed any more"))?;
-        if *known != <[u8; 32]>::from(Sha256::digest(&plan)) {
-            return Err(Refusal::new(Code::Conflict, "what is installed is not what ran: start it anew"));
-        }
         let plan: Plan = serde_json::from_slice(&plan).map_err(|e| unreadable("its plan", e.to_string()))?;
         if let Some(mount) = plan.mounts.iter().find(|mount| !bound(&name, &mount.name)) {
             return Err(Refusal::new(Code::NotFound, format!("no folder is bound to its mount `{}`", mount.name)));

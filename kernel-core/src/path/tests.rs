@@ -41,6 +41,8 @@ pub(super) const EVERY: &[&str] = &[
     "/node/eu-1/proc/7",
     "/node/eu-1/tree",
     "/charter",
+    "/letter",
+    "/letter/7",
 ];
 
 #[test]

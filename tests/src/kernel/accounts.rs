@@ -66,6 +66,8 @@ pub async fn wall_time_outlives_the_kernel<H: Host>(host: H) {
         assert_eq!(world.tell("a", "").await, "");
     }
     world.hand.advance(Duration::from_secs(151));
+    // At once: no more time passes meanwhile.
+    world.until(|world| world.process("stays").state == Lifecycle::Exited).await;
     let (exit, detail) = world.ended("stays").await;
     assert!(exit == "limit" && detail.contains("wall"), "{exit}: {detail}");
     world.finish().await;

@@ -72,6 +72,7 @@ pub async fn what_could_not_be_delivered_is_kept<H: Host>(host: H) {
     assert!(read.ends_with(b"}\nlost"), "{read:?}");
     session.act("remove", &path(&all[1]), "").await.expect("removed");
     assert_eq!(session.act("read", &path(&all[1]), "").await.expect_err("gone").code, Code::NotFound);
+    assert_eq!(world.kernel().health().letters, 1);
     world.log().await;
     world.crash().await;
     let session = world.session().await;

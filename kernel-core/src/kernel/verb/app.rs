@@ -330,7 +330,10 @@ impl State {
             // A version that kept no budgets did not know when it was started.
             true if drawn.began == WallTime::default() => Ok(Drawn { began: now.wall, ..drawn }),
             true => Ok(drawn),
-            false => Err(Refusal::new(Code::Conflict, format!("what is installed as `{name}` is not what ran"))),
+            false => {
+                let reason = format!("what is installed as `{name}` is not what ran: start it anew");
+                Err(Refusal::new(Code::Conflict, reason))
+            }
         }
     }
 

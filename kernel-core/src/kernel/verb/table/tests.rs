@@ -236,12 +236,6 @@ fn bodies_are_checked_against_their_row() {
             json!({ "labels": [1] }),
             "the field `labels` of the body takes a list of at most 64 texts",
         ),
-        (
-            Verb::Spawn,
-            Kind::Agent,
-            json!({ "limits": {} }),
-            "the field `limits` of the body is not supported in this version: it has no limits for one process yet",
-        ),
     ] {
         assert_eq!(check(verb, kind, body), Err(says.to_owned()));
     }
