@@ -43,7 +43,7 @@ pub struct Config {
 pub struct AppConfig {
     /// The byte at which it begins.
     pub at: usize,
-    /// How messages call it: "app[1]".
+    /// How messages call it: `app[1]`.
     pub key: String,
     /// Its folder.
     pub path: Placed<String>,
