@@ -57,7 +57,7 @@ fn spent(lines: impl IntoIterator<Item = Line>) -> Vec<Spent> {
 impl App {
     /// Whether `process` is one of its agents, and not what these have started.
     fn has_agent(&self, process: &Process) -> bool {
-        process.parent == self.root && self.agents.iter().any(|agent| agent.name == process.name)
+        self.supervisor_of(&process.name) == Some(process.parent)
     }
 }
 
