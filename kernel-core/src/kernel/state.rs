@@ -380,8 +380,10 @@ impl State {
     }
 
     fn tick(&mut self, now: Now, fx: &mut Effects) {
+        // What comes due by this very step waits for the next: the rows that it looks at are not loaded.
+        let last = self.next_deadline;
         while let Some(entry) = self.deadlines.first_entry() {
-            if entry.key().0 > now.at {
+            if entry.key().0 > now.at || entry.key().1 > last {
                 break;
             }
             let number = entry.key().1;

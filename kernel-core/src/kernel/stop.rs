@@ -143,10 +143,8 @@ impl State {
 
     /// Goes on with whatever stops in `name`, as far as nobody has to be waited for. For whoever has ended a process.
     pub(crate) fn go_on_stopping(&mut self, name: &Name, now: Now, fx: &mut Effects) {
-        let Some(app) = self.apps.get_mut(name).filter(|app| !app.over && (app.ending || !app.leaving.is_empty()))
-        else {
-            return;
-        };
+        let under_way = |app: &&mut App| !app.over && (app.ending || !app.leaving.is_empty() || !app.coming.is_empty());
+        let Some(app) = self.apps.get_mut(name).filter(under_way) else { return };
         // Whoever is at it already sees to all of it.
         if std::mem::replace(&mut app.stopping, true) {
             return;
