@@ -17,6 +17,7 @@ mod parse;
 mod plan;
 mod problem;
 mod source;
+mod supervisors;
 mod units;
 
 #[cfg(test)]
@@ -28,7 +29,7 @@ pub use component::{ComponentError, ComponentInfo, MAX_COMPONENT, Weight, inspec
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{
-    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Service, Tool,
+    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Service, Supervisor, Tool,
 };
 pub use memory::TooMuchMemory;
 pub use parse::{parse, parse_bytes};
@@ -37,4 +38,5 @@ pub use plan::{
 };
 pub use problem::{MAX_PROBLEMS, Problem, closest};
 pub use source::{MAX_DEPTH, MAX_MANIFEST, Source};
+pub use supervisors::{MAX_NESTING, SupervisorPlan};
 pub use units::{parse_duration, parse_size};

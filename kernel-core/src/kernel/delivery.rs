@@ -34,6 +34,10 @@ impl State {
         let Some(process) = self.processes.get(&pid).filter(|p| p.is_alive()) else {
             return Err(Refusal::new(Code::NotFound, format!("there is no process /proc/{pid}")));
         };
+        if process.program.is_none() && process.app.is_some() {
+            // Nobody would ever receive it.
+            return Err(Refusal::new(Code::NotFound, format!("/proc/{pid} is a supervisor, which takes no messages")));
+        }
         if let Some(ceiling) = &process.clearance
             && !envelope.labels.is_subset(ceiling)
         {
@@ -187,7 +191,7 @@ impl State {
         let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
         let labels = process.labels.clone();
         let stopping = process.life == Lifecycle::Stopping;
-        let mut end = stopping.then_some(ExitReason::Normal);
+        let mut end = stopping.then(|| self.asked_by(pid));
         match (&handled.result, handling.request) {
             (Ok(result), Some(action)) => self.answer_call(action, pid, &labels, result.clone(), now, fx),
             (Ok(Ok(_)), None) => {}

@@ -44,6 +44,7 @@ impl State {
             && let Some(app) = self.apps.get_mut(&name)
         {
             app.busy = app.busy.saturating_sub(1);
+            self.go_on_stopping(&name, now, fx);
             self.end_if_quiet(&name, now, fx);
         }
         dead

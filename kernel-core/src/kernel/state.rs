@@ -20,7 +20,7 @@ use super::verb::{Tail, Tool};
 use crate::budget::Ledger;
 use crate::environment::Environment;
 use crate::governance::{Charter, Decision};
-use crate::id::{ActionId, MessageId, Pid, StreamId};
+use crate::id::{ActionId, CallId, MessageId, Pid, StreamId};
 use crate::ipc::Topics;
 use crate::label::Labels;
 use crate::path::Name;
@@ -74,6 +74,8 @@ pub struct State {
     /// Why nothing is acknowledged any more, once the data directory could not be written.
     pub(crate) not_durable: Option<String>,
     pub(crate) stopping: bool,
+    /// Who waits for it to have stopped.
+    pub(crate) shutdowns: Vec<CallId>,
     /// Requests about files that no device has answered.
     pub(crate) flights: Flights,
     /// How many label rows each mount has: of its files, and of its folders for their entries.
@@ -115,8 +117,10 @@ pub(crate) enum Due {
     Timer(Pid, TimerKey),
     /// A process has lived as long as it may.
     Wall(Pid, Duration),
-    /// Agents of a running application, whose process is this one, are started again.
+    /// Somebody may be spawned in a running application, whose process is this one.
     Restart(Name, Pid),
+    /// A process that was to stop had so long.
+    Stop(Pid, Duration),
 }
 
 /// A folder that an application sees under `/fs`.
@@ -224,6 +228,7 @@ impl State {
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
+            shutdowns: Vec::new(),
             flights: Flights::default(),
             labelled: boot.labelled.clone(),
             abandoned: FxHashMap::default(),
@@ -276,7 +281,7 @@ impl State {
             Input::Boot(boot) => self.boot(boot, now, fx),
             Input::Phase { name, micros } => self.phase(name, *micros, now, fx),
             Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
-            Input::Shutdown { reason } => self.shutdown(reason, now, fx),
+            Input::Shutdown { call, reason } => self.shutdown(*call, reason, now, fx),
         }
         self.rows.forget();
         Ok(())
@@ -385,6 +390,7 @@ impl State {
                 Due::Open(action) => self.expire(action, now, fx),
                 Due::Timer(pid, timer) => self.fire(pid, timer, now, fx),
                 Due::Wall(pid, limit) => self.outlived(pid, limit, now, fx),
+                Due::Stop(pid, time) => self.overdue(pid, time, now, fx),
                 Due::Restart(app, root) => self.restart_due(&app, root, now, fx),
             }
         }

@@ -11,7 +11,7 @@ mod supervision;
 pub use ended::{Ended, History};
 pub use lifecycle::{ExitReason, Lifecycle};
 pub use program::{Limits, Program};
-pub use supervision::{MAX_INTENSITY, Restart, Restarts, Strategy, Supervision};
+pub use supervision::{MAX_INTENSITY, Restart, Restarts, Shutdown, Strategy, Supervision};
 
 use crate::budget::AccountId;
 use crate::capability::Capabilities;

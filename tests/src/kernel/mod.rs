@@ -14,6 +14,7 @@ pub mod messages;
 pub mod processes;
 pub mod signals;
 pub mod supervision;
+pub mod supervisors;
 pub mod suspension;
 pub mod timers;
 pub mod tools;

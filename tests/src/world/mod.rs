@@ -16,7 +16,7 @@ mod watch;
 
 pub use deaths::{WatchedGuest, WatchedSandbox};
 pub use host::{COMPONENT, Host, Kind, MOUNTS, SimHost, hash, name, programs};
-pub use plan::{Agent, App, agent, app, rights};
+pub use plan::{Agent, App, agent, app, rights, supervisor};
 pub use puppet::Trap;
 pub use watch::{Answers, Commits, Hand, Rows, Watched};
 
