@@ -32,11 +32,23 @@ impl Topics {
     /// Removes all subscriptions of a process.
     pub fn forget(&mut self, pid: Pid) {
         for topic in self.by_process.remove(&pid).unwrap_or_default() {
-            if let Some(pids) = self.listeners.get_mut(&topic) {
-                pids.remove(&pid);
-                if pids.is_empty() {
-                    self.listeners.remove(&topic);
-                }
+            self.unlisten(&topic, pid);
+        }
+    }
+
+    /// Removes those subscriptions of a process that `keep` does not name.
+    pub fn retain(&mut self, pid: Pid, keep: impl Fn(&Topic) -> bool) {
+        let own = self.by_process.get_mut(&pid);
+        for topic in own.map(|own| own.extract_if(.., |topic| !keep(topic)).collect::<Vec<_>>()).unwrap_or_default() {
+            self.unlisten(&topic, pid);
+        }
+    }
+
+    fn unlisten(&mut self, topic: &Topic, pid: Pid) {
+        if let Some(pids) = self.listeners.get_mut(topic) {
+            pids.remove(&pid);
+            if pids.is_empty() {
+                self.listeners.remove(topic);
             }
         }
     }

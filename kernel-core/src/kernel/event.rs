@@ -115,6 +115,8 @@ contents! {
     18 UNFIT Unfit(Unfit) = "unfit";
     /// An agent that ended is started again.
     19 RESTARTING Restarting(Restarting) = "restarting";
+    /// A process was given rights, or lost some, while it runs.
+    20 RIGHTS Rights(Rights) = "rights";
 }
 
 /// Kind 0.
@@ -392,6 +394,24 @@ pub struct Restarting {
     /// How long it waits, nanoseconds.
     #[n(5)]
     pub wait: u64,
+}
+
+/// Kind 20.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Rights {
+    /// Whose.
+    #[n(0)]
+    pub pid: u64,
+    /// Whether it lost them.
+    #[n(1)]
+    pub lost: bool,
+    /// Rights to use that it holds now and did not, or the other way round.
+    #[n(2)]
+    pub use_: Vec<String>,
+    /// The same of rights to grant.
+    #[n(3)]
+    pub grant: Vec<String>,
 }
 
 impl Outcome {

@@ -88,6 +88,9 @@ impl State {
             fx.wakes.push(Wake::Drop { pid });
         }
         self.close_routes(&mut process, now, fx);
+        if let Some(holdings) = process.rare.holdings.take() {
+            self.forget_holdings(pid, &holdings, &process.labels, now, fx);
+        }
         let lost = process.mailbox.len() as u64;
         let callers = self.told_of_end(&mut process);
         self.topics.forget(pid);

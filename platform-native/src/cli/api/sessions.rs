@@ -31,6 +31,7 @@ const RIGHTS: &[&str] = &[
     "read /tree/**",
     "remove /tree/**",
     "resume /proc/*",
+    "revoke /proc/*",
     "send /proc/*",
     "send /svc/*",
     "signal /proc/*",

@@ -64,6 +64,7 @@ impl Acts {
             Content::Exited(exited) => return Some(Act::of_process(exited.pid, &exited.name)),
             Content::Attached(attached) => return Some(Act::of_process(attached.pid, &attached.name)),
             Content::Suspended(text) => return Some(Act::of_process(text.pid, "")),
+            Content::Rights(rights) => return Some(Act::of_process(rights.pid, "")),
             _ => return None,
         };
         // An observation has nothing that follows it.
@@ -170,6 +171,12 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
                 let wait = Duration::from_nanos(*wait).as_millis();
                 format!("{app}: {agent} {reason}, and is started again after {wait} ms{others}")
             }
+            Content::Rights(rights) => format!(
+                "{}; may {}; may give {}",
+                if rights.lost { "lost" } else { "given" },
+                listed(&rights.use_),
+                listed(&rights.grant)
+            ),
             Content::DeadLetter(letter) => {
                 format!("{} to {}: {}; {} bytes", letter.sender, letter.target, letter.reason, count(letter.bytes))
             }
