@@ -62,7 +62,7 @@ bindgen() {
         "$TARGET/wasm32-unknown-unknown/web/platform_web.wasm"
     # What rustc uses without being asked, and every browser has that has JSPI.
     node_modules/.bin/wasm-opt -Os --enable-bulk-memory --enable-bulk-memory-opt --enable-multivalue --enable-mutable-globals \
-        --enable-nontrapping-float-to-int --enable-reference-types --enable-call-indirect-overlong --enable-sign-ext --strip-debug --strip-target-features \
+        --enable-nontrapping-float-to-int --enable-reference-types --enable-simd --enable-call-indirect-overlong --enable-sign-ext --strip-debug --strip-target-features \
         -o dist/weft.wasm dist/wasm/weft_bg.wasm
 }
 

@@ -27,7 +27,7 @@ mod tests;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{ChainError, Witness};
-pub use event::{AppendError, Decoded, EventError, Header, MAX_CONTENT, MAX_EVENT, decode};
+pub use event::{AppendError, Decoded, EventError, Header, MAX_CONTENT, MAX_EVENT, decode, decode_verified};
 pub use hash::Hash;
 pub use log::{AttachError, Log};
 pub use merkle::{TILE_WIDTH, TileId, Tree};

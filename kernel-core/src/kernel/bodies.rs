@@ -4,7 +4,7 @@ use super::event::{Commitment, Content, kind};
 use super::road::KEPT_BODY;
 use super::rows::{TABLE_BODY, numbered};
 use super::start::BootError;
-use crate::chain::{ChainError, TABLE_EVENTS, decode, entries, event_key};
+use crate::chain::{ChainError, TABLE_EVENTS, decode_verified, entries, event_key};
 use crate::codec::table_range;
 use crate::platform::Storage;
 
@@ -34,7 +34,7 @@ pub async fn check_bodies<S: Storage>(storage: &S) -> Result<Bodies, BootError> 
         let page = storage.scan(&from, &to, PAGE).await?;
         for event in page.rows.iter().flat_map(|(_, row)| entries(row)) {
             // What is no event was found when the log was verified.
-            let Some(event) = event.ok().and_then(|event| decode(event).ok()) else { continue };
+            let Some(event) = event.ok().and_then(|event| decode_verified(event).ok()) else { continue };
             if event.header.kind != kind::INTENT {
                 continue;
             }
