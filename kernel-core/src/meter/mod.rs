@@ -2,7 +2,7 @@
 //!
 //! [`meter`] is the public item. What comes out behaves as what went in, only that each straight piece of code first
 //! takes its cost from one number that all core modules of an instance share, and ends the instance where that number
-//! would fall below zero. The number lives in a small core module (`instance.rs`) that is instantiated before all others.
+//! would fall below zero. While a function runs it holds the number itself (`module.rs`). The number lives in a small core module (`instance.rs`) that is instantiated before all others.
 //! Hosts reach it by the export [`EXPORT`]; a guest cannot name it: indices are moved so that all that it wrote means
 //! what it meant, and a component that uses one of the meter's names is refused.
 //!
@@ -25,7 +25,7 @@ use crate::app::{ComponentError, weigh};
 use wasm_encoder::reencode;
 
 /// The version of the meter. Code and glue that were made of components carry it in their names.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// How the names begin of the functions of a metered component that hosts call between activations, see [`export`].
 pub const EXPORT: &str = "weft-fuel";

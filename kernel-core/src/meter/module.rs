@@ -3,6 +3,9 @@
 //! A block is a piece of code that is entered only at its beginning and left only at its end, so what is charged at the
 //! beginning is what is executed, unless an instruction in it traps. Blocks are as long as they can be: what no branch
 //! leads to begins none. Code that is never reached costs nothing.
+//!
+//! A function holds the number in a local while it runs, which engines keep in a register; others see it where the function calls,
+//! returns, or has used it up.
 
 use super::{IMPORT, LEFT, MeterError, OUT, SIGNAL, broken, cost, damaged, unmetered};
 use wasm_encoder::reencode::{Error, Reencode, utils};
@@ -88,28 +91,28 @@ impl Rewriter {
         imports.import(IMPORT, OUT, EntityType::Function(self.types.len() as u32));
     }
 
-    /// Takes from the number what the closure puts on the stack, and ends the instance if that is too much.
-    fn charge(&self, function: &mut Function, scratch: u32, amount: &[I<'_>]) {
-        let left = self.imported_globals;
-        function.instruction(&I::GlobalGet(left));
+    /// Takes the number into the function's local.
+    fn take(&self, function: &mut Function, left: u32) {
+        function.instruction(&I::GlobalGet(self.imported_globals)).instruction(&I::LocalSet(left));
+    }
+
+    /// Gives the number back, for others to see.
+    fn give(&self, function: &mut Function, left: u32) {
+        function.instruction(&I::LocalGet(left)).instruction(&I::GlobalSet(self.imported_globals));
+    }
+
+    /// Takes from the number what `amount` puts on the stack, and ends the instance if that is too much.
+    fn charge(&self, function: &mut Function, left: u32, amount: &[I<'_>]) {
+        function.instruction(&I::LocalGet(left));
         for instruction in amount {
             function.instruction(instruction);
         }
-        let rest = [
-            I::I64Sub,
-            I::LocalTee(scratch),
-            I::GlobalSet(left),
-            I::LocalGet(scratch),
-            I::I64Const(0),
-            I::I64LtS,
-            I::If(BlockType::Empty),
-            I::Call(self.imported_functions),
-            I::Unreachable,
-            I::End,
-        ];
-        for instruction in &rest {
+        let test = [I::I64Sub, I::LocalTee(left), I::I64Const(0), I::I64LtS, I::If(BlockType::Empty)];
+        for instruction in &test {
             function.instruction(instruction);
         }
+        self.give(function, left);
+        function.instruction(&I::Call(self.imported_functions)).instruction(&I::Unreachable).instruction(&I::End);
     }
 }
 
@@ -229,7 +232,7 @@ impl Reencode for Rewriter {
         starts.push(body.range().len());
         let charges = charges(&operators).map_err(Error::UserError)?;
         // What is left, and the number that an instruction is given.
-        let (scratch, number) = (own, own.saturating_add(1));
+        let (left, number) = (own, own.saturating_add(1));
         locals.push((1, ValType::I64));
         if operators.iter().any(|operator| cost::extent(operator).is_some()) {
             locals.push((1, ValType::I32));
@@ -241,12 +244,14 @@ impl Reencode for Rewriter {
             function.raw(body.as_bytes().get(*from..to).unwrap_or_default().iter().copied());
             *from = to;
         };
+        self.take(&mut function, left);
         let mut charges = charges.into_iter().peekable();
+        let mut open = 0;
         for (at, operator) in operators.into_iter().enumerate() {
             while let Some(charge) = charges.next_if(|charge| charge.at <= at) {
                 if charge.cost > 0 {
                     copy(&mut function, &mut copied, starts[at]);
-                    self.charge(&mut function, scratch, &[I::I64Const(charge.cost as i64)]);
+                    self.charge(&mut function, left, &[I::I64Const(charge.cost as i64)]);
                 }
             }
             if let Operator::LocalGet { local_index: local }
@@ -261,19 +266,60 @@ impl Reencode for Rewriter {
                 function.instruction(&I::LocalSet(number));
                 let shift = if up > 0 { [I::I64Const(up), I::I64Shl] } else { [I::I64Const(down), I::I64ShrU] };
                 let [by, shift] = shift;
-                self.charge(&mut function, scratch, &[I::LocalGet(number), I::I64ExtendI32U, by, shift]);
+                self.charge(&mut function, left, &[I::LocalGet(number), I::I64ExtendI32U, by, shift]);
                 function.instruction(&I::LocalGet(number));
+            }
+            let calls = calls(&operator);
+            if calls || leaves(&operator, &mut open).map_err(Error::UserError)? {
+                copy(&mut function, &mut copied, starts[at]);
+                self.give(&mut function, left);
             }
             if names_what_moves(&operator) {
                 copy(&mut function, &mut copied, starts[at]);
                 function.instruction(&utils::instruction(self, operator)?);
                 copied = starts[at + 1];
             }
+            if calls {
+                self.take(&mut function, left);
+            }
         }
         copy(&mut function, &mut copied, body.range().len());
         code.function(&function);
         Ok(())
     }
+}
+
+/// Whether an instruction calls a function and goes on behind it. Each of these names what moves, so it is written anew.
+fn calls(operator: &Operator<'_>) -> bool {
+    matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. })
+}
+
+/// Whether an instruction may leave its function without a trap; `open` is how many blocks are open in the function.
+fn leaves(operator: &Operator<'_>, open: &mut u32) -> Result<bool, MeterError> {
+    use Operator as O;
+    Ok(match operator {
+        O::Block { .. } | O::Loop { .. } | O::If { .. } => {
+            *open += 1;
+            false
+        }
+        O::End => match open.checked_sub(1) {
+            Some(rest) => {
+                *open = rest;
+                false
+            }
+            None => true,
+        },
+        O::Br { relative_depth } | O::BrIf { relative_depth } => relative_depth == open,
+        O::BrTable { targets } => {
+            let mut leaves = targets.default() == *open;
+            for target in targets.targets() {
+                leaves |= target.map_err(broken)? == *open;
+            }
+            leaves
+        }
+        O::Return | O::ReturnCall { .. } | O::ReturnCallIndirect { .. } => true,
+        _ => false,
+    })
 }
 
 /// Whether an instruction names functions, globals or types: all else means the same wherever it stands.
