@@ -1,12 +1,15 @@
 // What a page waits for, on this machine: `npm run measure`. Prints medians beside the bars; fails nothing.
 
 import { launch, open, ROOT, serve } from './browser.mjs';
+import { overhead } from './overhead.mjs';
 
 const server = await serve({ '/': '<!doctype html><title>measure</title>', '/weft/': { folder: `${ROOT}pkg/dist/` }, '/repo-audit/': { folder: `${ROOT}examples/repo-audit/` }, '/guests/': { folder: `${ROOT}tests/fixtures/guests/` } });
 const browser = await launch();
 const { page } = await open(browser, server.url);
-const line = (what, value, bar) => console.log(`${what.padEnd(82)} ${value.padStart(10)}   bar: ${bar}`);
+/** One line; `bar` is `[text, met]`, or nothing for what has none. */
+const line = (what, value, bar) => console.log(`bar: ${what}: ${value}; bar ${bar ? `${bar[0]}: ${bar[1] ? 'met' : 'MISSED'}` : 'none: met'}`);
 const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
+const atMost = (most, value) => [`at most ${most.toLocaleString('en')} ms`, value <= most];
 
 /** Times boots of a kernel in this page, each of a name of its own. */
 const boots = await page.evaluate(async () => {
@@ -20,8 +23,9 @@ const boots = await page.evaluate(async () => {
   }
   return took;
 });
-line('boot, first', ms(boots[0]), '400 ms cold');
-line('boot, median of the others', ms(boots.slice(1).sort((a, b) => a - b)[3]), '150 ms warm');
+line('boot, cold', ms(boots[0]), atMost(400, boots[0]));
+const warm = boots.slice(1).sort((a, b) => a - b)[3];
+line('boot, warm', ms(warm), atMost(150, warm));
 
 const acts = await page.evaluate(async () => {
   const { Kernel } = await import('/weft/index.js');
@@ -50,8 +54,8 @@ const acts = await page.evaluate(async () => {
   await kernel.shutdown();
   return { start: took[1], act: (took[2] - took[1]) / 2000 };
 });
-line('an application of one component, from start to end', ms(acts.start), '-');
-line('an act of a component, there and back', ms(acts.act), '1 ms');
+line('an application of one component, from start to end', ms(acts.start));
+line('an act of a component, there and back', ms(acts.act), atMost(1, acts.act));
 
 /** Processor seconds that the browser has used until now, all of its processes together. */
 const protocol = await browser.newBrowserCDPSession();
@@ -85,15 +89,44 @@ for (const name of ['transpiled anew', 'transpiled anew, checked 2 s before', 'f
     return { install: installed - begun, run: performance.now() - installed, files: globalThis.files.length };
   }, name);
   const what = `repo-audit, ${files} files of 20 MB, ${name}`;
-  line(`${what}: install`, ms(install), '-');
-  line(`${what}: install and run`, ms(install + run), '5,000 ms');
-  line(`${what}: processor`, ms((await used() - before) * 1_000), '-');
+  line(`${what}: install`, ms(install));
+  line(`${what}: install and run`, ms(install + run), atMost(5_000, install + run));
+  line(`${what}: processor`, ms((await used() - before) * 1_000));
 }
+const beforeVerify = await used();
 const verify = await page.evaluate(async () => {
-  const begun = performance.now();
-  const { size } = await kernel.chain.verify();
-  return { size, took: performance.now() - begun };
+  const took = [];
+  let size;
+  for (let i = 0; i < 11; i++) {
+    const begun = performance.now();
+    ({ size } = await kernel.chain.verify());
+    took.push(performance.now() - begun);
+  }
+  return { size, took: took.sort((a, b) => a - b)[5] };
 });
-line(`verify ${verify.size} events`, `${Math.round(verify.size / verify.took * 1000)}/s`, '200,000/s');
+const rate = Math.round(verify.size / verify.took * 1000);
+line(`verify ${verify.size} events of repo-audit`, `${rate} a second`, ['at least 200,000 a second', rate >= 200_000]);
+// On a machine that does something else as well.
+line(`verify ${verify.size} events of repo-audit: processor`, `${Math.round(11 * verify.size / (await used() - beforeVerify))} a second`);
+
+/** Agents that are compiled in: tools of the page are such. Registered beside each other, as a page does that has many. */
+const tools = await page.evaluate(async () => {
+  const { Kernel } = await import('/weft/index.js');
+  const kernel = await Kernel.boot({ storage: 'memory', name: 'tools' });
+  const begun = performance.now();
+  for (let i = 0; i < 10_000; i += 500) {
+    await Promise.all(Array.from({ length: 500 }, (_, j) => kernel.registerTool(`t${i + j}`, { effect: {}, schema: true }, () => 'said')));
+  }
+  const took = performance.now() - begun;
+  const living = (await kernel.processes()).filter(({ name, exit }) => name.startsWith('tool.') && exit === '').length;
+  const said = new TextDecoder().decode(await kernel.call('/tool/t9999'));
+  await kernel.shutdown();
+  return { living: said === '"said"' ? living : 0, took };
+});
+line('10,000 tools of a page, each an agent', `${tools.living} live after ${ms(tools.took)}`, ['10,000', tools.living === 10_000]);
+
+for (const { name, bare, metered } of await overhead(browser)) {
+  line(`the meters of a component in ${name}`, `${(100 * (metered / bare - 1)).toFixed(1)} % (${bare.toFixed(3)} ms a message without, ${metered.toFixed(3)} ms with)`);
+}
 await browser.close();
 await server.close();
