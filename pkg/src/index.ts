@@ -24,6 +24,7 @@ export type {
   Environment,
   Given,
   Json,
+  KeptFolder,
   KernelEvents,
   MountSource,
   Notice,

@@ -26,7 +26,7 @@ export type Method = (typeof METHODS)[number];
 
 /** What a page may ask for, and nothing else: the methods of `WebKernel`. */
 export const METHODS = [
-  'check', 'mount', 'install', 'start', 'stop', 'act', 'answer', 'kill', 'summary', 'events', 'verify', 'checkpoint', 'key',
+  'check', 'mount', 'folders', 'install', 'start', 'stop', 'act', 'answer', 'kill', 'summary', 'events', 'verify', 'checkpoint', 'key',
   'read_file', 'register_tool', 'unregister_tool', 'shutdown',
 ] as const;
 
@@ -77,7 +77,7 @@ export type FromKernel =
   | { stopped: { reason: string } };
 
 /** Goes up with every change of what workers say to each other: tabs that were opened before an update stay. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** Which worker has the kernel. */
 export interface Took {

@@ -13,6 +13,7 @@ import {
   type Check,
   type Environment,
   type Given,
+  type KeptFolder,
   type KernelEvents,
   type MountSource,
   type Notice,
@@ -168,8 +169,17 @@ export class Kernel {
   }
 
   /**
-   * Starts an installed application with the folders that it was given, or that were mounted under their names since this kernel was
-   * booted. Its end, whichever it is, is told by the event `ended`.
+   * The folders that were given to applications that are installed, by this kernel or one before it. One that is not `bound` is one
+   * for which the browser wants to ask: `await folder.requestPermission({ mode })` in a click of the page's user, then
+   * `mount(name, folder)`; what should run and waited for it is started then. Lists of files are not kept.
+   */
+  folders(): Promise<KeptFolder[]> {
+    return this.#ask('folders');
+  }
+
+  /**
+   * Starts an installed application with the folders that it was given, by this kernel or one before it ({@link Kernel.folders}), or that
+   * were mounted under their names since. Its end, whichever it is, is told by the event `ended`.
    *
    * @throws {KernelError} `not_found` if one of them is not mounted any more, `conflict` if its name is that of a folder that was given to
    * another application.

@@ -57,6 +57,19 @@ export interface AppFiles {
  */
 export type MountSource = FileSystemDirectoryHandle | { files: [path: string, file: File | string][] } | 'opfs';
 
+/** A folder that was given to applications. It is kept in this browser as long as one of them is installed. */
+export interface KeptFolder {
+  /** Of the mount. */
+  name: string;
+  folder: FileSystemDirectoryHandle;
+  /** What leave the page's user had given the page, and what to ask him for. */
+  mode: 'read' | 'readwrite';
+  /** The applications. */
+  given: string[];
+  /** Whether it is mounted. */
+  bound: boolean;
+}
+
 /** What the page's user gives an application. */
 export interface Given {
   /** Rights beyond the application's own: `connect /net/api.example.com:443`. Default: none. */

@@ -64,7 +64,7 @@ test('whose code is in it is said, with the licence', async () => {
 
 /** A page in TypeScript, which takes the types at their word: what is marked must not compile. */
 const TYPED = `
-import { App, Kernel, KernelCrashed, KernelError, type AppFiles, type Ask, type BootOptions, type ChainEvent, type Check, type Environment, type FetchOptions, type Given, type Json, type MountSource, type Notice, type Process, type Profile, type Schema, type StartOptions, type Summary, type Tool, type ToolCall, type ToolFunction, type ToolOptions, type UnreadableRow, type Verified } from 'weft-kernel';
+import { App, Kernel, KernelCrashed, KernelError, type AppFiles, type Ask, type BootOptions, type ChainEvent, type Check, type Environment, type FetchOptions, type Given, type Json, type KeptFolder, type MountSource, type Notice, type Process, type Profile, type Schema, type StartOptions, type Summary, type Tool, type ToolCall, type ToolFunction, type ToolOptions, type UnreadableRow, type Verified } from 'weft-kernel';
 
 const options: BootOptions = { storage: 'opfs', environment: 'staging', name: 'mine', assets: new URL('/weft/', location.href) };
 const limits: FetchOptions = { timeout: 1_000, signal: AbortSignal.timeout(500) };
@@ -77,6 +77,8 @@ export async function page(folder: FileSystemDirectoryHandle, file: File): Promi
   const repo: MountSource = { files: [['a.txt', file], ['b.txt', 'it could not be opened']] };
   const given: Given = { allow: check.asks.map(({ right }) => right), mounts: { repo, out: 'opfs', own: folder } };
   await kernel.install(app, given);
+  const kept: KeptFolder[] = await kernel.folders();
+  for (const { name, folder, bound } of kept) if (!bound) await kernel.mount(name, folder);
   const start: StartOptions = { until: 'stopped' };
   await kernel.start(check.app, start);
   const schema: Schema = { type: 'object', properties: { id: { type: ['integer', 'null'], minimum: 1 } }, required: ['id'], additionalProperties: false };

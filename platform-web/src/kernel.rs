@@ -20,7 +20,7 @@ use kernel_core::ipc::body;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::{BootOptions, Kernel, Parts, Revived, Session, Told};
 use kernel_core::path::Name;
-use kernel_core::platform::{Platform, Profile, Programs, Spawn};
+use kernel_core::platform::{Durability, Platform, Profile, Programs, Spawn};
 use kernel_core::process::InstanceKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 mod application;
 mod error;
+mod folders;
 mod install;
 mod log;
 mod mounting;
@@ -43,6 +44,7 @@ mod tests;
 
 use application::Given;
 use error::{Failure, Fallible, OrThrow};
+use folders::Folders;
 use values::{from_js, to_js};
 
 /// How many notices may wait for the page. What is over it is not shown as it happens; the log misses nothing.
@@ -89,7 +91,9 @@ pub struct WebKernel {
     profile: Profile,
     persisted: Option<bool>,
     devices: WebDevices,
+    folders: Folders,
     tools: Tools,
+    told: Function,
 }
 
 /// What there is as long as it runs. Clones are the same.
@@ -156,9 +160,25 @@ impl WebKernel {
             let _turn = self.devices.turn().await;
             let name = mounting::parse(name)?;
             let opened = source::opened(&self.name, &name, source).await?;
-            mounting::bind(&self.devices, &running, name, opened).await
+            mounting::bind(&self.devices, &running, name, opened).await?;
+            self.folders.keep(&self.devices).await;
+            // What should run may have waited for it.
+            let (kernel, devices, told) = (running.kernel.0, self.devices.clone(), self.told.clone());
+            WebSpawn.spawn("revive", revive(kernel, devices, told));
+            Ok(())
         };
         mount.await.or_throw()
+    }
+
+    /// The folders that were given to applications, and which of them are bound: `[{name, folder, mode, given, bound}, ..]`. For one
+    /// that is not, a page asks its user (`folder.requestPermission({mode})`) and mounts it.
+    pub async fn folders(&self) -> Result<JsValue, JsValue> {
+        let folders = async {
+            alive()?;
+            let _turn = self.devices.turn().await;
+            Ok(self.folders.list(&self.devices).await)
+        };
+        folders.await.or_throw()
     }
 
     /// Installs an application with what it is given: `allow` as `["verb pattern", ..]`, `mounts` as `{name: source}`,
@@ -357,16 +377,22 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
     let key = kernel.key().await.map_err(|e| Failure::new("boot", format!("the signing key: {e}")))?;
     WebSpawn.spawn("told", pass_on(news, told.clone(), tools.clone()));
     let operator = operator::attach(&kernel).await?;
-    WebSpawn.spawn("revive", revive(kernel.clone(), told));
-    let running = Running { kernel: RunningKernel(kernel), rows, operator, key };
-    Ok(WebKernel { running: RefCell::new(Some(running)), name, profile, persisted, devices: kept_devices, tools })
+    let devices = kept_devices;
+    let folders = match profile.durability {
+        Durability::Disk => Folders::open(&name).await,
+        _ => Folders::default(),
+    };
+    folders.bind(&devices, &rows).await;
+    WebSpawn.spawn("revive", revive(kernel.clone(), devices.clone(), told.clone()));
+    let running = RefCell::new(Some(Running { kernel: RunningKernel(kernel), rows, operator, key }));
+    Ok(WebKernel { running, name, profile, persisted, devices, folders, tools, told })
 }
 
-/// Starts again what should run, and tells what came of each. Folders are bound anew by the page's user, so what needs
-/// one waits until he gives it.
-async fn revive(kernel: Kernel<WebPlatform>, told: Function) {
+/// Starts again what should run, and tells what came of each. What needs a folder that is not bound for it waits until it is.
+async fn revive(kernel: Kernel<WebPlatform>, devices: WebDevices, told: Function) {
+    let bound = |app: &Name, mount: &Name| devices.given(mount).is_some_and(|given| given.contains(app));
     // Where the rows cannot be read the kernel has told already that it goes no further.
-    for Revived { app, result } in kernel.revive(|_| false).await.unwrap_or_default() {
+    for Revived { app, result } in kernel.revive(bound).await.unwrap_or_default() {
         let (pid, reason) = match result {
             Ok(pid) => (Some(pid), None),
             Err(refusal) => (None, Some(refusal.reason)),

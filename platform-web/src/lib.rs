@@ -16,6 +16,7 @@ pub mod storage;
 
 mod clock;
 mod crash;
+mod database;
 mod entropy;
 mod host;
 mod js;

@@ -120,7 +120,7 @@ async fn befall(host: SimHost, seed: u64) {
                 } else {
                     world.reboot().await
                 }
-                let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+                let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
                 assert!(revived.iter().all(|app| app.result.is_ok()), "{at}: {revived:?}");
                 if revived.is_empty() {
                     break;

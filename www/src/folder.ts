@@ -8,7 +8,7 @@
  * Nothing is read here but names and sizes.
  */
 
-import type { MountSource } from './kernel';
+import type { KeptFolder, MountSource } from './kernel';
 import { counted, list, plain } from './format';
 
 export interface Folder {
@@ -81,13 +81,19 @@ export async function chosen(input: HTMLInputElement): Promise<Folder> {
   });
 }
 
+/** A folder that was chosen before the page was loaded; the browser may want to ask for it again. */
+export async function asked({ folder, mode, bound }: KeptFolder): Promise<Folder> {
+  if (!bound && await folder.requestPermission?.({ mode }) !== 'granted') throw new Error(`The browser was given no leave to read ${plain(folder.name, 120)}. Choose it, or another folder.`);
+  return ofHandle(folder);
+}
+
 export function ofFiles(name: string, files: Listed[]): Folder {
   const bytes = files.reduce((sum, [, file]) => sum + (typeof file === 'string' ? 0 : file.size), 0);
   const closed = files.filter(([, file]) => typeof file === 'string').map(([path]) => path);
   return { name, source: { files }, partial: false, closed, files: files.length - closed.length, bytes };
 }
 
-function ofHandle(handle: FileSystemDirectoryHandle): Folder {
+export function ofHandle(handle: FileSystemDirectoryHandle): Folder {
   return { name: handle.name, source: handle, partial: true, closed: [], files: null, bytes: null };
 }
 

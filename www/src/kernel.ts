@@ -6,10 +6,10 @@
  */
 
 import { App, Kernel } from 'weft-kernel';
-import type { AppFiles, MountSource } from 'weft-kernel';
+import type { AppFiles, KeptFolder, MountSource } from 'weft-kernel';
 
 export { App };
-export type { AppFiles, MountSource };
+export type { AppFiles, KeptFolder, MountSource };
 
 export type Environment = 'dev' | 'staging' | 'prod';
 export type Decision = 'permit' | 'warn' | 'escalate' | 'deny';
@@ -219,6 +219,7 @@ export class Host {
     return this.call(this.kernel.install(app, { allow, mounts }));
   }
 
+  folders = (): Promise<KeptFolder[]> => this.call(this.kernel.folders());
   mount = (name: string, source: MountSource): Promise<void> => this.call(this.kernel.mount(name, source));
   start = (app: string): Promise<unknown> => this.call(this.kernel.start(app));
   stop = (app: string): Promise<unknown> => this.call(this.kernel.stop(app));

@@ -6,7 +6,7 @@
  */
 
 import { App, Failure, Host } from './kernel';
-import type { AppFiles, Check, Decision, Environment, Notice, Owner, Profile, Question, Summary, Verdicts, Verified } from './kernel';
+import type { AppFiles, Check, Decision, Environment, KeptFolder, Notice, Owner, Profile, Question, Summary, Verdicts, Verified } from './kernel';
 import type { Folder } from './folder';
 import { KEPT, Log, placeOf, TALKS, type Entry } from './log';
 import { readReport, type Report } from './report';
@@ -79,6 +79,8 @@ export class Session {
   verified: (Verified & { at: number; took: number }) | null = null;
   verifying = false;
   report: Report | null = null;
+  /** The folder of the person's that the last run was given, where the browser keeps it. */
+  kept: KeptFolder | null = null;
   /** The refused acts that were shown. */
   private told = new Set<number>();
   busy = '';
@@ -296,6 +298,7 @@ export class Session {
     this.stage = 'start';
     this.run = null;
     this.changed();
+    void this.reopen();
   }
 
   private listen(host: Host): void {
@@ -513,10 +516,15 @@ export class Session {
     await new Promise((resolve) => setTimeout(resolve, 60));
   }
 
-  /** What earlier runs wrote lies in this browser, below no mount until somebody mounts it. */
+  /** What earlier runs were given and wrote: a folder of the person's that waits for a word of his stays as it is. */
   private async reopen(): Promise<void> {
-    const mount = this.check?.mounts.find((one) => one.mode === 'write');
-    if (this.host?.owner && mount) await this.host.mount(mount.name, 'opfs').catch(() => undefined);
+    const { host } = this;
+    const folders = await host?.folders().catch(() => []) ?? [];
+    const of = (mode: string) => this.check?.mounts.find((one) => one.mode === mode)?.name;
+    this.kept = folders.find(({ name }) => name === of('read')) ?? null;
+    const out = of('write');
+    if (host?.owner && out && !folders.some(({ name }) => name === out)) await host.mount(out, 'opfs').catch(() => undefined);
+    this.changed();
   }
 
   private async loadReport(): Promise<void> {

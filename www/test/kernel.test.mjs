@@ -206,6 +206,33 @@ test('a reload goes on with the log and still has the report; so does a page wit
   await context.close();
 });
 
+test('after a reload the folder that was chosen can be audited again without being chosen', async () => {
+  const context = await fresh();
+  // Nobody can click in the browser's own chooser: a folder of the page's own is such a handle, too.
+  await context.addInitScript(() => {
+    window.showDirectoryPicker = async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('my-project', { create: true });
+      const file = await (await folder.getFileHandle('main.py', { create: true })).createWritable();
+      await file.write('print(1)\n');
+      await file.close();
+      return folder;
+    };
+  });
+  const page = await open(context);
+  await page.getByRole('button', { name: 'Choose a folder' }).click();
+  await page.getByRole('button', { name: 'Give this and run' }).click();
+  await done(page);
+  const first = await reportOf(page);
+  assert.equal(first.scanned.files, 1);
+  await page.reload();
+  await page.getByRole('button', { name: 'Audit my-project again' }).and(page.locator(':enabled')).click();
+  await page.getByRole('button', { name: 'Give this and run' }).click();
+  await done(page);
+  assert.deepEqual(essence(await reportOf(page)), essence(first));
+  assert.deepEqual(context.problems, []);
+  await context.close();
+});
+
 test('a tab that is closed in the middle of a run loses nothing that was recorded', async () => {
   const context = await fresh();
   const page = await open(context);

@@ -29,6 +29,9 @@ after(async () => {
 });
 
 /** Every state of the page, by name: what the player does, and the way there. */
+/** A folder that was chosen before the page was loaded. */
+const KEPT = [{ name: 'repo', folder: { name: 'my-project' }, mode: 'read', given: ['repo-audit'], bound: false }];
+
 const STATES = {
   empty: [{}, ready],
   consent: [{}, begin],
@@ -39,6 +42,7 @@ const STATES = {
     await page.getByText('Say where to').waitFor();
     await page.getByText('Every right of each').click();
   }],
+  kept: [{ folders: KEPT }, async (page) => { await ready(page); await page.getByRole('button', { name: 'Audit my-project again' }).waitFor(); }],
   running: [{ pace: 8000 }, async (page) => { await run(page); await page.getByRole('button', { name: 'Kill walker' }).waitFor(); await page.locator('.is-act').first().waitFor(); }],
   kill: [{ pace: 8000 }, async (page) => { await run(page); await page.getByRole('button', { name: 'Kill walker' }).click(); }],
   asked: [{ recording: 'prod' }, async (page) => { await run(page); await page.getByRole('button', { name: 'Allow once' }).and(page.locator(':enabled')).waitFor(); }],
@@ -412,6 +416,21 @@ test('a folder can be chosen where the browser hands out no handles', async () =
   assert.match(await page.getByRole('dialog').innerText(), /record 4 files/);
   assert.equal(await page.getByLabel('a folder of yours').count(), 0);
   await page.context().close();
+});
+
+test('a folder that was chosen before is offered again, and the browser asks for it only when somebody wants it', async () => {
+  for (const leave of ['denied', 'granted']) {
+    await inState('empty', { control: { folders: KEPT, leave } }, async (page) => {
+      const again = page.getByRole('button', { name: 'Audit my-project again' });
+      await again.and(page.locator(':enabled')).waitFor();
+      assert.deepEqual(await page.evaluate(() => player.asked), []);
+      await again.click();
+      if (leave === 'granted') assert.match(await page.getByRole('dialog').innerText(), /my-project/);
+      else await page.getByText('The browser was given no leave to read my-project').waitFor();
+      assert.deepEqual(await page.evaluate(() => player.asked), ['read']);
+      assert.equal(await page.getByRole('dialog').count(), leave === 'granted' ? 1 : 0);
+    });
+  }
 });
 
 test('what is given is what was chosen, and what is no right is told', async () => {

@@ -15,6 +15,7 @@ const browser = await launch();
 
 const states = {
   empty: [{}, ready],
+  kept: [{ folders: [{ name: 'repo', folder: { name: 'my-project' }, mode: 'read', given: ['repo-audit'], bound: false }] }, ready],
   consent: [{}, async (page) => {
     await begin(page);
     await page.getByLabel('Give connect /net/**').check();

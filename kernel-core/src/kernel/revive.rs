@@ -45,15 +45,16 @@ struct Started {
 
 impl<P: Platform> Kernel<P> {
     /// Starts again the applications that were started to stay and have neither been stopped nor failed since, each with
-    /// what it was given then, with what was left of its budget, and without those of its agents that were killed. For a host to call after the boot:
-    /// `bound` says which mounts have a folder, and what needs another waits for the next call. What runs is left out.
+    /// what it was given then, with what was left of its budget, and without those of its agents that were killed. For a host to
+    /// call after the boot: `bound` says of an application and one of its mounts whether that has its folder; what needs another
+    /// waits for the next call. What runs is left out.
     ///
     /// Each is started by a session that holds what the operator gave when it was installed: the gate decides, and
     /// the log tells of it as of any other start.
     ///
     /// # Errors
     /// `failed` where the rows cannot be read. Nothing was started.
-    pub async fn revive(&self, bound: impl Fn(&Name) -> bool) -> Result<Vec<Revived>, Refusal> {
+    pub async fn revive(&self, bound: impl Fn(&Name, &Name) -> bool) -> Result<Vec<Revived>, Refusal> {
         let rows = all(&self.inner.storage, rows::TABLE_RUNNING).await;
         let rows = rows.map_err(|e| Refusal::new(Code::Failed, format!("what should run cannot be read: {e}")))?;
         let should = rows.into_iter().map(|(key, row)| (String::from_utf8_lossy(&key[1..]).into_owned(), row));
@@ -68,7 +69,7 @@ impl<P: Platform> Kernel<P> {
         Ok(join_all(starts.collect::<Vec<_>>()).await)
     }
 
-    async fn start_again(&self, app: &str, row: &[u8], bound: impl Fn(&Name) -> bool) -> Result<Pid, Refusal> {
+    async fn start_again(&self, app: &str, row: &[u8], bound: impl Fn(&Name, &Name) -> bool) -> Result<Pid, Refusal> {
         let unreadable = |what: &str, e: String| Refusal::new(Code::Failed, format!("{what} cannot be read: {e}"));
         let name = Name::parse(app).map_err(|e| unreadable("its name", e.to_string()))?;
         let Running { labels, without, plan: known, .. } =
@@ -80,7 +81,7 @@ impl<P: Platform> Kernel<P> {
             return Err(Refusal::new(Code::Conflict, "what is installed is not what ran: start it anew"));
         }
         let plan: Plan = serde_json::from_slice(&plan).map_err(|e| unreadable("its plan", e.to_string()))?;
-        if let Some(mount) = plan.mounts.iter().find(|mount| !bound(&mount.name)) {
+        if let Some(mount) = plan.mounts.iter().find(|mount| !bound(&name, &mount.name)) {
             return Err(Refusal::new(Code::NotFound, format!("no folder is bound to its mount `{}`", mount.name)));
         }
         let given: BTreeSet<Right> = plan.agents.iter().flat_map(|agent| agent.given.iter().cloned()).collect();

@@ -78,7 +78,7 @@ impl Folder {
         &self.place.mount
     }
 
-    pub(super) fn handle(&self) -> &FileSystemDirectoryHandle {
+    pub(crate) fn handle(&self) -> &FileSystemDirectoryHandle {
         &self.handle
     }
 

@@ -132,11 +132,15 @@ impl WebDevices {
 
     /// Whether `name` is bound to the folder `mount`.
     pub(crate) async fn is_bound_to(&self, name: &Name, mount: &Mount) -> bool {
-        let bound = self.mounts.borrow().get(name.as_str());
-        match bound {
+        match self.mounted(name) {
             Some(bound) => bound.is_same(mount).await,
             None => false,
         }
+    }
+
+    /// What is bound to `name`.
+    pub(crate) fn mounted(&self, name: &Name) -> Option<Mount> {
+        self.mounts.borrow().get(name.as_str())
     }
 
     /// The applications that what is bound to `name` was given to; `None` where nothing is bound.

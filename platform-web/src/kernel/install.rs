@@ -37,6 +37,7 @@ pub(super) async fn install(
     operator::leave(&session).await;
     installed?;
     mounting::give(&kernel.devices, &plan.app, mounts).await?;
+    kernel.folders.keep(&kernel.devices).await;
     // The plan is read back from what is stored, so it is stored when this returns.
     running.kernel.0.checkpoint().await?;
     Ok(())
@@ -49,6 +50,7 @@ pub(super) async fn start(kernel: &WebKernel, app: &str, until: &str) -> Fallibl
         let _turn = kernel.devices.turn().await;
         let plan = operator::installed(&running.rows, app).await?;
         mounting::hold(&kernel.devices, &plan)?;
+        kernel.folders.keep(&kernel.devices).await;
         plan
     };
     let session = operator::of_app(&running.kernel.0, &plan).await?;

@@ -5,8 +5,8 @@
 //! same folder, or is refused. A name that was given to nobody is the page's user's, who binds it as he likes. And an
 //! application is started only with what it was given: a name that is bound for another one is not its own.
 //!
-//! Bindings end with this kernel, and its user binds them anew; what is installed stays. So an application that was
-//! installed before has no claim to a name before it is started or installed again.
+//! Bindings end with this kernel. Those that can be kept are bound again by the next one (`folders`); the others its user binds
+//! anew, and until then an application that was installed before has no claim to such a name.
 
 use super::error::{Failure, Fallible};
 use super::{Running, operator, source};

@@ -261,10 +261,10 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
         } else {
             world.reboot().await;
         }
-        let waits = world.kernel().revive(|mount| mount.as_str() != "out").await.expect("rows that can be read");
+        let waits = world.kernel().revive(|_, mount| mount.as_str() != "out").await.expect("rows that can be read");
         let told = |app: &Revived| app.result.as_ref().map_err(|refusal| refusal.reason.contains("`out`")).map(|_| ());
         assert_eq!(waits.iter().map(told).collect::<Vec<_>>(), [Ok(()), Err(true)]);
-        let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
         let names: Vec<&str> = revived.iter().map(|app| app.app.as_str()).collect();
         assert_eq!(names, ["stays"]);
         assert!(revived.iter().all(|app| app.result.is_ok()), "{revived:?}");
@@ -280,7 +280,7 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
     // What cannot be started is told, and tried again the next time.
     let broken = kernel_core::kernel::rows::key(kernel_core::kernel::rows::TABLE_APP, b"stays");
     world.reboot_over(vec![(broken, None)]).await;
-    let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
     let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
     assert_eq!(told, [("marked", true), ("stays", false)]);
     world.finish().await;
@@ -310,7 +310,7 @@ pub async fn what_is_no_longer_wanted_does_not_come_again<H: Host>(host: H) {
         serde_json::to_vec(&app("other", [agent("p")]).unmounted().plan(world.host.kind().program())).expect("a plan");
     world.put_row(&kernel_core::kernel::rows::key(kernel_core::kernel::rows::TABLE_APP, b"other"), &plan).await;
     world.log().await;
-    let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
     let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
     assert_eq!(told, [("other", false), ("outer", true)]);
     drop(session);
@@ -334,7 +334,7 @@ pub async fn a_kernel_that_fails_keeps_what_should_run<H: Host>(host: H) {
     }
     drop(session);
     world.crash().await;
-    let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
     assert!(matches!(&revived[..], [one] if one.app == "stays" && one.result.is_ok()), "{revived:?}");
     world.finish().await;
 }

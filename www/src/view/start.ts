@@ -1,8 +1,8 @@
 /** The first view: a place for a folder, and who will look at it with which rights. */
 
 import { fill, h, say } from '../dom';
-import { Failure, type Check, type Environment } from '../kernel';
-import { Cancelled, chosen, dropped, type Folder } from '../folder';
+import { Failure, type Check, type Environment, type KeptFolder } from '../kernel';
+import { Cancelled, asked, chosen, dropped, type Folder } from '../folder';
 import { sample } from '../sample';
 import type { Session } from '../session';
 import { count, counted, plain } from '../format';
@@ -37,6 +37,8 @@ export class StartView {
   private readonly zone: HTMLElement;
   private readonly choose: HTMLButtonElement;
   private readonly trial: HTMLButtonElement;
+  private readonly again: HTMLButtonElement;
+  private readonly againName = h('bdi', null);
   private readonly problem = h('p', { class: 'form-error', role: 'alert' });
   private readonly reading = h('p', { class: 'zone-title' }, DROPPED);
   private readonly rows = h('tbody');
@@ -51,6 +53,7 @@ export class StartView {
     const take = (folder: Promise<Folder>) => void folder.then((one) => this.offer(one), (error) => this.failed(error));
     this.choose = h('button', { type: 'button', class: 'button is-primary', on: { click: () => take(chosen(input)) } }, icons.folder(), 'Choose a folder');
     this.trial = h('button', { type: 'button', class: 'button', on: { click: () => this.offer(sample()) } }, 'Use the sample folder');
+    this.again = h('button', { type: 'button', class: 'button', hidden: true, on: { click: () => this.session.kept && take(asked(this.session.kept)) } }, icons.folder(), h('span', null, 'Audit ', this.againName, ' again'));
     this.zone = h('div', { class: 'zone' },
       this.reading,
       h('p', { class: 'muted' }, 'It is read in this tab. No byte of it leaves, unless you let the publisher post its totals.'),
@@ -61,7 +64,7 @@ export class StartView {
         this.heading,
         h('p', { class: 'lead' }, 'Seven WebAssembly agents run in a small operating-system kernel, here in this tab. Each may do what its manifest asks and you give. ',
           'Every act takes one road, every refusal says why, and the log of it can be verified.'),
-        this.zone, this.before, this.notes),
+        this.zone, this.before, this.notes, h('p', null, this.again)),
       h('div', { class: 'start-side' },
         h('section', { class: 'panel', 'aria-labelledby': 'agents-title' },
           h('div', { class: 'panel-head' }, h('h2', { id: 'agents-title' }, 'Who will run'), h('span', { class: 'muted' }, 'repo-audit')),
@@ -84,7 +87,8 @@ export class StartView {
   update(): void {
     const { session } = this;
     const ready = session.stage === 'start';
-    this.choose.disabled = this.trial.disabled = !ready;
+    this.choose.disabled = this.trial.disabled = this.again.disabled = !ready;
+    this.remembered(session.kept);
     for (const input of this.environments) {
       input.checked = input.value === session.environment;
       // The kernel of another tab is not ours to boot anew.
@@ -93,6 +97,14 @@ export class StartView {
     if (session.check && session.check !== this.check) this.agents((this.check = session.check));
     this.earlier();
     this.note();
+  }
+
+  private shown: KeptFolder | null = null;
+  private remembered(kept: KeptFolder | null): void {
+    if (kept === this.shown) return;
+    this.shown = kept;
+    this.again.hidden = kept === null;
+    say(this.againName, kept ? plain(kept.folder.name, 60) : '');
   }
 
   private state = '';

@@ -25,10 +25,15 @@ interface Control {
   bootFails: { code: string; message: string } | null;
   verifyFails: string | null;
   ok: boolean;
+  /** What the browser kept of earlier runs. */
+  folders: { folder: { name: string } }[];
+  /** What the person says when the browser asks for one, and what it was asked for. */
+  leave: string;
+  asked: string[];
   live: Kernel | null;
 }
 
-const control: Control = ((globalThis as any).player ??= { recording: 'dev', pace: 1500, bootFails: null, verifyFails: null, ok: true, live: null });
+const control: Control = ((globalThis as any).player ??= { recording: 'dev', pace: 1500, bootFails: null, verifyFails: null, ok: true, folders: [], leave: 'granted', asked: [], live: null });
 
 /** How long a question waits. */
 const WAIT_MS = 30_000;
@@ -130,6 +135,10 @@ export class Kernel {
 
   owner = true;
   async mount() {}
+  async folders() {
+    const requestPermission = async ({ mode }: { mode: string }) => (control.asked.push(mode), control.leave);
+    return control.folders.map((one) => ({ ...one, folder: { ...one.folder, requestPermission } }));
+  }
 
   on(event: string, listener: Listener) {
     this.listeners.set(event, [...(this.listeners.get(event) ?? []), listener]);

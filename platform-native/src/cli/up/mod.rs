@@ -124,7 +124,7 @@ impl Up {
         }
         // Whatever takes long to start, the kernel can be asked about it meanwhile, and stopped.
         let started = tokio::select! {
-            revived = kernel.revive(|mount| api.mounts.is_bound(mount)) => Ok(revived),
+            revived = kernel.revive(|_, mount| api.mounts.is_bound(mount)) => Ok(revived),
             signal = interrupt.wait() => Err(Ending::Asked(format!("the operator interrupted it ({signal})"))),
             reason = stop.asked() => Err(Ending::Asked(reason)),
             reason = lost(&api, &database) => Err(Ending::NotDurable(reason)),
