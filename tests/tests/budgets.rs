@@ -76,7 +76,7 @@ async fn spend(host: SimHost, seed: u64) {
             world.crash().await;
         }
         let performed = performed + world.hand.asked().len() as u64;
-        let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
         let (all, of_a) = told(&world).await;
         assert!(all <= limit, "{at}: {all} acts of {limit}");
         assert!(of_a <= own, "{at}: {of_a} acts of a of its {own}");

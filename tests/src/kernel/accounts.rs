@@ -27,7 +27,7 @@ pub async fn a_budget_outlives_the_kernel<H: Host>(host: H) {
         } else {
             world.reboot().await;
         }
-        let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
         assert!(matches!(&revived[..], [one] if one.result.is_ok()), "{revived:?}");
     }
     let a = format!("/proc/{}", world.pid("a"));
@@ -41,7 +41,7 @@ pub async fn a_budget_outlives_the_kernel<H: Host>(host: H) {
     assert!(detail.contains("40 of 40"), "{detail}");
     let near: Vec<String> = near(&world).await.into_iter().map(|(name, ..)| name).collect();
     assert_eq!(near, ["a", "stays"], "each once in all lives");
-    let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
     assert!(revived.is_empty(), "it is over: {revived:?}");
     let session = world.session().await;
     let nothing = session.act("start", "/app/stays", "{\"continues\":true}").await.expect_err("nothing to go on with");
@@ -60,7 +60,7 @@ pub async fn wall_time_outlives_the_kernel<H: Host>(host: H) {
         world.log().await;
         world.hand.advance(Duration::from_secs(seconds));
         world.crash().await;
-        let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
         assert!(matches!(&revived[..], [one] if one.result.is_ok()), "{revived:?}");
         world.pause().await;
         assert_eq!(world.tell("a", "").await, "");
@@ -196,7 +196,7 @@ pub async fn what_was_allowed_outlives_the_kernel<H: Host>(host: H) {
     drop(session);
     world.log().await;
     world.crash().await;
-    let revived = world.kernel().revive(|_| true).await.expect("rows that can be read");
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
     assert!(matches!(&revived[..], [one] if one.result.is_ok()), "{revived:?}");
     // Thirteen of twenty, and a spawn.
     assert_eq!(world.tell("a", "repeat 6 read /fs/in/x").await, "6 ok");
