@@ -1,4 +1,5 @@
-// What a page waits for, on this machine: `npm run measure`. Prints medians beside the bars; fails nothing.
+// What a page waits for, on this machine: `npm run measure`. Prints medians beside the bars; fails nothing. What only Rust can
+// ask a kernel in a tab (appending, agents that are compiled in, messages between them) is measured by `tests/ci.sh bars`, with this.
 
 import { launch, open, ROOT, serve } from './browser.mjs';
 import { overhead } from './overhead.mjs';
