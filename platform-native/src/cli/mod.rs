@@ -25,6 +25,9 @@ mod text;
 mod up;
 mod web;
 
+#[doc(hidden)]
+pub use up::Measured;
+
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 use exit::{Exit, Failure};

@@ -4,8 +4,10 @@ mod apps;
 mod boot;
 mod check;
 mod config;
+mod measured;
 mod report;
 
+pub use measured::Measured;
 pub(super) use report::checkpoint;
 
 use super::VERSION;
