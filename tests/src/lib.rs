@@ -108,7 +108,8 @@ macro_rules! each_kernel_clause {
                 what_lies_above_a_ceiling_is_not_delivered, an_instance_of_one_message_leaves_its_process_clean;
             letters: what_could_not_be_delivered_is_kept, a_letter_keeps_its_labels,
                 an_absence_of_a_letter_is_labelled, sending_again_is_an_act_of_whoever_does_it,
-                a_reply_that_came_too_late_is_a_letter, letters_are_bounded;
+                a_reply_that_came_too_late_is_a_letter, a_reply_that_came_too_late_is_bounded,
+                what_a_subscriber_misses_is_no_letter, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
                 an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
@@ -140,7 +141,7 @@ macro_rules! each_kernel_clause {
                 a_check_of_arguments_is_bounded, a_key_that_stands_twice_does_not_fit, an_end_in_place_of_an_answer_is_labelled_so;
             topics: a_pattern_reaches_what_lies_in_it, a_pattern_lies_within_a_right_as_a_whole,
                 a_rule_is_about_every_pattern_that_its_topic_is_in, what_does_not_fit_is_told_of_in_its_place,
-                what_is_retained_is_handed_to_who_comes_later, a_subscription_ends,
+                what_is_retained_is_handed_to_who_comes_later, nobody_fills_a_mailbox_by_subscribing, a_subscription_ends,
                 many_listeners_are_reached_bit_by_bit_and_in_order, what_is_still_handed_out_is_work;
             traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
                 a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,

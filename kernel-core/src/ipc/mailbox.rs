@@ -205,14 +205,20 @@ impl Mailbox {
         self.of.get(&subscription).copied().unwrap_or(0)
     }
 
-    /// What a subscription has missed and was not told of yet.
-    pub fn lagged(&mut self, subscription: u64) -> Option<&mut Envelope> {
-        self.lagged.get_mut(&subscription).map(|(_, told)| told)
+    /// What a subscription has missed and was not told of yet, with the number of the first message of that.
+    pub fn lagged(&mut self, subscription: u64) -> Option<&mut (MessageId, Envelope)> {
+        self.lagged.get_mut(&subscription)
     }
 
-    /// Takes what tells a subscription that it missed messages from `from` on. It always fits.
+    /// Takes what tells a subscription that it missed messages from `from` on. It always fits, and there is one for each
+    /// subscription.
     pub fn lag(&mut self, subscription: u64, from: MessageId, told: Envelope) {
         self.lagged.insert(subscription, (from, told));
+    }
+
+    /// A subscription is over: what it has missed needs not be told any more.
+    pub fn end(&mut self, subscription: u64) -> Option<Envelope> {
+        self.lagged.remove(&subscription).map(|(_, told)| told)
     }
 
     fn queued(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, Subscription, sele
 use crate::label::Labels;
 use crate::path::Resource;
 use crate::platform::{DeviceReply, FaultKind, Handled, StartRequest};
-use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle};
+use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 
@@ -50,31 +50,14 @@ impl State {
         let Some(process) = self.processes.get(&pid).filter(|p| p.is_alive()) else {
             return Err(Refusal::new(Code::NotFound, format!("there is no process /proc/{pid}")));
         };
-        if let Some(ceiling) = &process.clearance
-            && !envelope.labels.is_subset(ceiling)
-        {
-            let reason = format!("/proc/{pid} may not receive what is labelled {}", envelope.labels.minus(ceiling));
-            return Err(self.dead_letter(action, pid, &envelope, Code::Denied, reason, now, fx).by_other());
-        }
-        let handed_over = match process.instance {
-            InstanceKind::Kept => &process.labels,
-            InstanceKind::PerMessage => &process.own_labels,
-        };
-        if let Err(e) = handed_over.join(&envelope.labels) {
-            let reason = format!("/proc/{pid} may not receive it: {e}");
-            return Err(self.dead_letter(action, pid, &envelope, Code::TooLarge, reason, now, fx));
+        if let Err(Refusal { code, reason, .. }) = Self::may_receive(process, &envelope.labels) {
+            let refusal = self.dead_letter(action, pid, &envelope, code, reason, now, fx);
+            return Err(if code == Code::Denied { refusal.by_other() } else { refusal });
         }
         if let Err(full) = self.inbox_takes(pid, &envelope) {
             return Err(self.turn_away(subscription, pid, &envelope, action, full, now, fx));
         }
-        let receives = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
-            Some(OpenKind::Inbox { correlation }) => selects(*correlation, &envelope),
-            _ => false,
-        };
-        // What is suspended is handed nothing, whatever it waits for.
-        if process.life != Lifecycle::Suspended
-            && let Some(receive) = process.rare.acts.iter().find(receives).copied()
-        {
+        if let Some(receive) = self.receives(pid, &envelope) {
             let framed = self.receive(action, pid, &envelope, now, fx)?;
             self.store_message(pid, &envelope, fx);
             self.has_taken(pid, envelope.id);
@@ -165,11 +148,39 @@ impl State {
         }
     }
 
+    /// Whether `process` may receive what is labelled so, and could carry it.
+    ///
+    /// # Errors
+    /// `denied` for labels above its ceiling, `too_large` for more than it could carry.
+    pub(crate) fn may_receive(process: &Process, labels: &Labels) -> Result<(), Refusal> {
+        let pid = process.pid;
+        if let Some(ceiling) = process.clearance.as_ref().filter(|ceiling| !labels.is_subset(ceiling)) {
+            let reason = format!("/proc/{pid} may not receive what is labelled {}", labels.minus(ceiling));
+            return Err(Refusal::new(Code::Denied, reason));
+        }
+        let handed_over = match process.instance {
+            InstanceKind::Kept => &process.labels,
+            InstanceKind::PerMessage => &process.own_labels,
+        };
+        let joined = handed_over.join(labels);
+        joined.map_err(|e| Refusal::new(Code::TooLarge, format!("/proc/{pid} may not receive it: {e}")))?;
+        Ok(())
+    }
+
+    /// The receive that `pid` has open and that takes `envelope`.
+    pub(crate) fn receives(&self, pid: Pid, envelope: &Envelope) -> Option<ActionId> {
+        // What is suspended is handed nothing, whatever it waits for.
+        let process = self.processes.get(&pid).filter(|process| process.life != Lifecycle::Suspended)?;
+        let takes = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
+            Some(OpenKind::Inbox { correlation }) => selects(*correlation, envelope),
+            _ => false,
+        };
+        process.rare.acts.iter().find(takes).copied()
+    }
+
     /// Whether the mailbox of `pid` takes `envelope`.
     fn takes(&self, pid: Pid, envelope: &Envelope, subscription: Option<&Subscription>) -> Result<(), Refusal> {
-        let Some(process) = self.processes.get(&pid).filter(|_| envelope.kind != EnvelopeKind::Lagged) else {
-            return Ok(());
-        };
+        let Some(process) = self.processes.get(&pid) else { return Ok(()) };
         if let Some(Subscription { id, queue, pattern, .. }) = subscription
             && process.mailbox.waiting_of(*id) >= *queue
         {

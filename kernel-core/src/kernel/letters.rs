@@ -3,11 +3,13 @@
 //! A letter is two rows, what is known of it and its payload, so that a list need not read payloads. At hand is only
 //! which letters there are. Their number and their bytes are bounded, of one sender and of all; the oldest go first.
 
+use super::delivery::clip;
 use super::effects::Effects;
 use super::event::{Content, DeadLetter};
 use super::rows;
 use super::state::State;
 use crate::id::{ActionId, LetterId, MessageId, Pid};
+use crate::ipc::body::MAX_PAYLOAD;
 use crate::ipc::{Envelope, EnvelopeKind};
 use crate::label::Labels;
 use crate::path::Resource;
@@ -150,14 +152,11 @@ impl Letters {
     fn too_many(&self, newest: &KeptLetter) -> Option<LetterId> {
         let of = self.of.get(&newest.sender)?;
         let bytes: u64 = of.iter().filter_map(|letter| self.kept.get(letter)).map(|kept| kept.bytes).sum();
-        let oldest = if of.len() > LETTERS_OF_ONE || bytes > LETTERS_OF_ONE_BYTES {
-            of.first().copied()
-        } else if self.kept.len() > LETTERS || self.bytes > LETTERS_BYTES {
-            self.kept.keys().next().copied()
-        } else {
-            None
-        };
-        oldest.filter(|oldest| *oldest != newest.letter)
+        let other = |letter: &LetterId| *letter != newest.letter;
+        let own = if of.len() > LETTERS_OF_ONE || bytes > LETTERS_OF_ONE_BYTES { of.first() } else { None };
+        let oldest =
+            if self.kept.len() > LETTERS || self.bytes > LETTERS_BYTES { self.kept.keys().next() } else { None };
+        own.copied().filter(other).or(oldest.copied().filter(other))
     }
 }
 
@@ -184,7 +183,7 @@ struct Undelivered<'a> {
 }
 
 impl State {
-    /// A message that could not be delivered: kept, counted, and recorded once for each sender and reason until
+    /// A message that could not be delivered: kept, unless it came by a subscription, counted, and recorded once for each sender and reason until
     /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log. `action` is the
     /// act that it comes from, 0 where that is not known any more, or was none.
     #[allow(clippy::too_many_arguments)]
@@ -200,7 +199,11 @@ impl State {
     ) -> Refusal {
         let kind = envelope.kind.as_str();
         let letter = Undelivered { action, at: receiver, receiver, envelope, kind, code, reason };
-        let kept = self.keep_letter(&letter, now, fx);
+        // A subscriber is told what it missed, and what it misses must not drive out what its publisher sent to others.
+        let kept = match envelope.kind {
+            EnvelopeKind::Topic | EnvelopeKind::Lagged => LetterId(0),
+            _ => self.keep_letter(&letter, now, fx),
+        };
         self.note_letter(letter, kept, now, fx)
     }
 
@@ -233,9 +236,11 @@ impl State {
         fx: &mut Effects,
     ) {
         self.counters.message += 1;
-        let (body, content_type, how) = match result {
-            Ok(body) => (body.clone(), "", "answered"),
-            Err(text) => (Bytes::from(text.clone()), "text/plain", "answered with an error"),
+        // No more than the caller would have been told.
+        let (body, content_type, code, how) = match result {
+            Ok(body) if body.len() > MAX_PAYLOAD => (Bytes::new(), "", Code::TooLarge, "answered more than one may"),
+            Ok(body) => (body.clone(), "", Code::TimedOut, "answered"),
+            Err(text) => (clip(text).into(), "text/plain", Code::TimedOut, "answered with an error"),
         };
         let labelled = self.labelled_by_tools(callee, labels);
         let envelope = Envelope {
@@ -250,11 +255,11 @@ impl State {
             body,
         };
         let reason = format!("/proc/{callee} {how} when /proc/{caller} did not wait any more");
-        let (envelope, code) = (&envelope, Code::TimedOut);
-        let letter = Undelivered { action, at: callee, receiver: caller, envelope, kind: LATE, code, reason };
+        let letter =
+            Undelivered { action, at: callee, receiver: caller, envelope: &envelope, kind: LATE, code, reason };
         let kept = match labelled {
-            Ok(_) => self.keep_letter(&letter, now, fx),
-            Err(_) => LetterId(0),
+            Ok(_) if code != Code::TooLarge => self.keep_letter(&letter, now, fx),
+            _ => LetterId(0),
         };
         self.note_letter(letter, kept, now, fx);
     }
@@ -391,18 +396,21 @@ mod tests {
         KeptLetter { letter: LetterId(letter), sender: Pid(sender), bytes, gone: false }
     }
 
+    /// Keeps a letter; which others go.
+    fn keep(letters: &mut Letters, new: KeptLetter) -> Vec<u64> {
+        letters.add(new);
+        let mut gone = Vec::new();
+        while let Some(oldest) = letters.too_many(&new) {
+            letters.remove(oldest);
+            gone.push(oldest.0);
+        }
+        gone
+    }
+
     #[test]
     fn the_oldest_go_first_and_nobody_drives_out_all_others() {
         let mut letters = Letters::default();
-        let mut keep = |new: KeptLetter| {
-            letters.add(new);
-            let mut gone = Vec::new();
-            while let Some(oldest) = letters.too_many(&new) {
-                letters.remove(oldest);
-                gone.push(oldest.0);
-            }
-            gone
-        };
+        let mut keep = |new: KeptLetter| keep(&mut letters, new);
         const NONE: [u64; 0] = [];
         assert_eq!(keep(letter(1, 7, 1_024)), NONE);
         for n in 0..LETTERS_OF_ONE as u64 {
@@ -419,5 +427,14 @@ mod tests {
         assert_eq!(keep(letter(9_000, 9, 1_024)), [1]);
         assert_eq!((letters.len(), letters.page(0, 1)), (LETTERS, (vec![LetterId(502)], true)));
         assert_eq!(letters.page(8_999, 10), (vec![LetterId(9_000)], false));
+    }
+    #[test]
+    fn all_letters_together_are_bounded_in_bytes_too() {
+        let mut letters = Letters::default();
+        for n in 1..=32 {
+            keep(&mut letters, letter(n, n, LETTERS_OF_ONE_BYTES + 1));
+            assert!(letters.bytes <= LETTERS_BYTES, "{n}: {} bytes", letters.bytes);
+        }
+        assert_eq!(letters.len(), 3);
     }
 }

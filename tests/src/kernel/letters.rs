@@ -5,6 +5,7 @@ use super::traces::{SECRET, carried, informed};
 use crate::world::{Host, World, agent, app};
 use futures::join;
 use kernel_core::environment::Environment;
+use kernel_core::ipc::body::MAX_PAYLOAD;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{LETTERS_OF_ONE, Session};
 use kernel_core::refusal::Code;
@@ -183,6 +184,48 @@ pub async fn a_reply_that_came_too_late_is_a_letter<H: Host>(host: H) {
     assert!(read[line + 1..].iter().all(u8::is_ascii_digit) && read.len() > line + 1, "{read:?}");
     session.act("send", &path(&all[0]), "").await.expect("delivered");
     assert!(world.heard("a").await.starts_with(&format!("message /proc/{} [secret] ", session.pid())));
+    world.finish().await;
+}
+
+/// A reply that came too late is kept as far as its caller would have been told of it.
+pub async fn a_reply_that_came_too_late_is_bounded<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let caller = world.session().await;
+    world.run(app("slow", [agent("a").uses(&["send /svc/b"]), serving("b")])).await;
+    let (path, wait) = (format!("/proc/{}", world.pid("b")), "act read /proc/self/inbox {\"correlation\":9}");
+    let scripts = [format!("\n{wait}\nact read /proc/self/inbox"), format!("\n{wait}\nfail {}", "x".repeat(5_000))];
+    let big = [&b"\n"[..], &vec![b'x'; MAX_PAYLOAD]].concat();
+    for script in scripts {
+        let (told, ()) = join!(caller.act("call", &path, ["{\"deadline_ms\":5000}", &script].concat()), async {
+            world.pause().await;
+            world.hand.advance(Duration::from_secs(6));
+        });
+        assert_eq!(told.expect_err("nobody answers in time").code, Code::TimedOut);
+        caller.act("send", &path, big.clone()).await.expect("sent");
+        assert!(world.act("a", "send /svc/b {\"correlation\":9} go").await.starts_with("ok "));
+        world.heard("b").await;
+    }
+    let bytes: Vec<Value> = letters(&world.session().await).await.iter().map(|one| one["bytes"].clone()).collect();
+    assert_eq!(bytes, [json!(1_000)]);
+    assert_eq!(world.kernel().summary().verdicts.dead_letters, 2);
+    world.finish().await;
+}
+
+/// What a subscriber does not receive is no letter: a flood of that drives out nothing of what its publisher sent.
+pub async fn what_a_subscriber_misses_is_no_letter<H: Host>(host: H) {
+    let world = full(host).await;
+    let session = world.session().await;
+    while session.act("send", "/svc/b", "\nfirst").await.is_ok() {}
+    let subscribe = "act subscribe /topic/news";
+    let blind = agent("blind").uses(&["subscribe /topic/news"]).cleared_for(&[]).does(subscribe);
+    world.run(app("blind", [blind]).unmounted()).await;
+    for _ in 0..=LETTERS_OF_ONE {
+        let told = session.act("publish", "/topic/news", "{\"labels\":[\"secret\"]}\nx").await.expect("published");
+        assert!(String::from_utf8_lossy(&told).contains("\"missed\":1"), "{told:?}");
+    }
+    let all = letters(&session).await;
+    assert_eq!((all.len(), &all[0]["bytes"]), (1, &json!(5)), "{all:?}");
+    assert_eq!(world.kernel().summary().verdicts.dead_letters, LETTERS_OF_ONE as u64 + 2);
     world.finish().await;
 }
 

@@ -174,6 +174,37 @@ async fn receive(session: &Session) -> (String, String) {
     (head["kind"].as_str().expect("a kind").to_owned(), body.to_owned())
 }
 
+/// However often a process subscribes anew and ends that, no more waits for it than its mailbox may hold, and what it
+/// missed is told once.
+pub async fn nobody_fills_a_mailbox_by_subscribing<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("paper", [press()])).await;
+    publish(&world, "news.x", "{\"retain\":true}", "more").await;
+    let more = format!("repeat {} publish /topic/news.x {{\"retain\":true}} more", RETAINED_OF_TOPIC - 1);
+    assert_eq!(world.tell("press", &more).await, format!("{} ok", RETAINED_OF_TOPIC - 1));
+    let last = publish(&world, "news.x", "{\"retain\":true}", "more").await;
+    let session = world.session().await;
+    for round in 0..20 {
+        session.act("subscribe", "/topic/news.x", "{\"from\":1,\"queue\":1}").await.expect("subscribed");
+        if round < 19 {
+            session.act("stop", "/topic/news.x", "").await.expect("it ends");
+        }
+    }
+    for _ in 0..20 {
+        session.act("subscribe", "/topic/news.x", "{\"from\":0,\"queue\":1}").await.expect("subscribed");
+    }
+    let mut heard = Vec::new();
+    while let Ok(framed) = session.act("read", "/proc/self/inbox", "{\"deadline_ms\":0}").await {
+        let framed = String::from_utf8_lossy(&framed).into_owned();
+        heard.push(framed.split_once('\n').expect("a line").1.to_owned());
+    }
+    // One message of each subscription, and what was missed of the one that is left.
+    let lagged = json!({ "topic": "/topic/news.x", "from": 0, "to": last });
+    let told: Vec<Value> = heard.iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
+    assert_eq!((heard.len(), told), (21, vec![lagged]), "{heard:?}");
+    world.finish().await;
+}
+
 /// Nothing comes by a subscription that was ended, and an instance of one message ends none that the next would miss.
 pub async fn a_subscription_ends<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;

@@ -174,9 +174,7 @@ impl State {
         if let Some(from) = subscribe.from {
             let kept = self.retained.since(&pattern, MessageId(from));
             if let Some((to, labels)) = kept.lost {
-                let lagged = self.lagged(&subscribed, MessageId(from), to, labels);
-                // Where it may not be told, its dead letter says so.
-                let _ = self.deliver_to(act.pid, &subscribed, lagged, act.action, now, fx);
+                self.tell_lost(act, &subscribed, (MessageId(from), to), &labels, now, fx);
             }
             for envelope in kept.messages {
                 let _ = self.deliver_to(act.pid, &subscribed, envelope, act.action, now, fx);
@@ -187,19 +185,17 @@ impl State {
 
     pub(super) fn apply_unsubscribe(&mut self, act: &Act) -> Result<Answer, Refusal> {
         let pattern = pattern(&act.resource)?;
-        let held = self.topics.of(act.pid, &pattern).map(|subscription| subscription.labels.clone());
         let absent = || Refusal::new(Code::NotFound, format!("there is no subscription to {} to stop", act.resource));
-        self.leaves_no_trace(
-            act,
-            &held.ok_or_else(absent)?,
-            "ends no subscription that it did not make: what stays away",
-        )?;
+        let held = self.topics.of(act.pid, &pattern).cloned().ok_or_else(absent)?;
+        self.leaves_no_trace(act, &held.labels, "ends no subscription that it did not make: what stays away")?;
         self.topics.unsubscribe(act.pid, &pattern);
+        let untold = self.processes.get_mut(&act.pid).and_then(|process| process.mailbox.end(held.id));
+        self.waiting = self.waiting.saturating_sub(untold.map_or(0, |told| told.weight()));
         Ok(Answer::empty())
     }
 
     /// An envelope that says that messages did not come.
-    fn lagged(&mut self, subscription: &Subscription, from: MessageId, to: MessageId, labels: Labels) -> Envelope {
+    fn lagged(&mut self, subscription: &Subscription, missed: (MessageId, MessageId), labels: Labels) -> Envelope {
         self.counters.message += 1;
         let topic = subscription.pattern.to_string();
         Envelope {
@@ -212,12 +208,11 @@ impl State {
             deadline: None,
             labels,
             content_type: "application/json".into(),
-            body: body::json(&Lagged { topic, from: from.0, to: to.0 }),
+            body: body::json(&Lagged { topic, from: missed.0.0, to: missed.1.0 }),
         }
     }
 
-    /// A message of a subscription does not fit: its process is told which, before what comes later, by one envelope that
-    /// always fits and grows until it is handed over.
+    /// A message of a subscription does not fit: its process is told which.
     #[allow(clippy::too_many_arguments)] // Those of a delivery, and why it failed.
     pub(crate) fn lag(
         &mut self,
@@ -229,30 +224,73 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Refusal {
-        let extend = |last: &mut Envelope| {
-            let labels = last.labels.join(&missed.labels).ok()?;
-            let told: Lagged = serde_json::from_slice(&last.body).ok()?;
-            last.labels = labels;
-            last.body = body::json(&Lagged { to: missed.id.0.max(told.to), ..told });
-            Some(())
-        };
-        let Some(process) = self.processes.get_mut(&pid) else { return full };
-        if let Some(told) = process.mailbox.lagged(subscription.id) {
-            let before = told.weight();
-            if extend(told).is_none() {
-                // What can be told of is not all that was missed.
-                let reason = format!("what /proc/{pid} missed carries more labels than a set may hold");
-                return self.unsayable_letter(action, pid, missed, reason, now, fx);
-            }
-            self.waiting += told.weight().saturating_sub(before);
-            return full;
+        match self.tell_missed(pid, subscription, (missed.id, missed.id), &missed.labels, now, fx) {
+            Ok(()) => full,
+            // What can be told of is not all that was missed.
+            Err(refusal) => self.unsayable_letter(action, pid, missed, refusal.reason, now, fx),
         }
-        let lagged = self.lagged(subscription, missed.id, missed.id, missed.labels.clone());
+    }
+
+    /// Whoever subscribes asks for messages that are not kept any more: it is told which, or where it may not be, the log
+    /// is.
+    fn tell_lost(
+        &mut self,
+        act: &Act,
+        subscription: &Subscription,
+        lost: (MessageId, MessageId),
+        labels: &Labels,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let joined = labels.join(&subscription.labels).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()));
+        let told = joined.and_then(|labels| {
+            self.processes.get(&act.pid).map_or(Ok(()), |process| Self::may_receive(process, &labels))?;
+            self.tell_missed(act.pid, subscription, lost, &labels, now, fx)
+        });
+        if let Err(Refusal { code, reason, .. }) = told {
+            let lagged = self.lagged(subscription, lost, labels.clone());
+            self.dead_letter(act.action, act.pid, &lagged, code, reason, now, fx);
+        }
+    }
+
+    /// Tells a process between which messages of a subscription, both included, some did not come, before what came later
+    /// of it: by one envelope for each subscription, which always fits and grows until it is handed over.
+    ///
+    /// # Errors
+    /// `too_large`, if no set can hold the labels of all that it has to tell.
+    fn tell_missed(
+        &mut self,
+        pid: Pid,
+        subscription: &Subscription,
+        missed: (MessageId, MessageId),
+        labels: &Labels,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let unsayable = |why: String| Refusal::new(Code::TooLarge, format!("what /proc/{pid} missed: {why}"));
+        let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
+        if let Some((first, last)) = process.mailbox.lagged(subscription.id) {
+            let labels = last.labels.join(labels).map_err(|e| unsayable(e.to_string()))?;
+            let told: Lagged = serde_json::from_slice(&last.body).map_err(|e| unsayable(e.to_string()))?;
+            let (from, to) = (missed.0.0.min(told.from), missed.1.0.max(told.to));
+            let before = last.weight();
+            last.labels = labels;
+            last.body = body::json(&Lagged { from, to, ..told });
+            *first = MessageId(from);
+            self.waiting = self.waiting.saturating_sub(before) + last.weight();
+            return Ok(());
+        }
+        let lagged = self.lagged(subscription, missed, labels.clone());
+        if let Some(receive) = self.receives(pid, &lagged) {
+            let received = self.receive(ActionId(0), pid, &lagged, now, fx);
+            self.close(receive, received, now, fx);
+            return Ok(());
+        }
         self.waiting += lagged.weight();
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.mailbox.lag(subscription.id, missed.id, lagged);
+            process.mailbox.lag(subscription.id, missed.0, lagged);
         }
         self.next_message(pid, now, fx);
-        full
+        Ok(())
     }
 }

@@ -188,7 +188,7 @@ pub static ROWS: &[Row] = &[
               so is with `from` what is not retained any more, or was by an earlier kernel. A process has at most 256 \
               subscriptions, and one message comes once however many of them it fits. Effect as `read`: it learns."),
     act(Verb::Stop, &[Kind::Topic], Inner, EXCHANGE)
-        .doc("Ends a subscription of one's own, named as it was made. Effect as `send`. An instance of one message that carries \
+        .doc("Ends a subscription of one's own, named as it was made; what it missed is not told any more. Effect as `send`. An instance of one message that carries \
               more than its process began with ends only those that were made with that: what stays away would tell of it."),
     act(Verb::Call, &[Kind::Service, Kind::Proc], Inner, EXCHANGE)
         .takes(&[DEADLINE, LABELS, CONTENT_TYPE, CORRELATION])
@@ -236,8 +236,8 @@ pub static ROWS: &[Row] = &[
             field("limit", Type::Int(100), "letters of a page, 1 to 100; default 100"),
         ])
         .reply("`{\"letters\":[{letter, at, code, reason, sender, target, receiver, kind, labels, content_type, correlation, message, bytes}],\"next\":cursor or null}`; `at` is in nanoseconds since 1970, a kind that of the envelope or `reply`")
-        .doc("Lists `/letter`: the messages that could not be delivered and the replies that came too late, the oldest \
-              first. The latest 1,024 of them are kept, at most 16 MiB, and of one sender at most 128 and 4 MiB; they \
+        .doc("Lists `/letter`: the messages that were sent and could not be delivered and the replies that came too late, the oldest \
+              first; what a subscriber did not receive is none. The latest 1,024 of them are kept, at most 16 MiB, and of one sender at most 128 and 4 MiB; they \
               survive the kernel's end. Labels of what is listed join the process; what lies above its clearance is left out."),
     act(Verb::Read, &[Kind::Letter], Observing, LOOK)
         .reply("a line of JSON as `list` has it, then the payload")
