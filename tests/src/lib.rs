@@ -98,7 +98,8 @@ macro_rules! each_kernel_clause {
                 what_is_not_at_hand_is_asked_for_again, an_error_brings_the_labels_of_what_it_tells_of,
                 what_was_compared_or_removed_stays_labelled;
             inboxes: what_was_accepted_outlives_a_crash, a_restart_hands_again_what_was_not_handled,
-                what_is_acknowledged_is_stored, a_durable_inbox_is_bounded, an_inbox_goes_with_its_application,
+                what_is_acknowledged_is_stored, a_durable_inbox_is_bounded, one_sender_leaves_room_in_a_durable_inbox,
+                what_a_durable_inbox_misses_is_told_at_once, an_inbox_goes_with_its_agent, an_inbox_goes_with_its_application,
                 an_inbox_that_cannot_be_read_stays_closed, what_was_not_handled_well_is_handed_again,
                 a_crash_is_known_for_one, the_suspended_handle_what_came_meanwhile;
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
@@ -109,7 +110,8 @@ macro_rules! each_kernel_clause {
             letters: what_could_not_be_delivered_is_kept, a_letter_keeps_its_labels,
                 an_absence_of_a_letter_is_labelled, sending_again_is_an_act_of_whoever_does_it,
                 a_reply_that_came_too_late_is_a_letter, a_reply_that_came_too_late_is_bounded,
-                what_a_subscriber_misses_is_no_letter, letters_are_bounded;
+                what_a_subscriber_misses_is_no_letter, no_absence_of_a_letter_drives_out_another,
+                sending_again_hides_no_other_letter, a_letter_to_a_durable_inbox_is_stored, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
                 an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,

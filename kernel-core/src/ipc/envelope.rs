@@ -50,7 +50,7 @@ impl EnvelopeKind {
 }
 
 /// What a waiting message takes besides its payload, bytes, rounded up.
-const ENVELOPE_BYTES: usize = 256;
+pub(crate) const ENVELOPE_BYTES: usize = 256;
 
 /// What the media type of a signal begins with; its name follows.
 pub(crate) const SIGNAL: &str = "application/vnd.weft.signal.";

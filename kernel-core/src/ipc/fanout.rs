@@ -45,9 +45,11 @@ impl Fanouts {
         self.topics.contains_key(topic)
     }
 
-    /// Whether there is room for one more.
-    pub fn has_room(&self, bytes: usize) -> bool {
-        self.messages < UNDER_WAY && self.bytes.saturating_add(bytes) <= UNDER_WAY_BYTES
+    /// Whether a message of `topic` that so many listen to may be published: there is room for it here, or it is handed
+    /// out at once.
+    pub fn admits(&self, topic: &Topic, listeners: usize, weight: usize) -> bool {
+        let at_once = listeners < SLICE && !self.has(topic);
+        at_once || (self.messages < UNDER_WAY && self.bytes.saturating_add(weight) <= UNDER_WAY_BYTES)
     }
 
     /// Adds one behind all others of its topic.

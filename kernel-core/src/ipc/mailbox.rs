@@ -119,10 +119,8 @@ impl Mailbox {
         let (messages, bytes) = (self.queued() + 1, self.bytes.saturating_add(envelope.body.len()));
         let beyond = messages > MAILBOX_MESSAGES || (messages > 1 && bytes > MAILBOX_BYTES);
         let share = self.crowd.as_ref().and_then(|crowd| crowd.senders.get(&envelope.sender));
-        let floods = share.is_some_and(|share| {
-            share.messages + 1 > MAILBOX_SHARE * MAILBOX_MESSAGES.saturating_sub(messages)
-                || share.bytes + envelope.body.len() > MAILBOX_SHARE * MAILBOX_BYTES.saturating_sub(bytes)
-        });
+        let floods =
+            share.is_some_and(|of| floods((of.messages + 1, of.bytes + envelope.body.len()), (messages, bytes)));
         let full = beyond || floods;
         if full { Err(MailboxFull { messages: self.queued(), bytes: self.bytes }) } else { Ok(()) }
     }
@@ -301,6 +299,12 @@ impl Crowd {
         }
         Some(waiting)
     }
+}
+
+/// Whether a sender with so many messages and bytes among `all` has more than its share of what is free then.
+pub(crate) fn floods(of: (usize, usize), all: (usize, usize)) -> bool {
+    of.0 > MAILBOX_SHARE * MAILBOX_MESSAGES.saturating_sub(all.0)
+        || of.1 > MAILBOX_SHARE * MAILBOX_BYTES.saturating_sub(all.1)
 }
 
 /// Whether a receive for `correlation` takes `envelope`.

@@ -167,11 +167,11 @@ fn a_topic_has_each_listener_once_and_forgets_whoever_is_gone() {
     let secret = Labels::parse(["secret"]).expect("labels");
     assert!(subscribe(&mut topics, 1, &news, &secret) && subscribe(&mut topics, 3, &news, &secret));
     assert_eq!(told(&topics, "app.news"), [(Pid(1), secret.clone()), (Pid(3), Labels::NONE)]);
-    assert_eq!(topics.count(&topic("app.news"), &none), 1);
+    assert_eq!(topics.count(&topic("app.news"), &none), Count { all: 2, told: 1 });
     // By another one it would be told with less.
     assert!(subscribe(&mut topics, 1, &pattern("app.**"), &none));
     assert_eq!(told(&topics, "app.news"), [(Pid(1), Labels::NONE), (Pid(3), Labels::NONE)]);
-    assert_eq!(topics.count(&topic("app.news"), &none), 2);
+    assert_eq!(topics.count(&topic("app.news"), &none), Count { all: 2, told: 2 });
     assert!(topics.unsubscribe(Pid(1), &pattern("app.**")) && !topics.unsubscribe(Pid(1), &pattern("app.**")));
     assert_eq!(told(&topics, "app.news"), [(Pid(1), secret), (Pid(3), Labels::NONE)]);
     topics.forget(Pid(1));
@@ -206,7 +206,7 @@ fn a_message_meets_just_the_patterns_that_it_is_in() {
         let expected: Vec<Pid> = (0..patterns.len()).filter(fit).map(|n| Pid(n as u64 + 1)).collect();
         let found: Vec<Pid> = told(&topics, on).into_iter().map(|(pid, _)| pid).collect();
         assert_eq!(found, expected, "{on}");
-        assert_eq!(topics.count(&topic(on), &Labels::NONE), expected.len());
+        assert_eq!(topics.count(&topic(on), &Labels::NONE).told, expected.len());
         // A slice after the other is the same.
         let (mut sliced, mut after) = (Vec::new(), Pid(0));
         loop {
@@ -271,9 +271,17 @@ fn messages_that_are_handed_out_keep_their_order_and_topics_take_turns() {
         fanouts.turned(on, after);
     }
     assert_eq!(turns, [(1, 0), (3, 0), (1, 7), (3, 7), (2, 0), (2, 7)]);
-    assert!(fanouts.is_empty() && fanouts.has_room(UNDER_WAY_BYTES) && !fanouts.has_room(UNDER_WAY_BYTES + 1));
-    (0..UNDER_WAY as u64).for_each(|id| fanouts.push(&topic("a"), fanout(id)));
-    assert!(!fanouts.has_room(0));
+    assert!(fanouts.is_empty());
+    // What waits behind others of its topic, and what may not be done with the first slice, is bounded.
+    let full = |fanouts: &Fanouts, weight| {
+        [("a", 1), ("b", SLICE)].map(|(on, listeners)| !fanouts.admits(&topic(on), listeners, weight))
+    };
+    fanouts.push(&topic("a"), fanout(1));
+    let left = UNDER_WAY_BYTES - 10 - ENVELOPE_BYTES;
+    assert_eq!((full(&fanouts, left), full(&fanouts, left + 1)), ([false; 2], [true; 2]));
+    (1..UNDER_WAY as u64).for_each(|id| fanouts.push(&topic("a"), fanout(id)));
+    assert_eq!(full(&fanouts, 0), [true; 2]);
+    assert!(fanouts.admits(&topic("b"), SLICE - 1, 0));
 }
 
 #[test]

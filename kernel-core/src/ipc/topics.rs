@@ -30,6 +30,15 @@ pub struct Subscription {
     pub since: MessageId,
 }
 
+/// How many listen to a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// All of them.
+    pub all: usize,
+    /// Those of whom whoever counts may know.
+    pub told: usize,
+}
+
 /// Subscriptions, by what they are to and by process.
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
@@ -143,17 +152,21 @@ impl Topics {
         found.into_iter().take(most).map(|(pid, subscription)| (pid, subscription.clone())).collect()
     }
 
-    /// How many listen to `topic`, without those who carried what is not in `labels` when they subscribed.
-    pub fn count(&self, topic: &Topic, labels: &Labels) -> usize {
+    /// How many listen to `topic`, and how many of them did not carry what is not in `labels` when they subscribed.
+    pub fn count(&self, topic: &Topic, labels: &Labels) -> Count {
         let meeting = self.meeting(topic);
         match meeting[..] {
             // What most topics have is counted already.
-            [listeners] if listeners.labelled == 0 => listeners.by_pid.len(),
+            [listeners] if listeners.labelled == 0 => {
+                let all = listeners.by_pid.len();
+                Count { all, told: all }
+            }
             _ => {
                 let mut found = BTreeMap::new();
                 let all = meeting.iter().flat_map(|listeners| &listeners.by_pid);
                 all.for_each(|(pid, subscription)| better(&mut found, *pid, subscription));
-                found.values().filter(|subscription| subscription.labels.is_subset(labels)).count()
+                let told = found.values().filter(|subscription| subscription.labels.is_subset(labels)).count();
+                Count { all: found.len(), told }
             }
         }
     }

@@ -9,7 +9,7 @@ use super::effects::Effects;
 use super::rows;
 use super::state::{Need, State};
 use crate::id::{ActionId, MessageId, Pid};
-use crate::ipc::{Envelope, EnvelopeKind, MAILBOX_BYTES, MAILBOX_MESSAGES};
+use crate::ipc::{Envelope, EnvelopeKind, MAILBOX_BYTES, MAILBOX_MESSAGES, floods};
 use crate::label::Labels;
 use crate::path::{Name, Resource};
 use crate::platform::Key;
@@ -53,6 +53,8 @@ pub struct KeptMessage {
     pub agent: Name,
     /// The number of the message.
     pub message: MessageId,
+    /// Who sent it.
+    pub sender: Resource,
     /// The length of its payload.
     pub bytes: u64,
 }
@@ -65,16 +67,20 @@ pub(crate) struct Inboxes {
 
 #[derive(Debug, Default)]
 struct Inbox {
-    messages: BTreeMap<MessageId, u64>,
-    bytes: u64,
+    /// Who sent each, and the length of its payload.
+    messages: BTreeMap<MessageId, (Resource, usize)>,
+    /// How many messages and bytes of each sender there are.
+    senders: BTreeMap<Resource, (usize, usize)>,
+    bytes: usize,
 }
 
 impl Inboxes {
     /// Those that a boot has found.
     pub(crate) fn found(all: &[KeptMessage]) -> Inboxes {
         let mut inboxes = Inboxes::default();
-        for KeptMessage { app, agent, message, bytes } in all {
-            inboxes.add((app.clone(), agent.clone()), *message, *bytes);
+        for KeptMessage { app, agent, message, sender, bytes } in all {
+            let bytes = usize::try_from(*bytes).unwrap_or(MAILBOX_BYTES);
+            inboxes.add((app.clone(), agent.clone()), *message, sender.clone(), bytes);
         }
         inboxes
     }
@@ -92,17 +98,25 @@ impl Inboxes {
         self.by_owner.get(owner).map(|inbox| inbox.messages.keys().copied().collect()).unwrap_or_default()
     }
 
-    fn add(&mut self, owner: Owner, message: MessageId, bytes: u64) {
+    fn add(&mut self, owner: Owner, message: MessageId, sender: Resource, bytes: usize) {
         let inbox = self.by_owner.entry(owner).or_default();
-        if inbox.messages.insert(message, bytes).is_none() {
+        if inbox.messages.insert(message, (sender.clone(), bytes)).is_none() {
             inbox.bytes = inbox.bytes.saturating_add(bytes);
+            let of = inbox.senders.entry(sender).or_default();
+            *of = (of.0 + 1, of.1.saturating_add(bytes));
         }
     }
 
     fn remove(&mut self, owner: &Owner, message: MessageId) -> bool {
         let Some(inbox) = self.by_owner.get_mut(owner) else { return false };
-        let Some(bytes) = inbox.messages.remove(&message) else { return false };
+        let Some((sender, bytes)) = inbox.messages.remove(&message) else { return false };
         inbox.bytes = inbox.bytes.saturating_sub(bytes);
+        if let Some(of) = inbox.senders.get_mut(&sender) {
+            *of = (of.0 - 1, of.1.saturating_sub(bytes));
+            if of.0 == 0 {
+                inbox.senders.remove(&sender);
+            }
+        }
         if inbox.messages.is_empty() {
             self.by_owner.remove(owner);
         }
@@ -127,11 +141,13 @@ pub(super) fn found(rest: &[u8], row: &[u8]) -> Option<KeptMessage> {
     let (names, number) = rest.split_last_chunk::<8>()?;
     let (app, agent) = std::str::from_utf8(names).ok()?.strip_suffix('/')?.split_once('/')?;
     // One that cannot be read keeps its agent from being started.
-    let bytes = minicbor::decode::<Stored>(row).map_or(0, |stored| stored.bytes);
+    let stored = minicbor::decode::<Stored>(row);
+    let (sender, bytes) = stored.map_or((Resource::Proc(Pid::KERNEL), 0), |stored| (stored.sender, stored.bytes));
     Some(KeptMessage {
         app: Name::parse(app).ok()?,
         agent: Name::parse(agent).ok()?,
         message: MessageId(u64::from_be_bytes(*number)),
+        sender,
         bytes,
     })
 }
@@ -155,8 +171,8 @@ impl State {
         self.stores(pid, envelope.kind) && !envelope.is_signal()
     }
 
-    /// Whether the durable inbox of `pid`, if it has one, has room for one more: it is bounded as a mailbox, with what
-    /// is being handled.
+    /// Whether the durable inbox of `pid`, if it has one, has room for one more: it is bounded as a mailbox, also for
+    /// one sender, with what is being handled.
     pub(crate) fn inbox_takes(&self, pid: Pid, envelope: &Envelope) -> Result<(), Refusal> {
         let Some(inbox) = self
             .owner(pid)
@@ -165,10 +181,14 @@ impl State {
         else {
             return Ok(());
         };
-        let (messages, bytes) = (inbox.messages.len(), inbox.bytes);
-        if messages < MAILBOX_MESSAGES && bytes.saturating_add(envelope.body.len() as u64) <= MAILBOX_BYTES as u64 {
+        let one = envelope.body.len();
+        let (messages, bytes) = (inbox.messages.len() + 1, inbox.bytes.saturating_add(one));
+        let of = inbox.senders.get(&envelope.sender);
+        let floods = of.is_some_and(|of| floods((of.0 + 1, of.1.saturating_add(one)), (messages, bytes)));
+        if messages <= MAILBOX_MESSAGES && bytes <= MAILBOX_BYTES && !floods {
             return Ok(());
         }
+        let (messages, bytes) = (inbox.messages.len(), inbox.bytes);
         let reason = format!("the durable inbox of /proc/{pid} is full: {messages} messages, {bytes} bytes");
         Err(Refusal::new(Code::Full, reason))
     }
@@ -191,7 +211,7 @@ impl State {
         if !envelope.body.is_empty() {
             self.keep(payload_key(&owner, envelope.id), Some(envelope.body.clone()), fx);
         }
-        self.inboxes.add(owner, envelope.id, stored.bytes);
+        self.inboxes.add(owner, envelope.id, stored.sender, envelope.body.len());
     }
 
     /// A message needs not be handed to `pid` again.
@@ -295,9 +315,11 @@ impl State {
         Ok(())
     }
 
-    /// An application was removed, and with it what is stored for its agents.
-    pub(crate) fn empty_inboxes(&mut self, app: &Name, fx: &mut Effects) {
-        let owners: Vec<Owner> = self.inboxes.by_owner.keys().filter(|(of, _)| of == app).cloned().collect();
+    /// An application was removed, or another version of it installed: what is stored for agents that are not `left` in
+    /// it with a durable inbox is gone.
+    pub(crate) fn empty_inboxes(&mut self, app: &Name, left: impl Fn(&Name) -> bool, fx: &mut Effects) {
+        let gone = |(of, agent): &&Owner| of == app && !left(agent);
+        let owners: Vec<Owner> = self.inboxes.by_owner.keys().filter(gone).cloned().collect();
         for owner in owners {
             for message in self.inboxes.of(&owner) {
                 self.drop_message(&owner, message, fx);

@@ -11,7 +11,7 @@ use super::state::State;
 use crate::id::{ActionId, LetterId, MessageId, Pid};
 use crate::ipc::body::MAX_PAYLOAD;
 use crate::ipc::{Envelope, EnvelopeKind};
-use crate::label::Labels;
+use crate::label::{Labels, TooManyLabels};
 use crate::path::Resource;
 use crate::platform::Key;
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
@@ -20,6 +20,7 @@ use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// The most letters that are kept ...
 pub const LETTERS: usize = 1_024;
@@ -29,6 +30,10 @@ pub const LETTERS_BYTES: u64 = 16 << 20;
 pub const LETTERS_OF_ONE: usize = 128;
 /// ... and the most bytes of them.
 pub const LETTERS_OF_ONE_BYTES: u64 = 4 << 20;
+/// Of so many letters that are gone it is known of each what whoever took it away carried.
+const LETTERS_GONE: usize = 1_024;
+/// Where that is kept of all others together: it is no letter's number.
+const OTHERS: LetterId = LetterId(0);
 /// What a letter takes besides its payload, bytes, rounded up.
 const LETTER_BYTES: u64 = 1_024;
 
@@ -85,7 +90,7 @@ pub(crate) struct Letter {
 }
 
 /// Which letter there is, as far as that is at hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptLetter {
     /// Its number.
     pub letter: LetterId,
@@ -93,8 +98,8 @@ pub struct KeptLetter {
     pub sender: Pid,
     /// What it takes.
     pub bytes: u64,
-    /// Whether only its labels are left.
-    pub gone: bool,
+    /// If it is gone, the labels that are left of it.
+    pub gone: Option<Labels>,
 }
 
 /// All letters that there are.
@@ -103,19 +108,28 @@ pub(crate) struct Letters {
     kept: BTreeMap<LetterId, KeptLetter>,
     of: BTreeMap<Pid, BTreeSet<LetterId>>,
     bytes: u64,
+    /// Those that are gone, with what comes to whoever finds that out.
+    gone: BTreeMap<LetterId, Labels>,
 }
 
 impl Letters {
     /// Those that a boot has found.
     pub(crate) fn found(all: &[KeptLetter]) -> Letters {
         let mut letters = Letters::default();
-        all.iter().for_each(|letter| letters.add(*letter));
+        for letter in all {
+            match &letter.gone {
+                None => letters.add(letter.clone()),
+                Some(labels) => {
+                    letters.gone.insert(letter.letter, labels.clone());
+                }
+            }
+        }
         letters
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.kept.values().filter(|letter| !letter.gone).count()
+        self.kept.len()
     }
 
     /// Whether there is one of that number.
@@ -123,12 +137,40 @@ impl Letters {
         self.kept.contains_key(&letter)
     }
 
-    /// At most `most` of those behind `after`, and whether there are more.
+    /// What comes to whoever finds out that there is no such letter.
+    pub(crate) fn gone(&self, letter: LetterId) -> Option<&Labels> {
+        match self.has(letter) {
+            true => None,
+            false => self.gone.get(&letter).or_else(|| self.gone.get(&OTHERS)),
+        }
+    }
+
+    /// The same for whoever finds out that there are no others than those of a list.
+    pub(crate) fn others_gone(&self) -> Option<&Labels> {
+        self.gone.get(&OTHERS)
+    }
+
+    /// At most `most` of those behind `after`, with those that are gone, and whether there are more.
     pub(crate) fn page(&self, after: u64, most: usize) -> (Vec<LetterId>, bool) {
-        let mut behind = self.kept.keys().copied().filter(|letter| letter.0 > after);
-        let page: Vec<LetterId> = behind.by_ref().take(most).collect();
-        let more = behind.next().is_some();
+        let behind = (Bound::Excluded(LetterId(after)), Bound::Unbounded);
+        let kept = self.kept.range(behind).map(|(letter, _)| *letter).take(most + 1);
+        let mut page: Vec<LetterId> = kept.collect();
+        page.extend(self.gone.range(behind).map(|(letter, _)| *letter).take(most + 1));
+        page.sort_unstable();
+        let more = page.len() > most;
+        page.truncate(most);
         (page, more)
+    }
+
+    /// What is kept of all others together when one more is gone, and which is one of them then; `None` where there is
+    /// room for it.
+    fn outgrown(&self) -> Result<Option<(LetterId, Labels)>, TooManyLabels> {
+        let each = self.gone.range((Bound::Excluded(OTHERS), Bound::Unbounded));
+        let Some((oldest, labels)) = each.clone().next().filter(|_| each.count() >= LETTERS_GONE) else {
+            return Ok(None);
+        };
+        let all = self.others_gone().map_or_else(|| Ok(labels.clone()), |others| others.join(labels))?;
+        Ok(Some((*oldest, all)))
     }
 
     fn add(&mut self, letter: KeptLetter) {
@@ -183,9 +225,9 @@ struct Undelivered<'a> {
 }
 
 impl State {
-    /// A message that could not be delivered: kept, unless it came by a subscription, counted, and recorded once for each sender and reason until
-    /// the receiver ends; the rest is folded into counts, so that a flood does not flood the log. `action` is the
-    /// act that it comes from, 0 where that is not known any more, or was none.
+    /// A message that could not be delivered: kept, unless it came by a subscription, counted, and recorded once for each
+    /// sender and reason until the receiver ends; the rest is folded into counts, so that a flood does not flood the log.
+    /// `action` is the act that it comes from, 0 where that is not known any more, or was none.
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn dead_letter(
         &mut self,
@@ -286,10 +328,10 @@ impl State {
 
     /// Stores a letter and lets go of the oldest over the bounds. One that is sent again is there already: 0.
     fn keep_letter(&mut self, of: &Undelivered<'_>, now: Now, fx: &mut Effects) -> LetterId {
-        if self.sends_again {
+        let envelope = of.envelope;
+        if self.sends_again == Some(envelope.id) {
             return LetterId(0);
         }
-        let envelope = of.envelope;
         self.counters.message += 1;
         let id = LetterId(self.counters.message);
         let letter = Letter {
@@ -313,16 +355,12 @@ impl State {
         if !envelope.body.is_empty() {
             self.keep(payload_key(id), Some(envelope.body.clone()), fx);
         }
-        self.admit(KeptLetter { letter: id, sender, bytes: LETTER_BYTES + letter.bytes, gone: false }, fx);
-        id
-    }
-
-    /// There is a letter, and the oldest over the bounds are gone.
-    fn admit(&mut self, newest: KeptLetter, fx: &mut Effects) {
-        self.letters.add(newest);
+        let newest = KeptLetter { letter: id, sender, bytes: LETTER_BYTES + letter.bytes, gone: None };
+        self.letters.add(newest.clone());
         while let Some(oldest) = self.letters.too_many(&newest) {
             self.drop_letter(oldest, fx);
         }
+        id
     }
 
     fn write_letter(&mut self, id: LetterId, letter: &Letter, fx: &mut Effects) {
@@ -338,6 +376,20 @@ impl State {
         self.keep(payload_key(id), None, fx);
     }
 
+    /// Whether a letter may be sent again or removed by what carries `labels`.
+    ///
+    /// # Errors
+    /// `too_large` where no set could hold what would have to be known then of all that are gone.
+    pub(crate) fn may_end_letter(&self, labels: &Labels) -> Result<(), Refusal> {
+        match self.letters.outgrown() {
+            Err(e) if !labels.is_empty() => {
+                let reason = format!("so many letters are gone that it cannot be kept by whose doing: {e}");
+                Err(Refusal::new(Code::TooLarge, reason).by_other())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A letter was sent again or removed, by the doing of what carries `labels`: whoever finds that out carries
     /// them, too.
     pub(crate) fn end_letter(&mut self, id: LetterId, labels: Labels, now: Now, fx: &mut Effects) {
@@ -345,6 +397,16 @@ impl State {
         if labels.is_empty() {
             return;
         }
+        if let Ok(Some((oldest, all))) = self.letters.outgrown() {
+            self.write_gone(OTHERS, all, now, fx);
+            self.letters.gone.remove(&oldest);
+            self.keep(letter_key(oldest), None, fx);
+        }
+        self.write_gone(id, labels, now, fx);
+    }
+
+    /// Stores what is left of a letter that is gone.
+    fn write_gone(&mut self, id: LetterId, labels: Labels, now: Now, fx: &mut Effects) {
         let nobody = Resource::Proc(Pid::KERNEL);
         let letter = Letter {
             wall: now.wall,
@@ -355,7 +417,7 @@ impl State {
             target: nobody,
             receiver: Pid::KERNEL,
             kind: String::new(),
-            labels,
+            labels: labels.clone(),
             content_type: String::new(),
             correlation: None,
             message: MessageId(0),
@@ -363,7 +425,7 @@ impl State {
             gone: true,
         };
         self.write_letter(id, &letter, fx);
-        self.admit(KeptLetter { letter: id, sender: Pid::KERNEL, bytes: LETTER_BYTES, gone: true }, fx);
+        self.letters.gone.insert(id, labels);
     }
 }
 
@@ -376,7 +438,7 @@ pub(super) fn found(number: [u8; 8], row: &[u8]) -> KeptLetter {
         letter,
         sender: known.as_ref().map_or(Pid::KERNEL, |letter| process(&letter.sender)),
         bytes: LETTER_BYTES + bytes,
-        gone: known.is_some_and(|letter| letter.gone),
+        gone: known.filter(|letter| letter.gone).map(|letter| letter.labels),
     }
 }
 
@@ -393,12 +455,12 @@ mod tests {
     use super::*;
 
     fn letter(letter: u64, sender: u64, bytes: u64) -> KeptLetter {
-        KeptLetter { letter: LetterId(letter), sender: Pid(sender), bytes, gone: false }
+        KeptLetter { letter: LetterId(letter), sender: Pid(sender), bytes, gone: None }
     }
 
     /// Keeps a letter; which others go.
     fn keep(letters: &mut Letters, new: KeptLetter) -> Vec<u64> {
-        letters.add(new);
+        letters.add(new.clone());
         let mut gone = Vec::new();
         while let Some(oldest) = letters.too_many(&new) {
             letters.remove(oldest);
@@ -428,6 +490,7 @@ mod tests {
         assert_eq!((letters.len(), letters.page(0, 1)), (LETTERS, (vec![LetterId(502)], true)));
         assert_eq!(letters.page(8_999, 10), (vec![LetterId(9_000)], false));
     }
+
     #[test]
     fn all_letters_together_are_bounded_in_bytes_too() {
         let mut letters = Letters::default();
@@ -436,5 +499,31 @@ mod tests {
             assert!(letters.bytes <= LETTERS_BYTES, "{n}: {} bytes", letters.bytes);
         }
         assert_eq!(letters.len(), 3);
+    }
+
+    #[test]
+    fn that_a_letter_is_gone_stays_labelled() {
+        let labels = |text: &str| Labels::parse([text]).expect("labels");
+        let one = |n: u64| KeptLetter { gone: Some(labels(&format!("l{n}"))), ..letter(n, 0, 0) };
+        let all: Vec<KeptLetter> = (1..=LETTERS_GONE as u64).map(one).collect();
+        assert_eq!(Letters::found(&all[1..]).outgrown(), Ok(None));
+        let mut letters = Letters::found(&all);
+        assert_eq!(
+            (letters.len(), letters.gone(LetterId(3)), letters.gone(LetterId(9_999))),
+            (0, Some(&labels("l3")), None)
+        );
+        let (oldest, others) = letters.outgrown().expect("few labels").expect("there are many");
+        assert_eq!((oldest, &others), (LetterId(1), &labels("l1")));
+        letters.gone.remove(&oldest);
+        letters.gone.insert(OTHERS, others.clone());
+        assert_eq!(letters.outgrown(), Ok(None));
+        // Nobody knows any more which it was.
+        assert_eq!([1, 9_999].map(|n| letters.gone(LetterId(n))), [Some(&others); 2]);
+        assert_eq!((letters.gone(LetterId(3)), letters.page(0, 1)), (Some(&labels("l3")), (vec![LetterId(2)], true)));
+        letters.add(letter(9_999, 7, 0));
+        assert_eq!(letters.gone(LetterId(9_999)), None);
+        letters.gone.insert(LetterId(1), labels("l1"));
+        letters.gone.insert(OTHERS, Labels::parse((0..64).map(|n| format!("x{n}"))).expect("labels"));
+        assert!(letters.outgrown().is_err(), "no set holds it");
     }
 }

@@ -106,8 +106,8 @@ pub struct State {
     pub(crate) found: Found,
     /// The messages in durable inboxes.
     pub(crate) inboxes: Inboxes,
-    /// Whether the message under way is a dead letter that is sent again, and kept already.
-    pub(crate) sends_again: bool,
+    /// The message by which a dead letter is sent again, which is kept already; 0 before it has its number.
+    pub(crate) sends_again: Option<MessageId>,
     deadlines: BTreeMap<(Instant, u64), Due>,
     deadline_at: FxHashMap<u64, Instant>,
     next_deadline: u64,
@@ -258,9 +258,9 @@ impl State {
                 crashed: boot.crashed,
                 unknown: boot.interrupted.len(),
                 stored: boot.inboxes.len(),
-                letters: boot.letters.iter().filter(|letter| !letter.gone).count(),
+                letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),
             },
-            sends_again: false,
+            sends_again: None,
             deadlines: BTreeMap::new(),
             deadline_at: FxHashMap::default(),
             next_deadline: 0,

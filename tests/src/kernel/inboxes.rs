@@ -4,12 +4,13 @@ use super::messages::{serving, waits};
 use crate::world::{App, Commits, Host, World, agent, app};
 use futures::{FutureExt, join};
 use kernel_core::environment::Environment;
-use kernel_core::ipc::MAILBOX_MESSAGES;
+use kernel_core::ipc::{MAILBOX_BYTES, MAILBOX_MESSAGES};
 use kernel_core::kernel::Found;
 use kernel_core::kernel::rows::TABLE_INBOX;
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
 use kernel_core::refusal::Code;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// A sender `a`, and a receiver `b` with a durable inbox; both are started again.
 fn post() -> App {
@@ -152,6 +153,71 @@ pub async fn a_durable_inbox_is_bounded<H: Host>(host: H) {
     assert_eq!(world.kernel().health().stored, MAILBOX_MESSAGES);
     // Also for what would be taken at once.
     assert!(world.act("a", "send /svc/b {\"correlation\":9} now").await.starts_with("full: "));
+    world.finish().await;
+}
+
+/// Has `b` take in one message after the other, and fills its durable inbox; what comes of what `b` does `then`.
+async fn fills<H: Host>(world: &World<H>, then: &str, more: impl AsyncFnOnce()) -> String {
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("b")));
+    let reads = "repeat 8 read /proc/self/inbox {\"deadline_ms\":86400000}";
+    let script = format!("{{\"deadline_ms\":86400000}}\n{reads}\n{then}");
+    let (told, ()) = join!(session.act("call", &path, script), async {
+        world.pause().await;
+        let eighth = [&b"\n"[..], &vec![b'x'; MAILBOX_BYTES / 8]].concat();
+        let (flood, other) = (world.session().await, world.session().await);
+        for n in 0..8 {
+            let sent = flood.act("send", "/svc/b", eighth.clone()).await.map_err(|refusal| refusal.code);
+            assert_eq!(sent.err(), (n == 7).then_some(Code::Full), "{n}");
+        }
+        other.act("send", "/svc/b", eighth.clone()).await.expect("there is room for others");
+        assert_eq!(world.kernel().health().stored, 8);
+        world.pause().await;
+        more().await;
+    });
+    String::from_utf8_lossy(&told.expect("a transcript")).into_owned()
+}
+
+/// Whoever sends to a durable inbox leaves room there for others, also where its receiver has taken what came and not
+/// handled it.
+pub async fn one_sender_leaves_room_in_a_durable_inbox<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(post()).await;
+    let told = fills(&world, "heard", async || {}).await;
+    assert!(told.contains("8 ok"), "{told}");
+    world.until(|world| world.kernel().health().stored == 0).await;
+    world.finish().await;
+}
+
+/// Whoever waits for what a full durable inbox cannot take is told at once that it missed something.
+pub async fn what_a_durable_inbox_misses_is_told_at_once<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let b = serving("b").durable().uses(&["subscribe /topic/news"]);
+    world.run(app("post", [agent("a").uses(&["send /svc/*"]), b])).await;
+    assert_eq!(world.act("b", "subscribe /topic/news").await, "ok {}");
+    let session = world.session().await;
+    let told = fills(&world, "act read /proc/self/inbox {\"deadline_ms\":10000}", async || {
+        let told = session.act("publish", "/topic/news", "\nx").await.expect("published");
+        assert!(String::from_utf8_lossy(&told).contains("\"missed\":1"), "{told:?}");
+        world.hand.advance(Duration::from_secs(20));
+    });
+    let told = told.await;
+    assert!(told.contains("\"kind\":\"lagged\""), "{told}");
+    world.finish().await;
+}
+
+/// What is stored for an agent goes with its durable inbox: when an application is installed that has none.
+pub async fn an_inbox_goes_with_its_agent<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(post()).await;
+    waits(&world, "b").await;
+    send(&world, json!({}), "left").await;
+    world.session().await.act("stop", "/app/post", "").await.expect("stopped");
+    world.install(post()).await;
+    assert_eq!(world.kernel().health().stored, 2);
+    world.install(app("post", [agent("a"), serving("b")])).await;
+    assert_eq!(world.kernel().health().stored, 0);
+    world.run(post()).await;
+    assert_eq!(world.heard("b").await, "");
     world.finish().await;
 }
 

@@ -2,7 +2,7 @@
 
 use super::messages::{serving, waits};
 use super::traces::{SECRET, carried, informed};
-use crate::world::{Host, World, agent, app};
+use crate::world::{Commits, Host, World, agent, app};
 use futures::join;
 use kernel_core::environment::Environment;
 use kernel_core::ipc::body::MAX_PAYLOAD;
@@ -154,6 +154,83 @@ pub async fn sending_again_is_an_act_of_whoever_does_it<H: Host>(host: H) {
     // It has its turn among what else waits.
     let lost = format!("message /proc/{} [] lost", both.pid());
     assert_eq!(world.heard("b").await.matches(&lost).count(), 1);
+    world.finish().await;
+}
+
+/// However many letters are gone, that each of them is stays labelled.
+pub async fn no_absence_of_a_letter_drives_out_another<H: Host>(host: H) {
+    let world = full(host).await;
+    let session = world.session().await;
+    while session.act("send", "/svc/b", "\nx").await.is_ok() {}
+    assert_eq!(world.tell("a", &format!("repeat {LETTERS_OF_ONE} send /svc/b - x")).await, "128 full");
+    let (all, informed) = (letters(&session).await, informed(&world).await);
+    assert_eq!((all.len(), carried(&session).await), (LETTERS_OF_ONE + 1, json!([])));
+    for letter in &all {
+        informed.act("remove", &path(letter), "").await.expect("removed");
+    }
+    for letter in [&all[0], &all[LETTERS_OF_ONE]] {
+        let session = world.session().await;
+        assert_eq!(session.act("read", &path(letter), "").await.expect_err("gone").code, Code::NotFound);
+        assert_eq!(carried(&session).await, json!(["secret"]), "{letter}");
+    }
+    world.finish().await;
+}
+
+/// That a letter is sent again keeps no other message from being one.
+pub async fn sending_again_hides_no_other_letter<H: Host>(host: H) {
+    let mut world = full(host).await;
+    assert!(world.act("a", "send /svc/b - lost").await.starts_with("full: "));
+    let spender = agent("spender").uses(&["send /svc/b", "send /letter/*"]).limited(|limits| limits.messages = Some(1));
+    let watcher = agent("watcher").uses(&["monitor /proc/*"]);
+    world.run(app("two", [spender, watcher]).unmounted()).await;
+    let monitors = world.act("watcher", &format!("monitor /proc/{}", world.pid("spender"))).await;
+    assert_eq!(monitors, "ok {}");
+    waits(&world, "watcher").await;
+    let watcher = format!("/proc/{}", world.pid("watcher"));
+    for _ in 0..10 {
+        let session = world.session().await;
+        while session.act("send", &watcher, "\nx").await.is_ok() {}
+    }
+    assert!(world.act("spender", "send /svc/b - x").await.starts_with("ok "));
+    let session = world.session().await;
+    let before = letters(&session).await;
+    // It may send no more, so it ends, which cannot be told.
+    world.act("spender", &format!("send {}", path(&before[0]))).await;
+    assert_eq!(world.ended("spender").await.0, "limit");
+    let all = letters(&session).await;
+    assert_eq!((&all[..before.len()], &all[before.len()]["kind"]), (&before[..], &json!("exit")), "{all:?}");
+    world.finish().await;
+}
+
+/// A letter that is sent again to a durable inbox is stored there before that is answered.
+pub async fn a_letter_to_a_durable_inbox_is_stored<H: Host>(host: H) {
+    let world = World::boot(host, Environment::prod()).await;
+    let caller = agent("caller").uses(&["call /svc/b"]).durable();
+    let a = agent("a").uses(&["send /svc/b", "send /letter/*", "send /proc/*"]);
+    world.run(app("slow", [a, caller, serving("b")])).await;
+    waits(&world, "b").await;
+    let (told, ()) = join!(world.act("caller", "call /svc/b {\"deadline_ms\":5000} now"), async {
+        world.pause().await;
+        world.hand.advance(Duration::from_secs(6));
+    });
+    assert!(told.starts_with("timed_out: "), "{told}");
+    assert!(world.act("a", "send /svc/b {\"correlation\":9} go").await.starts_with("ok "));
+    world.heard("b").await;
+    let session = world.session().await;
+    let letter = path(&letters(&session).await[0]);
+    let acts = |world: &World<H>| world.process("a").used.acts;
+    let before = acts(&world);
+    let sends = format!("\nact send {letter}\nact send /svc/b - x");
+    world.hand.commits(Commits::Wait);
+    let (told, ()) = join!(session.act("call", &format!("/proc/{}", world.pid("a")), sends), async {
+        // What sends again and what goes out are two acts.
+        world.until(|world| acts(world) == before + 2).await;
+        world.pause().await;
+        assert_eq!(acts(&world), before + 2);
+        world.hand.commits(Commits::Pass);
+    });
+    let told = String::from_utf8_lossy(&told.expect("a reply")).into_owned();
+    assert_eq!(told.matches("ok ").count(), 2, "{told}");
     world.finish().await;
 }
 

@@ -99,6 +99,10 @@ impl State {
         self.keep(app_key(name), Some(row.into()), fx);
         // What should run is what was started, not what is installed in its place.
         self.keep(running_key(name), None, fx);
+        // Nobody would ever be handed it.
+        let agents = install.plan.agents.iter().filter(|agent| agent.inbox == Inbox::Durable);
+        let durable: BTreeSet<&Name> = agents.map(|agent| &agent.name).collect();
+        self.empty_inboxes(name, |agent| durable.contains(agent), fx);
         self.label_app(name, &act.labels, fx);
         Ok(Answer::empty())
     }
@@ -113,7 +117,7 @@ impl State {
         let labels = labels.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
         self.keep(app_key(name), None, fx);
         self.keep(running_key(name), None, fx);
-        self.empty_inboxes(name, fx);
+        self.empty_inboxes(name, |_| false, fx);
         self.label_app(name, &labels, fx);
         Ok(Answer::empty())
     }

@@ -5,8 +5,8 @@
 
 use super::files::List;
 use super::invalid;
-use crate::id::{LetterId, Pid};
-use crate::ipc::body;
+use crate::id::{LetterId, MessageId, Pid};
+use crate::ipc::{EnvelopeKind, body};
 use crate::kernel::effects::Effects;
 use crate::kernel::letters::{Letter, letter_key, payload_key};
 use crate::kernel::request::{Parsed, Request};
@@ -81,7 +81,8 @@ impl State {
         match (&parsed.resource, &parsed.op) {
             (Resource::Letters, super::Op::List(list)) => {
                 let (page, _) = self.letters.page(behind(list).unwrap_or(u64::MAX), page_of(list));
-                page.into_iter().for_each(|letter| need.want(self, letter_key(letter)));
+                let kept = page.into_iter().filter(|letter| self.letters.has(*letter));
+                kept.for_each(|letter| need.want(self, letter_key(letter)));
             }
             (Resource::Letter(id), _) if self.letters.has(*id) => {
                 need.want(self, letter_key(*id));
@@ -99,7 +100,7 @@ impl State {
         }
     }
 
-    /// What is known of a letter, also of one that is gone.
+    /// What is known of a letter.
     fn letter(&self, id: LetterId) -> Result<Letter, Refusal> {
         let absent = || {
             let reason = format!("there is no letter {id}: it was sent again or removed, or gave place to newer ones");
@@ -113,14 +114,14 @@ impl State {
             .map_err(|e| Refusal::new(Code::Failed, format!("letter {id} cannot be read, so it stays closed: {e}")))
     }
 
-    /// The same for `pid`, which carries from now on what the letter is labelled.
+    /// The same for `pid`, which carries from now on what the letter is labelled, or what whoever took it away carried.
     fn open_letter(&mut self, pid: Pid, id: LetterId) -> Result<Letter, Refusal> {
+        if let Some(gone) = self.letters.gone(id).cloned() {
+            self.taint(pid, &gone)?;
+        }
         let letter = self.letter(id)?;
         self.taint(pid, &letter.labels)?;
-        match letter.gone {
-            false => Ok(letter),
-            true => Err(Refusal::new(Code::NotFound, format!("letter {id} was sent again or removed"))),
-        }
+        Ok(letter)
     }
 
     fn payload(&self, id: LetterId) -> Result<Bytes, Refusal> {
@@ -131,11 +132,16 @@ impl State {
         let after = behind(list).ok_or_else(|| invalid("the cursor is not one that a list of letters gave"))?;
         let (page, more) = self.letters.page(after, page_of(list));
         let next = page.last().filter(|_| more).map(ToString::to_string);
+        let others = self.letters.others_gone().into_iter();
+        let gone: Vec<Labels> = others.chain(page.iter().filter_map(|id| self.letters.gone(*id))).cloned().collect();
+        for labels in gone {
+            let _ = self.taint(act.pid, &labels);
+        }
         let mut shown = Vec::new();
         for id in page {
             let Ok(letter) = self.letter(id) else { continue };
             // Who may not know of it is not told, nor is who could not carry it.
-            if self.taint(act.pid, &letter.labels).is_ok() && !letter.gone {
+            if self.taint(act.pid, &letter.labels).is_ok() {
                 shown.push((id, letter));
             }
         }
@@ -156,7 +162,9 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let letter = self.open_letter(act.pid, id)?;
-        self.end_letter_by(act, id, &letter, now, fx)
+        let labels = self.ends_by(act, &letter)?;
+        self.end_letter(id, labels, now, fx);
+        Ok(Answer::empty())
     }
 
     pub(super) fn apply_letter_send(
@@ -178,26 +186,22 @@ impl State {
         let line = Line { labels: &letter.labels, content_type: &letter.content_type, correlation: letter.correlation };
         let body = body::join(&line, &self.payload(id)?);
         let request = Request::parse(act.pid, Verb::Send.as_str(), &target.to_string(), body);
-        let message = self.counters.message + 1;
-        self.sends_again = true;
+        let labels = self.ends_by(act, &letter)?;
+        let stores = self.receiver(&target).is_ok_and(|pid| self.stores(pid, EnvelopeKind::Message));
+        self.sends_again = Some(MessageId(0));
         let sent = self.travel_within(act.pid, &request, now, fx);
-        self.sends_again = false;
+        let message = self.sends_again.take().unwrap_or_default();
         sent?;
-        self.end_letter_by(act, id, &letter, now, fx)?;
-        Ok(Answer::Reply(body::json(&serde_json::json!({ "id": message }))))
+        self.end_letter(id, labels, now, fx);
+        let reply = body::json(&serde_json::json!({ "id": message.0 }));
+        Ok(if stores { Answer::Stored(reply) } else { Answer::Reply(reply) })
     }
 
-    fn end_letter_by(
-        &mut self,
-        act: &Act,
-        id: LetterId,
-        letter: &Letter,
-        now: Now,
-        fx: &mut Effects,
-    ) -> Result<Answer, Refusal> {
+    /// What that a letter is gone is labelled, if `act` takes it away, and whether it may.
+    fn ends_by(&self, act: &Act, letter: &Letter) -> Result<Labels, Refusal> {
         let labels = act.labels.join(&letter.labels).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
-        self.end_letter(id, labels, now, fx);
-        Ok(Answer::empty())
+        self.may_end_letter(&labels)?;
+        Ok(labels)
     }
 }
 

@@ -62,6 +62,9 @@ impl State {
         let target = self.reached(act)?;
         let envelope = self.envelope(act, EnvelopeKind::Message, message, None);
         let id = envelope.id;
+        if let Some(again) = &mut self.sends_again {
+            *again = id;
+        }
         let stores = self.stores(target, EnvelopeKind::Message);
         self.deliver_at(target, envelope, act.action, None, now, fx)?;
         Ok(if stores { Answer::Stored(sent(id)) } else { Answer::Reply(sent(id)) })

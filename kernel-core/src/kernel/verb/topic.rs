@@ -6,7 +6,7 @@
 use super::send::Message;
 use super::{Body, header, invalid};
 use crate::id::{ActionId, MessageId, Pid};
-use crate::ipc::{Envelope, EnvelopeKind, Fanout, QUEUE, SLICE, Subscription, body};
+use crate::ipc::{ENVELOPE_BYTES, Envelope, EnvelopeKind, Fanout, QUEUE, SLICE, Subscription, body};
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
@@ -98,7 +98,8 @@ impl State {
         }
         let listeners = self.topics.count(topic, &act.labels);
         let waits = self.fanouts.has(topic);
-        if (waits || listeners > SLICE) && !self.fanouts.has_room(publish.message.payload.len()) {
+        // That is full for whoever has so many listeners, also for those of whom it may not know.
+        if !self.fanouts.admits(topic, listeners.all, publish.message.payload.len() + ENVELOPE_BYTES) {
             let reason = "as many messages are being handed out as may be at once; publish it again later";
             return Err(Refusal::new(Code::Full, reason));
         }
@@ -114,7 +115,7 @@ impl State {
         if let Some(after) = handed.after {
             self.fanouts.push(topic, Fanout { envelope, action: act.action, after });
         }
-        let receivers = listeners.saturating_sub(handed.missed);
+        let receivers = listeners.told.saturating_sub(handed.missed);
         let reply = body::json(&Published { id: id.0, receivers, missed: handed.missed });
         Ok(if handed.stored { Answer::Stored(reply) } else { Answer::Reply(reply) })
     }

@@ -174,7 +174,7 @@ pub static ROWS: &[Row] = &[
         .reply("`{\"id\":message,\"receivers\":count,\"missed\":count}`; missed are those whose mailbox is full or whose clearance is too low; who subscribed carrying what the publisher does not carry is in neither")
         .doc("Puts the payload into the mailbox of every subscriber and does not wait. The number of the message is its number in \
               the topic: it grows and never comes again. Messages of one sender on one topic arrive in their order. Receivers are \
-              counted at once; where there are more than 256, they are handed the message bit by bit, `missed` counts the first 256 of \
+              counted at once; where there are 256 or more, they are handed the message bit by bit, `missed` counts the first 256 of \
               them, and it is `full` while 1,024 messages or 64 MiB are being handed out so. What is retained is kept in memory: \
               of one topic the latest 128 messages and 2 MiB, of all together 4,096 and 32 MiB."),
     act(Verb::Subscribe, &[Kind::Topic], Observing, LOOK)
