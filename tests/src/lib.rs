@@ -10,8 +10,11 @@
 //! It also needs a fault that makes it fail, planted in `tests/plants/`.
 
 pub mod kernel;
+mod seeds;
 pub mod suite;
 pub mod world;
+
+pub use seeds::{alone, each_seed, seeds};
 
 /// Makes one test of every clause about values, each with the attribute that is given:
 /// `each_clause!(#[test]);`.

@@ -10,7 +10,8 @@ use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, MAX_INTENSITY, Restart, Supervision};
-use kernel_tests::world::{Host, Kind, SimHost, World, agent, app};
+use kernel_tests::each_seed;
+use kernel_tests::world::{Host, SimHost, World, agent, app};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -94,14 +95,5 @@ async fn spend(host: SimHost, seed: u64) {
 
 #[test]
 fn all_lives_together_use_what_one_may() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = match number("WEFT_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("WEFT_SEEDS").unwrap_or(APPLICATIONS),
-    };
-    for seed in seeds {
-        let kind = if seed % 2 == 0 { Kind::Handler } else { Kind::Component };
-        let host = SimHost::new(seed, kind);
-        host.sim().run(spend(host, seed));
-    }
+    each_seed(APPLICATIONS, spend);
 }

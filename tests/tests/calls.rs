@@ -10,6 +10,7 @@
 use futures::future::join_all;
 use kernel_core::environment::Environment;
 use kernel_tests::world::{Host, Kind, SimHost, World, agent, app};
+use kernel_tests::{alone, seeds};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -74,20 +75,14 @@ async fn entangle(host: SimHost, seed: u64, ends: &mut Ends) {
 
 #[test]
 fn nobody_waits_in_a_circle() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let alone = number("WEFT_SEED");
-    let seeds = match alone {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("WEFT_SEEDS").unwrap_or(GRAPHS),
-    };
     let mut ends = Ends::default();
-    for seed in seeds {
+    for seed in seeds(GRAPHS) {
         let kind = if seed % 2 == 0 { Kind::Handler } else { Kind::Component };
         let host = SimHost::new(seed, kind);
         let sim = host.sim();
         sim.run(entangle(host, seed, &mut ends));
     }
-    if alone.is_none() {
+    if alone().is_none() {
         assert!(ends.answered > 0 && ends.refused > 0 && ends.gone > 0, "{ends:?}");
     }
 }

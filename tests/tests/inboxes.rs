@@ -9,7 +9,8 @@
 use kernel_core::environment::Environment;
 use kernel_core::kernel::Session;
 use kernel_core::process::{MAX_INTENSITY, Restart, Strategy, Supervision};
-use kernel_tests::world::{Kind, SimHost, World, agent, app};
+use kernel_tests::each_seed;
+use kernel_tests::world::{SimHost, World, agent, app};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -125,14 +126,5 @@ async fn befall(host: SimHost, seed: u64) {
 
 #[test]
 fn what_was_accepted_is_handled_in_its_order() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = match number("WEFT_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("WEFT_SEEDS").unwrap_or(MACHINES),
-    };
-    for seed in seeds {
-        let kind = if seed % 2 == 0 { Kind::Handler } else { Kind::Component };
-        let host = SimHost::new(seed, kind);
-        host.sim().run(befall(host, seed));
-    }
+    each_seed(MACHINES, befall);
 }

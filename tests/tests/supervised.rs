@@ -11,7 +11,8 @@ use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
 use kernel_core::kernel::ProcessRow;
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
-use kernel_tests::world::{Host, Kind, SimHost, World, agent, app};
+use kernel_tests::each_seed;
+use kernel_tests::world::{Host, SimHost, World, agent, app};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -188,14 +189,5 @@ async fn befall(host: SimHost, seed: u64) {
 
 #[test]
 fn who_should_live_lives_and_nobody_else() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = match number("WEFT_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("WEFT_SEEDS").unwrap_or(APPLICATIONS),
-    };
-    for seed in seeds {
-        let kind = if seed % 2 == 0 { Kind::Handler } else { Kind::Component };
-        let host = SimHost::new(seed, kind);
-        host.sim().run(befall(host, seed));
-    }
+    each_seed(APPLICATIONS, befall);
 }

@@ -3,7 +3,7 @@
 
 mod native;
 
-use kernel_tests::world::{Kind, SimHost};
+use kernel_tests::world::Kind;
 use native::NativeHost;
 use std::time::Duration;
 
@@ -11,17 +11,11 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many seeds each clause is simulated with; `WEFT_SEEDS` asks for more.
-fn seeds() -> u64 {
-    std::env::var("WEFT_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(8)
-}
+const SEEDS: u64 = 8;
 
 macro_rules! simulated {
     ($clause:path) => {
-        for seed in 0..crate::seeds() {
-            let kind = if seed % 2 == 0 { crate::Kind::Handler } else { crate::Kind::Component };
-            let host = crate::SimHost::new(seed, kind);
-            host.sim().run($clause(host));
-        }
+        kernel_tests::each_seed(crate::SEEDS, |host, _| $clause(host))
     };
 }
 

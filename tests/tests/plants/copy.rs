@@ -41,12 +41,7 @@ const RUNNER: &str = r#"
 //! The clauses about values, and those about a kernel in the simulation.
 macro_rules! simulated {
     ($clause:path) => {
-        let seeds = std::env::var("WEFT_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(4);
-        for seed in 0..seeds {
-            let kinds = [kernel_tests::world::Kind::Handler, kernel_tests::world::Kind::Component];
-            let host = kernel_tests::world::SimHost::new(seed, kinds[seed as usize % 2]);
-            host.sim().run($clause(host));
-        }
+        kernel_tests::each_seed(4, |host, _| $clause(host))
     };
 }
 

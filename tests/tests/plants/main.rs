@@ -55,7 +55,12 @@ fn plants() -> Vec<Plant> {
 /// How a clause ended in the copy.
 fn holds(binary: &str, clause: Option<&str>, fault: Option<usize>) -> Result<(), String> {
     let mut command = Command::new(binary);
-    command.env("WEFT_SEEDS", SEEDS).env("RUST_BACKTRACE", "0").stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .env("WEFT_SEEDS", SEEDS)
+        .env_remove("WEFT_SEED")
+        .env("RUST_BACKTRACE", "0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     if let Some(clause) = clause {
         let of_values = clause.starts_with("values::");
         command.args(["--exact", &if of_values { clause.to_owned() } else { format!("sim::{clause}") }]);
