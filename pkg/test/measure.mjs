@@ -7,7 +7,7 @@ const server = await serve({ '/': '<!doctype html><title>measure</title>', '/wef
 const browser = await launch();
 const { page } = await open(browser, server.url);
 /** One line; `bar` is `[text, met]`, or nothing for what has none. */
-const line = (what, value, bar) => console.log(`bar: ${what}: ${value}; bar ${bar ? `${bar[0]}: ${bar[1] ? 'met' : 'MISSED'}` : 'none: met'}`);
+const line = (what, value, bar) => console.log(bar ? `bar: ${what}: ${value}; bar ${bar[0]}: ${bar[1] ? 'met' : 'MISSED'}` : `     ${what}: ${value}; no bar`);
 const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 const atMost = (most, value) => [`at most ${most.toLocaleString('en')} ms`, value <= most];
 

@@ -1,7 +1,8 @@
 //! The API of a kernel that stays: `weft ps` over very many processes, and requests one after the other.
 //!
-//! The kernel is in this process and served as `weft up` serves it; `weft ps` is the program. What a request costs is
-//! CPU time of this process, with that of the client, which does no more than write and read.
+//! The kernel is in this process, in `dev`, where no answer waits for the log, and nobody observes it: `weft up` is in `prod`
+//! unless it is told otherwise, and keeps events. What serves is what serves there; `weft ps` is the program. What a request
+//! costs is CPU time of this process, with that of the client, which does no more than write and read.
 
 #[allow(dead_code)]
 mod rig;

@@ -1,4 +1,5 @@
-//! A kernel that is served as `weft up` serves it, with handlers of the caller's to spawn: for benches.
+//! A kernel that is served by what `weft up` serves with, and has handlers of the caller's to spawn: for benches. Nobody
+//! observes it, so no event is made, kept or read, and its environment is the caller's.
 
 use crate::cli::api::{self, AgreedPlans, Api, Listener, Mounts, Ring, Room, Stop};
 use crate::shared::{SharedPlatform, SharedRows};
