@@ -21,7 +21,7 @@ use kernel_core::time::WallTime;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch as channel;
 
@@ -40,6 +40,8 @@ pub(crate) struct Ring {
     boot: u64,
     // Held to add and to copy, never while anybody is waited for.
     kept: Mutex<Kept>,
+    /// Why nothing is acknowledged any more, once nothing is.
+    not_durable: OnceLock<String>,
     /// The number of the next event; nothing more comes once it is `None`.
     next: channel::Sender<Option<u64>>,
 }
@@ -76,7 +78,7 @@ impl Ring {
     /// An empty one, of a kernel whose start is event `boot` of its log.
     pub(crate) fn new(boot: u64) -> Ring {
         let kept = Kept { events: VecDeque::new(), bytes: 0, next: 1 };
-        Ring { boot, kept: Mutex::new(kept), next: channel::Sender::new(Some(1)) }
+        Ring { boot, kept: Mutex::new(kept), not_durable: OnceLock::new(), next: channel::Sender::new(Some(1)) }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -116,9 +118,14 @@ impl Ring {
         self.next.send_replace(Some(next));
     }
 
+    /// The log cannot be kept: whoever reads is told so at the end.
+    pub(crate) fn not_durable(&self, reason: &str) {
+        self.not_durable.get_or_init(|| reason.to_owned());
+    }
+
     /// Nothing more comes.
     fn close(&self) {
-        self.push("stopped", json!({}));
+        self.push("stopped", json!({ "not_durable": self.not_durable.get() }));
         self.next.send_replace(None);
     }
 
@@ -212,6 +219,9 @@ pub(crate) async fn watch(
             batch.into_iter().for_each(|told| ring.tell(told));
         }
         ring.wake();
+    }
+    if let Some(reason) = kernel.health().not_durable {
+        ring.not_durable(&reason);
     }
     ring.close();
 }

@@ -22,7 +22,8 @@ pub(in crate::cli) struct Event {
 pub(in crate::cli) struct Events {
     which: Which,
     query: &'static str,
-    body: Incoming,
+    /// `None` once its connection has broken off.
+    body: Option<Incoming>,
     lines: Lines,
     last: Option<String>,
 }
@@ -34,16 +35,24 @@ impl Events {
     /// That no kernel answers.
     pub(in crate::cli) async fn open(which: &Which, query: &'static str) -> Result<Events, Failure> {
         let body = which.connect().await?.events(query, None).await?;
-        Ok(Events { which: which.clone(), query, body, lines: Lines::default(), last: None })
+        Ok(Events { which: which.clone(), query, body: Some(body), lines: Lines::default(), last: None })
     }
 
-    /// The next ones; `None` when there are no more.
+    /// The next ones; `None` when there are no more. One that has no id tells of a connection that broke off before
+    /// anything was read on it: what came meanwhile is not known. Nothing is lost where the wait is given up.
     ///
     /// # Errors
     /// That no kernel answers any more.
     pub(in crate::cli) async fn next(&mut self) -> Result<Option<Vec<Event>>, Failure> {
         loop {
-            match self.body.frame().await {
+            let Some(body) = &mut self.body else {
+                self.body = Some(self.which.connect().await?.events(self.query, self.last.as_deref()).await?);
+                if self.last.is_none() {
+                    return Ok(Some(vec![Event { kind: "reconnected".to_owned(), ..Event::default() }]));
+                }
+                continue;
+            };
+            match body.frame().await {
                 None => return Ok(None),
                 Some(Ok(frame)) => {
                     let Ok(data) = frame.into_data() else { continue };
@@ -55,7 +64,7 @@ impl Events {
                 }
                 Some(Err(_)) => {
                     self.lines = Lines::default();
-                    self.body = self.which.connect().await?.events(self.query, self.last.as_deref()).await?;
+                    self.body = None;
                 }
             }
         }

@@ -46,7 +46,7 @@ impl Logs {
     }
 
     fn wants(&self, event: &Event) -> bool {
-        let always = matches!(event.kind.as_str(), "lagged" | "restarted" | "stopped");
+        let always = matches!(event.kind.as_str(), "lagged" | "reconnected" | "restarted" | "stopped");
         always || self.pid.is_none_or(|pid| event.data["pid"] == pid)
     }
 
@@ -102,6 +102,7 @@ fn line(event: &Event, palette: Palette) -> String {
             let (from, to) = (data["from"].as_u64().unwrap_or(0), data["to"].as_u64().unwrap_or(0));
             palette.warn(&format!("{} missed here", counted(to.saturating_sub(from).saturating_add(1), "event")))
         }
+        "reconnected" => palette.warn("the connection broke off, and what happened meanwhile is not known"),
         "restarted" => palette.warn("the kernel was started again; what its last events were is not known"),
         "stopped" => "the kernel has stopped".to_owned(),
         other => format!("{} {}", plain(other), plain(&data.to_string())),

@@ -5,29 +5,34 @@
 
 mod record;
 
-use super::drive::{self, Ending};
+use super::Run;
+use super::drive::{self, Course, Ending};
+use super::question::Answer;
 use super::report::{self, Report};
 use super::screen::Screen;
-use super::{Run, question};
 use crate::cli::application;
 use crate::cli::client::{Event, Events, Which, ask_of, request_of};
 use crate::cli::consent::{Agreed, Given, agree};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::terminal::{Terminal, print, print_json};
-use crate::cli::text::{counted, shown, time};
+use crate::cli::terminal::Terminal;
+use crate::cli::text::{counted, plain, shown, time};
 use kernel_core::app::{Checked, Plan};
 use kernel_core::codec::hex;
 use kernel_core::environment::Environment;
+use kernel_core::id::{ActionId, Pid};
+use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::{ProcessRow, Summary};
 use kernel_core::path::Name;
 use kernel_core::refusal::{Code, Refusal};
 use kernel_core::time::WallTime;
 use record::{Told, notice_of};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::pin::pin;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often progress is asked for and drawn.
@@ -36,14 +41,26 @@ const DRAW: Duration = Duration::from_millis(500);
 /// How long the end of an application that was told to stop is waited for.
 const LAST: Duration = Duration::from_secs(30);
 
+/// How long the answer to a start is waited for before the application is told to stop once more.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// What waits for the start of an application, which takes as long.
+type Starting = Pin<Box<dyn Future<Output = (Result<Value, Failure>, Duration)>>>;
+
 /// An application on a kernel that stays.
 struct Attached<'a> {
     which: &'a Which,
     plan: &'a Plan,
-    screen: Screen,
+    events: Events,
     told: Told,
+    /// Until its start is answered.
+    starting: Option<Starting>,
+    /// Whether its start was asked for.
+    begun: Rc<Cell<bool>>,
     /// Its own process of this run, once it is known.
     root: Option<u64>,
+    /// Whether its end may have been among events that were missed.
+    unsure: bool,
 }
 
 impl Run {
@@ -65,21 +82,24 @@ impl Run {
         let environment = health["environment"].as_str().unwrap_or_default().to_owned();
         screen.heading(&format!("weft {}: {} {} in {environment}", crate::cli::VERSION, plan.app, plan.version));
         // Before anything happens that they tell of.
-        let mut events = Events::open(&which, "from=now").await?;
+        let events = Events::open(&which, "from=now").await?;
+        let before = newest(&which).await?;
         let at = Instant::now();
         let ours = install(&which, &checked, &agreed, &given).await?;
         screen.step("install", at.elapsed(), if ours { "" } else { "it is there already" });
-        let mut attached = Attached { which: &which, plan, screen, told: Told::default(), root: None };
-        let ending = attached.drive(&mut events, &mut interrupt, self.timeout).await;
-        attached.screen.stopping(&ending);
-        if !matches!(ending, Ending::Ended) {
-            attached.stop(&mut events).await;
+        let mut attached = Attached::new(&which, plan, events, before);
+        let ending = drive::follow(&mut attached, &mut screen, &mut interrupt, self.timeout).await;
+        screen.stopping(&ending);
+        if !matches!(ending, Ending::Ended | Ending::Gone(_) | Ending::NotDurable(_)) {
+            attached.stop(&mut screen).await;
         }
-        let Attached { mut screen, told, root, .. } = attached;
+        let Attached { told, root, .. } = attached;
         screen.end();
-        let processes = rows(&which, plan, root.or(told.first)).await;
-        let acts = processes.iter().map(|row| row.used.acts).sum();
-        let summary = Summary { processes, verdicts: told.tally(acts), environment: environment.clone() };
+        let processes = rows(&which, plan, root.or(told.first)).await.unwrap_or_else(|failure| {
+            screen.warning(&format!("what its processes have used is not known: {}", failure.message));
+            Vec::new()
+        });
+        let summary = Summary { verdicts: told.tally(&processes), processes, environment: environment.clone() };
         if ours {
             let path = format!("/v1/apps/{}", plan.app);
             let removed = async { which.connect().await?.delete(&path).await }.await;
@@ -114,137 +134,210 @@ impl Run {
             data_dir: Path::new(health["data_dir"].as_str().unwrap_or_default()),
             output_commit: Environment::named(&environment).is_none_or(|environment| environment.output_commit()),
         };
-        let printed = if self.json { print_json(&report.document()) } else { print(&report::lines(&report, terminal)) };
-        printed.map(|()| exit)
+        report.print(self.json, terminal)
     }
 }
 
-impl Attached<'_> {
-    /// Starts it, and waits for its end, the operator's or the time's.
-    async fn drive(&mut self, events: &mut Events, interrupt: &mut Interrupt, timeout: Option<Duration>) -> Ending {
-        let path = format!("/v1/apps/{}/start", self.plan.app);
-        let (which, at) = (self.which, Instant::now());
-        let mut starting = pin!(async {
-            let started = async { which.connect().await?.post(&path, &json!({ "until": "quiet" })).await }.await;
+/// What happens in such a run.
+enum News {
+    Events(Result<Option<Vec<Event>>, Failure>),
+    /// Its start is answered, after so long.
+    Started(Result<Value, Failure>, Duration),
+}
+
+impl<'a> Attached<'a> {
+    /// One that is not started yet, and whose processes will come after `before`.
+    fn new(which: &'a Which, plan: &'a Plan, events: Events, before: Pid) -> Attached<'a> {
+        let begun = Rc::new(Cell::new(false));
+        let (theirs, to, path) = (begun.clone(), which.clone(), format!("/v1/apps/{}/start", plan.app));
+        let starting = async move {
+            theirs.set(true);
+            let at = Instant::now();
+            let started = async { to.connect().await?.post(&path, &json!({ "until": "quiet" })).await }.await;
             (started, at.elapsed())
-        });
-        let mut started = false;
-        let mut interrupted = pin!(interrupt.wait());
-        let mut over = pin!(async {
-            match timeout {
-                Some(limit) => {
-                    tokio::time::sleep(limit).await;
-                    limit
-                }
-                None => std::future::pending().await,
+        };
+        let (starting, told): (Starting, Told) = (Box::pin(starting), Told::of(before));
+        Attached { which, plan, events, told, starting: Some(starting), begun, root: None, unsure: false }
+    }
+
+    /// Its start is answered.
+    fn started(&mut self, result: Result<Value, Failure>, took: Duration, screen: &mut Screen) -> Option<Ending> {
+        self.starting = None;
+        match result {
+            Ok(reply) => {
+                self.root = reply["pid"].as_u64();
+                screen.step("start", took, &counted(self.plan.agents.len() as u64, "agent"));
+                None
             }
-        });
-        let mut draw = tokio::time::interval(DRAW);
-        draw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut typed = None;
-        loop {
-            tokio::select! {
-                signal = &mut interrupted => return Ending::Interrupted(signal),
-                next = events.next() => match next {
-                    Ok(Some(events)) => {
-                        if let Some(ending) = self.take(events) {
-                            return ending;
-                        }
-                        if self.screen.is_asking() && typed.is_none() {
-                            typed = Some(question::typed());
-                        }
-                    }
-                    Ok(None) => return gone("it has stopped"),
-                    Err(failure) => return gone(&failure.message),
-                },
-                (result, took) = &mut starting, if !started => {
-                    started = true;
-                    match result {
-                        Ok(reply) => {
-                            self.root = reply["pid"].as_u64();
-                            self.screen.step("start", took, &counted(self.plan.agents.len() as u64, "agent"));
-                        }
-                        Err(failure) => return Ending::Refused(refusal_of(&failure)),
-                    }
-                }
-                line = drive::next(&mut typed) => match line {
-                    Some((at, line)) => {
-                        if let Some(answer) = self.screen.typed(at, &line) {
-                            self.answer(answer.action.0, answer.allow).await;
-                        }
-                    }
-                    None => {
-                        typed = None;
-                        for action in self.screen.hang_up() {
-                            self.answer(action.0, false).await;
-                        }
-                    }
-                },
-                limit = &mut over => return Ending::TimedOut(limit),
-                _ = draw.tick(), if self.screen.draws() => {
-                    let from = self.root.or(self.told.first);
-                    let processes = rows(self.which, self.plan, from).await;
-                    let summary = Summary { processes, verdicts: self.told.tally(0), environment: String::new() };
-                    self.screen.progress(&summary);
-                }
-            }
+            Err(failure) => Some(ending_of(&failure)),
         }
     }
 
     /// Takes what has happened; the end, if that was among it.
-    fn take(&mut self, events: Vec<Event>) -> Option<Ending> {
+    fn happened(&mut self, events: Vec<Event>, screen: &mut Screen) -> Option<Ending> {
         let app = self.plan.app.as_str();
-        let mut ending = None;
         for event in events {
             match event.kind.as_str() {
-                "lagged" => self.told.missed(&event.data),
-                "stopped" => ending = Some(gone("it has stopped")),
-                "ask" if event.data["app"] == app => {
-                    let ask = ask_of(&event.data);
-                    self.told.asked(&ask);
-                    self.screen.ask(ask);
+                "lagged" => {
+                    self.told.missed(&event.data);
+                    self.unsure = true;
                 }
+                "reconnected" => self.unsure = true,
+                "restarted" => return Some(Ending::Gone("another was started in its place".to_owned())),
+                "stopped" => {
+                    let not_durable = event.data["not_durable"].as_str();
+                    return Some(match not_durable {
+                        Some(reason) => Ending::NotDurable(reason.to_owned()),
+                        None => Ending::Gone("it has stopped".to_owned()),
+                    });
+                }
+                "ask" if event.data["app"] == app => self.ask(&event.data, screen),
                 _ => {
                     let Some((whose, notice)) = notice_of(&event) else { continue };
-                    if whose == app {
-                        self.told.take(&notice);
-                        self.screen.notice(&notice);
-                        if self.told.ended.is_some() {
-                            return Some(Ending::Ended);
-                        }
+                    if whose != app {
+                        continue;
+                    }
+                    if self.told.take(&notice) {
+                        screen.notice(&notice);
+                    } else if matches!(notice, Notice::Ended { .. }) {
+                        // An earlier run's, unless all that came before it was missed.
+                        self.unsure = true;
+                    }
+                    if self.told.ended.is_some() {
+                        return Some(Ending::Ended);
                     }
                 }
             }
         }
-        ending
+        None
     }
 
-    async fn answer(&mut self, action: u64, allow: bool) {
-        let path = format!("/v1/approvals/{action}");
-        let answered = async { self.which.connect().await?.post(&path, &json!({ "allow": allow })).await }.await;
-        if let Err(failure) = answered {
-            self.screen.warning(&failure.message);
+    fn ask(&mut self, document: &Value, screen: &mut Screen) {
+        let ask = ask_of(document);
+        if self.told.asked(&ask) {
+            screen.ask(ask);
         }
     }
 
-    /// Stops it, and reads the events up to its end.
-    async fn stop(&mut self, events: &mut Events) {
-        let path = format!("/app/{}", self.plan.app);
-        let stopped = async { self.which.connect().await?.act("stop", &path, json!({})).await }.await;
-        let until = match stopped {
-            Ok(_) => LAST,
-            // It does not run, or has failed while it was started: what tells of that is under way.
-            Err(_) => DRAW,
-        };
-        let _ = tokio::time::timeout(until, async {
-            while let Ok(Some(events)) = events.next().await {
-                if self.take(events).is_some() {
-                    break;
-                }
-            }
-        })
-        .await;
+    /// Looks once more at what missed events may have told: whether it still runs, and what waits for an answer.
+    async fn look_again(&mut self, screen: &mut Screen) -> Result<Option<Ending>, Failure> {
+        let mut kernel = self.which.connect().await?;
+        let app = self.plan.app.as_str();
+        let apps = kernel.get("/v1/apps").await?;
+        let known = apps["apps"].as_array().into_iter().flatten().find(|known| known["name"] == app);
+        let runs = known.is_some_and(|known| {
+            known["state"] != "installed" && self.root.is_none_or(|root| known["pid"].as_u64() == Some(root))
+        });
+        if !runs {
+            self.told.ended_unseen();
+            return Ok(Some(Ending::Ended));
+        }
+        let waiting = kernel.get("/v1/approvals").await?;
+        for ask in waiting["approvals"].as_array().into_iter().flatten().filter(|ask| ask["app"] == app) {
+            self.ask(ask, screen);
+        }
+        self.unsure = false;
+        Ok(None)
     }
+
+    /// Stops it, and reads the events up to its end.
+    async fn stop(&mut self, screen: &mut Screen) {
+        if !self.begun.get() {
+            return;
+        }
+        let path = format!("/app/{}", self.plan.app);
+        let stop = async {
+            let until = loop {
+                let stopped = async { self.which.connect().await?.act("stop", &path, json!({})).await }.await;
+                if stopped.is_ok() {
+                    break LAST;
+                }
+                // It does not run, or has failed while it was started: what tells of that is under way. Or its start
+                // has not come to the kernel yet, and then it is stopped once that has.
+                let Some(starting) = &mut self.starting else { break DRAW };
+                if let Ok((result, took)) = tokio::time::timeout(AGAIN, starting).await {
+                    self.started(result, took, screen);
+                }
+            };
+            let ended = async {
+                while let Ok(Some(events)) = self.events.next().await {
+                    if self.happened(events, screen).is_some() {
+                        break;
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(until, ended).await;
+        };
+        let _ = tokio::time::timeout(LAST, stop).await;
+    }
+}
+
+impl Course for Attached<'_> {
+    type News = News;
+
+    const LOOK: Duration = DRAW;
+
+    async fn next(&mut self) -> News {
+        let starting = async {
+            match &mut self.starting {
+                Some(starting) => starting.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            events = self.events.next() => News::Events(events),
+            (result, took) = starting => News::Started(result, took),
+        }
+    }
+
+    async fn take(&mut self, news: News, screen: &mut Screen) -> Option<Ending> {
+        match news {
+            News::Events(Ok(Some(events))) => self.happened(events, screen),
+            News::Events(Ok(None)) => Some(Ending::Gone("it has stopped".to_owned())),
+            News::Events(Err(failure)) => Some(ending_of(&failure)),
+            News::Started(result, took) => self.started(result, took, screen),
+        }
+    }
+
+    async fn answer(&mut self, answer: Answer, screen: &mut Screen) {
+        let (path, body) = (format!("/v1/approvals/{}", answer.action), json!({ "allow": answer.allow }));
+        let answered = async { self.which.connect().await?.post(&path, &body).await }.await;
+        if let Err(failure) = answered {
+            screen.warning(&failure.message);
+        }
+    }
+
+    /// Others may: they are left to wait.
+    async fn unanswered(&mut self, acts: Vec<ActionId>, screen: &mut Screen) {
+        for action in acts {
+            screen
+                .warning(&format!("nobody answers here any more; act {action} waits: weft approvals approve {action}"));
+        }
+    }
+
+    async fn look(&mut self, screen: &mut Screen) -> Option<Ending> {
+        if self.unsure && self.starting.is_none() {
+            match self.look_again(screen).await {
+                Ok(None) => {}
+                Ok(ending) => return ending,
+                Err(failure) => return Some(ending_of(&failure)),
+            }
+        }
+        if screen.draws()
+            && let Ok(processes) = rows(self.which, self.plan, self.root.or(self.told.first)).await
+        {
+            let summary = Summary { verdicts: self.told.tally(&processes), processes, environment: String::new() };
+            screen.progress(&summary);
+        }
+        None
+    }
+}
+
+/// The number of the process that asks this: what is started later has a greater one.
+async fn newest(which: &Which) -> Result<Pid, Failure> {
+    let process = which.connect().await?.act("read", "/proc/self", json!({})).await?;
+    let unsaid = || Failure::new(Exit::Failed, "broke_off", "the kernel does not say which process asks");
+    process["pid"].as_u64().map(Pid).ok_or_else(unsaid)
 }
 
 /// Installs it; whether that was to be done, because it was not there.
@@ -259,7 +352,8 @@ async fn install(which: &Which, checked: &Checked, agreed: &Agreed, given: &Give
             return Err(conflict("runs already", format!("stop it first: weft app stop {}", plan.app)));
         }
         if !is_same(known, plan, given) {
-            let other = format!("is installed as version {}, or was given something else,", known["version"]);
+            let version = plain(known["version"].as_str().unwrap_or_default());
+            let other = format!("is installed as version {version}, or was given something else,");
             return Err(conflict(&other, format!("remove it first: weft app remove {}", plan.app)));
         }
         return Ok(false);
@@ -287,21 +381,22 @@ fn is_same(known: &Value, plan: &Plan, given: &Given) -> bool {
 }
 
 /// The processes of this run, living and gone, from `from` on.
-async fn rows(which: &Which, plan: &Plan, from: Option<u64>) -> Vec<ProcessRow> {
-    let Some(from) = from else { return Vec::new() };
-    let asked = async { which.connect().await?.get("/v1/processes?all").await }.await;
-    let document = asked.unwrap_or_default();
+async fn rows(which: &Which, plan: &Plan, from: Option<u64>) -> Result<Vec<ProcessRow>, Failure> {
+    let Some(from) = from else { return Ok(Vec::new()) };
+    let document = which.connect().await?.get("/v1/processes?all").await?;
     let rows = document["processes"].as_array().into_iter().flatten();
     let ours = rows.filter(|row| row["app"] == plan.app.as_str() && row["pid"].as_u64() >= Some(from));
-    ours.filter_map(|row| serde_json::from_value(row.clone()).ok()).collect()
+    let unreadable = |e| Failure::new(Exit::Failed, "failed", format!("a process of it cannot be read: {e}"));
+    ours.map(|row| serde_json::from_value(row.clone()).map_err(unreadable)).collect()
 }
 
-/// What the operator's own act was refused for.
-fn refusal_of(failure: &Failure) -> Refusal {
-    let code = Code::ALL.iter().find(|code| code.as_str() == failure.code).copied().unwrap_or(Code::Failed);
-    Refusal::new(code, failure.message.clone())
-}
-
-fn gone(why: &str) -> Ending {
-    Ending::Refused(Refusal::new(Code::Cancelled, format!("the kernel is gone: {why}")))
+/// What it comes to that a request was not done.
+fn ending_of(failure: &Failure) -> Ending {
+    match failure.code {
+        "no_kernel" | "broke_off" => Ending::Gone(failure.message.clone()),
+        code => {
+            let code = Code::ALL.iter().find(|known| known.as_str() == code).copied().unwrap_or(Code::Failed);
+            Ending::Refused(Refusal::new(code, failure.message.clone()))
+        }
+    }
 }

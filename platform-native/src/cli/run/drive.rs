@@ -1,6 +1,6 @@
 //! A run from the installation to its end: what the session does, and what it waits for meanwhile.
 
-use super::question;
+use super::question::{self, Answer};
 use super::screen::Screen;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::text::{bytes, counted};
@@ -9,6 +9,7 @@ use futures::StreamExt;
 use futures::channel::mpsc;
 use kernel_core::app::{Checked, Plan};
 use kernel_core::capability::{Capabilities, Right};
+use kernel_core::id::ActionId;
 use kernel_core::ipc::body;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::{Kernel, Session, Summary, Told};
@@ -18,7 +19,7 @@ use kernel_core::refusal::{Code, Refusal};
 use serde_json::json;
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc as lines;
 
@@ -45,6 +46,10 @@ pub(super) enum Ending {
     TimedOut(Duration),
     /// A signal came.
     Interrupted(&'static str),
+    /// The kernel that it runs on is gone; why that is known.
+    Gone(String),
+    /// The kernel that it runs on can keep nothing any more.
+    NotDurable(String),
 }
 
 impl Ending {
@@ -55,7 +60,101 @@ impl Ending {
             Ending::Refused(refusal) => format!("the application could not be started: {}", refusal.reason),
             Ending::TimedOut(limit) => format!("the run was not over within {} ms (--timeout)", limit.as_millis()),
             Ending::Interrupted(signal) => format!("the operator interrupted the run ({signal})"),
+            Ending::Gone(why) | Ending::NotDurable(why) => why.clone(),
         }
+    }
+}
+
+/// A run as it is followed, on whichever kernel: what happens in it, and what is done about that.
+pub(super) trait Course {
+    /// What happens.
+    type News;
+
+    /// How often its state is looked at.
+    const LOOK: Duration;
+
+    /// Waits for what happens next; nothing is lost where that is given up.
+    async fn next(&mut self) -> Self::News;
+
+    /// Takes what has happened; how the run is over, if that was it.
+    async fn take(&mut self, news: Self::News, screen: &mut Screen) -> Option<Ending>;
+
+    /// Hands an answer on.
+    async fn answer(&mut self, answer: Answer, screen: &mut Screen);
+
+    /// Nobody here answers for these acts any more.
+    async fn unanswered(&mut self, acts: Vec<ActionId>, screen: &mut Screen);
+
+    /// Looks at its state and draws it; how the run is over, where so much was told that its end was not heard of.
+    async fn look(&mut self, screen: &mut Screen) -> Option<Ending>;
+}
+
+/// Follows a run to its end, the operator's or the time's.
+pub(super) async fn follow(
+    course: &mut impl Course,
+    screen: &mut Screen,
+    interrupt: &mut Interrupt,
+    timeout: Option<Duration>,
+) -> Ending {
+    tokio::select! {
+        // A run that is interrupted at once is not begun.
+        biased;
+        signal = interrupt.wait() => Ending::Interrupted(signal),
+        limit = over(timeout) => Ending::TimedOut(limit),
+        ending = to_its_end(course, screen) => ending,
+    }
+}
+
+/// Completes when the time is over.
+async fn over(timeout: Option<Duration>) -> Duration {
+    match timeout {
+        Some(limit) => {
+            tokio::time::sleep(limit).await;
+            limit
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn to_its_end<C: Course>(course: &mut C, screen: &mut Screen) -> Ending {
+    let mut look = tokio::time::interval(C::LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut typed: Option<lines::Receiver<(Instant, String)>> = None;
+    loop {
+        let ending = tokio::select! {
+            news = course.next() => course.take(news, screen).await,
+            line = next(&mut typed) => {
+                match line {
+                    Some((at, line)) => {
+                        if let Some(answer) = screen.typed(at, &line) {
+                            course.answer(answer, screen).await;
+                        }
+                    }
+                    None => {
+                        typed = None;
+                        let open = screen.hang_up();
+                        course.unanswered(open, screen).await;
+                    }
+                }
+                None
+            }
+            _ = look.tick() => course.look(screen).await,
+        };
+        if let Some(ending) = ending {
+            return ending;
+        }
+        if screen.is_asking() && typed.is_none() {
+            typed = Some(question::typed());
+        }
+        // However much happens, whoever wants it to end is heard.
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn next(typed: &mut Option<lines::Receiver<(Instant, String)>>) -> Option<(Instant, String)> {
+    match typed {
+        Some(typed) => typed.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -69,68 +168,74 @@ pub(super) async fn drive(
     interrupt: &mut Interrupt,
     timeout: Option<Duration>,
 ) -> Ending {
-    let (step, mut steps) = lines::unbounded_channel();
+    let (step, steps) = lines::unbounded_channel();
     let started = Cell::new(false);
-    let mut play = pin!(play(kernel, checked, plan, step, &started));
-    let mut interrupted = pin!(interrupt.wait());
-    let mut over = pin!(async {
-        match timeout {
-            Some(limit) => {
-                tokio::time::sleep(limit).await;
-                limit
-            }
-            None => std::future::pending().await,
-        }
-    });
-    let mut draw = tokio::time::interval(DRAW);
-    draw.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut typed: Option<lines::Receiver<(Instant, String)>> = None;
-    loop {
-        tokio::select! {
-            signal = &mut interrupted => return Ending::Interrupted(signal),
-            Some(news) = told.next() => match news {
-                Told::Notice(Notice::Ended { app, .. }) if app == plan.app.as_str() => return Ending::Ended,
-                Told::Notice(notice) => screen.notice(&notice),
-                Told::Ask(ask) => {
-                    if screen.asks() && typed.is_none() {
-                        typed = Some(question::typed());
-                    }
-                    screen.ask(ask);
-                }
-            },
-            Some(Step { name, took, more }) = steps.recv() => screen.step(name, took, &more),
-            line = next(&mut typed) => match line {
-                Some((at, line)) => {
-                    if let Some(answer) = screen.typed(at, &line) {
-                        // What came of it is told by a notice.
-                        drop(kernel.answer(answer.action, answer.allow, OPERATOR));
-                    }
-                }
-                None => {
-                    typed = None;
-                    for action in screen.hang_up() {
-                        drop(kernel.answer(action, false, NOBODY));
-                    }
-                }
-            },
-            refusal = &mut play => return Ending::Refused(refusal),
-            limit = &mut over => return Ending::TimedOut(limit),
-            _ = draw.tick() => {
-                let summary = kernel.summary();
-                // Where so much was told that the notice of its end was lost.
-                if started.get() && !runs(&summary, &plan.app) {
-                    return Ending::Ended;
-                }
-                screen.progress(&summary);
-            }
-        }
-    }
+    let play = pin!(play(kernel, checked, plan, step, &started));
+    let mut course = Own { kernel, plan, told, steps, started: &started, play };
+    follow(&mut course, screen, interrupt, timeout).await
 }
 
-pub(super) async fn next(typed: &mut Option<lines::Receiver<(Instant, String)>>) -> Option<(Instant, String)> {
-    match typed {
-        Some(typed) => typed.recv().await,
-        None => std::future::pending().await,
+/// A run on a kernel of its own.
+struct Own<'a, P> {
+    kernel: &'a Kernel<SharedPlatform>,
+    plan: &'a Plan,
+    told: &'a mut mpsc::Receiver<Told>,
+    steps: lines::UnboundedReceiver<Step>,
+    started: &'a Cell<bool>,
+    /// What the session does.
+    play: Pin<&'a mut P>,
+}
+
+/// What happens in such a run.
+enum News {
+    Told(Told),
+    Step(Step),
+    /// The session was refused something.
+    Refused(Refusal),
+}
+
+impl<P: Future<Output = Refusal>> Course for Own<'_, P> {
+    type News = News;
+
+    const LOOK: Duration = DRAW;
+
+    async fn next(&mut self) -> News {
+        tokio::select! {
+            Some(told) = self.told.next() => News::Told(told),
+            Some(step) = self.steps.recv() => News::Step(step),
+            refusal = &mut self.play => News::Refused(refusal),
+        }
+    }
+
+    async fn take(&mut self, news: News, screen: &mut Screen) -> Option<Ending> {
+        match news {
+            News::Told(Told::Notice(Notice::Ended { app, .. })) if app == self.plan.app.as_str() => {
+                return Some(Ending::Ended);
+            }
+            News::Told(Told::Notice(notice)) => screen.notice(&notice),
+            News::Told(Told::Ask(ask)) => screen.ask(ask),
+            News::Step(Step { name, took, more }) => screen.step(name, took, &more),
+            News::Refused(refusal) => return Some(Ending::Refused(refusal)),
+        }
+        None
+    }
+
+    async fn answer(&mut self, answer: Answer, _: &mut Screen) {
+        // What came of it is told by a notice.
+        drop(self.kernel.answer(answer.action, answer.allow, OPERATOR));
+    }
+
+    async fn unanswered(&mut self, acts: Vec<ActionId>, _: &mut Screen) {
+        acts.into_iter().for_each(|action| drop(self.kernel.answer(action, false, NOBODY)));
+    }
+
+    async fn look(&mut self, screen: &mut Screen) -> Option<Ending> {
+        let summary = self.kernel.summary();
+        if self.started.get() && !runs(&summary, &self.plan.app) {
+            return Some(Ending::Ended);
+        }
+        screen.progress(&summary);
+        None
     }
 }
 

@@ -18,7 +18,7 @@ use super::interrupt::Interrupt;
 use super::on_runtime;
 use super::place::Places;
 use super::stored;
-use super::terminal::{Terminal, print, print_json};
+use super::terminal::Terminal;
 use super::text::{bytes, counted, time};
 use advice::Advice;
 use boot::{Booted, boot};
@@ -45,7 +45,9 @@ use std::time::Duration;
     after_help = "On a terminal, what the application needs and was not given by --allow is asked for, once, before \
                         anything runs, and so is each act that the gate wants an answer for. Elsewhere nobody is \
                         asked.\n\nWith --attach it runs on a kernel that `weft up` has started: it is installed \
-                        there, unless it is, started, followed to its end and removed again.\n\nExit codes: 0 done; 1 the application failed, was interrupted or timed out, or the result could \
+                        there, unless it is, started, followed to its end and, if it was not there before, removed again; what was \
+                        logged, recorded and written stays. Only a terminal that is there answers for its acts, besides \
+                        weft approvals.\n\nExit codes: 0 done; 1 the application failed, was interrupted or timed out, or the result could \
                         not be written to standard output; 2 usage; 3 a right that it needs was not given, or --strict \
                         and something was refused; 4 the log does not verify or could not be written; 5 unsupported \
                         here."
@@ -59,10 +61,11 @@ pub(crate) struct Run {
     /// How strict the gate is: dev, staging or prod
     #[arg(long, value_name = "ENV", default_value = "dev", value_parser = parse_environment, conflicts_with = "attach")]
     env: Environment,
-    /// Where keys, log and state are kept. Default: $WEFT_DATA_DIR, else ~/.local/share/weft/NAME of the application
+    /// Where keys, log and state are kept. Default: $WEFT_DATA_DIR, else ~/.local/share/weft/NAME of the application,
+    /// with --attach ~/.local/share/weft/kernel.d
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Run it on the kernel that stays in the data directory, and leave that as it was
+    /// Run it on the kernel that stays in the data directory, and remove it again if it was not installed there
     #[arg(long)]
     attach: bool,
     /// Where that listens, if not in its data directory: a path, unix:PATH or tcp:HOST:PORT
@@ -199,15 +202,7 @@ impl Run {
             data_dir: &data_dir,
             output_commit: self.env.output_commit(),
         };
-        let printed = if self.json { print_json(&report.document()) } else { print(&report::lines(&report, terminal)) };
-        match printed {
-            Err(unwritten) if exit != Exit::Done => {
-                // How the run ended is the worse of the two, and told nowhere else.
-                let message = format!("{}\n    the run: {}", unwritten.message, report.reason);
-                Err(Failure { exit, ..Failure::new(exit, unwritten.code, message) })
-            }
-            printed => printed.map(|()| exit),
-        }
+        report.print(self.json, terminal)
     }
 }
 

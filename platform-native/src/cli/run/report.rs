@@ -2,12 +2,13 @@
 
 mod lines;
 
-pub(super) use lines::lines;
+use lines::lines;
 
 use super::drive::Ending;
 use super::record::Record;
 use crate::cli::VERSION;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::{Terminal, print, print_json};
 use crate::cli::text;
 use kernel_core::app::{Plan, Unused};
 use kernel_core::capability::Right;
@@ -15,6 +16,7 @@ use kernel_core::chain::{Checkpoint, VerifierKey};
 use kernel_core::codec::hex;
 use kernel_core::kernel::{ProcessRow, Summary};
 use kernel_core::path::Name;
+use kernel_core::refusal::Code;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -78,6 +80,11 @@ pub(super) fn outcome(ending: &Ending, record: &Record, not_durable: Option<&str
         return (Outcome::NotDurable, reason.to_owned());
     }
     match (ending, &record.ended) {
+        (Ending::NotDurable(reason), _) => (Outcome::NotDurable, reason.clone()),
+        (Ending::Refused(refusal), _) if refusal.code == Code::NotDurable => {
+            (Outcome::NotDurable, refusal.reason.clone())
+        }
+        (Ending::Gone(why), _) => (Outcome::Failed, format!("the kernel is gone: {why}")),
         (Ending::TimedOut(limit), _) => {
             let limit = text::duration(*limit);
             (Outcome::TimedOut, format!("it was not done within {limit} (--timeout) and was stopped"))
@@ -105,6 +112,20 @@ pub(super) fn exit(outcome: Outcome, ending: &Ending, strict: bool, refused_by_g
 }
 
 impl Report<'_> {
+    /// Prints it; with which exit code the command ends. One that did not end well keeps its own where it cannot be
+    /// printed: that is the worse of the two, and told nowhere else.
+    pub(super) fn print(&self, json: bool, terminal: Terminal) -> Result<Exit, Failure> {
+        let printed = if json { print_json(&self.document()) } else { print(&lines(self, terminal)) };
+        let exit = self.exit;
+        match printed {
+            Err(unwritten) if exit != Exit::Done => {
+                let message = format!("{}\n    the run: {}", unwritten.message, self.reason);
+                Err(Failure { exit, ..Failure::new(exit, unwritten.code, message) })
+            }
+            printed => printed.map(|()| exit),
+        }
+    }
+
     /// The document that `--json` prints; `docs/json.md` describes it.
     pub(super) fn document(&self) -> Value {
         let plan = self.plan;
@@ -175,7 +196,7 @@ fn micros(d: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel_core::refusal::{Code, Refusal};
+    use kernel_core::refusal::Refusal;
 
     fn ended(ok: bool) -> Record {
         Record { ended: Some((ok, "walker limit: memory".to_owned())), ..Record::default() }
@@ -198,6 +219,11 @@ mod tests {
         assert_eq!(exit_of(&refused(Code::Denied), &Record::default(), None, false), Exit::Denied);
         assert_eq!(exit_of(&refused(Code::Unsupported), &Record::default(), None, false), Exit::Unsupported);
         assert_eq!(exit_of(&refused(Code::Failed), &failed, None, false), Exit::Failed);
+        assert_eq!(exit_of(&refused(Code::NotDurable), &failed, None, false), Exit::Integrity);
+        assert_eq!(exit_of(&Ending::NotDurable("full".to_owned()), &done, None, false), Exit::Integrity);
+        let gone = Ending::Gone("it has stopped".to_owned());
+        assert_eq!(exit_of(&gone, &Record::default(), None, false), Exit::Failed);
+        assert_eq!(outcome(&gone, &Record::default(), None).0, Outcome::Failed, "nothing was refused");
     }
 
     #[test]

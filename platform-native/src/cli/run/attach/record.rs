@@ -3,8 +3,8 @@
 use crate::cli::client::Event;
 use crate::cli::run::record::{Answer, Record, Refusal, Warning, is_gate};
 use kernel_core::id::{ActionId, Pid};
-use kernel_core::kernel::Tally;
 use kernel_core::kernel::effects::{Ask, Notice};
+use kernel_core::kernel::{ProcessRow, Tally};
 use kernel_core::platform::LogLevel;
 use kernel_core::process::ExitReason;
 use serde_json::Value;
@@ -15,8 +15,10 @@ use std::time::Duration;
 const LISTED: usize = 1_000;
 
 /// What was told so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Told {
+    /// Processes of this run have greater numbers than this one; what is told of others was an earlier run's.
+    before: Pid,
     record: Record,
     /// What is known of acts that were asked about: who, and what.
     asked: BTreeMap<ActionId, (String, String)>,
@@ -30,34 +32,64 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Nothing, of a run whose processes come after `before`.
+    pub(super) fn of(before: Pid) -> Told {
+        let (record, asked, tally) = (Record::default(), BTreeMap::new(), Tally::default());
+        Told { before, record, asked, tally, first: None, ended: None, missed: 0 }
+    }
+
     /// Events were missed.
     pub(super) fn missed(&mut self, lagged: &Value) {
         let number = |name: &str| lagged[name].as_u64().unwrap_or(0);
         self.missed += number("to").saturating_sub(number("from")) + 1;
     }
 
-    /// An act waits for an answer.
-    pub(super) fn asked(&mut self, ask: &Ask) {
+    /// An act waits for an answer; whether that is new.
+    pub(super) fn asked(&mut self, ask: &Ask) -> bool {
+        if ask.pid <= self.before || self.asked.contains_key(&ask.action) {
+            return false;
+        }
         self.tally.escalated += 1;
         self.seen(ask.pid);
         self.asked.insert(ask.action, (ask.name.clone(), format!("{} {}", ask.verb, ask.resource)));
+        true
+    }
+
+    /// Whether a notice of the application is of this run. One that names no process is, once one was that does: the
+    /// events of an earlier run came before.
+    fn is_of_this_run(&mut self, notice: &Notice) -> bool {
+        let pid = match notice {
+            Notice::Running { pid, .. }
+            | Notice::Exited { pid, .. }
+            | Notice::LimitNear { pid, .. }
+            | Notice::Answered { pid, .. }
+            | Notice::Verdict { pid, .. }
+            | Notice::Log { pid, .. } => *pid,
+            _ => return self.first.is_some(),
+        };
+        let ours = pid > self.before;
+        if ours {
+            self.seen(pid);
+        }
+        ours
     }
 
     fn seen(&mut self, pid: Pid) {
         self.first = Some(self.first.map_or(pid.0, |first| first.min(pid.0)));
     }
 
-    /// Takes one notice of the application.
-    pub(super) fn take(&mut self, notice: &Notice) {
+    /// Takes one notice of the application; whether it is of this run.
+    pub(super) fn take(&mut self, notice: &Notice) -> bool {
+        if !self.is_of_this_run(notice) {
+            return false;
+        }
         match notice {
-            Notice::Running { pid, .. } | Notice::Exited { pid, .. } => self.seen(*pid),
             Notice::Answered { action, name, allow, by, .. } => {
                 let (agent, asked) = self.asked.remove(action).unwrap_or_else(|| (name.clone(), String::new()));
                 let (allow, by, action) = (*allow, by.clone(), *action);
                 self.record.answers.push(Answer { seq: 0, action, agent, asked, allow, by, cancelled: false });
             }
             Notice::Verdict { action, pid, name, what, verb, resource, reason, .. } => {
-                self.seen(*pid);
                 let asked = format!("{verb} {resource}");
                 if what == "warned" {
                     self.tally.warned += 1;
@@ -69,6 +101,13 @@ impl Told {
             Notice::Ended { ok, reason, .. } => self.ended = Some((*ok, reason.clone())),
             _ => {}
         }
+        true
+    }
+
+    /// It is over, and how was not told.
+    pub(super) fn ended_unseen(&mut self) {
+        let reason = "it is over, and how it ended was told too fast to be read; the log of the kernel has it";
+        self.ended = Some((false, reason.to_owned()));
     }
 
     fn refused(&mut self, action: ActionId, pid: Pid, agent: &str, asked: String, code: &str, reason: &str) {
@@ -118,9 +157,12 @@ impl Told {
         Record { ended, ..record }
     }
 
-    /// The verdicts: those that events tell of, and of the acts that passed how many there were.
-    pub(super) fn tally(&self, acts: u64) -> Tally {
-        Tally { permitted: acts, ..self.tally }
+    /// The verdicts: those that events tell of, and as permitted what these processes did beside what was refused, warned
+    /// of or allowed by an answer.
+    pub(super) fn tally(&self, processes: &[ProcessRow]) -> Tally {
+        let passed: u64 = processes.iter().map(|row| row.used.acts.saturating_sub(row.used.refused)).sum();
+        let allowed = self.record.answers.iter().filter(|answer| answer.allow).count() as u64;
+        Tally { permitted: passed.saturating_sub(self.tally.warned).saturating_sub(allowed), ..self.tally }
     }
 }
 
