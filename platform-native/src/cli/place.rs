@@ -102,16 +102,27 @@ impl Places {
 /// Refuses a directory in which no kernel has been, and says apart what cannot be looked at and what was
 /// taken out of it.
 pub(crate) fn held_by_a_kernel(path: &Path) -> Result<(), Failure> {
+    match is_fresh(path)? {
+        false => Ok(()),
+        true => Err(Failure::usage(format!("{} is not the data directory of a kernel", path.display()))
+            .help(format!("name one that holds a `{DATABASE}`, as the end of a run prints it"))),
+    }
+}
+
+/// Whether no kernel has been in `path` yet.
+///
+/// # Errors
+/// What cannot be looked at, and what was taken out of it.
+pub(crate) fn is_fresh(path: &Path) -> Result<bool, Failure> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
-    let shown = path.display();
     match path.join(DATABASE).symlink_metadata() {
         Ok(meta) if !meta.is_file() => {
             let what = "it is not a file; whoever made it so may have taken the log away".to_owned();
             Err(StorageError::Damaged { place: path.join(DATABASE).display().to_string(), what }.into())
         }
-        Ok(meta) if meta.len() > 0 => Ok(()),
+        Ok(meta) if meta.len() > 0 => Ok(false),
         Err(e) if !matches!(e.kind(), NotFound | NotADirectory) => {
-            let message = format!("the data directory {shown} cannot be looked at: {e}");
+            let message = format!("the data directory {} cannot be looked at: {e}", path.display());
             Err(Failure::new(Exit::Usage, "data_dir", message).help("run this as whoever it belongs to"))
         }
         _ if path.join(LOG_KEY).symlink_metadata().is_ok() => {
@@ -119,8 +130,7 @@ pub(crate) fn held_by_a_kernel(path: &Path) -> Result<(), Failure> {
             let what = format!("it is gone, and {LOG_KEY} beside it has signed what was in it");
             Err(StorageError::Damaged { place, what }.into())
         }
-        _ => Err(Failure::usage(format!("{shown} is not the data directory of a kernel"))
-            .help(format!("name one that holds a `{DATABASE}`, as the end of a run prints it"))),
+        _ => Ok(true),
     }
 }
 

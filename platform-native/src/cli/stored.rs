@@ -44,6 +44,19 @@ impl Stored {
     /// # Errors
     /// When a kernel holds it, when it cannot be read, or when there is no key.
     pub(crate) async fn open(path: &Path, key: Option<VerifierKey>) -> Result<Stored, Failure> {
+        let opened = Stored::open_as(path, key, Unclosed::Repaired).await?;
+        opened.ok_or_else(|| not_closed(&path.join(DATABASE).display().to_string()))
+    }
+
+    /// The same, which repairs nothing: `None` where the database was not closed in order.
+    ///
+    /// # Errors
+    /// As those of [`Stored::open`].
+    pub(crate) async fn open_unchanged(path: &Path) -> Result<Option<Stored>, Failure> {
+        Stored::open_as(path, None, Unclosed::Left).await
+    }
+
+    async fn open_as(path: &Path, key: Option<VerifierKey>, unclosed: Unclosed) -> Result<Option<Stored>, Failure> {
         held_by_a_kernel(path)?;
         let dir = match DataDir::open_to_read(path) {
             Ok(dir) => Some(Arc::new(dir)),
@@ -73,9 +86,9 @@ impl Stored {
                 );
             }
         };
-        let rows = patiently(|| Rows::open(path, dir.clone())).await?;
+        let Some(rows) = patiently(|| Rows::open(path, dir.clone(), unclosed)).await? else { return Ok(None) };
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        Ok(Stored { rows, key, path, keys })
+        Ok(Some(Stored { rows, key, path, keys }))
     }
 
     /// Verifies the whole log, also against `checkpoint`.
@@ -177,6 +190,20 @@ pub(crate) async fn head<S: Storage>(storage: &S) -> Result<Option<Head>, Failur
     row.map(|row| Head::decode(&row).map_err(unreadable)).transpose()
 }
 
+/// What is done with a database that was not closed in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unclosed {
+    /// It repairs itself.
+    Repaired,
+    /// It is left as it is.
+    Left,
+}
+
+fn not_closed(place: &str) -> Failure {
+    let message = format!("{place} was not closed in order and has to be repaired before it is read");
+    Failure::usage(message).help("copy the directory to where you may write")
+}
+
 /// Rows that are only read.
 pub(crate) enum Rows {
     /// Opened read-only.
@@ -198,7 +225,8 @@ pub(crate) enum Rows {
 }
 
 impl Rows {
-    fn open(path: &Path, dir: Option<Arc<DataDir>>) -> Result<Rows, Failure> {
+    /// `None` for what was not closed in order and is to be left so.
+    fn open(path: &Path, dir: Option<Arc<DataDir>>, unclosed: Unclosed) -> Result<Option<Rows>, Failure> {
         let file = path.join(DATABASE);
         let place = file.display().to_string();
         let damaged = |what: String| StorageError::Damaged { place: place.clone(), what };
@@ -209,14 +237,12 @@ impl Rows {
             return Err(damaged(e.to_string()).into());
         }
         match guarded(&place, || Ok(ReadOnlyDatabase::open(&file)))? {
-            Ok(db) => Ok(Rows::ReadOnly { db, place, dir }),
+            Ok(db) => Ok(Some(Rows::ReadOnly { db, place, dir })),
+            Err(DatabaseError::RepairAborted) if unclosed == Unclosed::Left => Ok(None),
             Err(DatabaseError::RepairAborted) => {
-                let Some(dir) = dir.filter(|dir| dir.writable()) else {
-                    let message = format!("{place} was not closed in order and has to be repaired before it is read");
-                    return Err(Failure::usage(message).help("copy the directory to where you may write"));
-                };
+                let dir = dir.filter(|dir| dir.writable()).ok_or_else(|| not_closed(&place))?;
                 let runtime = tokio::runtime::Handle::current();
-                Ok(Rows::Repaired { storage: RedbStorage::open(&dir, false, runtime)?, dir })
+                Ok(Some(Rows::Repaired { storage: RedbStorage::open(&dir, false, runtime)?, dir }))
             }
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 Err(StorageError::Held { place, holder: "another program".to_owned() }.into())

@@ -64,15 +64,26 @@ pub(super) async fn install(api: Arc<Api>, install: Install) -> Result<Value, Re
         let mounts: BTreeMap<Name, PathBuf> = given.mounts.into_iter().filter(|(mount, _)| bound(mount)).collect();
         let pairs: Vec<(Name, PathBuf)> = mounts.clone().into_iter().collect();
         can_be_written(&plan, &pairs)?;
-        put(&api, &checked, &plan, mounts).await?;
+        put(&api, checked, plan.clone(), mounts).await?;
         let app = json!({ "name": plan.app, "version": plan.version, "content": hex(&plan.content) });
         Ok(json!({ "weft": VERSION, "app": app, "unused": unused }))
     })
     .await
 }
 
-/// Puts an application in place that the operator has agreed to, with these folders for its mounts.
+/// Puts an application in place that the operator has agreed to, with these folders for its mounts. Once begun it goes on,
+/// whether or not anybody waits for it.
 pub(crate) async fn put(
+    api: &Arc<Api>,
+    checked: Checked,
+    plan: Plan,
+    mounts: BTreeMap<Name, PathBuf>,
+) -> Result<(), Refused> {
+    let api = api.clone();
+    carry_on(async move { put_now(&api, &checked, &plan, mounts).await }).await
+}
+
+async fn put_now(
     api: &Arc<Api>,
     checked: &Checked,
     plan: &Plan,
@@ -87,7 +98,7 @@ pub(crate) async fn put(
         api.kernel.keep_component(program.bytes.clone()).await?;
     }
     let (theirs, app) = (api.clone(), name.clone());
-    let undo = tokio::task::spawn_blocking(move || theirs.mounts.give(&app, &mounts)).await.map_err(broken)??;
+    let undo = tokio::task::spawn_blocking(move || theirs.mounts.give(&[(&app, &mounts)])).await.map_err(broken)??;
     let payload =
         serde_json::to_vec(plan).map_err(|e| Refusal::new(Code::Invalid, format!("the plan cannot be written: {e}")));
     let installed = match payload {
@@ -106,6 +117,23 @@ pub(crate) async fn put(
         api.mounts.undo(undo);
     }
     agreed
+}
+
+/// Hands these folders over to these applications, which are installed and about to be replaced, as far as nobody else
+/// was given others under these names. Where that cannot be, each is refused when it is put in place.
+pub(crate) async fn hand_over(api: &Arc<Api>, given: Vec<(Name, BTreeMap<Name, PathBuf>)>) {
+    let api = api.clone();
+    let handed = carry_on(async move {
+        let _turn = api.room.turns.acquire().await;
+        let theirs = api.clone();
+        let give = move || {
+            let given: Vec<_> = given.iter().map(|(app, folders)| (app, folders)).collect();
+            theirs.mounts.give(&given).map(drop)
+        };
+        tokio::task::spawn_blocking(give).await.map_err(broken)?
+    });
+    // Why not is told of the one that it keeps out.
+    let _ = handed.await;
 }
 
 /// What is installed where something is to be.
@@ -209,7 +237,9 @@ async fn act(api: &Api, verb: &str, name: &Name, body: Bytes) -> Result<Bytes, R
 }
 
 /// Does it to its end, also where whoever asked is gone before that.
-async fn carry_on(work: impl Future<Output = Result<Value, Refused>> + Send + 'static) -> Result<Value, Refused> {
+async fn carry_on<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refused>> + Send + 'static,
+) -> Result<T, Refused> {
     tokio::spawn(work).await.map_err(broken)?
 }
 

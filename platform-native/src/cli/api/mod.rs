@@ -26,10 +26,10 @@ mod token;
 
 pub(crate) use acts::Encoding;
 pub(crate) use agreed::AgreedPlans;
-pub(crate) use apps::{InPlace, begin, compared, in_place, put};
+pub(crate) use apps::{InPlace, begin, compared, hand_over, in_place, put};
 pub(crate) use events::{Ring, watch};
 pub(crate) use listen::Listener;
-pub(crate) use mounts::{Mounts, folders_of};
+pub(crate) use mounts::{Clash, Mounts, folders_of, givable};
 pub(crate) use serve::serve;
 pub(crate) use token::{TOKEN, Token, text as token_text};
 
@@ -40,7 +40,7 @@ use kernel_core::platform::Profile;
 use kernel_core::refusal::Refusal;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch as channel};
 
 /// How many applications are taken in at a time.
@@ -78,6 +78,11 @@ impl Default for Room {
 }
 
 impl Api {
+    /// Waits until no application is being put in place or removed any more, at most `most`.
+    pub(crate) async fn settled(&self, most: Duration) {
+        let _ = tokio::time::timeout(most, self.room.turns.acquire()).await;
+    }
+
     /// Waits until what was looked at and is about to be told is in the log, where that is what the environment wants.
     async fn told(&self) -> Result<(), Refusal> {
         if self.output_commit { self.kernel.flushed().await } else { Ok(()) }

@@ -97,29 +97,13 @@ impl Mounts {
         of_app(&self.table().folders, app)
     }
 
-    /// Binds the folders that `app` is given, in place of those that it had; what is to be undone if it is not
-    /// installed after all. Blocks briefly.
-    pub(super) fn give(&self, app: &Name, given: &BTreeMap<Name, PathBuf>) -> Result<Undo, Refused> {
+    /// Binds the folders that these applications are given, in place of those that they had; what is to be undone if
+    /// they are not installed after all. Blocks briefly.
+    pub(super) fn give(&self, given: &[(&Name, &BTreeMap<Name, PathBuf>)]) -> Result<Undo, Refused> {
         let mut table = self.table();
         let before = table.folders.clone();
-        for (name, path) in given {
-            let Some(folder) = table.folders.get(name).filter(|folder| folder.path != *path) else { continue };
-            let mut others = folder.apps.iter().filter(|other| *other != app);
-            if let Some(other) = others.next() {
-                let reason =
-                    format!("the mount `{name}` is {} for `{other}`, and one name is one folder", shown(&folder.path));
-                return Err(
-                    Refused::new(Code::Conflict, reason).help(format!("remove `{other}` first, or give that folder"))
-                );
-            }
-        }
-        let mut next = without(&before, app);
-        for (name, path) in given {
-            next.entry(name.clone())
-                .or_insert_with(|| Folder { path: path.clone(), apps: BTreeSet::new() })
-                .apps
-                .insert(app.clone());
-        }
+        let next = with(&before, given)
+            .map_err(|Clash { reason, help, .. }| Refused::new(Code::Conflict, reason).help(help))?;
         self.become_so(&mut table, next).map_err(|e| Refused::new(Code::Invalid, e))?;
         Ok(Undo(before))
     }
@@ -188,6 +172,46 @@ impl Mounts {
     }
 }
 
+/// A folder that cannot be given.
+#[derive(Debug)]
+pub(crate) struct Clash {
+    /// Whom it was to be given.
+    pub(crate) app: Name,
+    /// Under which name.
+    pub(crate) mount: Name,
+    pub(crate) reason: String,
+    pub(crate) help: String,
+}
+
+/// Whether these applications can be given these folders in `data_dir`, also where a kernel has it.
+///
+/// # Errors
+/// When what others were given cannot be read.
+pub(crate) fn givable(
+    data_dir: &Path,
+    given: &[(&Name, &BTreeMap<Name, PathBuf>)],
+) -> Result<Result<(), Clash>, Failure> {
+    let next = match with(&kept(data_dir)?, given) {
+        Ok(next) => next,
+        Err(clash) => return Ok(Err(clash)),
+    };
+    // What is no folder any more, and nobody is given now, is told of by a kernel that starts.
+    let real = |folder: &Folder| folder.path.canonicalize().ok();
+    for (app, folders) in given {
+        for (mount, path) in folders.iter() {
+            let Some(folder) = next.get(mount).and_then(real) else { continue };
+            if let Some((other, _)) =
+                next.iter().find(|(name, known)| *name != mount && real(known).as_ref() == Some(&folder))
+            {
+                let reason = format!("{} is mounted as `{other}` already, and a folder is mounted once", shown(path));
+                let help = format!("give `{mount}` another folder, which may lie inside that one");
+                return Ok(Err(Clash { app: (*app).clone(), mount: mount.clone(), reason, help }));
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
 /// The folders that `app` was given in `data_dir`, where no kernel runs.
 ///
 /// # Errors
@@ -212,6 +236,28 @@ fn kept(data_dir: &Path) -> Result<BTreeMap<Name, Folder>, Failure> {
 /// The folders as they were before an application was given some.
 #[derive(Debug)]
 pub(super) struct Undo(BTreeMap<Name, Folder>);
+
+/// The same with these applications given these folders, in place of those that they had.
+fn with(
+    folders: &BTreeMap<Name, Folder>,
+    given: &[(&Name, &BTreeMap<Name, PathBuf>)],
+) -> Result<BTreeMap<Name, Folder>, Clash> {
+    let mut next = given.iter().fold(folders.clone(), |folders, (app, _)| without(&folders, app));
+    for (app, folders) in given {
+        for (mount, path) in folders.iter() {
+            let folder =
+                next.entry(mount.clone()).or_insert_with(|| Folder { path: path.clone(), apps: BTreeSet::new() });
+            if let Some(other) = folder.apps.first().filter(|_| folder.path != *path) {
+                let known = shown(&folder.path);
+                let reason = format!("the mount `{mount}` is {known} for `{other}`, and one name is one folder");
+                let help = format!("remove `{other}` first, or give that folder");
+                return Err(Clash { app: (*app).clone(), mount: mount.clone(), reason, help });
+            }
+            folder.apps.insert((*app).clone());
+        }
+    }
+    Ok(next)
+}
 
 /// The same without what only `app` was given.
 fn without(folders: &BTreeMap<Name, Folder>, app: &Name) -> BTreeMap<Name, Folder> {
@@ -246,6 +292,12 @@ mod tests {
         pairs.iter().map(|(mount, path)| (name(mount), path.to_path_buf())).collect()
     }
 
+    impl Mounts {
+        fn give_one(&self, app: &Name, folders: &BTreeMap<Name, PathBuf>) -> Result<Undo, Refused> {
+            self.give(&[(app, folders)])
+        }
+    }
+
     #[tokio::test]
     async fn a_name_is_one_folder_as_long_as_an_application_was_given_it() {
         let tmp = tempfile::tempdir().unwrap();
@@ -261,13 +313,13 @@ mod tests {
         };
         let is = |name: &str, path: &Path| format!("{name}={}", path.display());
         let mounts = Mounts::open(&data, devices.clone()).unwrap();
-        mounts.give(&name("a"), &given(&[("repo", &one)])).unwrap();
+        mounts.give_one(&name("a"), &given(&[("repo", &one)])).unwrap();
         assert_eq!(bound(), [is("repo", &one)]);
         // The same folder is shared, another one is not.
-        mounts.give(&name("b"), &given(&[("repo", &one)])).unwrap();
-        assert_eq!(mounts.give(&name("b"), &given(&[("repo", &two)])).unwrap_err().status.as_u16(), 409);
-        assert!(mounts.give(&name("c"), &given(&[("x", &data)])).is_err(), "the data directory");
-        assert!(mounts.give(&name("c"), &given(&[("x", &tmp.path().join("none"))])).is_err());
+        mounts.give_one(&name("b"), &given(&[("repo", &one)])).unwrap();
+        assert_eq!(mounts.give_one(&name("b"), &given(&[("repo", &two)])).unwrap_err().status.as_u16(), 409);
+        assert!(mounts.give_one(&name("c"), &given(&[("x", &data)])).is_err(), "the data directory");
+        assert!(mounts.give_one(&name("c"), &given(&[("x", &tmp.path().join("none"))])).is_err());
         assert_eq!(bound(), [is("repo", &one)]);
         // What was given is in effect at the next start, and what nobody has any more is gone.
         mounts.keep(&BTreeSet::from([name("b")]));
@@ -277,7 +329,7 @@ mod tests {
         assert_eq!(bound(), [is("repo", &one)]);
         assert_eq!(mounts.of(&name("repo"), &name("b")).1, None);
         assert!(mounts.of(&name("repo"), &name("a")).1.is_some());
-        let undo = mounts.give(&name("b"), &given(&[("repo", &two)])).unwrap();
+        let undo = mounts.give_one(&name("b"), &given(&[("repo", &two)])).unwrap();
         assert_eq!(bound(), [is("repo", &two)]);
         mounts.undo(undo);
         assert_eq!(bound(), [is("repo", &one)]);
@@ -292,13 +344,13 @@ mod tests {
         std::fs::create_dir(&data).unwrap();
         std::fs::create_dir(&one).unwrap();
         let devices = || NativeDevices::new(tokio::runtime::Handle::current());
-        Mounts::open(&data, devices()).unwrap().give(&name("a"), &given(&[("repo", &one)])).unwrap();
+        Mounts::open(&data, devices()).unwrap().give_one(&name("a"), &given(&[("repo", &one)])).unwrap();
         std::fs::remove_dir(&one).unwrap();
         let mounts = Mounts::open(&data, devices()).unwrap();
         assert_eq!(mounts.problems().len(), 1);
         assert!(mounts.of(&name("repo"), &name("a")).1.is_some());
         std::fs::create_dir(&one).unwrap();
-        mounts.give(&name("a"), &given(&[("repo", &one)])).unwrap();
+        mounts.give_one(&name("a"), &given(&[("repo", &one)])).unwrap();
         assert_eq!(mounts.of(&name("repo"), &name("a")), (Some(shown(&one)), None));
         std::fs::write(data.join(FILE), "{").unwrap();
         assert_eq!(Mounts::open(&data, devices()).map(drop).unwrap_err().exit, Exit::Integrity);

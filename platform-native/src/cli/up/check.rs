@@ -1,11 +1,12 @@
-//! `weft up --check`: what a start with a configuration would do. Nothing is changed, and no kernel is started.
+//! `weft up --check`: what a start with a configuration would do. Nothing is changed, and no kernel is started: what was
+//! not closed in order is not repaired, so what it has is not known.
 
 use super::config::{Settings, Wanted};
 use crate::cli::VERSION;
 use crate::cli::address::Address;
 use crate::cli::api::{AgreedPlans, InPlace, compared, folders_of};
 use crate::cli::exit::{Exit, Failure, HELD};
-use crate::cli::place::DATABASE;
+use crate::cli::place::is_fresh;
 use crate::cli::stored::Stored;
 use crate::cli::terminal::{Terminal, print, print_json, tell};
 use crate::cli::text::{path, plain, shown};
@@ -33,7 +34,7 @@ impl Check<'_> {
         let mut would = Vec::new();
         for wanted in &self.settings.apps {
             let before = match &stored {
-                Found::Held => None,
+                Found::Held | Found::Unclosed => None,
                 Found::Nothing => Some(InPlace::Nothing),
                 Found::Stored(stored) => Some(self.before(stored, wanted).await?),
             };
@@ -43,6 +44,7 @@ impl Check<'_> {
             let listen = self.listen.iter().map(ToString::to_string).collect::<Vec<_>>();
             print_json(&json!({
                 "weft": VERSION, "data_dir": path(self.data_dir), "environment": self.environment.name(), "listen": listen,
+                "stored": stored.word(),
                 "apps": would.iter().map(|(wanted, before)| document(wanted, before.as_ref())).collect::<Vec<_>>(),
             }))?;
             return Ok(Exit::Done);
@@ -55,17 +57,18 @@ impl Check<'_> {
             format!("  listens on {}", Address::of(self.data_dir)),
         ];
         lines.extend(self.listen.iter().map(|address| format!("  listens on {address}")));
-        lines.extend(would.iter().map(|(wanted, before)| line(wanted, before.as_ref())));
+        lines.extend(would.iter().map(|(wanted, before)| line(wanted, before.as_ref(), &stored)));
         print(&lines)?;
         Ok(Exit::Done)
     }
 
     async fn stored(&self) -> Result<Found, Failure> {
-        if self.data_dir.join(DATABASE).symlink_metadata().is_err() {
+        if is_fresh(self.data_dir)? {
             return Ok(Found::Nothing);
         }
-        match Stored::open(self.data_dir, None).await {
-            Ok(stored) => Ok(Found::Stored(Box::new(stored))),
+        match Stored::open_unchanged(self.data_dir).await {
+            Ok(Some(stored)) => Ok(Found::Stored(Box::new(stored))),
+            Ok(None) => Ok(Found::Unclosed),
             Err(held) if held.code == HELD => Ok(Found::Held),
             Err(failure) => Err(failure),
         }
@@ -85,6 +88,20 @@ enum Found {
     Stored(Box<Stored>),
     /// A kernel has it.
     Held,
+    /// The kernel before did not stop in order.
+    Unclosed,
+}
+
+impl Found {
+    /// One word for programs.
+    fn word(&self) -> &'static str {
+        match self {
+            Found::Nothing => "nothing",
+            Found::Stored(_) => "read",
+            Found::Held => "held",
+            Found::Unclosed => "unclosed",
+        }
+    }
 }
 
 impl Wanted {
@@ -110,9 +127,15 @@ fn document(wanted: &Wanted, before: Option<&InPlace>) -> Value {
     })
 }
 
-fn line(wanted: &Wanted, before: Option<&InPlace>) -> String {
+fn line(wanted: &Wanted, before: Option<&InPlace>, stored: &Found) -> String {
     let does = match before {
-        None => "nothing is wrong with it; a kernel has the data directory, so what it has is not known".to_owned(),
+        None => {
+            let why = match stored {
+                Found::Unclosed => "what is stored was not closed in order and is repaired by the next start",
+                _ => "a kernel has the data directory",
+            };
+            format!("nothing is wrong with it; {why}, so what is there is not known")
+        }
         Some(InPlace::Nothing) => "is installed and started".to_owned(),
         Some(InPlace::Other(version)) => format!("takes the place of {version}, and is started"),
         Some(InPlace::Same) => "is there already, and is started".to_owned(),

@@ -2,9 +2,11 @@
 //! done. Paths in it are relative to its folder.
 
 use crate::cli::address::Address;
+use crate::cli::api::{Clash, givable};
 use crate::cli::application;
 use crate::cli::consent::Given;
 use crate::cli::exit::{Exit, Failure, problems};
+use crate::cli::place::keep_apart;
 use crate::cli::run::{bound_memory, can_be_written, runs_here};
 use crate::profile::profile;
 use kernel_core::app::{AppConfig, Checked, Config, Missing, Plan, PlanError, Unused, parse_config, plan, unused};
@@ -33,6 +35,8 @@ pub(super) struct Wanted {
     pub(super) plan: Plan,
     /// The folders of those of its mounts that it has.
     pub(super) mounts: BTreeMap<Name, PathBuf>,
+    /// Where the file says so of each.
+    places: BTreeMap<Name, String>,
     /// What it is given and does not ask for.
     pub(super) unused: Vec<Unused>,
 }
@@ -45,8 +49,9 @@ impl Settings {
     pub(super) fn load(path: &Path) -> Result<Settings, Failure> {
         let shown = path.display().to_string();
         let config = parse_config(&shown, &application::configuration(path)?).map_err(|found| problems(&found))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let absolute = std::path::absolute(path)
+            .map_err(|e| Failure::usage(format!("nobody can say in which folder {shown} lies: {e}")))?;
+        let folder = absolute.parent().unwrap_or(&absolute);
         let mut listen = Vec::new();
         for text in &config.listen {
             listen.push(match Address::parse(text.value.clone().into()) {
@@ -57,15 +62,46 @@ impl Settings {
         }
         let mut apps: Vec<Wanted> = Vec::new();
         for app in &config.apps {
-            let wanted = wanted(&config, app, &folder)?;
+            let wanted = wanted(&config, app, folder)?;
             if let Some(before) = apps.iter().find(|before| before.plan.app == wanted.plan.app) {
                 let message = format!("`{}` is named before, at {}", wanted.plan.app, before.place);
                 return Err(problems(&[config.problem(app.at, &app.key, message, None)]));
+            }
+            // Each of them is to run, and the kernel has each name for one that runs.
+            for mount in wanted.mounts.keys() {
+                let Some(before) = apps.iter().find(|before| before.mounts.contains_key(mount)) else { continue };
+                let at = app.mounts.iter().find(|(name, _)| *name == mount).map_or(app.at, |(_, path)| path.at);
+                let message = format!("`{}` has the mount `{mount}`, and only one that runs can", before.plan.app);
+                return Err(problems(&[config.problem(at, &format!("{}.mounts.{mount}", app.key), message, None)]));
             }
             apps.push(wanted);
         }
         let data_dir = config.data_dir.as_ref().map(|path| folder.join(&path.value));
         Ok(Settings { data_dir, listen, environment: config.environment.clone(), apps })
+    }
+
+    /// Whether a kernel in `data_dir` can give its applications their folders, which are looked at beside those that
+    /// others were given there.
+    ///
+    /// # Errors
+    /// The first folder that it cannot give, with its place, or that it cannot be known what others were given.
+    pub(super) fn can_be_given(&self, data_dir: &Path) -> Result<(), Failure> {
+        for wanted in &self.apps {
+            let of = |name: &Name| wanted.places.get(name).map_or("", String::as_str);
+            for (name, folder) in &wanted.mounts {
+                keep_apart(data_dir, [(name, folder.as_path())])
+                    .map_err(|failure| Failure { message: format!("{}: {}", of(name), failure.message), ..failure })?;
+            }
+        }
+        let given: Vec<_> = self.apps.iter().map(|wanted| (&wanted.plan.app, &wanted.mounts)).collect();
+        if given.iter().all(|(_, mounts)| mounts.is_empty()) {
+            return Ok(());
+        }
+        givable(data_dir, &given)?.map_err(|Clash { app, mount, reason, help }| {
+            let wanted = self.apps.iter().find(|wanted| wanted.plan.app == app);
+            let place = wanted.and_then(|wanted| wanted.places.get(&mount)).map_or("", String::as_str);
+            Failure::new(Exit::Usage, "mount", format!("{place}: {reason}")).help(help)
+        })
     }
 }
 
@@ -78,13 +114,15 @@ fn wanted(config: &Config, app: &AppConfig, base: &Path) -> Result<Wanted, Failu
     let (place, folder) = (at(&app.key, app.at), base.join(&app.path.value));
     let placed = |failure: Failure| Failure { message: format!("{place}: {}", failure.message), ..failure };
     let checked = application::load(&folder).map_err(placed)?;
-    let mut mounts = BTreeMap::new();
+    let (mut mounts, mut places) = (BTreeMap::new(), BTreeMap::new());
     for (name, path) in &app.mounts {
         let folder = base.join(&path.value);
+        let key = format!("{}.mounts.{name}", app.key);
         if !folder.is_dir() {
-            let (key, message) = (format!("{}.mounts.{name}", app.key), format!("{} is no folder", folder.display()));
+            let message = format!("{} is no folder", folder.display());
             return Err(problems(&[config.problem(path.at, &key, message, None)]));
         }
+        places.insert(name.clone(), at(&key, path.at));
         mounts.insert(name.clone(), folder);
     }
     let given = Given { mounts, allow: app.allow.iter().map(|right| right.value.clone()).collect() };
@@ -100,7 +138,7 @@ fn wanted(config: &Config, app: &AppConfig, base: &Path) -> Result<Wanted, Failu
     let mut mounts = given.mounts;
     mounts.retain(|name, _| plan.mounts.iter().any(|mount| mount.name == *name));
     can_be_written(&plan, &mounts.clone().into_iter().collect::<Vec<_>>()).map_err(placed)?;
-    Ok(Wanted { place, folder, checked, plan, mounts, unused })
+    Ok(Wanted { place, folder, checked, plan, mounts, places, unused })
 }
 
 /// What an application needs and is not given, with what would give it.

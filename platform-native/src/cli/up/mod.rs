@@ -38,12 +38,15 @@ use tokio::task::JoinSet;
 /// How often it is looked whether the log can be written and is where it was.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long an application that is just being put in place holds up the end.
+const SETTLED: Duration = Duration::from_secs(10);
+
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "It stays until Ctrl-C, SIGTERM or `weft shutdown`, then stops everything in order. What talks \
-                        to it: ps, top, services, health, logs, approvals, send, call, spawn, suspend, resume, signal, kill, \
-                        shutdown, and app install, start, stop, list and remove.\n\nIt always listens on run/api.sock in its data directory, for whoever \
+                        to it: ps, top, services, health, logs, approvals, letters, send, call, spawn, suspend, resume, \
+                        signal, kill, shutdown, run --attach, and app install, start, stop, list and remove.\n\nIt always listens on run/api.sock in its data directory, for whoever \
                         runs it and nobody else. A TCP address takes the token in api.token of the data directory; what \
                         is said there is not encrypted.\n\nA configuration is a TOML file with data_dir, listen, environment and [[app]] \
                         (path, allow, mounts); docs/configuration.md describes it.\n\nExit codes: 0 stopped in \
@@ -86,6 +89,7 @@ impl Up {
         let data_dir = self.data_dir.clone().or_else(|| settings.data_dir.take());
         let data_dir = Places::from_env().of_kernel(data_dir.as_deref())?;
         let environment = self.env.clone().or_else(|| settings.environment.take()).unwrap_or_else(Environment::prod);
+        settings.can_be_given(&data_dir)?;
         let listen = if self.listen.is_empty() { std::mem::take(&mut settings.listen) } else { self.listen.clone() };
         if self.check {
             let (settings, environment, listen, data_dir) = (&settings, &environment, &listen, &data_dir);
@@ -119,7 +123,7 @@ impl Up {
             Ok(prepared) => prepared,
             Err(failure) => {
                 // What was booted stops in order: its log says why.
-                let _ = kernel.shutdown("it could not listen").await;
+                let _ = kernel.shutdown(&format!("it could not be served: {}", failure.message)).await;
                 drop(kernel);
                 rows.close().await;
                 return Err(failure);
@@ -192,6 +196,11 @@ impl Up {
                 }
             }
         };
+        // What was being put in place when somebody came is there then, or is not.
+        api.settled(SETTLED).await;
+        if let Ending::NotDurable(reason) = &ending {
+            api.events.not_durable(reason);
+        }
         let reason = match &ending {
             Ending::Asked(reason) | Ending::NotDurable(reason) => reason.clone(),
         };

@@ -101,14 +101,16 @@ impl Listening<'_> {
 /// An application of the configuration, for a person.
 fn of_applied(Applied { app, version, before, result }: &Applied, terminal: Terminal) -> String {
     let what = match before {
-        InPlace::Nothing => format!("{app} {version} is installed"),
-        InPlace::Other(from) => format!("{app} {version} takes the place of {from}"),
-        InPlace::Same => format!("{app} {version} is there as it was"),
+        None => format!("{app} {version} is not put in place"),
+        Some(InPlace::Nothing) => format!("{app} {version} is installed"),
+        Some(InPlace::Other(from)) => format!("{app} {version} takes the place of {from}"),
+        Some(InPlace::Same) => format!("{app} {version} is there as it was"),
     };
-    match result {
-        Ok(pid) => format!("{what} and runs as process {pid}"),
-        Err(reason) => {
-            format!("{} {app} {version} should run and does not: {}", terminal.out.warn("warning:"), plain(reason))
+    match (before, result) {
+        (_, Ok(pid)) => format!("{what} and runs as process {pid}"),
+        (None, Err(reason)) => format!("{} {what}: {}", terminal.out.warn("warning:"), plain(reason)),
+        (Some(_), Err(reason)) => {
+            format!("{} {what}, should run and does not: {}", terminal.out.warn("warning:"), plain(reason))
         }
     }
 }

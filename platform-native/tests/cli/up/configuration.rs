@@ -111,3 +111,112 @@ fn what_is_not_given_is_named_with_its_line_and_nothing_is_started() {
     assert_eq!((&up.said["apps"][0]["did"], &up.said["apps"][0]["from"]), (&json!("replaced"), &json!("0.1.0")));
     stop(up);
 }
+
+/// Two applications, `play` and `other`, that read a mount each: these.
+fn reading(mounts: [&str; 2]) -> Home {
+    let home = Home::new("");
+    std::fs::create_dir(home.path("other")).unwrap();
+    std::fs::copy(home.path("play/script.wasm"), home.path("other/script.wasm")).unwrap();
+    for (app, mount) in ["play", "other"].into_iter().zip(mounts) {
+        let agent = agent("reader", &[], &format!("use = [\"read /fs/{mount}/**\"]"));
+        let text = format!("[app]\nname = \"{app}\"\nversion = \"0.1.0\"\n[[mount]]\nname = \"{mount}\"\n{agent}");
+        std::fs::write(home.path(app).join("weft.toml"), text).unwrap();
+    }
+    home
+}
+
+/// The file, with each of these applications and the mount and the folder that it is given.
+fn give(home: &Home, apps: &[(&str, &str, &str)]) {
+    let mut text = "data_dir = \"data\"\nenvironment = \"dev\"\n".to_owned();
+    for (app, mount, folder) in apps {
+        text += &format!("[[app]]\npath = \"{app}\"\nmounts.{mount} = \"{folder}\"\n");
+    }
+    std::fs::write(home.path("up.toml"), text).unwrap();
+}
+
+#[test]
+fn a_folder_is_kept_as_it_is_meant_wherever_a_kernel_is_started() {
+    let home = reading(["repo", "repo"]);
+    give(&home, &[("play", "repo", "repo")]);
+    let folder =
+        |up: &Up<'_>| up.weft(&["app", "list", "--json"]).exits(0).json()["apps"][0]["mounts"][0]["path"].clone();
+    let up = Up::start(&home, &["--config", "up.toml"]);
+    assert_eq!(folder(&up), json!(home.path("repo").canonicalize().unwrap().to_str().unwrap()));
+    stop(up);
+}
+
+#[test]
+fn a_folder_that_cannot_be_given_is_named_before_anything_is_started() {
+    let home = reading(["repo", "repo"]);
+    let refused = |parts: &[&str]| {
+        for more in [&["--check"][..], &[]] {
+            home.weft(&[&["up", "--config", "up.toml"][..], more].concat()).exits(2).tells(parts);
+        }
+    };
+    for folder in ["repo", "out"] {
+        give(&home, &[("play", "repo", "repo"), ("other", "repo", folder)]);
+        refused(&["up.toml:8:15: app[2].mounts.repo: `play` has the mount `repo`, and only one that runs can"]);
+    }
+    give(&home, &[("play", "repo", ".")]);
+    refused(&["up.toml:5:15: app[1].mounts.repo: the data directory lies in the folder of mount `repo`"]);
+    assert!(!home.path("data").exists(), "nothing was started");
+
+    give(&home, &[("play", "repo", "repo")]);
+    stop(Up::start(&home, &["--config", "up.toml"]));
+    // `play` is there still and has that one.
+    give(&home, &[("other", "repo", "out")]);
+    refused(&["app[1].mounts.repo: the mount `repo` is ", "for `play`", "remove `play` first"]);
+}
+
+#[test]
+fn what_one_had_can_be_given_to_another_and_nothing_twice() {
+    let home = reading(["one", "two"]);
+    give(&home, &[("play", "one", "repo"), ("other", "two", "repo")]);
+    home.weft(&["up", "--config", "up.toml", "--check"]).exits(2).tells(&["is mounted as `two` already"]);
+    give(&home, &[("play", "one", "repo"), ("other", "two", "out")]);
+    stop(Up::start(&home, &["--config", "up.toml"]));
+    give(&home, &[("play", "one", "out"), ("other", "two", "repo")]);
+    home.weft(&["up", "--config", "up.toml", "--check"]).exits(0);
+    let up = Up::start(&home, &["--config", "up.toml"]);
+    let apps = up.said["apps"].as_array().unwrap();
+    assert!(apps.iter().all(|app| app["did"] == "replaced" && app["pid"].is_u64()), "{}", up.said);
+    stop(up);
+}
+
+#[test]
+fn what_was_not_put_in_place_is_not_said_to_be() {
+    let home = echo();
+    configure(&home, "");
+    let data = home.path("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    // Nobody can keep what was agreed to.
+    std::fs::create_dir(data.join("plans.json.new")).unwrap();
+    let up = Up::start(&home, &["--config", "up.toml"]);
+    let app = &up.said["apps"][0];
+    assert_eq!((&app["did"], &app["pid"]), (&Value::Null, &Value::Null), "{app}");
+    assert!(app["reason"].as_str().unwrap().contains("plans.json"), "{app}");
+}
+
+#[test]
+fn to_look_changes_nothing_also_after_a_crash() {
+    let home = echo();
+    configure(&home, "");
+    let (up, _) = start(&home);
+    up.kill();
+    let rows = || std::fs::read(home.path("data/weft.redb")).unwrap();
+    let before = rows();
+    let check = || home.weft(&["up", "--config", "up.toml", "--check", "--json"]).exits(0).json();
+    let said = check();
+    assert_eq!((&said["stored"], &said["apps"][0]["would"]), (&json!("unclosed"), &Value::Null));
+    assert!(rows() == before, "it was repaired");
+    let (up, _) = start(&home);
+    assert_eq!(check()["stored"], "held");
+    stop(up);
+    assert_eq!(check()["stored"], "read");
+    // What cannot be looked at is not empty.
+    std::fs::remove_dir_all(home.path("data")).unwrap();
+    assert_eq!(check()["stored"], "nothing");
+    std::os::unix::fs::symlink("data", home.path("data")).unwrap();
+    home.weft(&["up", "--config", "up.toml", "--check"]).exits(2).tells(&["cannot be looked at"]);
+}
