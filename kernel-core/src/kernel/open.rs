@@ -134,6 +134,7 @@ impl State {
             self.undue(number);
         }
         self.unblock(open.pid, action);
+        let asked = self.asked_to_spawn(&open);
         let result = result.map_err(|refusal| refusal.of(action));
         // What a device could not do was permitted all the same, so it is no refusal. An address that is not granted
         // is one: the device alone knows what a name is.
@@ -158,6 +159,7 @@ impl State {
             _ => {}
         }
         self.reply(open.pid, open.call, result, now, fx);
+        self.has_asked_to_spawn(asked, now, fx);
         self.weigh(open.pid, now, fx);
     }
 
