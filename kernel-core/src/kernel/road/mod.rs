@@ -276,12 +276,18 @@ impl State {
         self.unheard.take().map_or(Ok(()), |refusal| Err(refusal.by_other()))
     }
 
-    /// Whether somebody would be asked about an act of `pid`.
+    /// Whether somebody would be asked about an act of `pid`: by the verdict, or for more of what is used up.
     fn would_ask(&self, pid: Pid, parsed: &Parsed, body: &Bytes) -> bool {
         let Ok(labels) = self.carried(pid, parsed) else { return false };
+        let over = self.over(pid, reserve::draws(parsed));
         self.survey(pid, parsed, labels).is_ok_and(|survey| {
             let facts = self.facts(pid, parsed, body, &survey);
-            governance::decide(&self.charter, &facts).decision == Decision::Escalate
+            let decision = governance::decide(&self.charter, &facts).decision;
+            let asks = match &over {
+                Some(over) => decision != Decision::Deny && self.may_ask_for_more(over),
+                None => decision == Decision::Escalate,
+            };
+            asks && survey.target.refusal.is_none()
         })
     }
 
