@@ -88,6 +88,7 @@ impl State {
         }
         self.close_routes(&mut process, now, fx);
         let lost = self.lost_with(&process);
+        self.settle_unreported(&mut process);
         let callers = self.told_of_end(&mut process);
         self.topics.forget(pid);
         self.forget_monitor(pid, &process.rare.monitored);

@@ -12,7 +12,7 @@ use crate::path::Resource;
 use crate::process::{ExitReason, Process};
 use crate::time::Now;
 
-/// The end of a process by a link, which is still to come.
+/// The end of a process by another's, which is still to come: by a link, or by an account that the other's end used up.
 #[derive(Debug)]
 pub(crate) struct Snapped {
     pid: Pid,
@@ -33,8 +33,13 @@ impl State {
                 continue;
             }
             let text = format!("to {} (/proc/{}), which ended ({})", process.name, process.pid, reason.word());
-            self.snapped.push_back(Snapped { pid: *other, reason: ExitReason::Linked(text), labels });
+            self.end_next(*other, ExitReason::Linked(text), labels);
         }
+    }
+
+    /// `pid` ends for `reason` once the end under way is over, by what carries `labels`; `None` where no set holds that.
+    pub(crate) fn end_next(&mut self, pid: Pid, reason: ExitReason, labels: Option<Labels>) {
+        self.snapped.push_back(Snapped { pid, reason, labels });
     }
 
     /// Ends all whose links have snapped, and whoever is linked to those.
