@@ -91,7 +91,8 @@ macro_rules! each_kernel_clause {
                 a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals,
                 connections_under_way_are_bounded, replies_are_no_flood_of_refusals, a_full_mailbox_suspends_nobody,
                 a_flood_keeps_nobody_out,
-                whoever_runs_keeps_its_place, a_message_waits_for_an_instance;
+                whoever_runs_keeps_its_place, a_message_waits_for_an_instance,
+                what_waits_for_room_is_seen_dead;
             files: only_a_replacement_that_succeeded_sets_labels,
                 writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,
                 a_listing_brings_the_labels_of_names, comparing_a_file_brings_its_labels,
