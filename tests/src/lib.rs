@@ -48,6 +48,7 @@ macro_rules! each_kernel_clause {
                 a_restart_is_no_new_budget,
                 who_degrades_goes_on_with_what_draws_nothing,
                 a_person_may_allow_more,
+                what_a_person_is_asked_for_is_an_act,
                 what_was_allowed_outlives_the_kernel,
                 what_is_used_is_counted_once,
                 what_was_used_is_told_with_labels;

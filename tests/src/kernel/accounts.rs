@@ -184,6 +184,50 @@ pub async fn a_person_may_allow_more<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// An act that a person is asked more for is an act, whatever they say, and a question that ends without an answer is a no.
+/// A yes adds to no limit where a limit above that one forbids the act all the same.
+pub async fn what_a_person_is_asked_for_is_an_act<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let asks = |name: &str, acts: u64| {
+        let agent = agent(name).uses(&["read /fs/in/**", "send /proc/*"]);
+        agent.limited(|limits| {
+            (limits.acts, limits.messages, limits.on_exhausted) = (Some(acts), Some(1), OnExhausted::Ask)
+        })
+    };
+    let budget = Budget { messages: Some(1), on_exhausted: OnExhausted::Degrade, ..Budget::default() };
+    world.run(app("asks", [asks("a", 3), asks("b", 99)])).await;
+    world.run(app("tight", [asks("c", 99)]).budget(budget).unmounted()).await;
+    let session = world.session().await;
+    let path = |name: &str| format!("/proc/{}", world.pid(name));
+    let (a, b, c) = (path("a"), path("b"), path("c"));
+    let send = |to: &str| format!("repeat 2 send {to} - hi");
+
+    let told = session.act("call", &a, format!("\n{}\nrepeat 3 read /fs/in/x", send(&b)));
+    let ask = world.asked().await;
+    world.kernel().answer(ask.action, false, "you");
+    let ask = world.asked().await;
+    assert!(ask.detail.contains("`acts`") && ask.detail.contains("3 of 3 are drawn"), "{}", ask.detail);
+    world.kernel().answer(ask.action, false, "you");
+    let told = told.await.expect("an answer");
+    assert!(told.ends_with(b"\n1 exhausted, 1 ok\n2 exhausted, 1 ok"), "{}", String::from_utf8_lossy(&told));
+
+    let told = session.act("call", &b, format!("\n{0}\n{0}", send(&a)));
+    let ask = world.asked().await;
+    let other = world.session().await;
+    other.act("signal", &format!("/proc/{}", ask.pid), "{\"signal\":\"interrupt\"}").await.expect("signalled");
+    let told = told.await.expect("an answer");
+    assert!(told.ends_with(b"\n1 cancelled, 1 ok\n2 exhausted"), "{}", String::from_utf8_lossy(&told));
+
+    let told = session.act("call", &c, format!("\n{}", send(&c)));
+    let ask = world.asked().await;
+    world.kernel().answer(ask.action, true, "you");
+    let told = told.await.expect("an answer");
+    assert!(told.ends_with(b"\n1 exhausted, 1 ok"), "{}", String::from_utf8_lossy(&told));
+    assert!(!world.log().await.iter().any(|e| matches!(&e.content, Content::LimitRaised(_))));
+    world.finish().await;
+}
+
 /// What a person allowed is there in a later life, too.
 pub async fn what_was_allowed_outlives_the_kernel<H: Host>(host: H) {
     host.put("in", "x", b"x").await;

@@ -258,7 +258,10 @@ impl State {
     pub(crate) fn unanswered(&mut self, action: ActionId, held: Held, refusal: &Refusal, now: Now, fx: &mut Effects) {
         self.record_answer(action, &held, false, NOBODY, now, fx);
         self.over.note(action, "it ended before anybody answered".to_owned());
-        let Held { act, facts, verdict, .. } = held;
+        let Held { act, facts, verdict, over, .. } = held;
+        if let Some(over) = &over {
+            self.no_more(over);
+        }
         let asked = Asked::new(action, act.pid, act.verb, &act.resource);
         self.record_refused(asked, Some(facts), Some(verdict), refusal, false, now, fx);
     }

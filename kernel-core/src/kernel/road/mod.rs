@@ -27,7 +27,7 @@ use super::event::bounded_verdict;
 use super::request::{Parsed, Request};
 use super::state::{Need, State};
 use super::verb::table::{Class, Row};
-use crate::budget::{Exhausted, OnExhausted};
+use crate::budget::{Exhausted, Meter, OnExhausted};
 use crate::capability::Right;
 use crate::governance::{self, Decision, Derived, Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
@@ -159,6 +159,10 @@ impl State {
             if verdict.decision == Decision::Deny || survey.target.refusal.is_some() {
                 self.refuse_over(pid, call, request, &over, now, fx);
                 return Ok(());
+            }
+            // What comes of it, it was an act.
+            if over.meter != Meter::Acts {
+                self.draw(pid, None);
             }
             let act = self.number(pid, call, parsed, &survey);
             self.tally.count(Decision::Escalate);
