@@ -117,7 +117,8 @@ macro_rules! each_kernel_clause {
                 what_a_subscriber_misses_is_no_letter, no_absence_of_a_letter_drives_out_another,
                 sending_again_hides_no_other_letter, a_letter_to_a_durable_inbox_is_stored, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
-                an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack;
+                an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack,
+                what_failed_by_a_link_is_noted_before_it_is_told;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, a_route_is_for_equal_acts_alone, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,

@@ -4,7 +4,6 @@
 //! Ends by links wait until the end that caused them is over, so that a long chain of links is no deep stack.
 
 use super::effects::Effects;
-use super::exit::Dead;
 use super::state::State;
 use crate::id::Pid;
 use crate::label::Labels;
@@ -44,7 +43,6 @@ impl State {
 
     /// Ends all whose links have snapped, and whoever is linked to those.
     pub(crate) fn end_snapped(&mut self, now: Now, fx: &mut Effects) {
-        let mut dead: Vec<Dead> = Vec::new();
         while let Some(Snapped { pid, reason, labels }) = self.snapped.pop_front() {
             match labels {
                 Some(labels) => self.mark(pid, &labels),
@@ -54,8 +52,7 @@ impl State {
                     }
                 }
             }
-            self.end_tree(pid, reason, now, fx, &mut dead);
-            dead.clear();
+            self.exit(pid, reason, now, fx);
         }
     }
 }
