@@ -2,14 +2,14 @@
 
 use super::budgets::near;
 use super::messages::{serving, waits};
-use crate::world::{Host, Kind, World, agent, app};
+use crate::world::{Commits, Host, Kind, World, agent, app};
 use bytes::Bytes;
 use kernel_core::app::Budget;
 use kernel_core::budget::OnExhausted;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::rows::TABLE_INBOX;
-use kernel_core::process::{Lifecycle, Restart, Supervision, Used};
+use kernel_core::process::{Lifecycle, Restart, Shutdown, Supervision, Used};
 use std::time::Duration;
 
 /// What an application that should run had left, and its agents, it has left when a later kernel starts it again, after
@@ -132,9 +132,9 @@ pub async fn a_no_outlives_a_restart<H: Host>(host: H) {
 
 /// What a start takes that comes to nothing is taken, also where a later kernel tries it again.
 pub async fn a_start_that_fails_gives_nothing_back<H: Host>(host: H) {
-    let mut world = World::boot(host, Environment::prod()).await;
+    let mut world = World::boot(host, Environment::dev()).await;
     let budget = Budget { acts: Some(8), ..Budget::default() };
-    let keeps = serving("b").durable().after(&["a"]);
+    let keeps = serving("b").durable().after(&["a"]).stops(Shutdown::Kill);
     world.run(app("stays", [agent("a"), keeps]).budget(budget)).await;
     // Four by now: two spawns, and two acts of `b`.
     waits(&world, "b").await;
@@ -146,10 +146,11 @@ pub async fn a_start_that_fails_gives_nothing_back<H: Host>(host: H) {
     let (key, row) = stored.expect("what waits");
     for whole in [false, false, true] {
         let value = if whole { row.clone() } else { "damaged".into() };
-        world.log().await;
-        world.crash().await;
         world.reboot_over(vec![(key.clone(), Some(value))]).await;
+        // All of it comes into one batch.
+        world.hand.commits(Commits::Wait);
         let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        world.hand.commits(Commits::Pass);
         let told = revived.iter().map(|app| app.result.as_ref().err().map(|refusal| refusal.reason.as_str()));
         let [Some(told)] = told.collect::<Vec<_>>()[..] else { panic!("{revived:?}") };
         assert!(told.contains(if whole { "is used up: 8 of 8" } else { "durable inbox" }), "{told}");
