@@ -6,7 +6,7 @@
 //! spawned on the road.
 
 use super::{Body, invalid, table};
-use crate::app::{MountMode, Plan, rule_name};
+use crate::app::{Inbox, MountMode, Plan, rule_name};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::{Charter, Rule};
