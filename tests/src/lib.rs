@@ -48,7 +48,8 @@ macro_rules! each_kernel_clause {
                 a_restart_is_no_new_budget,
                 who_degrades_goes_on_with_what_draws_nothing,
                 a_person_may_allow_more,
-                what_was_allowed_outlives_the_kernel,
+                what_was_allowed_outlives_the_kernel, a_no_outlives_a_restart,
+                a_start_that_fails_gives_nothing_back,
                 what_is_used_is_counted_once,
                 what_was_used_is_told_with_labels;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
@@ -129,6 +130,13 @@ macro_rules! each_kernel_clause {
                 restarts_draw_from_the_account_of_the_application,
                 what_should_run_outlives_the_kernel, what_is_no_longer_wanted_does_not_come_again,
                 a_kernel_that_fails_keeps_what_should_run, a_fresh_start_forgives_nothing;
+            supervisors: agents_are_children_of_their_supervisor,
+                a_supervisor_that_cannot_go_on_is_started_again, what_cannot_be_mended_goes_up,
+                siblings_come_again_with_all_below_them, whoever_stops_is_given_its_time,
+                nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
+                a_supervisor_can_be_stopped, a_durable_inbox_is_one_below_a_supervisor,
+                budgets_below_a_supervisor_go_on, links_cross_supervisors, whoever_is_suspended_stops_at_once,
+                a_kernel_that_stops_forgets_nothing;
             suspension: whoever_is_suspended_is_handed_nothing, what_the_suspended_wait_for_waits,
                 who_may_resume, the_suspended_are_not_started_again, whoever_waits_to_be_resumed_is_not_done,
                 what_does_not_run_is_not_suspended, the_state_of_a_process_is_labelled;

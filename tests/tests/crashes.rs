@@ -16,7 +16,7 @@ use kernel_core::kernel::{Bodies, BootOptions, Kernel, Session, check_bodies, lo
 use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn, Storage};
 use kernel_core::process::{InstanceKind, Role};
 use kernel_core::sim::{Faults, SimKeys, SimPlatform, Tear};
-use kernel_tests::world::{Host, Kind, SimHost, agent, app, name, rights};
+use kernel_tests::world::{Host, Kind, SimHost, agent, app, name, rights, supervisor};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -90,7 +90,10 @@ fn live(host: &SimHost, shared: &Shared, turns: u64) {
         let uses = rights(&["install /app/*", "start /app/*", "write /fs/**", "read /fs/**"]);
         let everything = Capabilities::new(uses.clone(), uses).expect("few rights");
         let operator = kernel.attach(name("operator"), Role::User, everything).await.ok()?;
-        let plan = serde_json::to_vec(&app("mounts", [agent("idle")]).plan(Kind::Handler.program())).expect("a plan");
+        let plan = serde_json::to_vec(
+            &app("mounts", [agent("idle").under("s")]).overseen([supervisor("s")]).plan(Kind::Handler.program()),
+        )
+        .expect("a plan");
         let installed = operator.act("install", "/app/mounts", [b"{}\n", &plan[..]].concat()).await;
         installed.and(operator.act("start", "/app/mounts", "{\"until\":\"stopped\"}").await).ok()?;
         for writer in 0..3 {

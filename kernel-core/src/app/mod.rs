@@ -19,6 +19,7 @@ mod parse;
 mod plan;
 mod problem;
 mod source;
+mod supervisors;
 mod units;
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ pub use config::{AppConfig, Config, parse_config};
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{
-    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Service, Tool,
+    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Service, Supervisor, Tool,
 };
 pub use memory::TooMuchMemory;
 pub use parse::{parse, parse_bytes};
@@ -40,4 +41,5 @@ pub use plan::{
 };
 pub use problem::{MAX_PROBLEMS, Problem, closest};
 pub use source::{MAX_DEPTH, MAX_MANIFEST, Source};
+pub use supervisors::{MAX_NESTING, SupervisorPlan};
 pub use units::{parse_duration, parse_size};

@@ -6,10 +6,11 @@ use super::fields::{Field, Fields, Placed};
 use super::manifest::*;
 use super::problem::{Problem, Problems, told};
 use super::source::{Sort, Source};
+use super::units::parse_duration;
 use crate::budget::OnExhausted;
 use crate::governance::{Charter, Dimension, Effect, Rule, Then, When};
 use crate::path::Name;
-use crate::process::{InstanceKind, MAX_INTENSITY, Restart, Role, Strategy, Supervision};
+use crate::process::{InstanceKind, MAX_INTENSITY, Restart, Role, Shutdown, Strategy, Supervision};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ const MANIFEST: Sort = Sort {
 /// The most bytes of an agent's `args` as JSON: what fits into one message.
 const MAX_ARGS: usize = 1 << 20;
 
-const TOP: &[&str] = &["app", "mount", "agent", "tool", "service", "container", "rule", "budget", "supervision"];
+const TOP: &[&str] =
+    &["app", "mount", "agent", "supervisor", "tool", "service", "container", "rule", "budget", "supervision"];
 const APP: &[&str] = &["name", "version", "description", "ends_with"];
 const MOUNT: &[&str] = &["name", "mode", "labels", "clearance"];
 const AGENT: &[&str] = &[
@@ -38,9 +40,13 @@ const AGENT: &[&str] = &[
     "clearance",
     "limits",
     "restart",
+    "supervisor",
+    "shutdown",
     "args",
     "depends_on",
 ];
+const SUPERVISOR: &[&str] =
+    &["name", "supervisor", "strategy", "intensity", "window", "backoff", "restart", "shutdown"];
 const LIMITS: &[&str] = &["memory", "handle", "wall", "acts", "messages", "tool_calls", "fuel", "on_exhausted"];
 const PROGRAM: &[&str] = &["wasm", "native"];
 const TOOL: &[&str] = &["name", "program", "schemas", "effect", "output_labels", "clearance", "instance"];
@@ -102,13 +108,15 @@ fn sections(top: &Fields, source: &Arc<Source>, problems: &mut Problems) -> Opti
     let each = |name, known, problems: &mut Problems| top.entries(name, known, problems);
     let mounts = each("mount", MOUNT, problems).iter().filter_map(|entry| mount(entry, problems)).collect();
     let agents: Vec<Agent> = each("agent", AGENT, problems).iter().filter_map(|entry| agent(entry, problems)).collect();
+    let supervisors = each("supervisor", SUPERVISOR, problems).iter().filter_map(|e| supervisor(e, problems)).collect();
     let tools = each("tool", TOOL, problems).iter().filter_map(|entry| tool(entry, problems)).collect();
     let services = each("service", SERVICE, problems).iter().filter_map(|entry| service(entry, problems)).collect();
     let containers = each("container", CONTAINER, problems).iter().filter_map(|e| container(e, problems)).collect();
     let rules = each("rule", RULE, problems).iter().filter_map(|entry| rule(app.as_ref(), entry, problems)).collect();
     let budget = top.find("budget").map(|field| Placed { at: field.at, value: budget(field, problems) });
     let budget = budget.unwrap_or(Placed { value: Budget::default(), at: 0 });
-    let supervision = top.find("supervision").map(|field| supervision(field, problems)).unwrap_or_default();
+    let supervision = top.find("supervision").and_then(|field| field.table(SUPERVISION, problems));
+    let supervision = supervision.map(|fields| self::supervision(&fields, problems)).unwrap_or_default();
     if top.find("agent").is_none() {
         let help = "add at least one: [[agent]] with a name and program = { wasm = \"..\" }";
         problems.add_with_help(0, "agent", "the application has no agents", help);
@@ -117,6 +125,7 @@ fn sections(top: &Fields, source: &Arc<Source>, problems: &mut Problems) -> Opti
         app: app?,
         mounts,
         agents,
+        supervisors,
         tools,
         services,
         containers,
@@ -166,6 +175,8 @@ fn agent(fields: &Fields, problems: &mut Problems) -> Option<Agent> {
     let restart = fields.find("restart").and_then(|field| field.choice(RESTARTS, problems));
     let mut rights = |key| fields.find(key).map(|field| field.rights(problems)).unwrap_or_default();
     let (use_, grant, optional) = (rights("use"), rights("grant"), rights("optional"));
+    let supervisor = fields.find("supervisor").and_then(|field| field.name(problems));
+    let shutdown = shutdown(fields, problems).unwrap_or_default();
     let labels = fields.find("labels").map(|field| field.labels(problems)).unwrap_or_default();
     let clearance = fields.find("clearance").map(|field| field.labels(problems));
     let limits = fields.find("limits").map(|field| Placed { at: field.at, value: limits(field, problems) });
@@ -184,6 +195,8 @@ fn agent(fields: &Fields, problems: &mut Problems) -> Option<Agent> {
         clearance,
         limits: limits.unwrap_or(Placed { value: AgentLimits::default(), at: fields.at }),
         restart: restart.unwrap_or(Placed { value: Restart::Temporary, at: fields.at }),
+        supervisor,
+        shutdown,
         args,
         depends_on,
     })
@@ -237,16 +250,33 @@ fn budget(field: Field, problems: &mut Problems) -> Budget {
     }
 }
 
-fn supervision(field: Field, problems: &mut Problems) -> Supervision {
+fn supervisor(fields: &Fields, problems: &mut Problems) -> Option<Supervisor> {
+    let name = name(fields, problems);
+    let supervisor = fields.find("supervisor").and_then(|field| field.name(problems));
+    let restart = choice(fields, "restart", RESTARTS, problems).unwrap_or(Restart::Permanent);
+    let shutdown = shutdown(fields, problems).unwrap_or(Shutdown::Infinite);
+    let supervision = supervision(fields, problems);
+    Some(Supervisor { name: name?, supervisor, supervision, restart, shutdown })
+}
+
+fn shutdown(fields: &Fields, problems: &mut Problems) -> Option<Shutdown> {
+    let read = |text: &str| match text {
+        "kill" => Ok(Shutdown::Kill),
+        "infinite" => Ok(Shutdown::Infinite),
+        time => parse_duration(time).map(Shutdown::Within).map_err(|e| format!("{e}, nor `kill` or `infinite`")),
+    };
+    Some(fields.find("shutdown")?.parsed(read, problems)?.value)
+}
+
+fn supervision(fields: &Fields, problems: &mut Problems) -> Supervision {
     let default = Supervision::default();
-    let Some(fields) = field.table(SUPERVISION, problems) else { return default };
     // What is too large stays too large.
-    let intensity = count(&fields, "intensity", problems).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let intensity = count(fields, "intensity", problems).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let supervision = Supervision {
-        strategy: choice(&fields, "strategy", STRATEGIES, problems).unwrap_or(default.strategy),
+        strategy: choice(fields, "strategy", STRATEGIES, problems).unwrap_or(default.strategy),
         intensity: intensity.unwrap_or(default.intensity),
-        window: duration(&fields, "window", problems).unwrap_or(default.window),
-        backoff: duration(&fields, "backoff", problems).unwrap_or(default.backoff),
+        window: duration(fields, "window", problems).unwrap_or(default.window),
+        backoff: duration(fields, "backoff", problems).unwrap_or(default.backoff),
     };
     for (key, wrong, why) in [
         ("intensity", supervision.intensity > MAX_INTENSITY, "must be at most 10,000"),

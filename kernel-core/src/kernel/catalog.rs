@@ -16,7 +16,8 @@ use std::time::Duration;
 pub(crate) struct Agent {
     pub(crate) name: Name,
     pub(crate) role: Role,
-    pub(crate) program: Program,
+    /// `None` for a supervisor.
+    pub(crate) program: Option<Program>,
     pub(crate) instance: InstanceKind,
     pub(crate) limits: Limits,
     pub(crate) wall: Option<Duration>,
@@ -32,18 +33,18 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) fn program_kind(&self) -> ProgramKind {
-        match self.program {
+    pub(crate) fn program_kind(&self) -> Option<ProgramKind> {
+        self.program.as_ref().map(|program| match program {
             Program::Wasm { .. } => ProgramKind::Wasm,
             Program::Native { .. } => ProgramKind::Native,
-        }
+        })
     }
 
     fn native(name: &Name, instance: InstanceKind) -> Agent {
         Agent {
             name: name.clone(),
             role: Role::Worker,
-            program: Program::Native { name: name.clone() },
+            program: Some(Program::Native { name: name.clone() }),
             instance,
             limits: Limits::default(),
             wall: None,

@@ -50,6 +50,10 @@ impl State {
         let Some(process) = self.processes.get(&pid).filter(|p| p.is_alive()) else {
             return Err(Refusal::new(Code::NotFound, format!("there is no process /proc/{pid}")));
         };
+        if process.program.is_none() && process.app.is_some() {
+            // Nobody would ever receive it.
+            return Err(Refusal::new(Code::NotFound, format!("/proc/{pid} is a supervisor, which takes no messages")));
+        }
         if let Some(ceiling) = &process.clearance
             && !envelope.labels.is_subset(ceiling)
         {
@@ -279,7 +283,7 @@ impl State {
         self.end_of_handle(pid, message, matches!(handled.result, Ok(Ok(_))), fx);
         let Some(process) = self.processes.get(&pid) else { return };
         let stopping = process.life == Lifecycle::Stopping;
-        let mut end = stopping.then_some(ExitReason::Normal);
+        let mut end = stopping.then(|| self.asked_by(pid));
         match (&handled.result, handling.request) {
             // The caller gave up waiting, or is gone.
             (Ok(result), Some(action)) if !self.opened.contains_key(&action) => {

@@ -13,6 +13,7 @@ use crate::platform::DeviceRequest;
 use crate::process::{Ended, ExitReason, Lifecycle, Process, Program, Timer, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
+use std::collections::BTreeSet;
 
 /// A process that has ended.
 #[derive(Debug)]
@@ -36,14 +37,19 @@ impl State {
         let mut dead = Vec::new();
         self.exiting += 1;
         self.end_tree(pid, reason, now, fx, &mut dead);
+        let mut apps: BTreeSet<Name> = dead.iter().filter_map(|dead| dead.app.clone()).collect();
         if self.exiting == 1 {
-            self.end_snapped(now, fx);
+            apps.extend(self.end_snapped(now, fx));
         }
         self.exiting -= 1;
         if let Some(name) = app
             && let Some(app) = self.apps.get_mut(&name)
         {
             app.busy = app.busy.saturating_sub(1);
+            apps.insert(name);
+        }
+        for name in apps {
+            self.go_on_stopping(&name, now, fx);
             self.end_if_quiet(&name, now, fx);
         }
         dead
@@ -62,6 +68,10 @@ impl State {
             return;
         }
         process.enter(Lifecycle::Exited);
+        if process.program.is_none() {
+            self.takes_all_along(pid, &reason);
+        }
+        let Some(process) = self.processes.get_mut(&pid) else { return };
         let below = match &reason {
             ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
             _ => ExitReason::Shutdown,

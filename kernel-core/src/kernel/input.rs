@@ -114,6 +114,8 @@ pub enum Input {
     },
     /// Everything is to stop, in order.
     Shutdown {
+        /// The reply slot; answered when everything has stopped.
+        call: CallId,
         /// Why, for the record.
         reason: String,
     },

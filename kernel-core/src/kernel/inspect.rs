@@ -169,8 +169,8 @@ impl State {
             name: name.clone(),
             pid: app.root,
             until: app.until,
-            agents: app.agents.len(),
-            started: app.running.len(),
+            agents: app.agents().count(),
+            started: app.agents().filter(|agent| app.running.contains(&agent.name)).count(),
             running: app.starting.is_none() && !app.ending,
         });
         rows.collect()

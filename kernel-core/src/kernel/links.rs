@@ -8,9 +8,10 @@ use super::exit::Dead;
 use super::state::State;
 use crate::id::Pid;
 use crate::label::Labels;
-use crate::path::Resource;
+use crate::path::{Name, Resource};
 use crate::process::{ExitReason, Process};
 use crate::time::Now;
+use std::collections::BTreeSet;
 
 /// The end of a process by a link, which is still to come.
 #[derive(Debug)]
@@ -37,8 +38,9 @@ impl State {
         }
     }
 
-    /// Ends all whose links have snapped, and whoever is linked to those.
-    pub(crate) fn end_snapped(&mut self, now: Now, fx: &mut Effects) {
+    /// Ends all whose links have snapped, and whoever is linked to those. The applications of those that are gone.
+    pub(crate) fn end_snapped(&mut self, now: Now, fx: &mut Effects) -> BTreeSet<Name> {
+        let mut apps = BTreeSet::new();
         let mut dead: Vec<Dead> = Vec::new();
         while let Some(Snapped { pid, reason, labels }) = self.snapped.pop_front() {
             match labels {
@@ -50,7 +52,8 @@ impl State {
                 }
             }
             self.end_tree(pid, reason, now, fx, &mut dead);
-            dead.clear();
+            apps.extend(dead.drain(..).filter_map(|dead| dead.app));
         }
+        apps
     }
 }

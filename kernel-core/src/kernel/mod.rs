@@ -19,6 +19,7 @@ mod inspect;
 mod letters;
 mod limits;
 mod links;
+mod members;
 mod open;
 mod pids;
 mod random;
@@ -30,6 +31,7 @@ pub mod road;
 pub mod rows;
 mod start;
 pub mod state;
+mod stop;
 mod suspend;
 pub mod verb;
 
@@ -224,7 +226,8 @@ impl<P: Platform> Kernel<P> {
     /// # Errors
     /// `not_durable` if the log could not be written, `cancelled` if it was shut down before.
     pub async fn shutdown(&self, reason: &str) -> Result<(Checkpoint, String), Refusal> {
-        self.inner.submit(Input::Shutdown { reason: reason.to_owned() });
+        // It waits for whatever has to finish. Where nothing is acknowledged any more, the checkpoint says so.
+        let _ = self.inner.ask(|call| Input::Shutdown { call, reason: reason.to_owned() }).await;
         loop {
             let checkpoint = self.inner.checkpoint().await;
             // A device may have answered meanwhile; the last checkpoint covers that, too.

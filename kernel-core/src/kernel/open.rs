@@ -72,6 +72,8 @@ pub(crate) enum OpenKind {
     AppStart,
     /// The host, which has not seen the guests of all that it killed gone.
     Kill(Box<Killed>),
+    /// The end of an application.
+    AppStop,
     /// An answer to an escalation; then the act goes on.
     Escalated(Box<super::road::Held>),
 }

@@ -12,7 +12,7 @@ mod used;
 pub use ended::{Ended, History};
 pub use lifecycle::{ExitReason, Lifecycle};
 pub use program::{Limits, Program};
-pub use supervision::{MAX_INTENSITY, Restart, Restarts, Strategy, Supervision};
+pub use supervision::{MAX_INTENSITY, Restart, Restarts, Shutdown, Strategy, Supervision};
 pub use used::Used;
 
 use crate::budget::{AccountId, Meter, OnExhausted};

@@ -1,11 +1,14 @@
 //! What is left of a budget in another life, what becomes of whoever has used it up, and how all that is counted.
 
 use super::budgets::near;
+use super::messages::{serving, waits};
 use crate::world::{Host, Kind, World, agent, app};
+use bytes::Bytes;
 use kernel_core::app::Budget;
 use kernel_core::budget::OnExhausted;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
+use kernel_core::kernel::rows::TABLE_INBOX;
 use kernel_core::process::{Lifecycle, Restart, Supervision, Used};
 use std::time::Duration;
 
@@ -98,6 +101,59 @@ pub async fn a_restart_is_no_new_budget<H: Host>(host: H) {
     assert!(told.contains(&format!("{again} ended (limit)")), "{told}");
     let reads = world.hand.asked().len();
     assert_eq!(reads, 20);
+    world.finish().await;
+}
+
+/// What a person did not allow more of is not asked for again: not when the agent is started again, and not by the next kernel.
+pub async fn a_no_outlives_a_restart<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::prod()).await;
+    let asks = agent("a").uses(&["read /fs/in/**"]).restarts(Restart::Permanent);
+    let asks = asks.limited(|limits| (limits.acts, limits.on_exhausted) = (Some(5), OnExhausted::Ask));
+    world.run(app("spend", [asks])).await;
+    let (session, a) = (world.session().await, world.pid("a"));
+    let told = session.act("call", &format!("/proc/{a}"), "\nrepeat 6 read /fs/in/x");
+    let ask = world.asked().await;
+    world.kernel().answer(ask.action, false, "you");
+    assert!(told.await.expect("an answer").ends_with(b"\n1 exhausted, 5 ok"));
+    session.act("send", &format!("/proc/{a}"), "\ndo fail x").await.expect("sent");
+    world.until(|world| world.process("a").pid != a && world.process("a").state == Lifecycle::Running).await;
+    assert_eq!(world.tell("a", "act read /fs/in/x").await.split(':').next(), Some("exhausted"));
+    drop(session);
+    world.log().await;
+    world.crash().await;
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+    assert!(matches!(&revived[..], [one] if one.result.is_ok()), "{revived:?}");
+    assert_eq!(world.tell("a", "act read /fs/in/x").await.split(':').next(), Some("exhausted"));
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|event| matches!(event.content, Content::Escalated(_))).count(), 1);
+    world.finish().await;
+}
+
+/// What a start takes that comes to nothing is taken, also where a later kernel tries it again.
+pub async fn a_start_that_fails_gives_nothing_back<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    let budget = Budget { acts: Some(8), ..Budget::default() };
+    let keeps = serving("b").durable().after(&["a"]);
+    world.run(app("stays", [agent("a"), keeps]).budget(budget)).await;
+    // Four by now: two spawns, and two acts of `b`.
+    waits(&world, "b").await;
+    let mut stored = None;
+    for message in 1..200_u64 {
+        let key = [&[TABLE_INBOX][..], b"stays/b/", &message.to_be_bytes()].concat();
+        stored = world.row(&key).await.map(|row| (Bytes::from(key), row)).or(stored);
+    }
+    let (key, row) = stored.expect("what waits");
+    for whole in [false, false, true] {
+        let value = if whole { row.clone() } else { "damaged".into() };
+        world.log().await;
+        world.crash().await;
+        world.reboot_over(vec![(key.clone(), Some(value))]).await;
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        let told = revived.iter().map(|app| app.result.as_ref().err().map(|refusal| refusal.reason.as_str()));
+        let [Some(told)] = told.collect::<Vec<_>>()[..] else { panic!("{revived:?}") };
+        assert!(told.contains(if whole { "is used up: 8 of 8" } else { "durable inbox" }), "{told}");
+    }
     world.finish().await;
 }
 

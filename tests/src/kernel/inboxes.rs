@@ -7,14 +7,15 @@ use kernel_core::environment::Environment;
 use kernel_core::ipc::MAILBOX_MESSAGES;
 use kernel_core::kernel::Found;
 use kernel_core::kernel::rows::TABLE_INBOX;
-use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
+use kernel_core::process::{Lifecycle, Restart, Shutdown, Strategy, Supervision};
 use kernel_core::refusal::Code;
 use serde_json::{Value, json};
 
-/// A sender `a`, and a receiver `b` with a durable inbox; both are started again.
+/// A sender `a`, and a receiver `b` with a durable inbox, which is stopped in the middle of what it handles; both are started
+/// again.
 fn post() -> App {
     let a = agent("a").uses(&["send /svc/*"]).restarts(Restart::Permanent);
-    app("post", [a, serving("b").durable().restarts(Restart::Permanent)])
+    app("post", [a, serving("b").durable().restarts(Restart::Permanent).stops(Shutdown::Kill)])
 }
 
 /// Sends to `b`; the number of the message.

@@ -17,6 +17,7 @@ pub mod messages;
 pub mod processes;
 pub mod signals;
 pub mod supervision;
+pub mod supervisors;
 pub mod suspension;
 pub mod timers;
 pub mod tools;

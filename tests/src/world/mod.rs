@@ -16,7 +16,7 @@ mod watch;
 
 pub use deaths::{WatchedGuest, WatchedSandbox};
 pub use host::{COMPONENT, Host, Kind, MOUNTS, SimHost, hash, name, programs};
-pub use plan::{Agent, App, agent, app, rights};
+pub use plan::{Agent, App, agent, app, rights, supervisor};
 pub use puppet::Trap;
 pub use watch::{Answers, Commits, Hand, Rows, Watched};
 
@@ -186,6 +186,11 @@ impl<H: Host> World<H> {
     /// Shuts the kernel down in order and boots another over what is stored.
     pub async fn reboot(&mut self) {
         self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
+        self.boot_again().await;
+    }
+
+    /// Boots another kernel over what is stored by one that was shut down.
+    pub async fn boot_again(&mut self) {
         self.let_go().await;
         self.start().await;
     }

@@ -2,11 +2,11 @@
 
 use super::host::name;
 use kernel_core::app::{AgentLimits, AgentPlan, Budget, Inbox, MountMode, MountPlan, Plan, ProgramPlan};
-use kernel_core::app::{Consent, ServicePlan};
+use kernel_core::app::{Consent, ServicePlan, SupervisorPlan};
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::governance::{Rule, Then, When};
 use kernel_core::label::Labels;
-use kernel_core::process::{InstanceKind, Restart, Role, Supervision};
+use kernel_core::process::{InstanceKind, Restart, Role, Shutdown, Supervision};
 
 /// An agent to be.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Agent {
     depends_on: Vec<String>,
     restart: Restart,
     inbox: Inbox,
+    supervisor: Option<String>,
+    shutdown: Shutdown,
     own: bool,
 }
 
@@ -40,6 +42,8 @@ pub fn agent(name: &str) -> Agent {
         depends_on: Vec::new(),
         restart: Restart::Temporary,
         inbox: Inbox::Memory,
+        supervisor: None,
+        shutdown: Shutdown::default(),
         own: false,
     }
 }
@@ -119,6 +123,20 @@ impl Agent {
         self
     }
 
+    /// The supervisor that it is below.
+    #[must_use]
+    pub fn under(mut self, supervisor: &str) -> Agent {
+        self.supervisor = Some(supervisor.to_owned());
+        self
+    }
+
+    /// How it is stopped.
+    #[must_use]
+    pub fn stops(mut self, shutdown: Shutdown) -> Agent {
+        self.shutdown = shutdown;
+        self
+    }
+
     /// Changes its ceilings.
     #[must_use]
     pub fn limited(mut self, limit: impl FnOnce(&mut AgentLimits)) -> Agent {
@@ -143,9 +161,23 @@ impl Agent {
             clearance: self.clearance.clone(),
             limits: self.limits,
             restart: self.restart,
+            supervisor: self.supervisor.as_deref().map(name),
+            shutdown: self.shutdown,
             depends_on: self.depends_on.iter().map(|agent| name(agent)).collect(),
             args: serde_json::Value::from(self.args.as_str()).to_string(),
         }
+    }
+}
+
+/// A permanent supervisor directly below the application, with the strategy, intensity and window that a manifest has by
+/// default, and no backoff.
+pub fn supervisor(called: &str) -> SupervisorPlan {
+    SupervisorPlan {
+        name: name(called),
+        supervisor: None,
+        supervision: Supervision { backoff: std::time::Duration::ZERO, ..Supervision::default() },
+        restart: Restart::Permanent,
+        shutdown: Shutdown::Infinite,
     }
 }
 
@@ -160,6 +192,7 @@ pub struct App {
     rules: Vec<Rule>,
     budget: Budget,
     supervision: Supervision,
+    supervisors: Vec<SupervisorPlan>,
     ends_with: Option<String>,
     pub(super) labels: Labels,
 }
@@ -176,6 +209,7 @@ pub fn app<const N: usize>(name: &str, agents: [Agent; N]) -> App {
         rules: Vec::new(),
         budget: Budget::default(),
         supervision: Supervision::default(),
+        supervisors: Vec::new(),
         ends_with: None,
         labels: Labels::NONE,
     };
@@ -257,6 +291,13 @@ impl App {
         self
     }
 
+    /// With these supervisors, each after the one that it is below.
+    #[must_use]
+    pub fn overseen(mut self, supervisors: impl IntoIterator<Item = SupervisorPlan>) -> App {
+        self.supervisors.extend(supervisors);
+        self
+    }
+
     /// The plan of it, with `program` for each of its agents.
     pub fn plan(&self, program: ProgramPlan) -> Plan {
         Plan {
@@ -266,6 +307,7 @@ impl App {
             content: [0; 32],
             ends_with: self.ends_with.as_deref().map(name),
             agents: self.agents.iter().map(|agent| agent.plan(&program)).collect(),
+            supervisors: self.supervisors.clone(),
             services: self.services.clone(),
             mounts: self.mounts.clone(),
             topics: None,

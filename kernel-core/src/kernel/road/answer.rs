@@ -181,7 +181,7 @@ impl State {
             },
         );
         // An application that waited to spawn an agent goes on, or ends.
-        let starting = self.app_of_root(open.pid).zip(match &held.act.resource {
+        let starting = self.supervised_by(open.pid).map(|(app, _)| app).zip(match &held.act.resource {
             Resource::Agent(agent) => Some(agent.clone()),
             _ => None,
         });

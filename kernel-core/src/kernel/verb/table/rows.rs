@@ -271,8 +271,9 @@ pub static ROWS: &[Row] = &[
               process starts gets no more than itself."),
     act(Verb::Stop, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
-        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. To ask again changes nothing. Effect as `spawn`. Whoever is told \
-              of the end carries what the caller carried."),
+        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. To ask again changes nothing. No more messages \
+              come to it, and a receive in which it waits is `cancelled`. A supervisor ends when those below it have stopped. \
+              Effect as `spawn`. Whoever is told of the end carries what the caller carried."),
     act(Verb::Kill, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
         .takes(&[field(
@@ -374,8 +375,10 @@ pub static ROWS: &[Row] = &[
               session starts outlives the session, and until `stopped` the kernel, too."),
     act(Verb::Stop, &[Kind::App], Outward, SPAWN)
         .keeps_labels()
-        .doc("Stops the agents of an application in reverse order. Effect as `spawn`. Whoever is told of the end carries \
-              what the caller carried."),
+        .doc("Stops an application: one process after the other, in the reverse of the order of their start, is asked to end and \
+              given the time that the manifest gives it. Over when the application is, but at once for one of its own \
+              processes; `timed_out` after 300 s, and it goes on. Effect as `spawn`. Whoever is told of the end carries what \
+              the caller carried."),
     act(Verb::Remove, &[Kind::App], Outward, SPAWN)
         .keeps_labels()
         .doc("Removes a stopped application. Effect as `spawn`. What the process and the plan carried joins whoever finds \
