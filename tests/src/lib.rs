@@ -52,6 +52,9 @@ macro_rules! each_kernel_clause {
                 a_start_that_fails_gives_nothing_back,
                 what_is_used_is_counted_once,
                 what_was_used_is_told_with_labels;
+            agency: what_may_be_granted_can_be_given_and_taken_back, what_lost_its_source_is_gone,
+                a_gift_ends_with_its_giver, what_a_manifest_gave_can_be_taken, what_rests_on_a_right_ends_with_it,
+                a_gift_carries_the_labels_of_its_giver;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,

@@ -97,6 +97,9 @@ impl State {
             fx.wakes.push(Wake::Drop { pid });
         }
         self.close_routes(&mut process, now, fx);
+        if let Some(holdings) = process.rare.holdings.take() {
+            self.forget_holdings(pid, &holdings, &process.labels, now, fx);
+        }
         let lost = self.lost_with(&process);
         let callers = self.told_of_end(&mut process);
         self.topics.forget(pid);

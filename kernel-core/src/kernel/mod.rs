@@ -27,6 +27,7 @@ mod replay;
 pub mod request;
 mod restart;
 mod revive;
+mod rights;
 pub mod road;
 pub mod rows;
 mod start;

@@ -15,6 +15,7 @@ pub use program::{Limits, Program};
 pub use supervision::{MAX_INTENSITY, Restart, Restarts, Shutdown, Strategy, Supervision};
 pub use used::Used;
 
+use crate::agency::Holdings;
 use crate::budget::{AccountId, Meter, OnExhausted};
 use crate::capability::Capabilities;
 use crate::id::{ActionId, MessageId, Pid, StreamId};
@@ -195,6 +196,8 @@ pub struct Rare {
     pub services: BTreeMap<Name, Labels>,
     /// Tools that it answers for.
     pub tools: BTreeSet<Name>,
+    /// Where its rights come from, if not all from its parent.
+    pub holdings: Option<Box<Holdings>>,
     /// Who is told when it ends, with what each carried when it asked for that.
     pub monitors: BTreeMap<Pid, Labels>,
     /// The processes that it is linked to, and what their ends do to it.

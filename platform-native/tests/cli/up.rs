@@ -8,6 +8,7 @@ mod hostile;
 mod life;
 mod openapi;
 mod peers;
+mod revoked;
 mod suspended;
 
 use crate::harness::{Done, Home, agent};

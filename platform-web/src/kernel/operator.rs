@@ -38,6 +38,7 @@ const OWN: &[&str] = &[
     "kill /proc/*",
     "suspend /proc/*",
     "resume /proc/*",
+    "revoke /proc/*",
     "signal /proc/*",
     "monitor /proc/*",
     "send /svc/*",

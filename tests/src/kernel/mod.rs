@@ -1,6 +1,7 @@
 //! Clauses about a whole kernel, one module a part of it, one public function a clause.
 
 pub mod accounts;
+pub mod agency;
 pub mod applications;
 pub mod authority;
 pub mod budgets;

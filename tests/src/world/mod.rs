@@ -54,6 +54,8 @@ const EVERYTHING: &[&str] = &[
     "stop /proc/*",
     "kill /proc/*",
     "monitor /proc/*",
+    "grant /proc/*",
+    "revoke /proc/*",
     "suspend /proc/*",
     "resume /proc/*",
     "signal /proc/*",

@@ -165,7 +165,7 @@ impl State {
     }
 
     /// Whether `pid` is held from outside.
-    fn is_session(&self, pid: Pid) -> bool {
+    pub(crate) fn is_session(&self, pid: Pid) -> bool {
         self.processes.get(&pid).is_some_and(|process| process.program.is_none() && process.app.is_none())
     }
 
@@ -290,6 +290,8 @@ impl State {
         self.charter = charter;
         self.bind_mounts(&plan);
         self.record_consent(&plan, now, fx);
+        let own = own_rights_of(&plan);
+        self.hold_as_application(root, Capabilities::new(spawns(&own), own).unwrap_or_default());
         let members = members(&plan);
         self.add_members(name, &plan);
         self.apps.insert(

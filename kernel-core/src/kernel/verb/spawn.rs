@@ -200,7 +200,7 @@ impl State {
     }
 
     /// Refuses what `parent` may not give, naming the rights.
-    fn refuse_widening(&self, parent: Pid, requested: &Capabilities) -> Result<(), Refusal> {
+    pub(super) fn refuse_widening(&self, parent: Pid, requested: &Capabilities) -> Result<(), Refusal> {
         let Some(parent) = self.processes.get(&parent) else {
             return Err(Refusal::new(Code::NotFound, "the parent is gone"));
         };

@@ -34,6 +34,7 @@ const RIGHTS: &[&str] = &[
     "remove /letter/*",
     "remove /tree/**",
     "resume /proc/*",
+    "revoke /proc/*",
     "send /letter/*",
     "send /proc/*",
     "send /svc/*",
