@@ -6,6 +6,7 @@
 //! still*. Every history up to a length is looked at, but for those that lead to the same.
 
 use bytes::Bytes;
+use kernel_core::agency::Role;
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::environment::Environment;
 use kernel_core::id::{CallId, Pid};
@@ -15,7 +16,7 @@ use kernel_core::kernel::input::{Boot, Counters, Input};
 use kernel_core::kernel::request::Request;
 use kernel_core::path::Name;
 use kernel_core::platform::{Durability, KeyCustody, Profile, ProgramKind, Suspension};
-use kernel_core::process::{InstanceKind, Role};
+use kernel_core::process::InstanceKind;
 use kernel_core::time::Now;
 use std::collections::{BTreeMap, BTreeSet};
 

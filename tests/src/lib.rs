@@ -126,6 +126,8 @@ macro_rules! each_kernel_clause {
             processes: kill_takes_the_subtree, what_is_killed_is_seen_dead, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
+            roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
+                roles_only_narrow;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
             supervision: an_agent_that_failed_is_started_again, what_ended_comes_again_as_its_manifest_says,
                 nothing_starts_again_what_was_killed, the_others_come_again_with_it,

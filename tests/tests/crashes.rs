@@ -7,6 +7,7 @@
 //! `WEFT_SEEDS` says how many machines; a failure names its seed.
 #![cfg(not(target_arch = "wasm32"))]
 
+use kernel_core::agency::Role;
 use kernel_core::capability::Capabilities;
 use kernel_core::chain::{TABLE_EVENTS, decode, entries, event_key};
 use kernel_core::codec::table_range;
@@ -14,7 +15,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{Bodies, BootOptions, Kernel, Session, check_bodies, log_key, open_log};
 use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn, Storage};
-use kernel_core::process::{InstanceKind, Role};
+use kernel_core::process::InstanceKind;
 use kernel_core::sim::{Faults, SimKeys, SimPlatform, Tear};
 use kernel_tests::world::{Host, Kind, SimHost, agent, app, name, rights, supervisor};
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use super::fields::Placed;
 use super::manifest::{Agent, Manifest, MountMode, Program};
 use super::order::{cycles, start_order};
 use super::problem::{Problem, Problems, quoted, suggestion};
+use super::roles;
 use super::supervisors::{self, never_ends, way_of_last};
 use crate::capability::Right;
 use crate::codec::hex;
@@ -80,6 +81,7 @@ pub fn check(manifest: &Arc<Manifest>, around: &mut Surroundings<'_>) -> Result<
     duplicates(manifest, &mut problems);
     references(manifest, &mut problems);
     supervisors::check(manifest, &mut problems);
+    roles::check(manifest, &mut problems);
     for agent in &manifest.agents {
         for (list, rights) in [("use", &agent.use_), ("grant", &agent.grant), ("optional", &agent.optional)] {
             let key = format!("agent.{}.{list}", agent.name.value);
@@ -123,6 +125,7 @@ fn duplicates(manifest: &Manifest, problems: &mut Problems) {
     let processes = manifest.agents.iter().map(|agent| &agent.name);
     let processes = processes.chain(manifest.containers.iter().map(|container| &container.name));
     twice("agent", processes.chain(manifest.supervisors.iter().map(|supervisor| &supervisor.name)), problems);
+    twice("role", manifest.roles.iter().map(|role| &role.name), problems);
     twice("tool", manifest.tools.iter().map(|tool| &tool.name), problems);
     twice("service", manifest.services.iter().map(|service| &service.name), problems);
     all_differ("rule", manifest.rules.iter().map(|rule| (&rule.id, rule.at)), problems);

@@ -4,13 +4,14 @@
 //! possible is for `check`; whether it gets them, for `resolve`.
 
 use super::fields::Placed;
+use super::roles::Described;
 use super::source::Source;
 use crate::budget::OnExhausted;
 use crate::capability::Right;
 use crate::governance::{Effect, Rule};
 use crate::label::Labels;
 use crate::path::Name;
-use crate::process::{InstanceKind, Restart, Role, Shutdown, Supervision};
+use crate::process::{InstanceKind, Restart, Shutdown, Supervision};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,6 +29,8 @@ pub struct Manifest {
     pub agents: Vec<Agent>,
     /// Each `[[supervisor]]`.
     pub supervisors: Vec<Supervisor>,
+    /// Each `[[role]]`.
+    pub roles: Vec<Described>,
     /// Each `[[tool]]`.
     pub tools: Vec<Tool>,
     /// Each `[[service]]`.
@@ -86,7 +89,7 @@ pub struct Agent {
     /// Its name, unique among agents and containers of the application.
     pub name: Placed<Name>,
     /// Default worker.
-    pub role: Role,
+    pub role: Placed<Name>,
     /// What it runs.
     pub program: Placed<Program>,
     /// As written; [`Manifest::instance_of`] knows the default.

@@ -18,6 +18,7 @@ mod order;
 mod parse;
 mod plan;
 mod problem;
+mod roles;
 mod source;
 mod supervisors;
 mod units;
@@ -40,6 +41,7 @@ pub use plan::{
     AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan, rule_name,
 };
 pub use problem::{MAX_PROBLEMS, Problem, closest};
+pub use roles::Described;
 pub use source::{MAX_DEPTH, MAX_MANIFEST, Source};
 pub use supervisors::{MAX_NESTING, SupervisorPlan};
 pub use units::{parse_duration, parse_size};

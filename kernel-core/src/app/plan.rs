@@ -5,12 +5,14 @@ use super::check::Checked;
 use super::consent::{Consent, Granted, Missing, resolve};
 use super::manifest::*;
 use super::order::{Unit, needed_by, start_order};
+use super::roles::customs;
 use super::supervisors::SupervisorPlan;
+use crate::agency::CustomRole;
 use crate::capability::{Capabilities, Right};
 use crate::governance::Rule;
 use crate::label::Labels;
 use crate::path::{MAX_NAME, Name, Pattern};
-use crate::process::{InstanceKind, Restart, Role, Shutdown, Supervision};
+use crate::process::{InstanceKind, Restart, Shutdown, Supervision};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -118,6 +120,9 @@ pub struct Plan {
     /// Its supervisors, each after the one that it is below.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supervisors: Vec<SupervisorPlan>,
+    /// Its roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<CustomRole>,
     /// Its services.
     pub services: Vec<ServicePlan>,
     /// Those of its mounts to which a folder was bound.
@@ -157,6 +162,9 @@ impl Plan {
             return Some(format!("it cannot be supervised as it says: {why}"));
         }
         if let Some(why) = self.contradiction_above() {
+            return Some(why);
+        }
+        if let Some(why) = self.contradiction_of_roles() {
             return Some(why);
         }
         let mut services = BTreeSet::new();
@@ -200,7 +208,7 @@ pub struct AgentPlan {
     /// Its name.
     pub name: Name,
     /// What it is for.
-    pub role: Role,
+    pub role: Name,
     /// What it runs.
     pub program: ProgramPlan,
     /// How long its instances live.
@@ -370,6 +378,7 @@ pub fn plan(checked: &Checked, consent: &Consent, has: &[Feature]) -> Result<Pla
         ends_with: app.ends_with.as_ref().map(|name| name.value.clone()),
         agents,
         supervisors,
+        roles: customs(manifest),
         services: services.collect(),
         mounts: mounts.collect(),
         topics: topics(&app.name),
@@ -389,7 +398,7 @@ fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<Age
     };
     Some(AgentPlan {
         name: agent.name.value.clone(),
-        role: agent.role,
+        role: agent.role.value.clone(),
         program,
         instance: checked.manifest().instance_of(agent),
         inbox: agent.inbox.value,

@@ -6,6 +6,7 @@ mod consent;
 mod hostile;
 mod parse;
 mod plan;
+mod roles;
 mod supervisors;
 
 use super::*;

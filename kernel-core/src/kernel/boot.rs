@@ -6,13 +6,14 @@ use super::input::Boot;
 use super::rows;
 use super::state::State;
 use super::verb::New;
+use crate::agency::Role;
 use crate::capability::Capabilities;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::Key;
-use crate::process::{ExitReason, Lifecycle, Role};
+use crate::process::{ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -59,7 +60,7 @@ impl State {
         &mut self,
         call: CallId,
         name: &Name,
-        role: Role,
+        role: &Role,
         capabilities: &Capabilities,
         now: Now,
         fx: &mut Effects,
@@ -76,7 +77,7 @@ impl State {
         let new = New {
             name: name.clone(),
             app: None,
-            role,
+            role: role.clone(),
             parent: Pid::KERNEL,
             capabilities: capabilities.clone(),
             labels: Labels::NONE,

@@ -168,7 +168,7 @@ impl State {
             parent: process.parent,
             name: process.name.clone(),
             app: process.app.clone(),
-            role: process.role,
+            role: process.role.clone(),
             reason: reason.clone(),
             used: Used { memory_now: 0, ..process.used },
             tree,

@@ -46,12 +46,12 @@ pub use revive::Revived;
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 
+use crate::agency::Role;
 use crate::capability::Capabilities;
 use crate::chain::{Checkpoint, VerifierKey};
 use crate::id::{ActionId, Pid};
 use crate::path::Name;
 use crate::platform::{ActReply, HostError, KeyPurpose, Keys, Platform, Port};
-use crate::process::Role;
 use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
 use driver::{Gone, Inner};

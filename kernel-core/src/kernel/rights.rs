@@ -7,12 +7,12 @@
 use super::effects::Effects;
 use super::event::{Content, Rights, bounded};
 use super::state::State;
+use crate::agency::Role;
 use crate::agency::{Given, Holdings, Source};
 use crate::capability::{Capabilities, Right, TooManyRights};
 use crate::id::{ActionId, Pid};
 use crate::label::Labels;
 use crate::path::{Pattern, Resource, Verb};
-use crate::process::Role;
 use crate::time::Now;
 use std::collections::BTreeSet;
 
@@ -177,7 +177,7 @@ impl State {
     /// Whether `pid` may take whatever `target` holds: itself, who is above it, and the operator from all but the operator.
     pub(crate) fn is_superior(&self, pid: Pid, target: Pid) -> bool {
         let operator = || {
-            let role = self.processes.get(&pid).map(|process| process.role);
+            let role = self.processes.get(&pid).map(|process| &process.role);
             self.is_session(pid) && matches!(role, Some(Role::User | Role::Root)) && !self.is_session(target)
         };
         let mut above =

@@ -305,7 +305,7 @@ impl State {
             Input::Flush => self.flush(now, fx),
             Input::Answer { call, action, allow, by } => self.take_answer(*call, *action, *allow, by, now, fx)?,
             Input::Attach { call, name, role, capabilities } => {
-                self.attach(*call, name, *role, capabilities, now, fx);
+                self.attach(*call, name, role, capabilities, now, fx);
             }
             Input::Boot(boot) => self.boot(boot, now, fx),
             Input::Phase { name, micros } => self.phase(name, *micros, now, fx),

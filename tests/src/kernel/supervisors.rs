@@ -3,12 +3,13 @@
 
 use super::messages::{serving, waits};
 use crate::world::{Agent, Host, World, agent, app, name, supervisor};
+use kernel_core::agency::Role;
 use kernel_core::app::SupervisorPlan;
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::Content;
-use kernel_core::process::{Lifecycle, Restart, Role, Shutdown, Strategy, Supervision};
+use kernel_core::process::{Lifecycle, Restart, Shutdown, Strategy, Supervision};
 use std::time::Duration;
 
 /// Has a puppet end as `script` says.

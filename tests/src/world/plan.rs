@@ -1,17 +1,19 @@
 //! Applications of puppets, said in few words.
 
 use super::host::name;
+use kernel_core::agency::CustomRole;
 use kernel_core::app::{AgentLimits, AgentPlan, Budget, Inbox, MountMode, MountPlan, Plan, ProgramPlan};
 use kernel_core::app::{Consent, ServicePlan, SupervisorPlan};
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::governance::{Rule, Then, When};
 use kernel_core::label::Labels;
-use kernel_core::process::{InstanceKind, Restart, Role, Shutdown, Supervision};
+use kernel_core::process::{InstanceKind, Restart, Shutdown, Supervision};
 
 /// An agent to be.
 #[derive(Clone, Debug)]
 pub struct Agent {
     pub(super) name: String,
+    role: &'static str,
     uses: Vec<String>,
     grants: Vec<String>,
     args: String,
@@ -32,6 +34,7 @@ pub struct Agent {
 pub fn agent(name: &str) -> Agent {
     Agent {
         name: name.to_owned(),
+        role: "worker",
         uses: Vec::new(),
         grants: Vec::new(),
         args: String::new(),
@@ -53,6 +56,13 @@ fn labels(names: &[&str]) -> Labels {
 }
 
 impl Agent {
+    /// What it is for.
+    #[must_use]
+    pub fn role(mut self, role: &'static str) -> Agent {
+        self.role = role;
+        self
+    }
+
     /// What it may do.
     #[must_use]
     pub fn uses(mut self, rights: &[&str]) -> Agent {
@@ -150,7 +160,7 @@ impl Agent {
         let given: Vec<Right> = if self.own { Vec::new() } else { uses.iter().chain(&grants).cloned().collect() };
         AgentPlan {
             name: name(&self.name),
-            role: Role::Worker,
+            role: name(self.role),
             program: program.clone(),
             instance: self.instance,
             inbox: self.inbox,
@@ -193,6 +203,7 @@ pub struct App {
     budget: Budget,
     supervision: Supervision,
     supervisors: Vec<SupervisorPlan>,
+    roles: Vec<CustomRole>,
     ends_with: Option<String>,
     pub(super) labels: Labels,
 }
@@ -210,6 +221,7 @@ pub fn app<const N: usize>(name: &str, agents: [Agent; N]) -> App {
         budget: Budget::default(),
         supervision: Supervision::default(),
         supervisors: Vec::new(),
+        roles: Vec::new(),
         ends_with: None,
         labels: Labels::NONE,
     };
@@ -298,6 +310,13 @@ impl App {
         self
     }
 
+    /// With these roles.
+    #[must_use]
+    pub fn describing(mut self, roles: impl IntoIterator<Item = CustomRole>) -> App {
+        self.roles.extend(roles);
+        self
+    }
+
     /// The plan of it, with `program` for each of its agents.
     pub fn plan(&self, program: ProgramPlan) -> Plan {
         Plan {
@@ -308,6 +327,7 @@ impl App {
             ends_with: self.ends_with.as_deref().map(name),
             agents: self.agents.iter().map(|agent| agent.plan(&program)).collect(),
             supervisors: self.supervisors.clone(),
+            roles: self.roles.clone(),
             services: self.services.clone(),
             mounts: self.mounts.clone(),
             topics: None,

@@ -6,6 +6,7 @@
 //! spawned on the road.
 
 use super::{Body, invalid, table};
+use crate::agency::Role;
 use crate::app::{AgentPlan, Inbox, MountMode, Plan, ProgramPlan, own_rights, rule_name};
 use crate::budget::{Meter, OnExhausted};
 use crate::capability::{Capabilities, Right};
@@ -25,7 +26,7 @@ use crate::kernel::{FEATURES, Until};
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
 use crate::platform::{Key, Limits, Program};
-use crate::process::{ExitReason, InstanceKind, Lifecycle, Role};
+use crate::process::{ExitReason, InstanceKind, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Now, WallTime};
 use bytes::Bytes;
@@ -442,7 +443,7 @@ impl State {
     /// Puts the agents and the supervisors into the catalog.
     fn add_members(&mut self, app: &Name, plan: &Plan) {
         for agent in &plan.agents {
-            self.catalog.add(app, defined(agent));
+            self.catalog.add(app, defined(agent, plan.role(&agent.role)));
         }
         let own = own_rights_of(plan);
         for supervisor in &plan.supervisors {
@@ -509,10 +510,10 @@ fn budget_of(agent: &AgentPlan) -> Vec<(Meter, u64)> {
     limits.into_iter().filter_map(|(meter, limit)| Some((meter, limit?))).collect()
 }
 
-fn defined(agent: &AgentPlan) -> Agent {
+fn defined(agent: &AgentPlan, role: Role) -> Agent {
     Agent {
         name: agent.name.clone(),
-        role: agent.role,
+        role,
         program: Some(match &agent.program {
             ProgramPlan::Wasm(hash) => Program::Wasm { hash: *hash },
             ProgramPlan::Native(name) => Program::Native { name: name.clone() },

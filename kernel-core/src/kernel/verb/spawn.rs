@@ -1,6 +1,7 @@
 //! `spawn /agent/NAME`: a child with a part of what its parent may give, and never more.
 
 use super::limits::SpawnLimits;
+use crate::agency::{Ceilings, Role};
 use crate::budget::{AccountId, Meter};
 use crate::capability::{self, Capabilities, Right};
 use crate::id::{ActionId, Pid};
@@ -14,7 +15,7 @@ use crate::kernel::state::State;
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
 use crate::platform::{Fault, StartRequest};
-use crate::process::{ExitReason, Lifecycle, Process, Rare, Role, Used};
+use crate::process::{ExitReason, Lifecycle, Process, Rare, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -63,6 +64,9 @@ impl State {
             .catalog
             .get(app.as_ref(), agent)
             .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no agent `{agent}` to spawn here")))?;
+        if let Some(ceilings) = self.refuse_role(act.pid, &definition)? {
+            definition = Arc::new(definition.within(&ceilings)?);
+        }
         if let Some(limits) = &spawn.limits {
             definition = Arc::new(limits.lower(&definition)?);
         }
@@ -117,7 +121,7 @@ impl State {
             New {
                 name,
                 app,
-                role: definition.role,
+                role: definition.role.clone(),
                 parent: act.pid,
                 capabilities: requested,
                 labels,
@@ -151,7 +155,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Answer {
-        let (role, parent, agent) = (definition.role, act.pid, Some(definition));
+        let (role, parent, agent) = (definition.role.clone(), act.pid, Some(definition));
         let child = self.create(New { name, app, role, parent, capabilities, labels, agent }, now);
         self.open(act, Open::new(act, OpenKind::Spawn { child, ended: None }), None);
         self.started(act.action, &Ok(()), now, fx);
@@ -161,6 +165,35 @@ impl State {
     /// Whether `pid` is the supervisor of `member` in `app`.
     fn supervises(&self, pid: Pid, app: Option<&Name>, member: &Name) -> bool {
         app.and_then(|app| self.apps.get(app)).is_some_and(|app| app.supervisor_of(member) == Some(pid))
+    }
+
+    /// Refuses whom the role of `parent` may not start, or no more of; the ceilings that this role puts on whom it may.
+    fn refuse_role(&self, parent: Pid, agent: &Agent) -> Result<Option<Ceilings>, Refusal> {
+        let Some(parent) = self.processes.get(&parent) else {
+            return Err(Refusal::new(Code::NotFound, "the parent is gone"));
+        };
+        let (role, name) = (&parent.role, &parent.name);
+        if !role.may_start(&agent.role) {
+            let starts = match &role.starts()[..] {
+                [] => "nobody".to_owned(),
+                names => names.join(", "),
+            };
+            let reason = format!(
+                "{name} is a `{}`, which may start {starts}; agent `{}` is a `{}`",
+                role.as_str(),
+                agent.name,
+                agent.role.as_str()
+            );
+            return Err(Refusal::new(Code::Denied, reason));
+        }
+        let Some(custom) = role.custom() else { return Ok(None) };
+        match custom.children {
+            Some(most) if parent.children.len() >= most as usize => {
+                let reason = format!("a `{}` may have {most} children at once, and {name} has them", custom.name);
+                Err(Refusal::new(Code::Exhausted, reason))
+            }
+            _ => Ok(Some(custom.ceilings)),
+        }
     }
 
     /// Refuses a host that lacks the kind of program, before it is asked.
