@@ -114,11 +114,12 @@ impl Small {
         };
         small.step(&Input::Boot(boot));
         let parse = |all: &[&str]| all.iter().map(|text| Right::parse(text).expect("a right")).collect::<Vec<_>>();
-        let uses = [&TOOLS[..], &["read /proc/*", "stop /proc/*"]].concat();
+        let uses = [&TOOLS[..], &["read /proc/*", "kill /proc/*"]].concat();
         let capabilities = Capabilities::new(parse(&uses), parse(&texts(&[0], true))).expect("few");
         let call = small.call();
         small.step(&Input::Attach { call, name: name("operator"), role: Role::User, capabilities });
-        small.pids.push(small.told(call).and_then(|reply| reply["pid"].as_u64()).map(Pid).expect("a session"));
+        let session = small.told(call).and_then(|reply| reply["pid"].as_u64()).expect("a session");
+        small.pids.push(Pid(session));
         small
     }
 
@@ -195,14 +196,16 @@ impl Small {
                 done
             }
             Step::End(slot) => {
-                let done = self.act(0, "stop", &path(self, slot), &serde_json::json!({})).is_some();
+                // Answered when its program is seen dead; it is a process no more before that.
+                let killed = self.act(0, "kill", &path(self, slot), &serde_json::json!({}));
+                assert!(killed.is_none(), "nobody looks at programs here");
                 for gone in 1..self.pids.len() {
                     let mut above = std::iter::successors(Some(gone), |slot| (*slot > 0).then(|| self.parents[*slot]));
                     if above.any(|above| above == slot) {
                         self.alive[gone] = false;
                     }
                 }
-                done
+                true
             }
         }
     }
