@@ -8,6 +8,7 @@
 
 use bytes::Bytes;
 use cpu_time::ProcessTime;
+use kernel_core::agency::Role;
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::environment::Environment;
 use kernel_core::id::{CallId, Pid};
@@ -17,7 +18,6 @@ use kernel_core::kernel::request::Request;
 use kernel_core::kernel::state::State;
 use kernel_core::path::Name;
 use kernel_core::platform::{Durability, KeyCustody, Profile, Suspension};
-use kernel_core::process::Role;
 use kernel_core::time::{Instant, Now, WallTime};
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::iter_over_hash_type)]
 
+pub mod agency;
 pub mod app;
 pub mod budget;
 pub mod capability;

@@ -1,13 +1,14 @@
 //! The whole kernel on the native host: handlers of the trusted base, sessions, the log.
 
 use bytes::Bytes;
+use kernel_core::agency::Role;
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::environment::Environment;
 use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{BootOptions, Kernel, Parts, log_key, open_log};
 use kernel_core::path::Name;
 use kernel_core::platform::{BoxFuture, KeyPurpose, Keys, Port, Programs};
-use kernel_core::process::{InstanceKind, Role};
+use kernel_core::process::InstanceKind;
 use kernel_core::refusal::Code;
 use platform_native::{Host, HostOptions};
 use std::time::Duration;

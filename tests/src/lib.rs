@@ -51,15 +51,21 @@ macro_rules! each_kernel_clause {
                 a_restart_is_no_new_budget,
                 who_degrades_goes_on_with_what_draws_nothing,
                 a_person_may_allow_more,
-                what_was_allowed_outlives_the_kernel,
+                what_a_person_is_asked_for_is_an_act,
+                what_was_allowed_outlives_the_kernel, a_no_outlives_a_restart,
+                a_start_that_fails_gives_nothing_back,
                 what_is_used_is_counted_once,
                 what_was_used_is_told_with_labels;
+            agency: what_may_be_granted_can_be_given_and_taken_back, what_lost_its_source_is_gone,
+                a_gift_ends_with_its_giver, what_a_manifest_gave_can_be_taken, what_rests_on_a_right_ends_with_it,
+                a_gift_carries_the_labels_of_its_giver;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
                 it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
                 an_agent_may_have_the_name_of_its_application, a_start_waits_for_an_answer,
+                nobody_waits_for_a_question_that_is_over,
                 a_plan_that_cannot_be_followed_is_not_installed, an_agent_that_never_ran_is_not_waited_for,
                 a_rule_is_its_applications_alone;
             authority: what_lacks_a_grant_is_denied_and_not_performed, no_environment_gives_a_right,
@@ -73,7 +79,8 @@ macro_rules! each_kernel_clause {
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood,
                 limits_of_one_process_are_lower, children_together_get_what_their_parent_has,
                 fuel_is_an_account_of_the_application, a_limit_that_is_near_is_told_once,
-                time_and_memory_that_are_near_are_told_once, fuel_of_a_message_that_is_near_is_told_once;
+                time_and_memory_that_are_near_are_told_once, fuel_of_a_message_that_is_near_is_told_once,
+                fuel_of_what_was_cut_short_is_counted;
             ends: the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
                 an_end_carries_the_labels_of_whoever_caused_it, a_service_that_is_missing_is_told_with_labels,
                 what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled,
@@ -92,7 +99,8 @@ macro_rules! each_kernel_clause {
                 a_read_that_was_given_up_loses_nothing, whoever_stops_is_not_done_with_refusals,
                 connections_under_way_are_bounded, replies_are_no_flood_of_refusals, a_full_mailbox_suspends_nobody,
                 a_flood_keeps_nobody_out,
-                whoever_runs_keeps_its_place, a_message_waits_for_an_instance;
+                whoever_runs_keeps_its_place, a_message_waits_for_an_instance,
+                what_waits_for_room_is_seen_dead;
             files: only_a_replacement_that_succeeded_sets_labels,
                 writes_that_overlap_leave_both_labels, a_read_brings_the_labels_of_what_it_read,
                 a_listing_brings_the_labels_of_names, comparing_a_file_brings_its_labels,
@@ -112,11 +120,12 @@ macro_rules! each_kernel_clause {
                 what_lies_above_a_ceiling_is_not_delivered, an_instance_of_one_message_leaves_its_process_clean;
             letters: what_could_not_be_delivered_is_kept, a_letter_keeps_its_labels,
                 an_absence_of_a_letter_is_labelled, sending_again_is_an_act_of_whoever_does_it,
-                a_reply_that_came_too_late_is_a_letter, a_reply_that_came_too_late_is_bounded,
+                a_letter_waits_for_no_answer, a_reply_that_came_too_late_is_a_letter, a_reply_that_came_too_late_is_bounded,
                 what_a_subscriber_misses_is_no_letter, no_absence_of_a_letter_drives_out_another,
                 sending_again_hides_no_other_letter, a_letter_to_a_durable_inbox_is_stored, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
-                an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack;
+                an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack,
+                what_failed_by_a_link_is_noted_before_it_is_told;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, a_route_is_for_equal_acts_alone, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,
@@ -128,6 +137,8 @@ macro_rules! each_kernel_clause {
             processes: kill_takes_the_subtree, what_is_killed_is_seen_dead, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
+            roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
+                roles_only_narrow;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
             supervision: an_agent_that_failed_is_started_again, what_ended_comes_again_as_its_manifest_says,
                 nothing_starts_again_what_was_killed, the_others_come_again_with_it,
@@ -135,6 +146,13 @@ macro_rules! each_kernel_clause {
                 restarts_draw_from_the_account_of_the_application,
                 what_should_run_outlives_the_kernel, what_is_no_longer_wanted_does_not_come_again,
                 a_kernel_that_fails_keeps_what_should_run, a_fresh_start_forgives_nothing;
+            supervisors: agents_are_children_of_their_supervisor,
+                a_supervisor_that_cannot_go_on_is_started_again, what_cannot_be_mended_goes_up,
+                siblings_come_again_with_all_below_them, whoever_stops_is_given_its_time,
+                nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
+                a_supervisor_can_be_stopped, a_durable_inbox_is_one_below_a_supervisor,
+                budgets_below_a_supervisor_go_on, links_cross_supervisors, whoever_is_suspended_stops_at_once,
+                a_kernel_that_stops_forgets_nothing;
             suspension: whoever_is_suspended_is_handed_nothing, what_the_suspended_wait_for_waits,
                 who_may_resume, the_suspended_are_not_started_again, whoever_waits_to_be_resumed_is_not_done,
                 what_does_not_run_is_not_suspended, the_state_of_a_process_is_labelled;

@@ -11,7 +11,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, MAX_INTENSITY, Restart, Supervision};
 use kernel_tests::each_seed;
-use kernel_tests::world::{Host, SimHost, World, agent, app};
+use kernel_tests::world::{Host, SimHost, World, agent, app, supervisor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -44,7 +44,16 @@ async fn spend(host: SimHost, seed: u64) {
     // However often `a` comes again to find nothing left, that is not what ends it.
     let patient = Supervision { intensity: MAX_INTENSITY, ..Supervision::default() };
     let budget = Budget { acts: Some(limit), ..Budget::default() };
-    world.run(app("spends", agents).budget(budget).supervised(patient)).await;
+    // Both lie below the application, or `a` below a supervisor of its own, or both below one.
+    let [a, b] = agents;
+    let agents = match below(3) {
+        0 => [a, b],
+        1 => [a.under("s"), b],
+        _ => [a.under("s"), b.under("s")],
+    };
+    let mut above = supervisor("s");
+    above.supervision = Supervision { intensity: below(3) as u32, ..patient };
+    world.run(app("spends", agents).overseen([above]).budget(budget).supervised(patient)).await;
     // What is stored is what comes again.
     world.log().await;
     let mut performed = 0;

@@ -8,6 +8,7 @@
 //! `WEFT_SEED=N cargo test --workspace --locked --test crashes` runs that one alone.
 #![cfg(not(target_arch = "wasm32"))]
 
+use kernel_core::agency::Role;
 use kernel_core::capability::Capabilities;
 use kernel_core::chain::{TABLE_EVENTS, decode, entries, event_key};
 use kernel_core::codec::table_range;
@@ -15,9 +16,9 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{Bodies, BootOptions, Kernel, Session, check_bodies, log_key, open_log};
 use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn, Storage};
-use kernel_core::process::{InstanceKind, Role};
+use kernel_core::process::InstanceKind;
 use kernel_core::sim::{Faults, SimKeys, SimPlatform, Tear};
-use kernel_tests::world::{Host, Kind, SimHost, agent, app, name, rights};
+use kernel_tests::world::{Host, Kind, SimHost, agent, app, name, rights, supervisor};
 use kernel_tests::{alone, seeds};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,7 +93,10 @@ fn live(host: &SimHost, shared: &Shared, turns: u64) {
         let uses = rights(&["install /app/*", "start /app/*", "write /fs/**", "read /fs/**"]);
         let everything = Capabilities::new(uses.clone(), uses).expect("few rights");
         let operator = kernel.attach(name("operator"), Role::User, everything).await.ok()?;
-        let plan = serde_json::to_vec(&app("mounts", [agent("idle")]).plan(Kind::Handler.program())).expect("a plan");
+        let plan = serde_json::to_vec(
+            &app("mounts", [agent("idle").under("s")]).overseen([supervisor("s")]).plan(Kind::Handler.program()),
+        )
+        .expect("a plan");
         let installed = operator.act("install", "/app/mounts", [b"{}\n", &plan[..]].concat()).await;
         installed.and(operator.act("start", "/app/mounts", "{\"until\":\"stopped\"}").await).ok()?;
         for writer in 0..3 {

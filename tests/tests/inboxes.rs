@@ -10,7 +10,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::Session;
 use kernel_core::process::{MAX_INTENSITY, Restart, Strategy, Supervision};
 use kernel_tests::each_seed;
-use kernel_tests::world::{SimHost, World, agent, app};
+use kernel_tests::world::{Agent, SimHost, World, agent, app, name, supervisor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ const MACHINES: u64 = 1_000;
 const STEPS: usize = 16;
 /// How many senders there are.
 const SENDERS: u64 = 3;
+/// The first is below the application, the second below the first.
+const SUPERVISORS: [&str; 2] = ["s", "t"];
 
 struct Dice(ChaCha8Rng);
 
@@ -61,7 +63,18 @@ async fn befall(host: SimHost, seed: u64) {
     };
     let keeper = agent("keeper").uses(&["register /svc/keeper", "write /tree/**"]).does("act register /svc/keeper");
     let agents = [keeper.durable().restarts(Restart::Permanent), agent("other").restarts(Restart::Permanent)];
-    world.run(app("post", []).unmounted().with(agents).supervised(supervision)).await;
+    // The two lie below the application, or below one or two supervisors, of which the lower deals with them as well as it may.
+    let depth = dice.below(3) as usize;
+    let supervisors = (0..depth).map(|i| {
+        let mut plan = supervisor(SUPERVISORS[i]);
+        plan.supervisor = i.checked_sub(1).map(|above| name(SUPERVISORS[above]));
+        plan.supervision = Supervision { intensity: dice.below(3) as u32, ..supervision };
+        plan
+    });
+    let supervisors: Vec<_> = supervisors.collect();
+    let below = |agent: Agent| depth.checked_sub(1).map_or(agent.clone(), |above| agent.under(SUPERVISORS[above]));
+    let plan = app("post", []).unmounted().with(agents.map(below)).overseen(supervisors);
+    world.run(plan.supervised(supervision)).await;
     let mut all: BTreeMap<u64, Sent> = BTreeMap::new();
     for step in 0..STEPS {
         let at = format!("seed {seed}, step {step}");

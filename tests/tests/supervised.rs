@@ -1,8 +1,8 @@
 //! Thousands of simulated applications whose agents fail, stop and are killed at random, whose power fails, and that are
 //! started again as their manifests say.
 //!
-//! After each step: no name has two processes that live, nothing that was killed lives, no pid comes back, and nobody
-//! may do more than its manifest says. At rest, everybody lives who should, or the application has failed by more
+//! After each step: no name has two processes that live, nothing that was killed lives, no pid comes back, and everybody
+//! who lives is a child of its supervisor. At rest, everybody lives who should, or the application has failed by more
 //! restarts than it allows. `WEFT_SEEDS` says how many; a failure names its seed, and
 //! `WEFT_SEED=N cargo test --workspace --locked --test supervised` runs that one alone.
 #![cfg(not(target_arch = "wasm32"))]
@@ -10,9 +10,10 @@
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
 use kernel_core::kernel::ProcessRow;
+use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
 use kernel_tests::each_seed;
-use kernel_tests::world::{Host, SimHost, World, agent, app};
+use kernel_tests::world::{Host, SimHost, World, agent, app, name, supervisor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ const APPLICATIONS: u64 = 2_000;
 /// How much befalls each of them.
 const STEPS: usize = 12;
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// The first is below the application, the second below the first.
+const SUPERVISORS: [&str; 2] = ["s", "t"];
 
 struct Dice(ChaCha8Rng);
 
@@ -44,6 +47,8 @@ fn newest<H: Host>(world: &World<H>, name: &str) -> Option<ProcessRow> {
 /// What is known of an application from outside.
 struct Known {
     restarts: BTreeMap<&'static str, Restart>,
+    /// Who is below whom.
+    above: BTreeMap<&'static str, &'static str>,
     supervision: Supervision,
     killed: BTreeSet<&'static str>,
     seen: BTreeSet<Pid>,
@@ -54,8 +59,13 @@ impl Known {
     fn look<H: Host>(&mut self, world: &World<H>, at: &str) {
         let all = world.kernel().summary().processes;
         let mut alive: BTreeMap<&str, Pid> = BTreeMap::new();
-        for process in all.iter().filter(|p| p.state != Lifecycle::Exited && NAMES.contains(&p.name.as_str())) {
+        let living = || all.iter().filter(|p| p.state != Lifecycle::Exited);
+        let names = NAMES.iter().chain(&SUPERVISORS).copied().collect::<BTreeSet<&str>>();
+        for process in living().filter(|p| names.contains(p.name.as_str())) {
             let name = process.name.as_str();
+            let above = self.above.get(name).copied().unwrap_or("falls");
+            let parent = living().find(|p| p.pid == process.parent).map(|p| p.name.as_str());
+            assert_eq!(parent, Some(above), "{at}: {name} is whose child");
             assert_eq!(alive.insert(name, process.pid), None, "{at}: two processes {name} live");
             assert!(!self.killed.contains(name), "{at}: {name} was killed and lives");
         }
@@ -81,6 +91,11 @@ impl Known {
     }
 }
 
+/// Whether the application is in that state.
+fn is<H: Host>(world: &World<H>, state: Lifecycle) -> bool {
+    world.kernel().summary().processes.iter().any(|p| p.name.as_str() == "falls" && p.state == state)
+}
+
 async fn befall(host: SimHost, seed: u64) {
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
     let mut world = World::boot(host, Environment::dev()).await;
@@ -91,15 +106,46 @@ async fn befall(host: SimHost, seed: u64) {
         window: Duration::from_secs(60),
         backoff: Duration::from_millis(dice.below(3) * 500),
     };
-    let mut known = Known { restarts: BTreeMap::new(), supervision, killed: BTreeSet::new(), seen: BTreeSet::new() };
+    let mut known = Known {
+        restarts: BTreeMap::new(),
+        above: BTreeMap::new(),
+        supervision,
+        killed: BTreeSet::new(),
+        seen: BTreeSet::new(),
+    };
     let mut agents = Vec::new();
-    for (i, name) in names.iter().enumerate() {
+    let depth = dice.below(3) as usize;
+    let supervisors: Vec<_> = (0..depth)
+        .map(|i| {
+            let mut plan = supervisor(SUPERVISORS[i]);
+            plan.supervision.strategy = dice.one_of(&[Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne]);
+            plan.supervision.intensity = dice.below(3) as u32;
+            plan.supervision.window = Duration::from_secs(60);
+            if i > 0 {
+                plan.supervisor = Some(name(SUPERVISORS[i - 1]));
+                known.above.insert(SUPERVISORS[i], SUPERVISORS[i - 1]);
+            }
+            plan
+        })
+        .collect();
+    for (i, name) in names.iter().copied().enumerate() {
         let restart = dice.one_of(&[Restart::Permanent, Restart::Transient, Restart::Temporary]);
         known.restarts.insert(name, restart);
         let needs: Vec<&str> = names[..i].iter().filter(|_| dice.below(3) == 0).copied().collect();
-        agents.push(agent(name).restarts(restart).after(&needs));
+        let plan = agent(name).restarts(restart).after(&needs);
+        // Each supervisor has somebody below it.
+        let above = if i < depth { i + 1 } else { dice.below(depth as u64 + 1) as usize };
+        agents.push(match above.checked_sub(1) {
+            Some(above) => {
+                known.above.insert(name, SUPERVISORS[above]);
+                plan.under(SUPERVISORS[above])
+            }
+            None => plan,
+        });
     }
-    world.run(app("falls", []).unmounted().with(agents).supervised(supervision)).await;
+    world.run(app("falls", []).unmounted().with(agents).overseen(supervisors).supervised(supervision)).await;
+    // What was about to end with the kernel is not there to tell why.
+    let mut cut_short = false;
     for step in 0..STEPS {
         let at = format!("seed {seed}, step {step}");
         known.look(&world, &at);
@@ -116,14 +162,15 @@ async fn befall(host: SimHost, seed: u64) {
             1 => {
                 // What is stored now is what comes again.
                 world.log().await;
-                if dice.below(2) == 0 {
-                    world.crash().await
-                } else {
-                    world.reboot().await
+                let crashes = dice.below(2) == 0;
+                match crashes {
+                    true => world.crash().await,
+                    false => world.reboot().await,
                 }
                 let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
                 assert!(revived.iter().all(|app| app.result.is_ok()), "{at}: {revived:?}");
                 if revived.is_empty() {
+                    cut_short = crashes;
                     break;
                 }
             }
@@ -156,16 +203,11 @@ async fn befall(host: SimHost, seed: u64) {
             }
             _ => {}
         }
-        if !world
-            .kernel()
-            .summary()
-            .processes
-            .iter()
-            .any(|p| p.name.as_str() == "falls" && p.state == Lifecycle::Running)
-        {
+        if !is(&world, Lifecycle::Running) {
             break;
         }
     }
+    let most = u64::from(known.supervision.intensity);
     // Every restart that waits is due by then.
     for _ in 0..4 {
         world.hand.advance(known.supervision.window);
@@ -173,16 +215,18 @@ async fn befall(host: SimHost, seed: u64) {
     }
     let at = format!("seed {seed}, at rest");
     known.look(&world, &at);
-    let lives =
-        world.kernel().summary().processes.iter().any(|p| p.name.as_str() == "falls" && p.state == Lifecycle::Running);
-    if lives {
+    if is(&world, Lifecycle::Running) {
         known.rest(&world, &at);
     } else {
-        let over = world.log().await.into_iter().rev().find_map(|e| match e.content {
-            kernel_core::kernel::event::Content::AppEnded(ended) => Some(ended.reason),
+        let log = world.log().await;
+        let often = |content: &Content| matches!(content, Content::Restarting(again) if again.restarts >= most);
+        let cut_short = cut_short && log.iter().any(|event| often(&event.content));
+        let over = log.into_iter().rev().find_map(|e| match e.content {
+            Content::AppEnded(ended) => Some(ended.reason),
             _ => None,
         });
-        assert!(over.as_ref().is_some_and(|why| why.contains("is the most")), "{at}: it is over: {over:?}");
+        let known = cut_short || over.as_ref().is_some_and(|why| why.contains("is the most"));
+        assert!(known, "{at}: it is over: {over:?}");
     }
     world.finish().await;
 }

@@ -62,7 +62,7 @@ pub fn own_rights<'a>(
     add(&[Verb::Publish, Verb::Subscribe], format!("/topic/{app}.**"));
     add(&[Verb::Read, Verb::List, Verb::Write, Verb::Remove, Verb::Watch], format!("/tree/app/{app}/**"));
     add(&[Verb::Read, Verb::List, Verb::Monitor, Verb::Stop], format!("/app/{app}"));
-    add(&[Verb::Send, Verb::Call, Verb::Monitor], "/proc/*".to_owned());
+    add(&[Verb::Send, Verb::Call, Verb::Monitor, Verb::Grant, Verb::Revoke], "/proc/*".to_owned());
     add(&[Verb::Start, Verb::Stop], "/timer/*".to_owned());
     add(&[Verb::Read, Verb::Write, Verb::Stop], "/stream/*".to_owned());
     rights

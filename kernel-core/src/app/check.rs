@@ -6,8 +6,9 @@ use super::consent::mount_of;
 use super::fields::Placed;
 use super::manifest::{Agent, Manifest, MountMode, Program};
 use super::order::{cycles, start_order};
-use super::plan::never_ends;
 use super::problem::{Problem, Problems, quoted, suggestion};
+use super::roles;
+use super::supervisors::{self, never_ends, way_of_last};
 use crate::capability::Right;
 use crate::codec::hex;
 use crate::governance::Rule;
@@ -79,6 +80,8 @@ pub fn check(manifest: &Arc<Manifest>, around: &mut Surroundings<'_>) -> Result<
     let mut problems = Problems::new(&manifest.source);
     duplicates(manifest, &mut problems);
     references(manifest, &mut problems);
+    supervisors::check(manifest, &mut problems);
+    roles::check(manifest, &mut problems);
     for agent in &manifest.agents {
         for (list, rights) in [("use", &agent.use_), ("grant", &agent.grant), ("optional", &agent.optional)] {
             let key = format!("agent.{}.{list}", agent.name.value);
@@ -118,9 +121,11 @@ fn duplicates(manifest: &Manifest, problems: &mut Problems) {
         }
     }
     twice("mount", manifest.mounts.iter().map(|mount| &mount.name), problems);
-    // Both can be depended upon and own services, by name.
+    // All of them can be depended upon, by name.
     let processes = manifest.agents.iter().map(|agent| &agent.name);
-    twice("agent", processes.chain(manifest.containers.iter().map(|container| &container.name)), problems);
+    let processes = processes.chain(manifest.containers.iter().map(|container| &container.name));
+    twice("agent", processes.chain(manifest.supervisors.iter().map(|supervisor| &supervisor.name)), problems);
+    twice("role", manifest.roles.iter().map(|role| &role.name), problems);
     twice("tool", manifest.tools.iter().map(|tool| &tool.name), problems);
     twice("service", manifest.services.iter().map(|service| &service.name), problems);
     all_differ("rule", manifest.rules.iter().map(|rule| (&rule.id, rule.at)), problems);
@@ -138,33 +143,32 @@ fn references(manifest: &Manifest, problems: &mut Problems) {
         });
     }
     if let Some(last) = &manifest.app.ends_with
-        && let Some(agent) = manifest.agent(last.as_str())
-        && let Some(why) = never_ends(agent.restart.value, manifest.supervision.strategy)
+        && let Some(why) = never_ends(way_of_last(manifest))
     {
         let message = format!("{} {why}", quoted(last.as_str()));
         problems.add_with_help(last.at, "app.ends_with", message, "say restart = \"transient\" of that agent");
     }
-    let nobody = |name: &Placed<Name>, key: &str, problems: &mut Problems| {
-        problems.push(name.at, key, || {
-            let message = format!("there is no agent or container {}", quoted(name.as_str()));
-            (message, suggestion(name.as_str(), known.iter().copied()))
+    for service in manifest.services.iter().filter(|service| !known.contains(service.owner.as_str())) {
+        let key = format!("service.{}.owner", service.name.value);
+        problems.push(service.owner.at, &key, || {
+            let owner = service.owner.as_str();
+            (format!("there is no agent or container {}", quoted(owner)), suggestion(owner, known.iter().copied()))
         });
-    };
-    for service in &manifest.services {
-        if !known.contains(service.owner.as_str()) {
-            nobody(&service.owner, &format!("service.{}.owner", service.name.value), problems);
-        }
     }
+    let supervisors = manifest.supervisors.iter().map(|supervisor| supervisor.name.as_str());
+    let needed_too: BTreeSet<&str> = known.iter().copied().chain(supervisors).collect();
     for agent in &manifest.agents {
-        for needed in agent.depends_on.iter().filter(|needed| !known.contains(needed.as_str())) {
-            nobody(needed, &format!("agent.{}.depends_on", agent.name.value), problems);
+        for needed in agent.depends_on.iter().filter(|needed| !needed_too.contains(needed.as_str())) {
+            problems.push(needed.at, &format!("agent.{}.depends_on", agent.name.value), || {
+                let message = format!("there is no agent, supervisor or container {}", quoted(needed.as_str()));
+                (message, suggestion(needed.as_str(), needed_too.iter().copied()))
+            });
         }
     }
     if start_order(manifest).is_none() {
         for cycle in cycles(manifest) {
-            let names: Vec<&str> = cycle.iter().map(|agent| agent.name.as_str()).collect();
-            let (first, key) = (cycle[0], format!("agent.{}.depends_on", names[0]));
-            let at = first.depends_on.first().map_or(first.name.at, |needed| needed.at);
+            let names: Vec<&str> = cycle.iter().map(|unit| unit.name().as_str()).collect();
+            let (at, key) = cycle[0].needs();
             let message = format!("these wait for each other: {} -> {}", names.join(" -> "), names[0]);
             problems.add_with_help(at, &key, message, "leave one of these dependencies out");
         }

@@ -4,13 +4,14 @@
 //! possible is for `check`; whether it gets them, for `resolve`.
 
 use super::fields::Placed;
+use super::roles::Described;
 use super::source::Source;
 use crate::budget::OnExhausted;
 use crate::capability::Right;
 use crate::governance::{Effect, Rule};
 use crate::label::Labels;
 use crate::path::Name;
-use crate::process::{InstanceKind, Restart, Role, Supervision};
+use crate::process::{InstanceKind, Restart, Shutdown, Supervision};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +27,10 @@ pub struct Manifest {
     pub mounts: Vec<Mount>,
     /// Each `[[agent]]`.
     pub agents: Vec<Agent>,
+    /// Each `[[supervisor]]`.
+    pub supervisors: Vec<Supervisor>,
+    /// Each `[[role]]`.
+    pub roles: Vec<Described>,
     /// Each `[[tool]]`.
     pub tools: Vec<Tool>,
     /// Each `[[service]]`.
@@ -36,7 +41,7 @@ pub struct Manifest {
     pub rules: Vec<Placed<Rule>>,
     /// `[budget]`.
     pub budget: Placed<Budget>,
-    /// `[supervision]`: how it deals with the ends of its agents.
+    /// `[supervision]`: how it deals with the ends of those that no `[[supervisor]]` is above.
     pub supervision: Supervision,
     /// The text that all this was read from.
     pub source: Arc<Source>,
@@ -84,7 +89,7 @@ pub struct Agent {
     /// Its name, unique among agents and containers of the application.
     pub name: Placed<Name>,
     /// Default worker.
-    pub role: Role,
+    pub role: Placed<Name>,
     /// What it runs.
     pub program: Placed<Program>,
     /// As written; [`Manifest::instance_of`] knows the default.
@@ -105,10 +110,29 @@ pub struct Agent {
     pub limits: Placed<AgentLimits>,
     /// Default temporary.
     pub restart: Placed<Restart>,
+    /// The supervisor that starts and stops it; the application where it names none.
+    pub supervisor: Option<Placed<Name>>,
+    /// How it is stopped. Default within 5 s.
+    pub shutdown: Shutdown,
     /// The body of its first message, as JSON. Default `{}`.
     pub args: Value,
     /// What starts before it.
     pub depends_on: Vec<Placed<Name>>,
+}
+
+/// `[[supervisor]]`: a process without a program that starts, stops and starts again those that name it.
+#[derive(Clone, Debug)]
+pub struct Supervisor {
+    /// Its name, unique among agents, containers and supervisors of the application.
+    pub name: Placed<Name>,
+    /// The supervisor that it is below; the application where it names none.
+    pub supervisor: Option<Placed<Name>>,
+    /// How it deals with the ends of those below it.
+    pub supervision: Supervision,
+    /// When it is started again. Default permanent.
+    pub restart: Restart,
+    /// How it is stopped, with all below it. Default: it is waited for.
+    pub shutdown: Shutdown,
 }
 
 /// What an agent or a tool runs.
@@ -244,6 +268,11 @@ impl Manifest {
     /// The agent of that name.
     pub fn agent(&self, name: &str) -> Option<&Agent> {
         self.agents.iter().find(|agent| agent.name.as_str() == name)
+    }
+
+    /// The supervisor of that name.
+    pub fn supervisor(&self, name: &str) -> Option<&Supervisor> {
+        self.supervisors.iter().find(|supervisor| supervisor.name.as_str() == name)
     }
 
     /// The mount of that name.

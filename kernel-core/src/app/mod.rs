@@ -18,7 +18,9 @@ mod order;
 mod parse;
 mod plan;
 mod problem;
+mod roles;
 mod source;
+mod supervisors;
 mod units;
 
 #[cfg(test)]
@@ -31,7 +33,7 @@ pub use config::{AppConfig, Config, parse_config};
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{
-    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Service, Tool,
+    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Service, Supervisor, Tool,
 };
 pub use memory::TooMuchMemory;
 pub use parse::{parse, parse_bytes};
@@ -39,5 +41,7 @@ pub use plan::{
     AgentPlan, Feature, MountPlan, Need, Plan, PlanError, ProgramPlan, ServicePlan, needs, plan, rule_name,
 };
 pub use problem::{MAX_PROBLEMS, Problem, closest};
+pub use roles::Described;
 pub use source::{MAX_DEPTH, MAX_MANIFEST, Source};
+pub use supervisors::{MAX_NESTING, SupervisorPlan};
 pub use units::{parse_duration, parse_size};

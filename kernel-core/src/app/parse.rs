@@ -5,11 +5,14 @@
 use super::fields::{Field, Fields, Placed};
 use super::manifest::*;
 use super::problem::{Problem, Problems, told};
+use super::roles::Described;
 use super::source::{Sort, Source};
+use super::units::parse_duration;
+use crate::agency::{Ceilings, Role};
 use crate::budget::OnExhausted;
 use crate::governance::{Charter, Dimension, Effect, Rule, Then, When};
 use crate::path::Name;
-use crate::process::{InstanceKind, MAX_INTENSITY, Restart, Role, Strategy, Supervision};
+use crate::process::{InstanceKind, MAX_INTENSITY, Restart, Shutdown, Strategy, Supervision};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -22,7 +25,8 @@ const MANIFEST: Sort = Sort {
 /// The most bytes of an agent's `args` as JSON: what fits into one message.
 const MAX_ARGS: usize = 1 << 20;
 
-const TOP: &[&str] = &["app", "mount", "agent", "tool", "service", "container", "rule", "budget", "supervision"];
+const TOP: &[&str] =
+    &["app", "mount", "agent", "supervisor", "role", "tool", "service", "container", "rule", "budget", "supervision"];
 const APP: &[&str] = &["name", "version", "description", "ends_with"];
 const MOUNT: &[&str] = &["name", "mode", "labels", "clearance"];
 const AGENT: &[&str] = &[
@@ -38,9 +42,15 @@ const AGENT: &[&str] = &[
     "clearance",
     "limits",
     "restart",
+    "supervisor",
+    "shutdown",
     "args",
     "depends_on",
 ];
+const SUPERVISOR: &[&str] =
+    &["name", "supervisor", "strategy", "intensity", "window", "backoff", "restart", "shutdown"];
+const ROLE: &[&str] = &["name", "spawns", "children", "ceilings"];
+const CEILINGS: &[&str] = &["memory", "handle", "wall", "acts", "messages", "tool_calls", "fuel"];
 const LIMITS: &[&str] = &["memory", "handle", "wall", "acts", "messages", "tool_calls", "fuel", "on_exhausted"];
 const PROGRAM: &[&str] = &["wasm", "native"];
 const TOOL: &[&str] = &["name", "program", "schemas", "effect", "output_labels", "clearance", "instance"];
@@ -54,14 +64,6 @@ const BUDGET: &[&str] = &["acts", "messages", "tool_calls", "fuel", "tokens", "w
 const INSTANCES: &[(&str, InstanceKind)] = &[("kept", InstanceKind::Kept), ("per_message", InstanceKind::PerMessage)];
 const MODES: &[(&str, MountMode)] = &[("read", MountMode::Read), ("write", MountMode::Write)];
 const INBOXES: &[(&str, Inbox)] = &[("memory", Inbox::Memory), ("durable", Inbox::Durable)];
-const ROLES: &[(&str, Role)] = &[
-    ("root", Role::Root),
-    ("supervisor", Role::Supervisor),
-    ("service", Role::Service),
-    ("worker", Role::Worker),
-    ("user", Role::User),
-    ("custom", Role::Custom),
-];
 const RESTARTS: &[(&str, Restart)] =
     &[("permanent", Restart::Permanent), ("transient", Restart::Transient), ("temporary", Restart::Temporary)];
 const STRATEGIES: &[(&str, Strategy)] = &[
@@ -102,13 +104,16 @@ fn sections(top: &Fields, source: &Arc<Source>, problems: &mut Problems) -> Opti
     let each = |name, known, problems: &mut Problems| top.entries(name, known, problems);
     let mounts = each("mount", MOUNT, problems).iter().filter_map(|entry| mount(entry, problems)).collect();
     let agents: Vec<Agent> = each("agent", AGENT, problems).iter().filter_map(|entry| agent(entry, problems)).collect();
+    let supervisors = each("supervisor", SUPERVISOR, problems).iter().filter_map(|e| supervisor(e, problems)).collect();
+    let roles = each("role", ROLE, problems).iter().filter_map(|entry| role(entry, problems)).collect();
     let tools = each("tool", TOOL, problems).iter().filter_map(|entry| tool(entry, problems)).collect();
     let services = each("service", SERVICE, problems).iter().filter_map(|entry| service(entry, problems)).collect();
     let containers = each("container", CONTAINER, problems).iter().filter_map(|e| container(e, problems)).collect();
     let rules = each("rule", RULE, problems).iter().filter_map(|entry| rule(app.as_ref(), entry, problems)).collect();
     let budget = top.find("budget").map(|field| Placed { at: field.at, value: budget(field, problems) });
     let budget = budget.unwrap_or(Placed { value: Budget::default(), at: 0 });
-    let supervision = top.find("supervision").map(|field| supervision(field, problems)).unwrap_or_default();
+    let supervision = top.find("supervision").and_then(|field| field.table(SUPERVISION, problems));
+    let supervision = supervision.map(|fields| self::supervision(&fields, problems)).unwrap_or_default();
     if top.find("agent").is_none() {
         let help = "add at least one: [[agent]] with a name and program = { wasm = \"..\" }";
         problems.add_with_help(0, "agent", "the application has no agents", help);
@@ -117,6 +122,8 @@ fn sections(top: &Fields, source: &Arc<Source>, problems: &mut Problems) -> Opti
         app: app?,
         mounts,
         agents,
+        supervisors,
+        roles,
         tools,
         services,
         containers,
@@ -160,20 +167,25 @@ fn mount(fields: &Fields, problems: &mut Problems) -> Option<Mount> {
 fn agent(fields: &Fields, problems: &mut Problems) -> Option<Agent> {
     let name = name(fields, problems);
     let program = program(fields, problems);
-    let role = choice(fields, "role", ROLES, problems).unwrap_or(Role::Worker);
+    let role = fields.find("role").map(|field| field.name(problems));
     let instance = choice(fields, "instance", INSTANCES, problems);
     let inbox = fields.find("inbox").and_then(|field| field.choice(INBOXES, problems));
     let restart = fields.find("restart").and_then(|field| field.choice(RESTARTS, problems));
     let mut rights = |key| fields.find(key).map(|field| field.rights(problems)).unwrap_or_default();
     let (use_, grant, optional) = (rights("use"), rights("grant"), rights("optional"));
+    let supervisor = fields.find("supervisor").and_then(|field| field.name(problems));
+    let shutdown = shutdown(fields, problems).unwrap_or_default();
     let labels = fields.find("labels").map(|field| field.labels(problems)).unwrap_or_default();
     let clearance = fields.find("clearance").map(|field| field.labels(problems));
     let limits = fields.find("limits").map(|field| Placed { at: field.at, value: limits(field, problems) });
     let args = fields.find("args").map_or_else(|| Value::Object(Default::default()), |field| args(&field, problems));
     let depends_on = fields.find("depends_on").map(|field| field.names(problems)).unwrap_or_default();
     Some(Agent {
+        role: match role {
+            Some(role) => role?,
+            None => Placed { value: Name::parse(Role::Worker.as_str()).ok()?, at: fields.at },
+        },
         name: name?,
-        role,
         program: program?,
         instance,
         inbox: inbox.unwrap_or(Placed { value: Inbox::Memory, at: fields.at }),
@@ -184,6 +196,8 @@ fn agent(fields: &Fields, problems: &mut Problems) -> Option<Agent> {
         clearance,
         limits: limits.unwrap_or(Placed { value: AgentLimits::default(), at: fields.at }),
         restart: restart.unwrap_or(Placed { value: Restart::Temporary, at: fields.at }),
+        supervisor,
+        shutdown,
         args,
         depends_on,
     })
@@ -205,12 +219,7 @@ fn limits(field: Field, problems: &mut Problems) -> AgentLimits {
     let Some(fields) = field.table(LIMITS, problems) else { return default };
     let memory = size(&fields, "memory", problems).unwrap_or(default.memory);
     let handle = duration(&fields, "handle", problems).unwrap_or(default.handle);
-    for (key, none) in [("memory", memory == 0), ("handle", handle.is_zero())] {
-        if none {
-            let at = fields.find(key).map_or(fields.at, |field| field.at);
-            problems.add(at, &fields.key_of(key), "must be more than zero: with nothing a program cannot even start");
-        }
-    }
+    refuse_nothing(&fields, [("memory", memory == 0), ("handle", handle.is_zero())], problems);
     AgentLimits {
         memory,
         handle,
@@ -220,6 +229,14 @@ fn limits(field: Field, problems: &mut Problems) -> AgentLimits {
         tool_calls: count(&fields, "tool_calls", problems),
         fuel: count(&fields, "fuel", problems),
         on_exhausted: choice(&fields, "on_exhausted", EXHAUSTED, problems).unwrap_or_default(),
+    }
+}
+
+/// A program that has nothing of `key` cannot even start.
+fn refuse_nothing(fields: &Fields, keys: [(&str, bool); 2], problems: &mut Problems) {
+    for (key, _) in keys.into_iter().filter(|(_, none)| *none) {
+        let at = fields.find(key).map_or(fields.at, |field| field.at);
+        problems.add(at, &fields.key_of(key), "must be more than zero: with nothing a program cannot even start");
     }
 }
 
@@ -237,16 +254,58 @@ fn budget(field: Field, problems: &mut Problems) -> Budget {
     }
 }
 
-fn supervision(field: Field, problems: &mut Problems) -> Supervision {
+fn supervisor(fields: &Fields, problems: &mut Problems) -> Option<Supervisor> {
+    let name = name(fields, problems);
+    let supervisor = fields.find("supervisor").and_then(|field| field.name(problems));
+    let restart = choice(fields, "restart", RESTARTS, problems).unwrap_or(Restart::Permanent);
+    let shutdown = shutdown(fields, problems).unwrap_or(Shutdown::Infinite);
+    let supervision = supervision(fields, problems);
+    Some(Supervisor { name: name?, supervisor, supervision, restart, shutdown })
+}
+
+fn role(fields: &Fields, problems: &mut Problems) -> Option<Described> {
+    let name = name(fields, problems);
+    let spawns = fields.find("spawns").map(|field| field.names(problems)).unwrap_or_default();
+    // What is too large is no bound.
+    let children = count(fields, "children", problems).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let ceilings = fields.find("ceilings").map(|field| ceilings(field, problems)).unwrap_or_default();
+    Some(Described { name: name?, spawns, children, ceilings })
+}
+
+fn ceilings(field: Field, problems: &mut Problems) -> Ceilings {
+    let Some(fields) = field.table(CEILINGS, problems) else { return Ceilings::default() };
+    let ceilings = Ceilings {
+        memory: size(&fields, "memory", problems),
+        handle: duration(&fields, "handle", problems),
+        wall: duration(&fields, "wall", problems),
+        acts: count(&fields, "acts", problems),
+        messages: count(&fields, "messages", problems),
+        tool_calls: count(&fields, "tool_calls", problems),
+        fuel: count(&fields, "fuel", problems),
+    };
+    let handle = ceilings.handle.is_some_and(|handle| handle.is_zero());
+    refuse_nothing(&fields, [("memory", ceilings.memory == Some(0)), ("handle", handle)], problems);
+    ceilings
+}
+
+fn shutdown(fields: &Fields, problems: &mut Problems) -> Option<Shutdown> {
+    let read = |text: &str| match text {
+        "kill" => Ok(Shutdown::Kill),
+        "infinite" => Ok(Shutdown::Infinite),
+        time => parse_duration(time).map(Shutdown::Within).map_err(|e| format!("{e}, nor `kill` or `infinite`")),
+    };
+    Some(fields.find("shutdown")?.parsed(read, problems)?.value)
+}
+
+fn supervision(fields: &Fields, problems: &mut Problems) -> Supervision {
     let default = Supervision::default();
-    let Some(fields) = field.table(SUPERVISION, problems) else { return default };
     // What is too large stays too large.
-    let intensity = count(&fields, "intensity", problems).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let intensity = count(fields, "intensity", problems).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     let supervision = Supervision {
-        strategy: choice(&fields, "strategy", STRATEGIES, problems).unwrap_or(default.strategy),
+        strategy: choice(fields, "strategy", STRATEGIES, problems).unwrap_or(default.strategy),
         intensity: intensity.unwrap_or(default.intensity),
-        window: duration(&fields, "window", problems).unwrap_or(default.window),
-        backoff: duration(&fields, "backoff", problems).unwrap_or(default.backoff),
+        window: duration(fields, "window", problems).unwrap_or(default.window),
+        backoff: duration(fields, "backoff", problems).unwrap_or(default.backoff),
     };
     for (key, wrong, why) in [
         ("intensity", supervision.intensity > MAX_INTENSITY, "must be at most 10,000"),

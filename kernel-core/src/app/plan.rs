@@ -4,12 +4,15 @@ use super::asks::{topics, tree};
 use super::check::Checked;
 use super::consent::{Consent, Granted, Missing, resolve};
 use super::manifest::*;
-use super::order::start_order;
+use super::order::{Unit, needed_by, start_order};
+use super::roles::customs;
+use super::supervisors::SupervisorPlan;
+use crate::agency::CustomRole;
 use crate::capability::{Capabilities, Right};
 use crate::governance::Rule;
 use crate::label::Labels;
 use crate::path::{MAX_NAME, Name, Pattern};
-use crate::process::{InstanceKind, Restart, Role, Strategy, Supervision};
+use crate::process::{InstanceKind, Restart, Shutdown, Supervision};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -114,6 +117,12 @@ pub struct Plan {
     pub ends_with: Option<Name>,
     /// Its agents in start order; they stop in reverse.
     pub agents: Vec<AgentPlan>,
+    /// Its supervisors, each after the one that it is below.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supervisors: Vec<SupervisorPlan>,
+    /// Its roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<CustomRole>,
     /// Its services.
     pub services: Vec<ServicePlan>,
     /// Those of its mounts to which a folder was bound.
@@ -126,7 +135,7 @@ pub struct Plan {
     pub rules: Vec<Rule>,
     /// Its account.
     pub budget: Budget,
-    /// How it deals with the ends of its agents.
+    /// How it deals with the ends of those that are below no supervisor of theirs.
     #[serde(default)]
     pub supervision: Supervision,
     /// What it was given, as the operator gave it; recorded with the installation.
@@ -152,10 +161,11 @@ impl Plan {
         if let Some(why) = self.supervision.contradiction() {
             return Some(format!("it cannot be supervised as it says: {why}"));
         }
-        if let Some(last) = self.agents.iter().find(|agent| self.ends_with.as_ref() == Some(&agent.name))
-            && let Some(why) = never_ends(last.restart, self.supervision.strategy)
-        {
-            return Some(format!("it ends with `{}`, which {why}", last.name));
+        if let Some(why) = self.contradiction_above() {
+            return Some(why);
+        }
+        if let Some(why) = self.contradiction_of_roles() {
+            return Some(why);
         }
         let mut services = BTreeSet::new();
         for ServicePlan { name, owner, .. } in &self.services {
@@ -198,7 +208,7 @@ pub struct AgentPlan {
     /// Its name.
     pub name: Name,
     /// What it is for.
-    pub role: Role,
+    pub role: Name,
     /// What it runs.
     pub program: ProgramPlan,
     /// How long its instances live.
@@ -219,6 +229,12 @@ pub struct AgentPlan {
     pub limits: AgentLimits,
     /// When it is started again.
     pub restart: Restart,
+    /// The supervisor that starts and stops it; the application where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<Name>,
+    /// How it is stopped.
+    #[serde(default, skip_serializing_if = "Shutdown::is_default")]
+    pub shutdown: Shutdown,
     /// The agents that must run before it starts.
     pub depends_on: Vec<Name>,
     /// The body of its first message: one line of JSON.
@@ -265,17 +281,6 @@ pub struct MountPlan {
     pub labels: Labels,
     /// What may be written there; `None` when the manifest does not say.
     pub clearance: Option<Labels>,
-}
-
-/// Why the end of an agent is not the end of its application, which says so.
-pub(super) fn never_ends(restart: Restart, strategy: Strategy) -> Option<&'static str> {
-    match (restart, strategy) {
-        (Restart::Permanent, _) => Some("is permanent: it is started again whenever it ends"),
-        (Restart::Temporary, Strategy::OneForAll | Strategy::RestForOne) => {
-            Some("is temporary: it is stopped with others and not started again, which is no end of its own")
-        }
-        _ => None,
-    }
 }
 
 /// The features that the application cannot do without, in the order of the manifest. A container, and
@@ -334,11 +339,22 @@ pub fn plan(checked: &Checked, consent: &Consent, has: &[Feature]) -> Result<Pla
         return Err(PlanError::Unsupported(lacking));
     }
     let granted = resolve(manifest, consent).map_err(PlanError::Missing)?;
-    let agents = start_order(manifest).unwrap_or_default().into_iter().filter_map(|agent| {
-        let granted = granted.iter().find(|granted| granted.agent == agent.name.value)?;
-        agent_plan(checked, agent, granted)
-    });
-    let agents: Vec<AgentPlan> = agents.collect();
+    let (mut agents, mut supervisors) = (Vec::new(), Vec::new());
+    for unit in start_order(manifest).unwrap_or_default() {
+        match unit {
+            Unit::Agent(agent) => {
+                let granted = granted.iter().find(|granted| granted.agent == agent.name.value);
+                agents.extend(granted.and_then(|granted| agent_plan(checked, agent, granted)));
+            }
+            Unit::Supervisor(supervisor) => supervisors.push(SupervisorPlan {
+                name: supervisor.name.value.clone(),
+                supervisor: supervisor.supervisor.as_ref().map(|above| above.value.clone()),
+                supervision: supervisor.supervision,
+                restart: supervisor.restart,
+                shutdown: supervisor.shutdown,
+            }),
+        }
+    }
     let owned = manifest.services.iter().filter(|service| manifest.agent(service.owner.as_str()).is_some());
     let services = owned.map(|service| ServicePlan {
         name: service.name.value.clone(),
@@ -361,6 +377,8 @@ pub fn plan(checked: &Checked, consent: &Consent, has: &[Feature]) -> Result<Pla
         content: checked.content(),
         ends_with: app.ends_with.as_ref().map(|name| name.value.clone()),
         agents,
+        supervisors,
+        roles: customs(manifest),
         services: services.collect(),
         mounts: mounts.collect(),
         topics: topics(&app.name),
@@ -378,10 +396,9 @@ fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<Age
         Program::Wasm(path) => ProgramPlan::Wasm(checked.programs().get(path)?.info.sha256),
         Program::Native(name) => ProgramPlan::Native(name.clone()),
     };
-    let agents = agent.depends_on.iter().filter(|needed| checked.manifest().agent(needed.as_str()).is_some());
     Some(AgentPlan {
         name: agent.name.value.clone(),
-        role: agent.role,
+        role: agent.role.value.clone(),
         program,
         instance: checked.manifest().instance_of(agent),
         inbox: agent.inbox.value,
@@ -393,7 +410,9 @@ fn agent_plan(checked: &Checked, agent: &Agent, granted: &Granted) -> Option<Age
         limits: agent.limits.value,
         restart: agent.restart.value,
         args: agent.args.to_string(),
-        depends_on: agents.map(|needed| needed.value.clone()).collect(),
+        supervisor: agent.supervisor.as_ref().map(|above| above.value.clone()),
+        shutdown: agent.shutdown,
+        depends_on: needed_by(checked.manifest(), agent).into_iter().map(|needed| needed.value.clone()).collect(),
     })
 }
 

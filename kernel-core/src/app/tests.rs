@@ -6,6 +6,8 @@ mod consent;
 mod hostile;
 mod parse;
 mod plan;
+mod roles;
+mod supervisors;
 
 use super::*;
 use crate::capability::Right;

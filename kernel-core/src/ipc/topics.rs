@@ -134,6 +134,15 @@ impl Topics {
         }
     }
 
+    /// Ends those subscriptions of a process that `keep` does not name.
+    pub fn retain(&mut self, pid: Pid, keep: impl Fn(&Pattern) -> bool) {
+        let lost: Vec<Pattern> =
+            self.by_process.get(&pid).into_iter().flatten().filter(|pattern| !keep(pattern)).cloned().collect();
+        for pattern in lost {
+            self.unsubscribe(pid, &pattern);
+        }
+    }
+
     /// Whether nobody listens to anything.
     pub fn is_empty(&self) -> bool {
         self.root.is_empty() && self.by_process.is_empty()

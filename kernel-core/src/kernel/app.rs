@@ -4,20 +4,19 @@
 //! agents are its children, and its end is theirs.
 
 use super::budgets::{Drawn, Spent};
-use super::effects::{Effects, Notice, Wake};
-use super::event::{AppEnded, Content};
-use super::exit::Dead;
+use super::effects::Effects;
+use super::members::Member;
 use super::open::OpenKind;
 use super::request::Request;
 use super::rows;
-use super::state::State;
+use super::state::{Due, State};
+use super::stop::Stopped;
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::{Name, Resource};
 use crate::platform::Key;
-use crate::process::{ExitReason, Process, Restart, Restarts, Supervision};
-use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
+use crate::process::{ExitReason, Process, Restarts, Supervision};
 use crate::time::{Instant, Now, WallTime};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,18 +37,27 @@ pub enum Until {
 pub(crate) struct App {
     /// Its process.
     pub(crate) root: Pid,
-    /// Its agents in the order of their start, with their pids as far as they have been spawned.
-    pub(crate) agents: Vec<Member>,
+    /// Its agents and their supervisors in the order of their start, with their pids as far as they have been spawned.
+    pub(crate) members: Vec<Member>,
     pub(crate) spawned: BTreeMap<Name, Pid>,
     /// Those that have run, also if they are gone; not those that are started again and do not run yet.
     pub(crate) running: BTreeSet<Name>,
+    /// How its own process deals with the ends of those directly below it.
     pub(crate) supervision: Supervision,
-    pub(crate) restarts: Restarts,
+    /// Those of each supervisor, `None` for its own process.
+    pub(crate) restarts: BTreeMap<Option<Name>, Restarts>,
     /// Those that are started again and were not spawned yet, each with the time until which it waits, if it still does. The
     /// application is busy with each of them.
     pub(crate) coming: BTreeMap<Name, Option<Instant>>,
     /// Those that were killed: nothing starts them again.
     pub(crate) killed: BTreeSet<Name>,
+    /// Those that were suspended when their supervisor stopped them: nothing starts them again.
+    pub(crate) suspended: BTreeSet<Name>,
+    /// Those that stop, or are to when their turn comes, while their processes live.
+    pub(crate) leaving: BTreeMap<Name, Stopped>,
+    /// Whether somebody sees to those just now, and whether to those that are to be spawned.
+    pub(crate) stopping: bool,
+    pub(crate) spawning: bool,
     /// When the latest refusals were of those that are started again, for the refusal limit.
     pub(crate) refusals: BTreeMap<Name, VecDeque<Instant>>,
     /// SHA-256 of the row of the plan that it was started by.
@@ -73,7 +81,16 @@ pub(crate) struct App {
     /// What is labelled so.
     pub(crate) labels: Labels,
     pub(crate) monitors: BTreeMap<Pid, Labels>,
+    /// Whether it ends, and what its process ends for.
     pub(crate) ending: bool,
+    pub(crate) ends_for: ExitReason,
+    /// The `start` that waited when it began to end, and each `stop` that waits for its end.
+    pub(crate) starter: Option<ActionId>,
+    pub(crate) stops: Vec<ActionId>,
+    /// Whether nothing is left but to end.
+    pub(crate) over: bool,
+    /// Whether it ends so that no later kernel is to start it.
+    pub(crate) unwanted: bool,
     /// When it was started first.
     pub(crate) began: WallTime,
     /// Whether anything in it has a limit of which what is used is gone.
@@ -110,19 +127,10 @@ pub(super) fn running_key(name: &Name) -> Key {
     rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes())
 }
 
-/// An agent of a running application.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) name: Name,
-    /// Those that run before it.
-    pub(crate) needs: Vec<Name>,
-    pub(crate) restart: Restart,
-}
-
 /// The reply of a `start`.
 #[derive(serde::Serialize)]
-struct Started {
-    pid: Pid,
+pub(super) struct Started {
+    pub(super) pid: Pid,
 }
 
 /// How much of what goes wrong in an application is kept in words; the rest is counted.
@@ -151,7 +159,7 @@ impl App {
     }
 
     /// All that went wrong; `None` where nothing did.
-    fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<String> {
         let more = (self.failed_more > 0).then(|| format!("and {} more", self.failed_more));
         let all: Vec<&str> = self.failed.iter().chain(&more).map(String::as_str).collect();
         (!all.is_empty()).then(|| all.join("; "))
@@ -159,73 +167,78 @@ impl App {
 }
 
 impl State {
-    /// Spawns every agent whose dependencies run and that was not spawned yet. Each spawn is an act of
-    /// the application's process and takes the road like any other.
+    /// Spawns everybody whose supervisor is there, whose dependencies run and who was not spawned yet. Each spawn is an
+    /// act of the supervisor and takes the road like any other.
     pub(crate) fn spawn_ready(&mut self, name: &Name, now: Now, fx: &mut Effects) {
-        let Some(app) = self.apps.get(name) else { return };
-        let root = app.root;
-        let ready: Vec<Name> = app
-            .agents
-            .iter()
-            .filter(|agent| {
-                !app.spawned.contains_key(&agent.name) && !matches!(app.coming.get(&agent.name), Some(Some(_)))
-            })
-            .filter(|agent| agent.needs.iter().all(|needed| app.running.contains(needed)))
-            .map(|agent| agent.name.clone())
-            .collect();
-        for agent in ready {
+        let Some(app) = self.apps.get_mut(name) else { return };
+        // Whoever is at it already sees to all of it.
+        if std::mem::replace(&mut app.spawning, true) {
+            return;
+        }
+        // It is not quiet while some of them are to be spawned.
+        app.busy += 1;
+        while let Some(app) = self.apps.get_mut(name)
+            && let Some(member) = app.next_ready().cloned()
+            && let Some(supervisor) = app.supervisor_of(&member)
+        {
             // Reserved before the spawn, so that a failure inside it is not tried again.
-            if let Some(app) = self.apps.get_mut(name) {
-                app.spawned.insert(agent.clone(), Pid::KERNEL);
-            }
-            let resource = Resource::Agent(agent.clone()).to_string();
-            let request = Request::parse(root, "spawn", &resource, Bytes::new());
+            app.spawned.insert(member.clone(), Pid::KERNEL);
+            let resource = Resource::Agent(member.clone()).to_string();
+            let request = Request::parse(supervisor, "spawn", &resource, Bytes::new());
             let seen = self.counters.pid;
             self.unheard = None;
-            // The rows that a spawn needs were loaded before this step: it is the same for all agents of an application.
-            let went = self.travel(root, None, &request, now, fx).is_ok();
-            if went && self.asks_to_spawn(root, &agent) {
-                continue;
-            }
-            if !self.has_spawned(name, agent, Pid(seen + 1), now, fx) {
-                return;
+            // The rows that a spawn needs were loaded before this step: it is the same for all supervisors of an
+            // application.
+            let went = self.travel(supervisor, None, &request, now, fx).is_ok();
+            if !(went && self.asks_to_spawn(supervisor, &member)) {
+                self.has_spawned(name, member, Pid(seen + 1), now, fx);
             }
         }
+        let Some(app) = self.apps.get_mut(name) else { return };
+        app.spawning = false;
+        app.busy = app.busy.saturating_sub(1);
+        self.end_if_quiet(name, now, fx);
     }
 
-    /// Whether somebody is asked whether the process of an application may spawn `agent`.
-    fn asks_to_spawn(&self, root: Pid, agent: &Name) -> bool {
-        let acts = self.processes.get(&root).map_or(&[][..], |process| &process.rare.acts);
+    /// Whether somebody is asked whether `supervisor` may spawn `agent`.
+    fn asks_to_spawn(&self, supervisor: Pid, agent: &Name) -> bool {
+        let acts = self.processes.get(&supervisor).map_or(&[][..], |process| &process.rare.acts);
         acts.iter().filter_map(|action| self.opened.get(action)).any(|open| {
             matches!(open.kind, OpenKind::Escalated(_)) && matches!(&open.resource, Resource::Agent(of) if of == agent)
         })
     }
 
-    /// A spawn by the process of the application `name` is over: `pid` is the agent, or there is no such process, which
-    /// ends an application that is being started, and is an end like any other of an agent that is started again.
-    /// Whether others may be spawned now.
-    pub(crate) fn has_spawned(&mut self, name: &Name, agent: Name, pid: Pid, now: Now, fx: &mut Effects) -> bool {
-        let Some(app) = self.apps.get_mut(name) else { return false };
-        if self.processes.get(&pid).is_some_and(|p| p.parent == app.root) {
-            app.has_come(&agent);
-            let refusals = app.refusals.remove(&agent);
-            app.spawned.insert(agent, pid);
+    /// A spawn of `member` by its supervisor in the application `name` is over: `pid` is it, or there is no such process,
+    /// which ends an application that is being started, and is an end like any other of whoever is started again.
+    pub(crate) fn has_spawned(&mut self, name: &Name, member: Name, pid: Pid, now: Now, fx: &mut Effects) {
+        let Some(app) = self.apps.get_mut(name) else { return };
+        let supervisor = app.supervisor_of(&member);
+        if self.processes.get(&pid).is_some_and(|p| Some(p.parent) == supervisor) {
+            app.has_come(&member);
+            let refusals = app.refusals.remove(&member);
+            app.spawned.insert(member.clone(), pid);
             if let (Some(refusals), Some(process)) = (refusals, self.processes.get_mut(&pid)) {
                 process.rare.refusals = refusals;
             }
-            return true;
+            if app.member(&member).is_some_and(|member| member.supervision.is_some()) {
+                app.restarts.remove(&Some(member.clone()));
+                app.running.insert(member);
+                if !app.spawning {
+                    let root = app.root;
+                    self.due(now.at, Due::Restart(name.clone(), root));
+                }
+            }
+            return;
         }
         let again = app.starting.is_none();
         let why = self.unheard.take().map_or_else(String::new, |refusal| format!(": {}", refusal.reason));
         if again {
-            // Whoever is left is spawned when that is due.
             let ended = ExitReason::NotStarted(format!("it could not be spawned{why}"));
-            self.restart(name, &agent, &ended, &Labels::NONE, now, fx);
-            return false;
+            self.restart(name, &member, &ended, &Labels::NONE, now, fx);
+            return;
         }
-        let reason = format!("agent `{agent}` could not be spawned{why}");
-        self.end_app(name, Some(reason), ExitReason::Shutdown, now, fx);
-        false
+        let reason = format!("agent `{member}` could not be spawned{why}");
+        self.stop_app(name, Some(reason), ExitReason::Shutdown, now, fx);
     }
 
     /// An agent runs: its dependants may follow, and perhaps all run now.
@@ -238,7 +251,7 @@ impl State {
         if app.spawned.get(&agent) == Some(&pid) {
             app.running.insert(agent);
         }
-        if app.running.len() < app.agents.len() {
+        if app.running.len() < app.members.len() {
             self.spawn_ready(&name, now, fx);
             return;
         }
@@ -259,52 +272,86 @@ impl State {
 
     /// A process of an application is gone.
     pub(crate) fn app_lost(&mut self, name: &Name, process: &Process, reason: &ExitReason, now: Now, fx: &mut Effects) {
-        let agent = &process.name;
+        let member = &process.name;
         let Some(app) = self.apps.get_mut(name) else { return };
         // What an agent spawned by itself is that agent's affair.
-        let own = app.spawned.get(agent) == Some(&process.pid);
-        if own && app.unregistered.values().any(|owner| owner == agent) {
-            app.gone.insert(agent.clone(), process.labels.clone());
+        let own = app.spawned.get(member) == Some(&process.pid);
+        if own && app.unregistered.values().any(|owner| owner == member) {
+            app.gone.insert(member.clone(), process.labels.clone());
         }
-        // A fresh start is no way out of being suspended.
-        let held = process.rare.suspended.is_some();
-        if own && !app.ending && !held && app.starting.is_none() && app.restarts(agent, reason) {
-            app.refusals.insert(agent.clone(), process.rare.refusals.clone());
-            self.restart(name, &agent.clone(), reason, &process.labels, now, fx);
+        if own && self.is_stopped(name, process, reason) {
             return;
         }
+        let Some(app) = self.apps.get_mut(name) else { return };
+        // A fresh start is no way out of being suspended.
+        let held = process.rare.suspended.is_some();
+        if own && !app.ending && !held && app.starting.is_none() && app.restarts(member, reason) {
+            app.refusals.insert(member.clone(), process.rare.refusals.clone());
+            self.restart(name, member, reason, &process.labels, now, fx);
+            return;
+        }
+        let last = app.ends_with.clone().filter(|last| last == member || app.below(member).contains(last));
         if own && app.starting.is_none() {
-            // Nobody waits for it to run again.
-            app.running.insert(agent.clone());
+            app.is_gone(member);
             if matches!(reason, ExitReason::Killed(_)) {
-                app.killed.insert(agent.clone());
+                app.bury(member);
                 self.keep_running(name, fx);
             }
         }
         let Some(app) = self.apps.get_mut(name) else { return };
         if own && !reason.is_normal() && !app.ending {
-            app.fail_by(format!("{agent} {reason}"), &process.labels);
+            app.fail_by(format!("{member} {reason}"), &process.labels);
         }
-        let early = app.starting.is_some() && !app.running.contains(agent);
+        let early = app.starting.is_some() && !app.running.contains(member);
         let needed = early || (app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_)));
-        let problem = (early && reason.is_normal()).then(|| format!("{agent} ended before it ran"));
-        if own && (needed || app.ends_with.as_ref() == Some(agent)) {
+        let problem = (early && reason.is_normal()).then(|| format!("{member} ended before it ran"));
+        if own && (needed || last.is_some()) {
             // That it ends is this agent's doing.
             let root = app.root;
             self.mark(root, &process.labels);
-            self.end_app(name, problem, ExitReason::Shutdown, now, fx);
+            self.stop_app(name, problem, ExitReason::Shutdown, now, fx);
         } else {
-            if own && self.apps.get(name).is_some_and(|app| !app.coming.is_empty()) {
-                self.spawn_ready(name, now, fx);
+            if own && !app.coming.is_empty() {
+                // Whoever waited for it to run. What that looks at is loaded before.
+                let root = app.root;
+                self.due(now.at, Due::Restart(name.clone(), root));
             }
             self.end_if_quiet(name, now, fx);
         }
     }
 
+    /// Takes note that `process` is gone, if it was to stop; whether that was its supervisor's doing, or comes while somebody
+    /// above it stops, and concerns nobody else.
+    fn is_stopped(&mut self, name: &Name, process: &Process, reason: &ExitReason) -> bool {
+        let Some(app) = self.apps.get_mut(name) else { return false };
+        let stopped = app.leaving.remove(&process.name);
+        let deadline = stopped.as_ref().and_then(Stopped::deadline);
+        let expected = match &stopped {
+            Some(stopped) => stopped.by_supervisor(),
+            None => app.above(&process.name).any(|above| app.leaving.contains_key(above)),
+        };
+        let expected = expected && !matches!(reason, ExitReason::Killed(_));
+        if expected && !app.ending && process.rare.suspended.is_some() {
+            // A fresh start is no way out of that.
+            app.suspended.insert(process.name.clone());
+        }
+        if expected && app.coming.contains_key(&process.name) && !app.stays_away(&process.name) {
+            app.refusals.insert(process.name.clone(), process.rare.refusals.clone());
+            app.reset(&process.name);
+        } else if expected {
+            app.is_gone(&process.name);
+        }
+        if let Some(number) = deadline {
+            self.undue(number);
+        }
+        expected
+    }
+
     /// Stores that `name` should run, if it is to stay, and what it has drawn of its budget. One that is being started
     /// anew has no row before it runs.
     pub(crate) fn keep_running(&mut self, name: &Name, fx: &mut Effects) {
-        let stays = |app: &&App| app.until == Until::Stopped && (app.starting.is_none() || app.continues);
+        let stays =
+            |app: &&App| app.until == Until::Stopped && !app.unwanted && (app.starting.is_none() || app.continues);
         let Some(app) = self.apps.get(name).filter(stays) else { return };
         // What an agent starts is that agent's affair, also at a later boot.
         let Some(root) = self.processes.get(&app.root).filter(|root| root.parent == Pid::KERNEL) else { return };
@@ -333,7 +380,7 @@ impl State {
             && !app.ending
             && self.fanouts.is_empty()
         {
-            self.end_app(name, None, ExitReason::Shutdown, now, fx);
+            self.stop_app(name, None, ExitReason::Shutdown, now, fx);
         }
     }
 
@@ -357,7 +404,7 @@ impl State {
 
     /// What an application could not do without and never had, in words: each service that is not optional and
     /// whose owner had its turn and did not register it, with what the owner carries.
-    fn never_registered(&self, name: &Name) -> Vec<(String, Labels)> {
+    pub(super) fn never_registered(&self, name: &Name) -> Vec<(String, Labels)> {
         let Some(app) = self.apps.get(name).filter(|app| app.starting.is_none()) else { return Vec::new() };
         let missed = app.unregistered.iter().filter_map(|(service, owner)| {
             let labels = match app.spawned.get(owner).and_then(|pid| self.processes.get(pid)) {
@@ -370,87 +417,16 @@ impl State {
         missed.collect()
     }
 
-    /// The application whose process `pid` is, while it is not ending.
+    /// The application whose process `pid` is, until nothing is left but to end.
     pub(crate) fn app_of_root(&self, pid: Pid) -> Option<Name> {
         let name = self.processes.get(&pid)?.app.as_ref()?;
-        self.apps.get(name).filter(|app| app.root == pid && !app.ending).map(|_| name.clone())
+        self.apps.get(name).filter(|app| app.root == pid && !app.over).map(|_| name.clone())
     }
 
-    /// Stops the agents in reverse order of their start, then the application's process, for `reason`; returns who
-    /// is gone. `problem` is what went wrong besides what went wrong before.
-    pub(crate) fn end_app(
-        &mut self,
-        name: &Name,
-        problem: Option<String>,
-        reason: ExitReason,
-        now: Now,
-        fx: &mut Effects,
-    ) -> Vec<Dead> {
-        let mut dead = Vec::new();
-        let never = self.never_registered(name);
-        let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return dead };
-        app.ending = true;
-        if problem.is_none() && app.failed.is_empty() {
-            never.into_iter().for_each(|(service, labels)| app.fail_by(service, &labels));
-        }
-        if let Some(problem) = problem {
-            app.fail(problem);
-        }
-        let root = app.root;
-        // A kernel that stops leaves it for the next boot, with what is left.
-        let ends_itself = self.stopping || self.not_durable.is_some();
-        if ends_itself {
-            self.keep_running(name, fx);
-        }
-        let Some(app) = self.apps.get_mut(name) else { return dead };
-        let starting = app.starting.take();
-        let over = starting.is_none() || matches!(reason, ExitReason::Killed(_));
-        if over && app.until == Until::Stopped && !ends_itself {
-            self.keep(running_key(name), None, fx);
-        }
-        let Some(app) = self.apps.get_mut(name) else { return dead };
-        let in_reverse: Vec<Pid> =
-            app.agents.iter().rev().filter_map(|agent| app.spawned.get(&agent.name).copied()).collect();
-        app.coming.clear();
-        let (labels, unsayable) =
-            self.processes.get(&root).map(|p| (p.labels.clone(), p.rare.unsayable)).unwrap_or_default();
-        for pid in in_reverse {
-            self.mark(pid, &labels);
-            dead.extend(self.exit(pid, ExitReason::Shutdown, now, fx));
-        }
-        dead.extend(self.exit(root, reason, now, fx));
-        let Some(app) = self.apps.remove(name) else { return dead };
-        self.catalog.forget(name);
-        self.charter = self.charter.without_rules_of(name);
-        self.mounts.retain(|_, mount| mount.app != *name);
-        let problem = app.problem();
-        let ok = problem.is_none();
-        let reason = cut(problem.unwrap_or_else(|| "done".to_owned()), REASON_BYTES);
-        let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
-        self.record(ActionId(0), Content::AppEnded(ended), now, fx);
-        fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
-        let labels = app.labels.join(&labels).ok().filter(|_| !unsayable);
-        if let Some(action) = starting {
-            let starter = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);
-            // Whoever is quicker than the start of the others has done what it was started for.
-            let started = match ok {
-                true => Ok(body::json(&Started { pid: root })),
-                false => {
-                    let failed =
-                        Refusal::new(Code::Failed, format!("the application `{name}` did not start: {reason}"));
-                    Err(match &labels {
-                        Some(labels) => self.tell_of(starter, labels, failed),
-                        None => Refusal::new(Code::TooLarge, format!("nothing can be told of the end of `{name}`")),
-                    })
-                }
-            };
-            self.close(action, started, now, fx);
-        }
-        let told = if ok { ExitReason::Normal } else { ExitReason::Error(reason) };
-        for (monitor, asked) in app.monitors {
-            let labels = labels.as_ref().and_then(|labels| labels.join(&asked).ok());
-            self.tell_exit(monitor, Resource::App(name.clone()), &told, labels, now, fx);
-        }
-        dead
+    /// The application of which `pid` is a supervisor, and which one: within, `None` where it is its process.
+    pub(crate) fn supervised_by(&self, pid: Pid) -> Option<(Name, Option<Name>)> {
+        let name = self.processes.get(&pid)?.app.as_ref()?;
+        let supervisor = self.apps.get(name)?.supervisor(pid)?;
+        Some((name.clone(), supervisor.cloned()))
     }
 }

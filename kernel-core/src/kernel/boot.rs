@@ -1,18 +1,19 @@
 //! The ends of a kernel's life, inside step: boot, sessions, flushes, fail-stop, shutdown.
 
-use super::effects::{Effects, Notice, Wake};
+use super::effects::{Effects, Notice, Reply, Wake};
 use super::event::{Attached, Booted, Content, Outcome, Phase, Text, bounded};
 use super::input::Boot;
 use super::rows;
 use super::state::State;
 use super::verb::New;
+use crate::agency::Role;
 use crate::capability::Capabilities;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::Key;
-use crate::process::{ExitReason, Lifecycle, Role};
+use crate::process::{ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -21,6 +22,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 fn alive_key() -> Key {
     rows::key(rows::TABLE_ALIVE, b"")
 }
+
+/// What an application failed by that ran when the kernel stopped.
+const TOLD_TO_STOP: &str = "the kernel was told to stop";
 
 impl State {
     /// The first event of every boot.
@@ -56,7 +60,7 @@ impl State {
         &mut self,
         call: CallId,
         name: &Name,
-        role: Role,
+        role: &Role,
         capabilities: &Capabilities,
         now: Now,
         fx: &mut Effects,
@@ -73,7 +77,7 @@ impl State {
         let new = New {
             name: name.clone(),
             app: None,
-            role,
+            role: role.clone(),
             parent: Pid::KERNEL,
             capabilities: capabilities.clone(),
             labels: Labels::NONE,
@@ -116,26 +120,40 @@ impl State {
             let refusal = Refusal::new(Code::NotDurable, format!("the log could not be written: {reason}"));
             self.close(action, Err(refusal), now, fx);
         }
-        self.stop_all(now, fx);
+        for app in self.apps.keys().cloned().collect::<Vec<_>>() {
+            self.end_app(&app, Some(TOLD_TO_STOP.to_owned()), ExitReason::Shutdown, now, fx);
+        }
+        self.end_rest(now, fx);
     }
 
-    /// Everything stops, in order: applications, then sessions.
-    pub(crate) fn shutdown(&mut self, reason: &str, now: Now, fx: &mut Effects) {
-        if std::mem::replace(&mut self.stopping, true) {
+    /// Everything stops, in order: applications, then what is left. Whoever asked is answered when all of it has.
+    pub(crate) fn shutdown(&mut self, call: CallId, reason: &str, now: Now, fx: &mut Effects) {
+        self.shutdowns.push(call);
+        if !std::mem::replace(&mut self.stopping, true) {
+            let text = Text { reason: reason.to_owned(), pid: 0 };
+            self.record(ActionId(0), Content::Shutdown(text), now, fx);
+            for app in self.apps.keys().cloned().collect::<Vec<_>>() {
+                self.stop_app(&app, Some(TOLD_TO_STOP.to_owned()), ExitReason::Shutdown, now, fx);
+            }
+        }
+        self.stop_rest(now, fx);
+    }
+
+    /// What is left when a kernel that stops has no applications any more.
+    pub(crate) fn stop_rest(&mut self, now: Now, fx: &mut Effects) {
+        if !self.stopping || !self.apps.is_empty() {
             return;
         }
-        let text = Text { reason: reason.to_owned(), pid: 0 };
-        self.record(ActionId(0), Content::Shutdown(text), now, fx);
-        self.stop_all(now, fx);
+        self.end_rest(now, fx);
         // In one batch with all the ends.
         self.keep(alive_key(), None, fx);
+        for call in std::mem::take(&mut self.shutdowns) {
+            // What follows is a checkpoint over all of it.
+            fx.replies.push(Reply { call, result: Ok(Bytes::new()), durable: false });
+        }
     }
 
-    fn stop_all(&mut self, now: Now, fx: &mut Effects) {
-        let apps: Vec<Name> = self.apps.keys().cloned().collect();
-        for app in apps {
-            self.end_app(&app, Some("the kernel was told to stop".to_owned()), ExitReason::Shutdown, now, fx);
-        }
+    fn end_rest(&mut self, now: Now, fx: &mut Effects) {
         let rest: Vec<Pid> = self.processes.values().map(|p| p.pid).collect();
         for pid in rest.into_iter().rev() {
             self.exit(pid, ExitReason::Shutdown, now, fx);

@@ -9,7 +9,7 @@
 use super::app::App;
 use super::effects::Effects;
 use super::state::State;
-use crate::budget::{AccountId, Line, Meter};
+use crate::budget::{Line, Meter};
 use crate::id::Pid;
 use crate::path::Name;
 use crate::process::Process;
@@ -28,6 +28,10 @@ pub(crate) struct Spent {
     /// What is spent or held.
     #[n(2)]
     used: u64,
+    /// Whether a person was asked for more and did not allow it: nobody is asked again.
+    #[n(3)]
+    #[cbor(default)]
+    no_more: bool,
 }
 
 /// What was drawn of an application's limits and of those of its agents.
@@ -45,11 +49,12 @@ pub(crate) struct Drawn {
     pub(super) began: WallTime,
 }
 
-/// Those of `lines` that an account limits itself, as far as what is used of them is gone.
-fn spent(lines: impl IntoIterator<Item = Line>) -> Vec<Spent> {
+/// Those of the `lines` of a process's account that it limits itself, as far as what is used of them is gone.
+fn spent(process: &Process, lines: impl IntoIterator<Item = Line>) -> Vec<Spent> {
     let of = |line: Line| {
         let limit = line.limit.filter(|_| !line.meter.is_level())?;
-        Some(Spent { meter: line.meter, limit, used: line.drawn() })
+        let no_more = process.rare.no_more.contains(&line.meter);
+        Some(Spent { meter: line.meter, limit, used: line.drawn(), no_more })
     };
     lines.into_iter().filter_map(of).collect()
 }
@@ -57,7 +62,7 @@ fn spent(lines: impl IntoIterator<Item = Line>) -> Vec<Spent> {
 impl App {
     /// Whether `process` is one of its agents, and not what these have started.
     fn has_agent(&self, process: &Process) -> bool {
-        process.parent == self.root && self.agents.iter().any(|agent| agent.name == process.name)
+        self.supervisor_of(&process.name) == Some(process.parent)
     }
 }
 
@@ -66,7 +71,7 @@ impl State {
     pub(crate) fn carry_account(&mut self, process: &Process, lines: Vec<Line>) {
         let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
         let Some(app) = app.filter(|app| app.has_agent(process)) else { return };
-        let spent = spent(lines);
+        let spent = spent(process, lines);
         if !spent.is_empty() {
             app.carried.insert(process.name.clone(), spent);
         }
@@ -77,22 +82,26 @@ impl State {
         let Some(process) = self.processes.get(&pid) else { return };
         let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
         let Some(app) = app.filter(|app| app.has_agent(process)) else { return };
-        let (account, spent) = (process.account, app.carried.remove(&process.name));
-        self.open_with(account, &spent.unwrap_or_default());
+        let spent = app.carried.remove(&process.name);
+        self.open_with(pid, &spent.unwrap_or_default());
     }
 
-    /// An account that was just opened goes on with what was spent before.
-    pub(crate) fn open_with(&mut self, account: AccountId, spent: &[Spent]) {
-        for Spent { meter, limit, used } in spent {
-            self.ledger.go_on(account, *meter, *limit, *used);
+    /// The account of `pid` that was just opened goes on with what was spent before.
+    pub(crate) fn open_with(&mut self, pid: Pid, spent: &[Spent]) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        for Spent { meter, limit, used, no_more } in spent {
+            self.ledger.go_on(process.account, *meter, *limit, *used);
+            if *no_more {
+                process.rare.no_more.insert(*meter);
+            }
         }
     }
 
     /// What was drawn of the limits of an application that runs.
     pub(super) fn drawn(&self, app: &App) -> Drawn {
         let of = |pid: &Pid| {
-            let account = self.processes.get(pid).map(|process| process.account);
-            spent(account.and_then(|account| self.ledger.lines(account)).unwrap_or_default())
+            let Some(process) = self.processes.get(pid) else { return Vec::new() };
+            spent(process, self.ledger.lines(process.account).unwrap_or_default())
         };
         let mut agents = app.carried.clone();
         let running = app.spawned.iter().map(|(name, pid)| (name.clone(), of(pid)));

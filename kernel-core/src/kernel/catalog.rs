@@ -1,11 +1,13 @@
 //! What can be spawned by name: the host's own handlers, and the agents of running applications.
 
+use crate::agency::{Ceilings, Role};
 use crate::budget::{Meter, OnExhausted};
 use crate::capability::Capabilities;
 use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::{Limits, Program, ProgramKind};
-use crate::process::{InstanceKind, Role};
+use crate::process::InstanceKind;
+use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use std::time::Duration;
 pub(crate) struct Agent {
     pub(crate) name: Name,
     pub(crate) role: Role,
-    pub(crate) program: Program,
+    /// `None` for a supervisor.
+    pub(crate) program: Option<Program>,
     pub(crate) instance: InstanceKind,
     pub(crate) limits: Limits,
     pub(crate) wall: Option<Duration>,
@@ -32,18 +35,50 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) fn program_kind(&self) -> ProgramKind {
-        match self.program {
+    pub(crate) fn program_kind(&self) -> Option<ProgramKind> {
+        self.program.as_ref().map(|program| match program {
             Program::Wasm { .. } => ProgramKind::Wasm,
             Program::Native { .. } => ProgramKind::Native,
+        })
+    }
+
+    /// The same within `ceilings`; where it has a limit already the lower one holds.
+    ///
+    /// # Errors
+    /// `unsupported` for fuel of a program of the host, which is not metered.
+    pub(crate) fn within(&self, ceilings: &Ceilings) -> Result<Agent, Refusal> {
+        fn lower<T: Ord>(own: Option<T>, ceiling: Option<T>) -> Option<T> {
+            match (own, ceiling) {
+                (Some(own), Some(ceiling)) => Some(own.min(ceiling)),
+                (own, ceiling) => own.or(ceiling),
+            }
         }
+        let mut agent = self.clone();
+        if ceilings.fuel.is_some() && matches!(self.program, Some(Program::Native { .. })) {
+            let reason =
+                format!("`{}` is a program of the host, which is not metered: no fuel can be its ceiling", self.name);
+            return Err(Refusal::new(Code::Unsupported, reason));
+        }
+        agent.limits.fuel = lower(self.limits.fuel, ceilings.fuel);
+        agent.limits.memory = self.limits.memory.min(ceilings.memory.unwrap_or(u64::MAX));
+        agent.limits.handle = self.limits.handle.min(ceilings.handle.unwrap_or(Duration::MAX));
+        agent.wall = lower(self.wall, ceilings.wall);
+        for (meter, ceiling) in [
+            (Meter::Acts, ceilings.acts),
+            (Meter::Messages, ceilings.messages),
+            (Meter::ToolCalls, ceilings.tool_calls),
+        ] {
+            let own = agent.budget.iter().position(|(of, _)| *of == meter).map(|at| agent.budget.swap_remove(at).1);
+            agent.budget.extend(lower(own, ceiling).map(|limit| (meter, limit)));
+        }
+        Ok(agent)
     }
 
     fn native(name: &Name, instance: InstanceKind) -> Agent {
         Agent {
             name: name.clone(),
             role: Role::Worker,
-            program: Program::Native { name: name.clone() },
+            program: Some(Program::Native { name: name.clone() }),
             instance,
             limits: Limits::default(),
             wall: None,

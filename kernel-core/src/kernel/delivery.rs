@@ -10,7 +10,7 @@ use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, Subscription, sele
 use crate::label::Labels;
 use crate::path::Resource;
 use crate::platform::{DeviceReply, FaultKind, Handled, StartRequest};
-use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle, Process};
+use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle, Limits, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 
@@ -50,6 +50,10 @@ impl State {
         let Some(process) = self.processes.get(&pid).filter(|p| p.is_alive()) else {
             return Err(Refusal::new(Code::NotFound, format!("there is no process /proc/{pid}")));
         };
+        if process.program.is_none() && process.app.is_some() {
+            // Nobody would ever receive it.
+            return Err(Refusal::new(Code::NotFound, format!("/proc/{pid} is a supervisor, which takes no messages")));
+        }
         if let Err(Refusal { code, reason, .. }) = Self::may_receive(process, &envelope.labels) {
             let refusal = self.dead_letter(action, pid, &envelope, code, reason, now, fx);
             return Err(if code == Code::Denied { refusal.by_other() } else { refusal });
@@ -272,8 +276,9 @@ impl State {
     /// A guest returned from `handle`, or did not survive it.
     pub(crate) fn handled(&mut self, pid: Pid, message: MessageId, handled: &Handled, now: Now, fx: &mut Effects) {
         let Some(process) = self.processes.get_mut(&pid) else { return };
+        let fuel = fuel_of(handled, &process.limits);
         process.used.cpu += handled.usage.cpu;
-        process.used.fuel = process.used.fuel.saturating_add(handled.usage.fuel);
+        process.used.fuel = process.used.fuel.saturating_add(fuel);
         process.used.memory = process.used.memory.max(handled.usage.memory);
         process.used.memory_now = match process.instance {
             InstanceKind::Kept => handled.usage.memory,
@@ -282,7 +287,7 @@ impl State {
         let (account, limits) = (process.account, process.limits);
         let ceilings = [
             ("memory", handled.usage.memory, Some(limits.memory)),
-            ("fuel", handled.usage.fuel, limits.fuel),
+            ("fuel", fuel, limits.fuel),
             ("handle", handled.usage.cpu, Some(u64::try_from(limits.handle.as_nanos()).unwrap_or(u64::MAX))),
         ];
         let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
@@ -290,7 +295,7 @@ impl State {
         self.end_of_handle(pid, message, matches!(handled.result, Ok(Ok(_))), fx);
         let Some(process) = self.processes.get(&pid) else { return };
         let stopping = process.life == Lifecycle::Stopping;
-        let mut end = stopping.then_some(ExitReason::Normal);
+        let mut end = stopping.then(|| self.asked_by(pid));
         match (&handled.result, handling.request) {
             // The caller gave up waiting, or is gone.
             (Ok(result), Some(action)) if !self.opened.contains_key(&action) => {
@@ -313,7 +318,7 @@ impl State {
             }
         }
         // What it used is known only now, so the last message may go over the account.
-        let over = self.ledger.settle(account, Meter::Fuel, 0, handled.usage.fuel);
+        let over = self.ledger.settle(account, Meter::Fuel, 0, fuel);
         match end {
             // Its end tells of this message, so it ends with the labels of this message.
             Some(reason) => {
@@ -337,6 +342,23 @@ impl State {
             self.end_of_account(&labels, &over, now, fx);
         }
         self.weigh(pid, now, fx);
+    }
+
+    /// `process` ends in the middle of an activation, of which no host will tell what it used: it is taken to have used
+    /// all that it was given. Whoever owns the account that this is too much for ends next.
+    pub(crate) fn settle_unreported(&mut self, process: &mut Process) {
+        let Some(given) = process.limits.fuel.filter(|_| process.handling.is_some()) else { return };
+        process.used.fuel = process.used.fuel.saturating_add(given);
+        let Some(over) = self.ledger.settle(process.account, Meter::Fuel, 0, given) else { return };
+        self.tally.exhausted += 1;
+        let owner = Pid(over.account.0);
+        // One that is ending anyway ends in its own order.
+        let ends = self.processes.get(&owner).is_some_and(|owner| owner.life != Lifecycle::Exited)
+            && self.apps.values().all(|app| app.root != owner || !app.ending);
+        if ends {
+            let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
+            self.end_next(owner, ExitReason::Limit(over.to_string()), labels);
+        }
     }
 
     /// A device answered, or failed.
@@ -429,6 +451,16 @@ impl State {
         if let Some(app) = app {
             self.end_if_quiet(&app, now, fx);
         }
+    }
+}
+
+/// The fuel of an activation. What was ended otherwise than by its fuel no host can ask, so it is taken to have used all
+/// that it was given.
+fn fuel_of(handled: &Handled, limits: &Limits) -> u64 {
+    let told = handled.usage.fuel;
+    match &handled.result {
+        Err(fault) if !matches!(fault.kind, FaultKind::Start | FaultKind::Room) => told.max(limits.fuel.unwrap_or(0)),
+        _ => told,
     }
 }
 

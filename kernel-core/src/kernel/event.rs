@@ -121,6 +121,8 @@ contents! {
     20 LIMIT_NEAR LimitNear(LimitNear) = "limit_near";
     /// Somebody allowed more than a limit.
     21 LIMIT_RAISED LimitRaised(LimitRaised) = "limit_raised";
+    /// A process was given rights, or lost some, while it runs.
+    22 RIGHTS Rights(Rights) = "rights";
 }
 
 /// Kind 0.
@@ -402,6 +404,24 @@ pub struct Restarting {
     /// How long it waits, nanoseconds.
     #[n(5)]
     pub wait: u64,
+}
+
+/// Kind 22.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Rights {
+    /// Whose.
+    #[n(0)]
+    pub pid: u64,
+    /// Whether it lost them.
+    #[n(1)]
+    pub lost: bool,
+    /// Rights to use that it holds now and did not, or the other way round.
+    #[n(2)]
+    pub use_: Vec<String>,
+    /// The same of rights to grant.
+    #[n(3)]
+    pub grant: Vec<String>,
 }
 
 impl Outcome {

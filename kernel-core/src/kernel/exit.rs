@@ -13,6 +13,7 @@ use crate::platform::DeviceRequest;
 use crate::process::{Ended, ExitReason, Lifecycle, Process, Program, Timer, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
+use std::collections::BTreeSet;
 
 /// A process that has ended.
 #[derive(Debug)]
@@ -40,10 +41,15 @@ impl State {
             self.end_snapped(now, fx);
         }
         self.exiting -= 1;
+        let mut apps: BTreeSet<Name> = dead.iter().filter_map(|dead| dead.app.clone()).collect();
         if let Some(name) = app
             && let Some(app) = self.apps.get_mut(&name)
         {
             app.busy = app.busy.saturating_sub(1);
+            apps.insert(name);
+        }
+        for name in apps {
+            self.go_on_stopping(&name, now, fx);
             self.end_if_quiet(&name, now, fx);
         }
         dead
@@ -62,6 +68,10 @@ impl State {
             return;
         }
         process.enter(Lifecycle::Exited);
+        if process.program.is_none() {
+            self.takes_all_along(pid, &reason);
+        }
+        let Some(process) = self.processes.get_mut(&pid) else { return };
         let below = match &reason {
             ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
             _ => ExitReason::Shutdown,
@@ -87,7 +97,11 @@ impl State {
             fx.wakes.push(Wake::Drop { pid });
         }
         self.close_routes(&mut process, now, fx);
+        if let Some(holdings) = process.rare.holdings.take() {
+            self.forget_holdings(pid, &holdings, &process.labels, now, fx);
+        }
         let lost = self.lost_with(&process);
+        self.settle_unreported(&mut process);
         let callers = self.told_of_end(&mut process);
         self.topics.forget(pid);
         self.forget_monitor(pid, &process.rare.monitored);
@@ -155,7 +169,7 @@ impl State {
             parent: process.parent,
             name: process.name.clone(),
             app: process.app.clone(),
-            role: process.role,
+            role: process.role.clone(),
             reason: reason.clone(),
             used: Used { memory_now: 0, ..process.used },
             tree,

@@ -3,11 +3,11 @@
 use super::inboxes::KeptMessage;
 use super::letters::KeptLetter;
 use super::request::Request;
+use crate::agency::Role;
 use crate::capability::Capabilities;
 use crate::id::{ActionId, CallId, MessageId, Pid};
 use crate::path::Name;
 use crate::platform::{DeviceReply, Fault, Handled};
-use crate::process::Role;
 use crate::refusal::Code;
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,8 @@ pub enum Input {
     },
     /// Everything is to stop, in order.
     Shutdown {
+        /// The reply slot; answered when everything has stopped.
+        call: CallId,
         /// Why, for the record.
         reason: String,
     },

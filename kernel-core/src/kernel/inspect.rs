@@ -2,9 +2,10 @@
 
 use super::app::Until;
 use super::state::{State, Tally};
+use crate::agency::Role;
 use crate::id::Pid;
 use crate::path::Name;
-use crate::process::{Ended, Lifecycle, Process, Role, Used};
+use crate::process::{Ended, Lifecycle, Process, Used};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -123,7 +124,7 @@ impl State {
             parent: e.parent,
             name: e.name.clone(),
             app: e.app.clone(),
-            role: e.role,
+            role: e.role.clone(),
             state: Lifecycle::Exited,
             exit: e.reason.word().to_owned(),
             detail: e.reason.detail().to_owned(),
@@ -169,8 +170,8 @@ impl State {
             name: name.clone(),
             pid: app.root,
             until: app.until,
-            agents: app.agents.len(),
-            started: app.running.len(),
+            agents: app.agents().count(),
+            started: app.agents().filter(|agent| app.running.contains(&agent.name)).count(),
             running: app.starting.is_none() && !app.ending,
         });
         rows.collect()
@@ -224,7 +225,7 @@ fn row(p: &Process, now: Instant) -> ProcessRow {
         parent: p.parent,
         name: p.name.clone(),
         app: p.app.clone(),
-        role: p.role,
+        role: p.role.clone(),
         state: p.life,
         exit: String::new(),
         detail: String::new(),

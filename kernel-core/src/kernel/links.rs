@@ -4,7 +4,6 @@
 //! Ends by links wait until the end that caused them is over, so that a long chain of links is no deep stack.
 
 use super::effects::Effects;
-use super::exit::Dead;
 use super::state::State;
 use crate::id::Pid;
 use crate::label::Labels;
@@ -12,7 +11,7 @@ use crate::path::Resource;
 use crate::process::{ExitReason, Process};
 use crate::time::Now;
 
-/// The end of a process by a link, which is still to come.
+/// The end of a process by another's, which is still to come: by a link, or by an account that the other's end used up.
 #[derive(Debug)]
 pub(crate) struct Snapped {
     pid: Pid,
@@ -33,13 +32,17 @@ impl State {
                 continue;
             }
             let text = format!("to {} (/proc/{}), which ended ({})", process.name, process.pid, reason.word());
-            self.snapped.push_back(Snapped { pid: *other, reason: ExitReason::Linked(text), labels });
+            self.end_next(*other, ExitReason::Linked(text), labels);
         }
+    }
+
+    /// `pid` ends for `reason` once the end under way is over, by what carries `labels`; `None` where no set holds that.
+    pub(crate) fn end_next(&mut self, pid: Pid, reason: ExitReason, labels: Option<Labels>) {
+        self.snapped.push_back(Snapped { pid, reason, labels });
     }
 
     /// Ends all whose links have snapped, and whoever is linked to those.
     pub(crate) fn end_snapped(&mut self, now: Now, fx: &mut Effects) {
-        let mut dead: Vec<Dead> = Vec::new();
         while let Some(Snapped { pid, reason, labels }) = self.snapped.pop_front() {
             match labels {
                 Some(labels) => self.mark(pid, &labels),
@@ -49,8 +52,7 @@ impl State {
                     }
                 }
             }
-            self.end_tree(pid, reason, now, fx, &mut dead);
-            dead.clear();
+            self.exit(pid, reason, now, fx);
         }
     }
 }

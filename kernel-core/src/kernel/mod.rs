@@ -6,6 +6,7 @@ mod boot;
 mod budgets;
 mod catalog;
 mod committer;
+mod defined;
 mod delivery;
 mod driver;
 pub mod effects;
@@ -19,6 +20,7 @@ mod inspect;
 mod letters;
 mod limits;
 mod links;
+mod members;
 mod open;
 mod pids;
 mod random;
@@ -26,10 +28,12 @@ mod replay;
 pub mod request;
 mod restart;
 mod revive;
+mod rights;
 pub mod road;
 pub mod rows;
 mod start;
 pub mod state;
+mod stop;
 mod suspend;
 pub mod verb;
 
@@ -43,12 +47,12 @@ pub use revive::Revived;
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 
+use crate::agency::Role;
 use crate::capability::Capabilities;
 use crate::chain::{Checkpoint, VerifierKey};
 use crate::id::{ActionId, Pid};
 use crate::path::Name;
 use crate::platform::{ActReply, HostError, KeyPurpose, Keys, Platform, Port};
-use crate::process::Role;
 use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
 use driver::{Gone, Inner};
@@ -224,7 +228,8 @@ impl<P: Platform> Kernel<P> {
     /// # Errors
     /// `not_durable` if the log could not be written, `cancelled` if it was shut down before.
     pub async fn shutdown(&self, reason: &str) -> Result<(Checkpoint, String), Refusal> {
-        self.inner.submit(Input::Shutdown { reason: reason.to_owned() });
+        // It waits for whatever has to finish. Where nothing is acknowledged any more, the checkpoint says so.
+        let _ = self.inner.ask(|call| Input::Shutdown { call, reason: reason.to_owned() }).await;
         loop {
             let checkpoint = self.inner.checkpoint().await;
             // A device may have answered meanwhile; the last checkpoint covers that, too.

@@ -72,6 +72,8 @@ pub(crate) enum OpenKind {
     AppStart,
     /// The host, which has not seen the guests of all that it killed gone.
     Kill(Box<Killed>),
+    /// The end of an application.
+    AppStop,
     /// An answer to an escalation; then the act goes on.
     Escalated(Box<super::road::Held>),
 }
@@ -134,6 +136,7 @@ impl State {
             self.undue(number);
         }
         self.unblock(open.pid, action);
+        let asked = self.asked_to_spawn(&open);
         let result = result.map_err(|refusal| refusal.of(action));
         // What a device could not do was permitted all the same, so it is no refusal. An address that is not granted
         // is one: the device alone knows what a name is.
@@ -158,6 +161,7 @@ impl State {
             _ => {}
         }
         self.reply(open.pid, open.call, result, now, fx);
+        self.has_asked_to_spawn(asked, now, fx);
         self.weigh(open.pid, now, fx);
     }
 

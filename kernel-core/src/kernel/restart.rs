@@ -1,10 +1,10 @@
-//! How agents that ended are started again, by what their application says of it.
+//! How those that ended are started again by their supervisor: the application's process, or one below it.
 //!
-//! A restart is a spawn by the application's process, as the first start was: an act that takes the road, and a new
-//! process with the old name. What ends and is started again is no failure of the application; more restarts than it
-//! allows are.
+//! A restart is a spawn by the supervisor, as the first start was: an act that takes the road, and a new process with the
+//! old name. A supervisor is started with all below it. What ends and is started again is no failure of the application;
+//! more restarts than its own process allows are.
 
-use super::app::App;
+use super::delivery::clip;
 use super::effects::{Effects, Notice, Wake};
 use super::event::{Content, Restarting, bounded};
 use super::rows;
@@ -13,106 +13,105 @@ use crate::id::{ActionId, Pid};
 use crate::label::Labels;
 use crate::path::{Kind, Name, Verb};
 use crate::process::{ExitReason, Lifecycle, Restart};
-use crate::time::{Instant, Now};
+use crate::time::Now;
 use std::time::Duration;
 
 /// How long what could not be started waits at least.
 const RESPITE: Duration = Duration::from_millis(1);
 
-impl App {
-    /// Whether `agent`, which ended for `reason`, is started again.
-    pub(crate) fn restarts(&self, agent: &Name, reason: &ExitReason) -> bool {
-        self.agents.iter().any(|member| member.name == *agent && member.restart.follows(reason))
-    }
-
-    /// `agent` is started again, not before `at`.
-    fn comes(&mut self, agent: Name, at: Instant) {
-        self.spawned.remove(&agent);
-        self.running.remove(&agent);
-        self.gone.remove(&agent);
-        let before = self.coming.get(&agent).copied();
-        self.coming.insert(agent, Some(before.flatten().map_or(at, |before| before.max(at))));
-        self.busy += u64::from(before.is_none());
-    }
-
-    /// `agent` was spawned, or is not waited for any more.
-    pub(crate) fn has_come(&mut self, agent: &Name) {
-        if self.coming.remove(agent).is_some() {
-            self.busy = self.busy.saturating_sub(1);
-        }
-    }
-}
-
 impl State {
-    /// Starts `agent`, which ended, again, and whomever else that concerns; ends the application where that is more than
-    /// it allows. `labels` are what it carried.
+    /// Starts `member`, which ended, again, and whomever else that concerns; where that is more than its supervisor allows, it
+    /// is the supervisor's turn to end. `labels` are what it carried.
     pub(crate) fn restart(
         &mut self,
         name: &Name,
-        agent: &Name,
+        member: &Name,
         reason: &ExitReason,
         labels: &Labels,
         now: Now,
         fx: &mut Effects,
     ) {
         let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) else { return };
-        let (root, supervision) = (app.root, app.supervision);
-        let Some(wait) = app.restarts.again(&supervision, now.at) else {
+        let root = app.root;
+        let above = app.member(member).and_then(|member| member.above.clone());
+        let supervision = app.supervision_of(above.as_ref());
+        let restarts = app.restarts.entry(above.clone()).or_default();
+        let Some(wait) = restarts.again(&supervision, now.at) else {
             let window = supervision.window.as_millis();
             let allowed = format!("{} restarts in {window} ms is the most", supervision.intensity);
-            app.fail_by(format!("{agent} {reason}, and is not started again: {allowed}"), labels);
-            // That all others end is its doing.
-            self.mark(root, labels);
-            self.end_app(name, None, ExitReason::Shutdown, now, fx);
-            return;
+            let why = format!("{member} {reason}, and is not started again: {allowed}");
+            return self.give_up_restarts(name, above.as_ref(), why, labels, now, fx);
         };
+        let counted = restarts.counted() as u64;
         // What could not be started now is not tried again in the same step.
         let wait = if matches!(reason, ExitReason::NotStarted(_)) { wait.max(RESPITE) } else { wait };
-        let place = app.agents.iter().position(|member| member.name == *agent).unwrap_or(app.agents.len());
+        let siblings: Vec<Name> = app.children(above.as_ref()).map(|sibling| sibling.name.clone()).collect();
+        let place = siblings.iter().position(|sibling| sibling == member).unwrap_or(siblings.len());
         let (mut comes, mut stopped) = (Vec::new(), Vec::new());
-        for member in supervision.strategy.concerned(&app.agents, place) {
-            let process = app.spawned.get(&member.name).and_then(|pid| self.processes.get(pid));
-            if member.name == *agent {
-                comes.push(member.name.clone());
+        for sibling in supervision.strategy.concerned(&siblings, place) {
+            if sibling == member {
+                comes.push(sibling.clone());
                 continue;
             }
+            let process = app.spawned.get(sibling).and_then(|pid| self.processes.get(pid));
             // A fresh start is no way out of being suspended, or killed.
-            if process.is_some_and(|process| process.life == Lifecycle::Suspended) || app.killed.contains(&member.name)
-            {
+            if process.is_some_and(|process| process.life == Lifecycle::Suspended) || app.stays_away(sibling) {
                 continue;
             }
-            stopped.extend(process.map(|process| (member.name.clone(), process.pid)));
-            if member.restart != Restart::Temporary {
-                comes.push(member.name.clone());
+            stopped.extend(process.map(|_| sibling.clone()));
+            if app.member(sibling).is_some_and(|sibling| sibling.restart != Restart::Temporary) {
+                comes.push(sibling.clone());
+            }
+        }
+        let at = now.at.after(wait);
+        for coming in &comes {
+            app.comes(coming, at);
+            // Whoever lives is when it has stopped.
+            if !stopped.contains(coming) {
+                app.reset(coming);
             }
         }
         let restarting = Restarting {
             app: name.to_string(),
-            agent: agent.to_string(),
+            agent: member.to_string(),
             reason: reason.to_string(),
-            others: bounded(comes.iter().filter(|other| *other != agent).map(Name::to_string)),
-            restarts: app.restarts.counted() as u64,
+            others: bounded(comes.iter().filter(|other| *other != member).map(Name::to_string)),
+            restarts: counted,
             wait: u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX),
         };
-        // They are not the application's any more, so that their ends concern nobody.
-        for (other, pid) in &stopped {
-            app.spawned.insert(other.clone(), Pid::KERNEL);
-            // Nobody waits for one that does not come again.
-            app.running.insert(other.clone());
-            if let Some(process) = self.processes.get(pid) {
-                app.refusals.insert(other.clone(), process.rare.refusals.clone());
-            }
-        }
-        let at = now.at.after(wait);
-        comes.into_iter().for_each(|agent| app.comes(agent, at));
         self.due(at, Due::Restart(name.clone(), root));
-        let notice = Notice::Restarting { app: name.to_string(), name: agent.to_string(), wait };
+        let notice = Notice::Restarting { app: name.to_string(), name: member.to_string(), wait };
         self.record(ActionId(0), Content::Restarting(restarting), now, fx);
         fx.wakes.push(Wake::Notice(notice));
-        // In the reverse of the order in which they were started.
-        for (_, pid) in stopped.into_iter().rev() {
-            self.mark(pid, labels);
-            self.exit(pid, ExitReason::Shutdown, now, fx);
+        stopped.iter().for_each(|sibling| self.is_to_stop(name, sibling, labels));
+        self.go_on_stopping(name, now, fx);
+    }
+
+    /// A supervisor has started again as often as it may: it ends, and `why` is what its own is told. The application ends
+    /// with its process.
+    fn give_up_restarts(
+        &mut self,
+        name: &Name,
+        supervisor: Option<&Name>,
+        why: String,
+        labels: &Labels,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Some(app) = self.apps.get_mut(name) else { return };
+        // That all others end is the doing of whoever ended.
+        match supervisor {
+            None => {
+                let root = app.root;
+                app.fail_by(why, labels);
+                self.mark(root, labels);
+                self.stop_app(name, None, ExitReason::Shutdown, now, fx);
+            }
+            Some(supervisor) => {
+                let pid = app.spawned.get(supervisor).copied().unwrap_or(Pid::KERNEL);
+                self.mark(pid, labels);
+                self.end_supervisor(name, supervisor, ExitReason::Limit(clip(&why)), now, fx);
+            }
         }
     }
 
@@ -136,13 +135,12 @@ impl State {
             return false;
         }
         let Some(app) = self.apps.get_mut(&name).filter(|app| app.coming.contains_key(&agent)) else { return false };
-        app.has_come(&agent);
-        app.killed.insert(agent.clone());
-        app.running.insert(agent.clone());
-        app.spawned.insert(agent.clone(), Pid::KERNEL);
+        app.bury(&agent);
         app.fail_by(format!("{agent} was killed before it was started again"), labels);
+        let root = app.root;
         self.keep_running(&name, fx);
-        self.spawn_ready(&name, now, fx);
+        // Whoever waited for it. What that looks at is loaded before.
+        self.due(now.at, Due::Restart(name.clone(), root));
         self.end_if_quiet(&name, now, fx);
         true
     }

@@ -3,6 +3,7 @@
 use super::app::Running;
 use super::start::all;
 use super::{Kernel, rows};
+use crate::agency::Role;
 use crate::app::Plan;
 use crate::capability::{Capabilities, Right};
 use crate::id::Pid;
@@ -10,7 +11,6 @@ use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::{Platform, Storage};
-use crate::process::Role;
 use crate::refusal::{Code, Refusal};
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};

@@ -23,7 +23,7 @@ use super::verb::{Tail, Tool};
 use crate::budget::Ledger;
 use crate::environment::Environment;
 use crate::governance::{Charter, Decision};
-use crate::id::{ActionId, MessageId, Pid, StreamId};
+use crate::id::{ActionId, CallId, MessageId, Pid, StreamId};
 use crate::ipc::{Fanouts, Retained, Topics};
 use crate::label::Labels;
 use crate::path::Name;
@@ -82,6 +82,8 @@ pub struct State {
     /// Why nothing is acknowledged any more, once the data directory could not be written.
     pub(crate) not_durable: Option<String>,
     pub(crate) stopping: bool,
+    /// Who waits for it to have stopped.
+    pub(crate) shutdowns: Vec<CallId>,
     /// Requests about files that no device has answered.
     pub(crate) flights: Flights,
     /// How many label rows each mount has: of its files, and of its folders for their entries.
@@ -131,8 +133,10 @@ pub(crate) enum Due {
     Timer(Pid, TimerKey),
     /// A process has lived as long as it may.
     Wall(Pid, Duration),
-    /// Agents of a running application, whose process is this one, are started again.
+    /// Somebody may be spawned in a running application, whose process is this one.
     Restart(Name, Pid),
+    /// A process that was to stop had so long.
+    Stop(Pid, Duration),
 }
 
 /// A folder that an application sees under `/fs`.
@@ -243,6 +247,7 @@ impl State {
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
+            shutdowns: Vec::new(),
             flights: Flights::default(),
             labelled: boot.labelled.clone(),
             abandoned: FxHashMap::default(),
@@ -300,12 +305,12 @@ impl State {
             Input::Flush => self.flush(now, fx),
             Input::Answer { call, action, allow, by } => self.take_answer(*call, *action, *allow, by, now, fx)?,
             Input::Attach { call, name, role, capabilities } => {
-                self.attach(*call, name, *role, capabilities, now, fx);
+                self.attach(*call, name, role, capabilities, now, fx);
             }
             Input::Boot(boot) => self.boot(boot, now, fx),
             Input::Phase { name, micros } => self.phase(name, *micros, now, fx),
             Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
-            Input::Shutdown { reason } => self.shutdown(reason, now, fx),
+            Input::Shutdown { call, reason } => self.shutdown(*call, reason, now, fx),
         }
         self.tell_near(now, fx);
         self.rows.forget();
@@ -411,17 +416,20 @@ impl State {
     }
 
     fn tick(&mut self, now: Now, fx: &mut Effects) {
-        while let Some(entry) = self.deadlines.first_entry() {
-            if entry.key().0 > now.at {
-                break;
-            }
-            let number = entry.key().1;
-            let due = entry.remove();
-            self.deadline_at.remove(&number);
+        // What comes due by this very step waits for the next: the rows that it looks at are not loaded.
+        let last = self.next_deadline;
+        let is_due = |deadlines: &BTreeMap<(Instant, u64), Due>| {
+            let mut due = deadlines.range(..=(now.at, u64::MAX)).map(|(key, _)| *key);
+            due.find(|(_, number)| *number <= last)
+        };
+        while let Some(key) = is_due(&self.deadlines) {
+            let Some(due) = self.deadlines.remove(&key) else { break };
+            self.deadline_at.remove(&key.1);
             match due {
                 Due::Open(action) => self.expire(action, now, fx),
                 Due::Timer(pid, timer) => self.fire(pid, timer, now, fx),
                 Due::Wall(pid, limit) => self.outlived(pid, limit, now, fx),
+                Due::Stop(pid, time) => self.overdue(pid, time, now, fx),
                 Due::Restart(app, root) => self.restart_due(&app, root, now, fx),
             }
         }

@@ -22,7 +22,7 @@ pub struct Usage {
     /// Highest sum of the instance's memories so far, bytes.
     pub memory: u64,
     /// Units of the fuel meter, the same on every host; 0 for handlers of the host, which are not metered, and for
-    /// an activation that was ended by anything but its fuel.
+    /// an activation that was ended by anything but its fuel: the kernel counts that with its limit.
     pub fuel: u64,
 }
 

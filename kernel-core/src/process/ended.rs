@@ -1,6 +1,7 @@
 //! A bounded memory of processes that are gone.
 
-use super::{ExitReason, Role, Used};
+use super::{ExitReason, Used};
+use crate::agency::Role;
 use crate::id::Pid;
 use crate::path::Name;
 use serde::{Deserialize, Serialize};

@@ -12,9 +12,10 @@ mod used;
 pub use ended::{Ended, History};
 pub use lifecycle::{ExitReason, Lifecycle};
 pub use program::{Limits, Program};
-pub use supervision::{MAX_INTENSITY, Restart, Restarts, Strategy, Supervision};
+pub use supervision::{MAX_INTENSITY, Restart, Restarts, Shutdown, Strategy, Supervision};
 pub use used::Used;
 
+use crate::agency::{Holdings, Role};
 use crate::budget::{AccountId, Meter, OnExhausted};
 use crate::capability::Capabilities;
 use crate::id::{ActionId, MessageId, Pid, StreamId};
@@ -25,33 +26,6 @@ use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-
-/// What a process is in its application. Limits and spawn rights are data; no role has code of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Role {
-    Root,
-    Supervisor,
-    Service,
-    Worker,
-    User,
-    Custom,
-}
-
-impl Role {
-    /// As it is written in manifests and printed.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Root => "root",
-            Role::Supervisor => "supervisor",
-            Role::Service => "service",
-            Role::Worker => "worker",
-            Role::User => "user",
-            Role::Custom => "custom",
-        }
-    }
-}
 
 /// How long one instance of a program lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +169,8 @@ pub struct Rare {
     pub services: BTreeMap<Name, Labels>,
     /// Tools that it answers for.
     pub tools: BTreeSet<Name>,
+    /// Where its rights come from, if not all from its parent.
+    pub holdings: Option<Box<Holdings>>,
     /// Who is told when it ends, with what each carried when it asked for that.
     pub monitors: BTreeMap<Pid, Labels>,
     /// The processes that it is linked to, and what their ends do to it.

@@ -73,6 +73,32 @@ pub struct Supervision {
     pub backoff: Duration,
 }
 
+/// How a supervisor stops one below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shutdown {
+    /// At once, whatever it is busy with.
+    Kill,
+    /// It is asked to end, and killed where it has not ended after so long.
+    Within(Duration),
+    /// It is asked to end, and waited for.
+    Infinite,
+}
+
+impl Shutdown {
+    /// Whether it is what an agent has that does not say.
+    pub fn is_default(&self) -> bool {
+        *self == Shutdown::default()
+    }
+}
+
+/// What an agent has that does not say.
+impl Default for Shutdown {
+    fn default() -> Shutdown {
+        Shutdown::Within(Duration::from_secs(5))
+    }
+}
+
 /// The most restarts that a supervisor counts in its window.
 pub const MAX_INTENSITY: u32 = 10_000;
 

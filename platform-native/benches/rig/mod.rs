@@ -1,6 +1,7 @@
 //! A kernel on this host with handlers to spawn and a session that may do what the benches do.
 
 use bytes::Bytes;
+use kernel_core::agency::Role;
 use kernel_core::app::{Consent, Surroundings, check, parse, plan};
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::environment::Environment;
@@ -8,7 +9,7 @@ use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{BootOptions, FEATURES, Kernel, Parts, Session};
 use kernel_core::path::Name;
 use kernel_core::platform::{BoxFuture, Port, Programs};
-use kernel_core::process::{InstanceKind, Role};
+use kernel_core::process::InstanceKind;
 use platform_native::{Host, HostOptions, NativePlatform};
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -109,7 +109,7 @@ fn document(checked: &Checked, lacking: &[Need]) -> Value {
             Program::Wasm(path) => json!({ "wasm": path }),
             Program::Native(name) => json!({ "native": name }),
         };
-        json!({ "name": agent.name.value, "role": agent.role, "program": program })
+        json!({ "name": agent.name.value, "role": agent.role.value, "program": program })
     });
     let asks = with_flags(checked)
         .into_iter()

@@ -89,6 +89,8 @@ enum Command {
     Resume(client::Process),
     /// Interrupt one of its processes, or tell it to look again
     Signal(client::Signal),
+    /// Take rights from one of its processes, and from all that have them from it
+    Revoke(client::Revoke),
     /// End one of its processes and all that it started
     Kill(client::Kill),
     /// Show what waits for an answer, and answer it
@@ -161,6 +163,7 @@ impl Command {
             Command::Spawn(spawn) => spawn.which.json,
             Command::Suspend(process) | Command::Resume(process) => process.which.json,
             Command::Signal(signal) => signal.which.json,
+            Command::Revoke(revoke) => revoke.which.json,
             Command::Kill(kill) => kill.which.json,
             Command::Approvals(approvals) => approvals.json(),
             Command::Shutdown(shutdown) => shutdown.which.json,
@@ -187,6 +190,7 @@ impl Command {
             Command::Suspend(process) => process.suspend(terminal),
             Command::Resume(process) => process.resume(terminal),
             Command::Signal(signal) => signal.run(terminal),
+            Command::Revoke(revoke) => revoke.run(terminal),
             Command::Kill(kill) => kill.run(terminal),
             Command::Approvals(approvals) => approvals.run(terminal),
             Command::Shutdown(shutdown) => shutdown.run(terminal),
@@ -291,6 +295,7 @@ mod tests {
             "suspend",
             "resume",
             "signal",
+            "revoke",
             "kill",
             "logs",
             "approvals",

@@ -87,7 +87,7 @@ fn unknown_keys_and_cycles_are_all_told_at_once_with_what_was_meant() {
     said_of(
         &home,
         cycle("depends_on = [\"z\"]").as_bytes(),
-        &["there is no agent or container `z`", "known here: x, y"],
+        &["there is no agent, supervisor or container `z`", "known here: x, y"],
     );
 }
 

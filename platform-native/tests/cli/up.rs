@@ -9,6 +9,7 @@ mod life;
 mod openapi;
 mod peers;
 mod played;
+mod revoked;
 mod suspended;
 
 use crate::harness::{Done, Home, agent};

@@ -139,7 +139,7 @@ pub(super) fn report(manifest: &str, files: &JsValue, given: &Given) -> Value {
         };
         json!({
             "name": agent.name.value,
-            "role": agent.role,
+            "role": agent.role.value,
             "use": rights(&agent.use_),
             "grant": rights(&agent.grant),
             "optional": rights(&agent.optional),

@@ -7,13 +7,13 @@ use crate::WebPlatform;
 use crate::storage::RedbStorage;
 use crate::tools::{PROGRAM, Tools};
 use js_sys::Function;
+use kernel_core::agency::Role;
 use kernel_core::app::Plan;
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::ipc::body;
 use kernel_core::kernel::{Kernel, Session, rows};
 use kernel_core::path::{Name, Pattern, Verb};
 use kernel_core::platform::{Key, Storage};
-use kernel_core::process::Role;
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -38,6 +38,7 @@ const OWN: &[&str] = &[
     "kill /proc/*",
     "suspend /proc/*",
     "resume /proc/*",
+    "revoke /proc/*",
     "signal /proc/*",
     "monitor /proc/*",
     "send /svc/*",

@@ -1,6 +1,7 @@
 //! A kernel on the simulated host that has done a little of everything: what seeds and bodies start from.
 
 use bytes::Bytes;
+use kernel_core::agency::Role;
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::chain::{Checkpoint, Opened, VerifierKey};
 use kernel_core::environment::Environment;
@@ -8,7 +9,7 @@ use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{BootError, BootOptions, Journal, Kernel, Session, log_key, open_log};
 use kernel_core::path::Name;
 use kernel_core::platform::{BoxFuture, Key, KeyPurpose, Keys, Port, Programs};
-use kernel_core::process::{InstanceKind, Role};
+use kernel_core::process::InstanceKind;
 use kernel_core::refusal::Refusal;
 use kernel_core::sim::{Sim, SimKeys, SimPlatform, SimStorage};
 use std::collections::BTreeMap;

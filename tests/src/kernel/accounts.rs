@@ -1,12 +1,15 @@
 //! What is left of a budget in another life, what becomes of whoever has used it up, and how all that is counted.
 
 use super::budgets::near;
-use crate::world::{Host, Kind, World, agent, app};
+use super::messages::{serving, waits};
+use crate::world::{Commits, Host, Kind, World, agent, app};
+use bytes::Bytes;
 use kernel_core::app::Budget;
 use kernel_core::budget::OnExhausted;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
-use kernel_core::process::{Lifecycle, Restart, Supervision, Used};
+use kernel_core::kernel::rows::TABLE_INBOX;
+use kernel_core::process::{Lifecycle, Restart, Shutdown, Supervision, Used};
 use std::time::Duration;
 
 /// What an application that should run had left, and its agents, it has left when a later kernel starts it again, after
@@ -101,6 +104,61 @@ pub async fn a_restart_is_no_new_budget<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// What a person did not allow more of is not asked for again: not when the agent is started again, and not by the next kernel.
+pub async fn a_no_outlives_a_restart<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::prod()).await;
+    let asks = agent("a").uses(&["read /fs/in/**"]).restarts(Restart::Permanent);
+    let asks = asks.limited(|limits| (limits.acts, limits.on_exhausted) = (Some(5), OnExhausted::Ask));
+    world.run(app("spend", [asks])).await;
+    let (session, a) = (world.session().await, world.pid("a"));
+    let told = session.act("call", &format!("/proc/{a}"), "\nrepeat 6 read /fs/in/x");
+    let ask = world.asked().await;
+    world.kernel().answer(ask.action, false, "you");
+    assert!(told.await.expect("an answer").ends_with(b"\n1 exhausted, 5 ok"));
+    session.act("send", &format!("/proc/{a}"), "\ndo fail x").await.expect("sent");
+    world.until(|world| world.process("a").pid != a && world.process("a").state == Lifecycle::Running).await;
+    assert_eq!(world.tell("a", "act read /fs/in/x").await.split(':').next(), Some("exhausted"));
+    drop(session);
+    world.log().await;
+    world.crash().await;
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+    assert!(matches!(&revived[..], [one] if one.result.is_ok()), "{revived:?}");
+    assert_eq!(world.tell("a", "act read /fs/in/x").await.split(':').next(), Some("exhausted"));
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|event| matches!(event.content, Content::Escalated(_))).count(), 1);
+    world.finish().await;
+}
+
+/// What a start takes that comes to nothing is taken, also where a later kernel tries it again.
+pub async fn a_start_that_fails_gives_nothing_back<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let budget = Budget { acts: Some(8), ..Budget::default() };
+    let keeps = serving("b").durable().after(&["a"]).stops(Shutdown::Kill);
+    world.run(app("stays", [agent("a"), keeps]).budget(budget)).await;
+    // Four by now: two spawns, and two acts of `b`.
+    waits(&world, "b").await;
+    world.log().await;
+    let mut stored = None;
+    for message in 1..200_u64 {
+        let key = [&[TABLE_INBOX][..], b"stays/b/", &message.to_be_bytes()].concat();
+        stored = world.row(&key).await.map(|row| (Bytes::from(key), row)).or(stored);
+    }
+    let (key, row) = stored.expect("what waits");
+    for whole in [false, false, true] {
+        let value = if whole { row.clone() } else { "damaged".into() };
+        world.reboot_over(vec![(key.clone(), Some(value))]).await;
+        // All of it comes into one batch.
+        world.hand.commits(Commits::Wait);
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        world.hand.commits(Commits::Pass);
+        let told = revived.iter().map(|app| app.result.as_ref().err().map(|refusal| refusal.reason.as_str()));
+        let [Some(told)] = told.collect::<Vec<_>>()[..] else { panic!("{revived:?}") };
+        assert!(told.contains(if whole { "is used up: 8 of 8" } else { "durable inbox" }), "{told}");
+    }
+    world.finish().await;
+}
+
 /// Who goes on although its account is used up is refused what draws from it, and may hear, answer and end; whoever does not
 /// leave it at that is suspended, and a timer that would draw is none any more.
 pub async fn who_degrades_goes_on_with_what_draws_nothing<H: Host>(host: H) {
@@ -181,6 +239,50 @@ pub async fn a_person_may_allow_more<H: Host>(host: H) {
     let raised: Vec<_> = world.log().await.into_iter().filter_map(|e| raised(e.content)).collect();
     assert_eq!(raised, [("spender".to_owned(), "acts".to_owned(), 5, 10)]);
     assert_eq!(world.hand.asked().len(), 14);
+    world.finish().await;
+}
+
+/// An act that a person is asked more for is an act, whatever they say, and a question that ends without an answer is a no.
+/// A yes adds to no limit where a limit above that one forbids the act all the same.
+pub async fn what_a_person_is_asked_for_is_an_act<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let asks = |name: &str, acts: u64| {
+        let agent = agent(name).uses(&["read /fs/in/**", "send /proc/*"]);
+        agent.limited(|limits| {
+            (limits.acts, limits.messages, limits.on_exhausted) = (Some(acts), Some(1), OnExhausted::Ask)
+        })
+    };
+    let budget = Budget { messages: Some(1), on_exhausted: OnExhausted::Degrade, ..Budget::default() };
+    world.run(app("asks", [asks("a", 3), asks("b", 99)])).await;
+    world.run(app("tight", [asks("c", 99)]).budget(budget).unmounted()).await;
+    let session = world.session().await;
+    let path = |name: &str| format!("/proc/{}", world.pid(name));
+    let (a, b, c) = (path("a"), path("b"), path("c"));
+    let send = |to: &str| format!("repeat 2 send {to} - hi");
+
+    let told = session.act("call", &a, format!("\n{}\nrepeat 3 read /fs/in/x", send(&b)));
+    let ask = world.asked().await;
+    world.kernel().answer(ask.action, false, "you");
+    let ask = world.asked().await;
+    assert!(ask.detail.contains("`acts`") && ask.detail.contains("3 of 3 are drawn"), "{}", ask.detail);
+    world.kernel().answer(ask.action, false, "you");
+    let told = told.await.expect("an answer");
+    assert!(told.ends_with(b"\n1 exhausted, 1 ok\n2 exhausted, 1 ok"), "{}", String::from_utf8_lossy(&told));
+
+    let told = session.act("call", &b, format!("\n{0}\n{0}", send(&a)));
+    let ask = world.asked().await;
+    let other = world.session().await;
+    other.act("signal", &format!("/proc/{}", ask.pid), "{\"signal\":\"interrupt\"}").await.expect("signalled");
+    let told = told.await.expect("an answer");
+    assert!(told.ends_with(b"\n1 cancelled, 1 ok\n2 exhausted"), "{}", String::from_utf8_lossy(&told));
+
+    let told = session.act("call", &c, format!("\n{}", send(&c)));
+    let ask = world.asked().await;
+    world.kernel().answer(ask.action, true, "you");
+    let told = told.await.expect("an answer");
+    assert!(told.ends_with(b"\n1 exhausted, 1 ok"), "{}", String::from_utf8_lossy(&told));
+    assert!(!world.log().await.iter().any(|e| matches!(&e.content, Content::LimitRaised(_))));
     world.finish().await;
 }
 

@@ -6,10 +6,11 @@ use futures::future::join;
 use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
 use kernel_core::governance::Then;
+use kernel_core::id::Pid;
 use kernel_core::kernel::Told;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::Content;
-use kernel_core::process::Lifecycle;
+use kernel_core::process::{Lifecycle, Restart, Supervision};
 use kernel_core::refusal::Code;
 use std::time::Duration;
 
@@ -202,6 +203,60 @@ pub async fn a_start_waits_for_an_answer<H: Host>(host: H) {
             );
         }
     }
+    world.finish().await;
+}
+
+/// A question about a spawn that ends because somebody interrupts it is one that nobody answered: an application does not
+/// start without an answer, and who is to come again is asked for again.
+pub async fn nobody_waits_for_a_question_that_is_over<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let session = world.session().await;
+    let interrupt = async |pid: Pid| {
+        session.act("signal", &format!("/proc/{pid}"), "{\"signal\":\"interrupt\"}").await.expect("signalled");
+    };
+    let asks = || {
+        let asks = app("asks", [agent("first").restarts(Restart::Permanent)]);
+        let at_once = Supervision { backoff: Duration::ZERO, ..Supervision::default() };
+        asks.ruled("asked", "verbs = [\"spawn\"]", Then::Escalate).supervised(at_once)
+    };
+    for allow in [false, true] {
+        let (kernel, mut told) = (world.kernel().clone(), world.kernel().observe(1_000));
+        let answers = async {
+            let ask = loop {
+                if let Some(Told::Ask(ask)) = told.next().await {
+                    break ask;
+                }
+            };
+            match allow {
+                true => drop(kernel.answer(ask.action, true, "the operator")),
+                false => interrupt(ask.pid).await,
+            }
+        };
+        let (started, ()) = join(world.try_run(asks()), answers).await;
+        match started {
+            Ok(()) => assert!(allow),
+            Err(refusal) => {
+                assert!(
+                    !allow && refusal.reason.contains("`first` could not be spawned: it was interrupted"),
+                    "{refusal}"
+                );
+            }
+        }
+    }
+    let (first, mut told) = (world.pid("first"), world.kernel().observe(1_000));
+    session.act("send", &format!("/proc/{first}"), "\ndo fail x").await.expect("sent");
+    for allow in [false, true] {
+        let ask = loop {
+            if let Some(Told::Ask(ask)) = told.next().await {
+                break ask;
+            }
+        };
+        match allow {
+            true => drop(world.kernel().answer(ask.action, true, "the operator")),
+            false => interrupt(ask.pid).await,
+        }
+    }
+    world.until(|world| world.process("first").pid > first && world.process("first").state == Lifecycle::Running).await;
     world.finish().await;
 }
 

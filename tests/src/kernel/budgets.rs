@@ -1,5 +1,6 @@
 //! What a process may use up, and what happens when it has: it is stopped, alone, and the log says by what.
 
+use super::messages::waits;
 use crate::world::{App, Host, Kind, World, agent, app};
 use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
@@ -309,6 +310,38 @@ pub async fn fuel_of_a_message_that_is_near_is_told_once<H: Host>(host: H) {
         let told = near(&world).await;
         assert_eq!((told.len(), told[0].0.as_str(), told[0].1.as_str()), (1, "kin", "fuel"));
     }
+    world.finish().await;
+}
+
+/// What is ended in the middle of a message is taken to have used all the fuel that it was given, because no host can tell
+/// what it did use: so nobody gets around the account of an application by having others trap, or killed.
+pub async fn fuel_of_what_was_cut_short_is_counted<H: Host>(host: H) {
+    const GIVEN: u64 = 3_000_000;
+    if host.kind() == Kind::Handler {
+        // It has no meter.
+        return;
+    }
+    let mut world = World::boot(host, Environment::dev()).await;
+    let budget = Budget { fuel: Some(11_000_000), ..Budget::default() };
+    let kid = agent("kid").limited(|limits| limits.fuel = Some(GIVEN));
+    world.run(app("burns", [agent("boss").uses(&["spawn /agent/kid"]), kid]).budget(budget)).await;
+    for name in ["k0", "k1", "k2", "k3"] {
+        assert_eq!(world.process("burns").state, Lifecycle::Running);
+        let spawn = format!("spawn /agent/kid {{\"name\":\"{name}\",\"use\":[]}}");
+        assert!(world.act("boss", &spawn).await.starts_with("ok "));
+        if name == "k0" {
+            assert!(world.tell(name, "trap").await.starts_with("failed: "));
+        } else {
+            waits(&world, name).await;
+            let path = format!("/proc/{}", world.pid(name));
+            world.session().await.act("kill", &path, "").await.expect("killed");
+        }
+        assert!(world.process(name).used.fuel >= GIVEN, "{name}");
+    }
+    let (exit, detail) = world.ended("burns").await;
+    assert!(exit == "limit" && detail.contains("fuel") && detail.contains("11000000"), "{exit}: {detail}");
+    let log = world.log().await;
+    assert!(!app_ended(&log).ok);
     world.finish().await;
 }
 

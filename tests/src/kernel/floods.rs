@@ -285,3 +285,19 @@ pub async fn a_message_waits_for_an_instance<H: Host>(host: H) {
     assert!(told.iter().all(|told| told.starts_with("ok ")), "{told:?}");
     world.finish().await;
 }
+
+/// Who is killed while it waits for an instance has none that could still run: it is seen dead at once.
+pub async fn what_waits_for_room_is_seen_dead<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("good", [agent("service").per_message()])).await;
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("service")));
+    world.hand.rooms(false);
+    session.act("send", &path, "\nhi").await.expect("sent");
+    world.pause().await;
+    assert_eq!(world.process("service").state, Lifecycle::Running);
+    let told = session.act("kill", &path, "").await.expect("killed");
+    let told = String::from_utf8_lossy(&told);
+    assert!(told.contains("\"name\":\"service\"") && told.ends_with("\"unreachable\":[]}"), "{told}");
+    world.hand.rooms(true);
+    world.finish().await;
+}

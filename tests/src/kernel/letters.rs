@@ -4,6 +4,7 @@ use super::messages::{serving, waits};
 use super::traces::{SECRET, carried, informed};
 use crate::world::{Commits, Host, World, agent, app};
 use futures::join;
+use kernel_core::budget::OnExhausted;
 use kernel_core::environment::Environment;
 use kernel_core::ipc::body::MAX_PAYLOAD;
 use kernel_core::kernel::event::Content;
@@ -87,6 +88,27 @@ pub async fn what_could_not_be_delivered_is_kept<H: Host>(host: H) {
     assert_eq!(world.heard("b").await, format!("message /proc/{} [] lost", session.pid()));
     assert!(letters(&session).await.is_empty());
     assert_eq!(session.act("send", &path(&all[0]), "").await.expect_err("gone").code, Code::NotFound);
+    world.finish().await;
+}
+
+/// A letter that is sent again by somebody of whom a person would have to be asked is not sent, and stays: also where they
+/// would be asked for more of a budget.
+pub async fn a_letter_waits_for_no_answer<H: Host>(host: H) {
+    let world = full(host).await;
+    let poor = agent("poor").uses(&["send /letter/*", "read /letter/*", "send /svc/b"]);
+    let poor = poor.limited(|limits| (limits.messages, limits.on_exhausted) = (Some(1), OnExhausted::Ask));
+    world.run(app("poor", [poor]).unmounted()).await;
+    assert!(world.act("poor", "send /svc/b - all it has").await.starts_with("ok "));
+    assert!(world.act("a", "send /svc/b - lost").await.starts_with("full: "));
+    let session = world.session().await;
+    let all = letters(&session).await;
+    let told = world.act("poor", &format!("send {}", path(&all[0]))).await;
+    assert!(told.starts_with("denied: ") && told.contains("an answer of its own"), "{told}");
+    assert!(world.kernel().questions().is_empty());
+    assert_eq!(letters(&session).await, all);
+    empty(&world).await;
+    session.act("send", &path(&all[0]), "").await.expect("delivered");
+    assert!(world.heard("b").await.ends_with("[] lost"));
     world.finish().await;
 }
 

@@ -2,6 +2,7 @@
 
 use crate::world::{Host, World, agent, app};
 use kernel_core::environment::Environment;
+use kernel_core::kernel::effects::Notice;
 use kernel_core::process::{Lifecycle, Restart};
 use std::time::Duration;
 
@@ -162,5 +163,29 @@ pub async fn a_long_chain_is_no_deep_stack<H: Host>(host: H) {
     assert_eq!(world.process("a").state, Lifecycle::Running);
     world.session().await.act("kill", &format!("/proc/{}", world.pid("a")), "").await.expect("killed");
     assert_eq!(world.ended("a").await.0, "killed");
+    world.finish().await;
+}
+
+/// What ends by a link is what its application failed by, although whoever was told of that end may have been the last that
+/// had something to do.
+pub async fn what_failed_by_a_link_is_noted_before_it_is_told<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    // It may not be told, so it is told nothing and has nothing to do.
+    let watcher = agent("watcher").uses(&["monitor /proc/*"]).cleared_for(&[]);
+    let tied = agent("tied").does("act start /timer/far {\"after_ms\":80000000}");
+    world.run(app("watched", [tied, watcher]).until_quiet()).await;
+    world.until(|world| world.process("tied").used.acts > 0).await;
+    let tied = format!("/proc/{}", world.pid("tied"));
+    assert_eq!(world.act("watcher", &format!("monitor {tied}")).await, "ok {}");
+    let (cause, session) = (world.session().await, world.session().await);
+    cause.act("link", &tied, "").await.expect("linked");
+    session.act("call", &tied, "{\"labels\":[\"secret\"]}\n").await.expect("an answer");
+    session.act("kill", &format!("/proc/{}", cause.pid()), "").await.expect("killed");
+    let ended = loop {
+        if let Notice::Ended { app, ok, reason } = world.notice().await {
+            break (app, ok, reason);
+        }
+    };
+    assert!(ended.0 == "watched" && !ended.1 && ended.2.contains("tied linked"), "{ended:?}");
     world.finish().await;
 }

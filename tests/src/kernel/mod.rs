@@ -1,6 +1,7 @@
 //! Clauses about a whole kernel, one module a part of it, one public function a clause.
 
 pub mod accounts;
+pub mod agency;
 pub mod applications;
 pub mod authority;
 pub mod budgets;
@@ -15,8 +16,10 @@ pub mod links;
 pub mod log;
 pub mod messages;
 pub mod processes;
+pub mod roles;
 pub mod signals;
 pub mod supervision;
+pub mod supervisors;
 pub mod suspension;
 pub mod timers;
 pub mod tools;

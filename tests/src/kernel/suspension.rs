@@ -1,6 +1,6 @@
 //! Processes that are kept from going on, and go on.
 
-use crate::world::{Host, World, agent, app};
+use crate::world::{Answers, Host, World, agent, app};
 use futures::FutureExt;
 use kernel_core::environment::Environment;
 use kernel_core::process::{Lifecycle, Restart};
@@ -183,18 +183,21 @@ pub async fn whoever_waits_to_be_resumed_is_not_done<H: Host>(host: H) {
 /// What does not run is not suspended: an application, what is gone, and what finishes.
 pub async fn what_does_not_run_is_not_suspended<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
-    world.run(app("held", [agent("a"), agent("b")])).await;
+    world.run(app("held", [agent("a").uses(&["read /fs/in/x"]), agent("b")])).await;
+    // What it has in hand does not end because it is asked to.
+    world.hand.answers(Answers::Later);
     let (session, other) = (world.session().await, world.session().await);
     let a = format!("/proc/{}", world.pid("a"));
     let no = async |path: &str| session.act("suspend", path, "").await.expect_err("it does not run").code;
     assert_eq!(no(&format!("/proc/{}", world.pid("held"))).await, Code::Unsupported);
     assert_eq!(no("/proc/99999").await, Code::NotFound);
-    let told = other.act("call", &a, "\nact stop /proc/self\nact read /proc/self/inbox {\"correlation\":7}");
+    let told = other.act("call", &a, "\nact stop /proc/self\nact read /fs/in/x");
     world.pause().await;
     assert_eq!(world.process("a").state, Lifecycle::Stopping);
     assert_eq!(no(&a).await, Code::Conflict);
     session.act("kill", &a, "").await.expect("killed");
     told.await.expect_err("it was killed");
+    world.hand.answers(Answers::Pass);
     // A session is not heard meanwhile, and is when it goes on.
     let path = format!("/proc/{}", other.pid());
     session.act("suspend", &path, "").await.expect("suspended");

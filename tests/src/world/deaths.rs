@@ -1,9 +1,11 @@
-//! A sandbox behind glass: that a guest is gone can be kept from being seen.
+//! A sandbox behind glass: it can be full, and that a guest is gone can be kept from being seen.
 
 use super::Hand;
 use bytes::Bytes;
 use kernel_core::ipc::Envelope;
-use kernel_core::platform::{BoxFuture, Fault, Guest, Handled, HostError, MaybeSend, Port, Sandbox, StartRequest};
+use kernel_core::platform::{
+    BoxFuture, Fault, FaultKind, Guest, Handled, HostError, MaybeSend, Port, Sandbox, StartRequest,
+};
 
 /// Another host's sandbox.
 #[derive(Debug)]
@@ -21,6 +23,9 @@ impl<S: Sandbox> Sandbox for WatchedSandbox<S> {
         component: impl FnOnce() -> BoxFuture<'static, Result<Bytes, HostError>> + MaybeSend,
         port: Port,
     ) -> Result<WatchedGuest<S::Guest>, Fault> {
+        if self.hand.is_crowded() {
+            return Err(Fault { kind: FaultKind::Room, reason: "the hand keeps all room".to_owned() });
+        }
         let guest = self.sandbox.start(request, component, port).await?;
         Ok(WatchedGuest { guest, hand: self.hand.clone() })
     }

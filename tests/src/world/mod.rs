@@ -16,13 +16,14 @@ mod watch;
 
 pub use deaths::{WatchedGuest, WatchedSandbox};
 pub use host::{COMPONENT, Host, Kind, MOUNTS, SimHost, hash, name, programs};
-pub use plan::{Agent, App, agent, app, rights};
+pub use plan::{Agent, App, agent, app, rights, supervisor};
 pub use puppet::Trap;
 pub use watch::{Answers, Commits, Hand, Rows, Watched};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::channel::mpsc;
+use kernel_core::agency::Role;
 use kernel_core::capability::Capabilities;
 use kernel_core::chain::{Checkpoint, Hash, TABLE_EVENTS, decode, entries, event_key};
 use kernel_core::codec::table_range;
@@ -34,7 +35,7 @@ use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{BootOptions, Journal, Kernel, ProcessRow, Session, Told, log_key, open_log, replay};
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
-use kernel_core::process::{InstanceKind, Lifecycle, Role};
+use kernel_core::process::{InstanceKind, Lifecycle};
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -54,6 +55,8 @@ const EVERYTHING: &[&str] = &[
     "stop /proc/*",
     "kill /proc/*",
     "monitor /proc/*",
+    "grant /proc/*",
+    "revoke /proc/*",
     "suspend /proc/*",
     "resume /proc/*",
     "signal /proc/*",
@@ -186,6 +189,11 @@ impl<H: Host> World<H> {
     /// Shuts the kernel down in order and boots another over what is stored.
     pub async fn reboot(&mut self) {
         self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
+        self.boot_again().await;
+    }
+
+    /// Boots another kernel over what is stored by one that was shut down.
+    pub async fn boot_again(&mut self) {
         self.let_go().await;
         self.start().await;
     }

@@ -1,17 +1,19 @@
 //! Applications of puppets, said in few words.
 
 use super::host::name;
+use kernel_core::agency::CustomRole;
 use kernel_core::app::{AgentLimits, AgentPlan, Budget, Inbox, MountMode, MountPlan, Plan, ProgramPlan};
-use kernel_core::app::{Consent, ServicePlan};
+use kernel_core::app::{Consent, ServicePlan, SupervisorPlan};
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::governance::{Rule, Then, When};
 use kernel_core::label::Labels;
-use kernel_core::process::{InstanceKind, Restart, Role, Supervision};
+use kernel_core::process::{InstanceKind, Restart, Shutdown, Supervision};
 
 /// An agent to be.
 #[derive(Clone, Debug)]
 pub struct Agent {
     pub(super) name: String,
+    role: &'static str,
     uses: Vec<String>,
     grants: Vec<String>,
     args: String,
@@ -23,6 +25,8 @@ pub struct Agent {
     depends_on: Vec<String>,
     restart: Restart,
     inbox: Inbox,
+    supervisor: Option<String>,
+    shutdown: Shutdown,
     own: bool,
 }
 
@@ -30,6 +34,7 @@ pub struct Agent {
 pub fn agent(name: &str) -> Agent {
     Agent {
         name: name.to_owned(),
+        role: "worker",
         uses: Vec::new(),
         grants: Vec::new(),
         args: String::new(),
@@ -40,6 +45,8 @@ pub fn agent(name: &str) -> Agent {
         depends_on: Vec::new(),
         restart: Restart::Temporary,
         inbox: Inbox::Memory,
+        supervisor: None,
+        shutdown: Shutdown::default(),
         own: false,
     }
 }
@@ -49,6 +56,13 @@ fn labels(names: &[&str]) -> Labels {
 }
 
 impl Agent {
+    /// What it is for.
+    #[must_use]
+    pub fn role(mut self, role: &'static str) -> Agent {
+        self.role = role;
+        self
+    }
+
     /// What it may do.
     #[must_use]
     pub fn uses(mut self, rights: &[&str]) -> Agent {
@@ -119,6 +133,20 @@ impl Agent {
         self
     }
 
+    /// The supervisor that it is below.
+    #[must_use]
+    pub fn under(mut self, supervisor: &str) -> Agent {
+        self.supervisor = Some(supervisor.to_owned());
+        self
+    }
+
+    /// How it is stopped.
+    #[must_use]
+    pub fn stops(mut self, shutdown: Shutdown) -> Agent {
+        self.shutdown = shutdown;
+        self
+    }
+
     /// Changes its ceilings.
     #[must_use]
     pub fn limited(mut self, limit: impl FnOnce(&mut AgentLimits)) -> Agent {
@@ -132,7 +160,7 @@ impl Agent {
         let given: Vec<Right> = if self.own { Vec::new() } else { uses.iter().chain(&grants).cloned().collect() };
         AgentPlan {
             name: name(&self.name),
-            role: Role::Worker,
+            role: name(self.role),
             program: program.clone(),
             instance: self.instance,
             inbox: self.inbox,
@@ -143,9 +171,23 @@ impl Agent {
             clearance: self.clearance.clone(),
             limits: self.limits,
             restart: self.restart,
+            supervisor: self.supervisor.as_deref().map(name),
+            shutdown: self.shutdown,
             depends_on: self.depends_on.iter().map(|agent| name(agent)).collect(),
             args: serde_json::Value::from(self.args.as_str()).to_string(),
         }
+    }
+}
+
+/// A permanent supervisor directly below the application, with the strategy, intensity and window that a manifest has by
+/// default, and no backoff.
+pub fn supervisor(called: &str) -> SupervisorPlan {
+    SupervisorPlan {
+        name: name(called),
+        supervisor: None,
+        supervision: Supervision { backoff: std::time::Duration::ZERO, ..Supervision::default() },
+        restart: Restart::Permanent,
+        shutdown: Shutdown::Infinite,
     }
 }
 
@@ -160,6 +202,8 @@ pub struct App {
     rules: Vec<Rule>,
     budget: Budget,
     supervision: Supervision,
+    supervisors: Vec<SupervisorPlan>,
+    roles: Vec<CustomRole>,
     ends_with: Option<String>,
     pub(super) labels: Labels,
 }
@@ -176,6 +220,8 @@ pub fn app<const N: usize>(name: &str, agents: [Agent; N]) -> App {
         rules: Vec::new(),
         budget: Budget::default(),
         supervision: Supervision::default(),
+        supervisors: Vec::new(),
+        roles: Vec::new(),
         ends_with: None,
         labels: Labels::NONE,
     };
@@ -257,6 +303,20 @@ impl App {
         self
     }
 
+    /// With these supervisors, each after the one that it is below.
+    #[must_use]
+    pub fn overseen(mut self, supervisors: impl IntoIterator<Item = SupervisorPlan>) -> App {
+        self.supervisors.extend(supervisors);
+        self
+    }
+
+    /// With these roles.
+    #[must_use]
+    pub fn describing(mut self, roles: impl IntoIterator<Item = CustomRole>) -> App {
+        self.roles.extend(roles);
+        self
+    }
+
     /// The plan of it, with `program` for each of its agents.
     pub fn plan(&self, program: ProgramPlan) -> Plan {
         Plan {
@@ -266,6 +326,8 @@ impl App {
             content: [0; 32],
             ends_with: self.ends_with.as_deref().map(name),
             agents: self.agents.iter().map(|agent| agent.plan(&program)).collect(),
+            supervisors: self.supervisors.clone(),
+            roles: self.roles.clone(),
             services: self.services.clone(),
             mounts: self.mounts.clone(),
             topics: None,

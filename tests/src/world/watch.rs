@@ -46,6 +46,7 @@ struct Held {
     unanswered: Vec<oneshot::Sender<()>>,
     unreadable: bool,
     breaks: bool,
+    crowded: bool,
     deaths_hidden: bool,
     mourners: Vec<oneshot::Sender<()>>,
 }
@@ -167,6 +168,15 @@ impl Hand {
     /// The host panics when the next input is stamped with the time.
     pub fn breaks(&self) {
         self.held().breaks = true;
+    }
+
+    /// From now on the host has room for one more instance, or for none.
+    pub fn rooms(&self, free: bool) {
+        self.held().crowded = !free;
+    }
+
+    pub(super) fn is_crowded(&self) -> bool {
+        self.held().crowded
     }
 
     /// From now on that a guest is gone is seen, or is not before this has changed.

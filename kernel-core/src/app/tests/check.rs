@@ -50,7 +50,7 @@ fn names_are_unique_and_known() {
         (
             "depends_on = [\"reporter\"]",
             "depends_on = [\"x\"]",
-            "weft.toml:32:15: agent.walker.depends_on: there is no agent or container `x`\n    help: known here: publisher, reporter, walker",
+            "weft.toml:32:15: agent.walker.depends_on: there is no agent, supervisor or container `x`\n    help: known here: publisher, reporter, walker",
         ),
         (
             "owner = \"reporter\"",

@@ -67,7 +67,6 @@ fn an_application_needs_nobody_for_its_own() {
         "read /proc/*",
         "signal /proc/self",
         "declassify /proc/self",
-        "grant /proc/self",
         "connect /net/**",
         "read /fs/in/**",
         "infer /model/x",

@@ -3,7 +3,7 @@
 use super::*;
 use crate::budget::OnExhausted;
 use crate::governance::{Effect, Then};
-use crate::process::{InstanceKind, Restart, Role, Strategy, Supervision};
+use crate::process::{InstanceKind, Restart, Strategy, Supervision};
 use std::time::Duration;
 
 /// The one problem of `text`, as it is printed.
@@ -53,7 +53,7 @@ fn a_whole_manifest_is_read() {
 fn what_is_left_out_has_its_default() {
     let m = manifest("[app]\nname = \"a\"\nversion = \"1.0.0\"\n[[agent]]\nname = \"x\"\nprogram.wasm = \"x.wasm\"\n");
     let x = m.agent("x").unwrap();
-    assert_eq!((x.role, x.inbox.value, x.restart.value), (Role::Worker, Inbox::Memory, Restart::Temporary));
+    assert_eq!((x.role.as_str(), x.inbox.value, x.restart.value), ("worker", Inbox::Memory, Restart::Temporary));
     assert_eq!((x.instance, m.instance_of(x)), (None, InstanceKind::Kept));
     assert_eq!(
         x.limits.value,
@@ -116,8 +116,8 @@ fn each_mistake_has_its_place_its_key_and_advice() {
         ("[budget]", "[bugdet]", "weft.toml:43:2: unknown key `bugdet`\n    help: did you mean `budget`?"),
         (
             "role = \"worker\"",
-            "role = \"wroker\"",
-            "weft.toml:25:8: agent.walker.role: `wroker` is none of: root, supervisor, service, worker, user, custom\n    help: did you mean `worker`?",
+            "restart = \"parmanent\"",
+            "weft.toml:25:11: agent.walker.restart: `parmanent` is none of: permanent, transient, temporary\n    help: did you mean `permanent`?",
         ),
         (
             "role = \"worker\"",

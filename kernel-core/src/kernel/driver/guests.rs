@@ -83,8 +83,15 @@ impl<P: Platform> Inner<P> {
 
     /// Makes an instance; a host that panics in it could not.
     pub(super) async fn made(&self, request: StartRequest) -> Result<(), Fault> {
+        let pid = request.pid;
         let made = survived(self.instantiate(request)).await;
-        made.unwrap_or_else(|reason| Err(Fault { kind: FaultKind::Start, reason }))
+        let made = made.unwrap_or_else(|reason| Err(Fault { kind: FaultKind::Start, reason }));
+        if made.is_err()
+            && let Some(action) = self.lock().vacate(pid)
+        {
+            self.submit(Input::Gone { action, pid });
+        }
+        made
     }
 
     /// Makes an instance and puts it into its place, unless its process ended meanwhile.

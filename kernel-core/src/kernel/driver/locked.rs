@@ -401,6 +401,15 @@ impl<P: Platform> Core<P> {
         expected
     }
 
+    /// The place of `pid` is for nobody, because no instance was made for it: whoever is killed from now on has none. The
+    /// act that killed it while there was a place.
+    pub(super) fn vacate(&mut self, pid: Pid) -> Option<ActionId> {
+        if self.guests.get(&pid).is_some_and(|slot| slot.guest.is_none() && slot.busy.is_none()) {
+            self.guests.remove(&pid);
+        }
+        self.dying.remove(&pid)
+    }
+
     /// Puts a guest into its place, unless its process is gone.
     pub(super) fn give_back(&mut self, pid: Pid, guest: Instance<P>) -> Option<Instance<P>> {
         match self.guests.get_mut(&pid) {

@@ -62,6 +62,10 @@ impl Content {
                 fit(&mut restarting.reason, REASON_BYTES);
                 fit_list(&mut restarting.others);
             }
+            Content::Rights(rights) => {
+                fit_list(&mut rights.use_);
+                fit_list(&mut rights.grant);
+            }
             Content::Unfit(unfit) => fit(&mut unfit.reason, REASON_BYTES),
             Content::Folded(_) | Content::RouteCounted(_) | Content::LimitNear(_) | Content::LimitRaised(_) => {}
         }

@@ -11,7 +11,7 @@ use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::request::Parsed;
 use crate::kernel::state::{Need, State};
 use crate::label::Labels;
-use crate::path::Resource;
+use crate::path::{Name, Resource};
 use crate::process::Lifecycle;
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
@@ -79,6 +79,14 @@ impl Held {
             wait,
         }
     }
+}
+
+/// What the process of an application waits to spawn, until a person has answered.
+pub(crate) struct AskedToSpawn {
+    app: Name,
+    agent: Name,
+    /// The number that it gets if it is spawned.
+    pid: Pid,
 }
 
 /// The latest questions that wait no more, each with the sentence that says why: whoever answers one of them is told.
@@ -170,6 +178,7 @@ impl State {
             self.undue(number);
         }
         self.unblock(open.pid, action);
+        let asked = self.asked_to_spawn(&open);
         let OpenKind::Escalated(held) = open.kind else { return Ok(()) };
         self.record_answer(action, &held, allow, by, now, fx);
         self.over.note(
@@ -180,18 +189,24 @@ impl State {
                 (false, by) => format!("{by} did not allow it"),
             },
         );
-        // An application that waited to spawn an agent goes on, or ends.
-        let starting = self.app_of_root(open.pid).zip(match &held.act.resource {
-            Resource::Agent(agent) => Some(agent.clone()),
-            _ => None,
-        });
-        let seen = self.counters.pid;
         self.go_on(*held, survey, by, now, fx);
-        if let Some((app, agent)) = starting {
-            self.has_spawned(&app, agent, Pid(seen + 1), now, fx);
-        }
+        self.has_asked_to_spawn(asked, now, fx);
         self.weigh(open.pid, now, fx);
         Ok(())
+    }
+
+    /// The spawn that waits in `open` for an answer, where an application cannot go on before it is over.
+    pub(crate) fn asked_to_spawn(&self, open: &Open) -> Option<AskedToSpawn> {
+        let (OpenKind::Escalated(_), Resource::Agent(agent)) = (&open.kind, &open.resource) else { return None };
+        let (app, _) = self.supervised_by(open.pid)?;
+        Some(AskedToSpawn { app, agent: agent.clone(), pid: Pid(self.counters.pid + 1) })
+    }
+
+    /// It is over: its application goes on, or ends.
+    pub(crate) fn has_asked_to_spawn(&mut self, asked: Option<AskedToSpawn>, now: Now, fx: &mut Effects) {
+        if let Some(AskedToSpawn { app, agent, pid }) = asked {
+            self.has_spawned(&app, agent, pid, now, fx);
+        }
     }
 
     /// What was held is done or refused; it has a survey where somebody allowed it.
@@ -243,7 +258,10 @@ impl State {
     pub(crate) fn unanswered(&mut self, action: ActionId, held: Held, refusal: &Refusal, now: Now, fx: &mut Effects) {
         self.record_answer(action, &held, false, NOBODY, now, fx);
         self.over.note(action, "it ended before anybody answered".to_owned());
-        let Held { act, facts, verdict, .. } = held;
+        let Held { act, facts, verdict, over, .. } = held;
+        if let Some(over) = &over {
+            self.no_more(over);
+        }
         let asked = Asked::new(action, act.pid, act.verb, &act.resource);
         self.record_refused(asked, Some(facts), Some(verdict), refusal, false, now, fx);
     }

@@ -79,7 +79,7 @@ impl State {
                 Err(gone) => target.refusal = Some(gone),
             },
             resource @ (Resource::Proc(_) | Resource::Service(_))
-                if matches!(parsed.verb, Verb::Send | Verb::Call | Verb::Signal) =>
+                if matches!(parsed.verb, Verb::Send | Verb::Call | Verb::Signal | Verb::Grant) =>
             {
                 if let Ok(pid) = self.receiver(resource) {
                     target.blocked = self.above_ceiling(pid, labels);

@@ -27,7 +27,7 @@ use super::event::bounded_verdict;
 use super::request::{Parsed, Request};
 use super::state::{Need, State};
 use super::verb::table::{Class, Row};
-use crate::budget::{Exhausted, OnExhausted};
+use crate::budget::{Exhausted, Meter, OnExhausted};
 use crate::capability::Right;
 use crate::governance::{self, Decision, Derived, Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
@@ -160,6 +160,10 @@ impl State {
                 self.refuse_over(pid, call, request, &over, now, fx);
                 return Ok(());
             }
+            // What comes of it, it was an act.
+            if over.meter != Meter::Acts {
+                self.draw(pid, None);
+            }
             let act = self.number(pid, call, parsed, &survey);
             self.tally.count(Decision::Escalate);
             let verdict = answer::for_more(verdict, &over);
@@ -276,12 +280,18 @@ impl State {
         self.unheard.take().map_or(Ok(()), |refusal| Err(refusal.by_other()))
     }
 
-    /// Whether somebody would be asked about an act of `pid`.
+    /// Whether somebody would be asked about an act of `pid`: by the verdict, or for more of what is used up.
     fn would_ask(&self, pid: Pid, parsed: &Parsed, body: &Bytes) -> bool {
         let Ok(labels) = self.carried(pid, parsed) else { return false };
+        let over = self.over(pid, reserve::draws(parsed));
         self.survey(pid, parsed, labels).is_ok_and(|survey| {
             let facts = self.facts(pid, parsed, body, &survey);
-            governance::decide(&self.charter, &facts).decision == Decision::Escalate
+            let decision = governance::decide(&self.charter, &facts).decision;
+            let asks = match &over {
+                Some(over) => decision != Decision::Deny && self.may_ask_for_more(over),
+                None => decision == Decision::Escalate,
+            };
+            asks && survey.target.refusal.is_none()
         })
     }
 

@@ -99,6 +99,19 @@ impl State {
         }
     }
 
+    /// Closes the routes of a process that rest on a right which it does not hold any more.
+    pub(crate) fn close_lost_routes(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let held = &process.capabilities;
+        let rests = |route: &Route| route.key.grant.as_ref().is_none_or(|right| held.holds(right));
+        let (kept, lost): (Vec<Route>, Vec<Route>) =
+            std::mem::take(&mut process.rare.routes).into_iter().partition(rests);
+        process.rare.routes = kept;
+        for route in lost {
+            self.record(route.id, counted(&route, true), now, fx);
+        }
+    }
+
     /// Closes every route of a process that ends.
     pub(crate) fn close_routes(&mut self, process: &mut Process, now: Now, fx: &mut Effects) {
         for route in std::mem::take(&mut process.rare.routes) {

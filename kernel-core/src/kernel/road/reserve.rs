@@ -165,8 +165,8 @@ impl State {
         }
     }
 
-    /// A person allowed more: the limit is raised by what it began with, unless there is enough by now, and `act` is
-    /// drawn.
+    /// A person allowed more: the limit is raised by what it began with, unless there is enough by now or `act` could not
+    /// be drawn all the same, and what was not drawn when they were asked is.
     ///
     /// # Errors
     /// What it is over all the same. Nothing was drawn.
@@ -178,9 +178,21 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<(), Exhausted> {
+        let Some(account) = self.processes.get(&act.pid).map(|process| process.account) else { return Ok(()) };
+        let acts = (over.meter == Meter::Acts).then_some(Meter::Acts);
+        let meters: Vec<Meter> = acts.into_iter().chain(also).collect();
+        let can = |state: &State, account, meter| state.ledger.can(account, meter, 1);
+        let all = |state: &State| meters.iter().try_for_each(|meter| can(state, account, *meter));
         let owner = Pid(over.account.0);
-        let same = |still: &Exhausted| (still.account, still.meter) == (over.account, over.meter);
-        if self.over(act.pid, also).is_some_and(|still| same(&still))
+        let same = |still: Exhausted| (still.account, still.meter) == (over.account, over.meter);
+        let lacks = all(self).is_err_and(same);
+        if lacks {
+            let others = meters.iter().filter(|meter| **meter != over.meter);
+            let mut others = others.map(|meter| (account, *meter));
+            others.try_for_each(|(account, meter)| can(self, account, meter))?;
+            self.ledger.parent(over.account).map_or(Ok(()), |above| can(self, above, over.meter))?;
+        }
+        if lacks
             && let Some((by, limit)) = self.ledger.raise(over.account, over.meter)
             && let Some(process) = self.processes.get_mut(&owner)
         {
@@ -195,13 +207,8 @@ impl State {
             };
             self.record(act.action, Content::LimitRaised(raised), now, fx);
         }
-        match self.over(act.pid, also) {
-            Some(still) => Err(still),
-            None => {
-                self.draw(act.pid, also);
-                Ok(())
-            }
-        }
+        all(self)?;
+        meters.iter().try_for_each(|meter| self.ledger.spend(account, *meter, 1))
     }
 
     /// Ends whoever owns the account that was used up by what carries `labels`. An account has the number of the

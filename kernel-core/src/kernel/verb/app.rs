@@ -6,25 +6,27 @@
 //! spawned on the road.
 
 use super::{Body, invalid, table};
-use crate::app::{AgentPlan, Inbox, MountMode, Plan, ProgramPlan, own_rights, rule_name};
+use crate::agency::Role;
+use crate::app::{Inbox, MountMode, Plan, rule_name};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::{Charter, Rule};
 use crate::id::Pid;
-use crate::kernel::app::{App, Member, Running, running_key};
+use crate::kernel::app::{App, Running, running_key};
 use crate::kernel::budgets::Drawn;
-use crate::kernel::catalog::Agent;
+use crate::kernel::defined::{budget_of, own_rights_of, spawns};
 use crate::kernel::effects::Effects;
 use crate::kernel::event::{Consented, Content, bounded};
+use crate::kernel::members::members;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::rows;
 use crate::kernel::state::{Mount, State};
 use crate::kernel::{FEATURES, Until};
 use crate::label::Labels;
-use crate::path::{Name, Resource, Verb};
-use crate::platform::{Key, Limits, Program};
-use crate::process::{ExitReason, Lifecycle, Restarts, Role};
+use crate::path::{Name, Resource};
+use crate::platform::Key;
+use crate::process::{ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Now, WallTime};
 use serde::Deserialize;
@@ -34,6 +36,9 @@ use std::time::Duration;
 
 /// How long all agents of an application may take to start.
 const START_DEADLINE: Duration = Duration::from_secs(300);
+
+/// How long whoever stops an application waits for its end at most.
+const STOP_DEADLINE: Duration = Duration::from_secs(300);
 
 /// An application to install.
 #[derive(Clone, Debug)]
@@ -133,16 +138,27 @@ impl State {
         if should_run {
             self.keep(running_key(name), None, fx);
         }
-        let Some(app) = self.apps.get(name) else {
+        let Some(app) = self.apps.get_mut(name) else {
             return match should_run {
                 true => Ok(Answer::empty()),
                 false => Err(Refusal::new(Code::NotFound, format!("`{name}` is not running"))),
             };
         };
+        // Also where a kernel that stops would have left it for the next one.
+        app.unwanted = true;
         let root = app.root;
         self.mark(root, &act.labels);
-        self.end_app(name, None, ExitReason::Shutdown, now, fx);
-        Ok(Answer::empty())
+        self.stop_app(name, None, ExitReason::Shutdown, now, fx);
+        // One of its own would wait for its own end.
+        let own = self.processes.get(&act.pid).is_none_or(|process| process.app.as_ref() == Some(name));
+        match self.apps.get_mut(name).filter(|_| !own) {
+            None => Ok(Answer::empty()),
+            Some(app) => {
+                app.stops.push(act.action);
+                self.open(act, Open::new(act, OpenKind::AppStop), Some(now.at.after(STOP_DEADLINE)));
+                Ok(Answer::Later)
+            }
+        }
     }
 
     /// Refuses what cannot be done while `holder` lives, which is the doing of whoever started it.
@@ -153,7 +169,7 @@ impl State {
     }
 
     /// Whether `pid` is held from outside.
-    fn is_session(&self, pid: Pid) -> bool {
+    pub(crate) fn is_session(&self, pid: Pid) -> bool {
         self.processes.get(&pid).is_some_and(|process| process.program.is_none() && process.app.is_none())
     }
 
@@ -182,8 +198,13 @@ impl State {
         let row = self
             .row(&app_key(name))?
             .ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{name}` is installed")))?;
-        serde_json::from_slice(row)
-            .map_err(|e| Refusal::new(Code::Failed, format!("the stored plan of `{name}` cannot be read: {e}")))
+        let unreadable =
+            |why: String| Refusal::new(Code::Failed, format!("the stored plan of `{name}` cannot be read: {why}"));
+        let plan: Plan = serde_json::from_slice(row).map_err(|e| unreadable(e.to_string()))?;
+        match plan.contradiction() {
+            Some(contradiction) => Err(unreadable(contradiction)),
+            None => Ok(plan),
+        }
     }
 
     pub(super) fn apply_app_start(
@@ -195,6 +216,9 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         refuse_dots(name)?;
+        if self.stopping {
+            return Err(Refusal::new(Code::Cancelled, "the kernel is stopping"));
+        }
         // What is started, and what comes of it, is the doing of whoever installed it.
         let installed = self.app_labels(name)?;
         self.taint(act.pid, &installed)?;
@@ -218,7 +242,7 @@ impl State {
                 self.refuse_running(act, Some(self.root_of(&app)), reason)?;
             }
         }
-        if let Some(unknown) = start.without.iter().find(|name| !plan.agents.iter().any(|agent| agent.name == **name)) {
+        if let Some(unknown) = start.without.iter().find(|name| !plan.names().contains(name)) {
             return Err(invalid(format!("`{name}` has no agent `{unknown}` to be started without")));
         }
         let hash: [u8; 32] = self.row(&app_key(name))?.map(|row| Sha256::digest(row).into()).unwrap_or_default();
@@ -250,9 +274,7 @@ impl State {
             (Meter::Memory, plan.budget.memory),
         ];
         self.limit_account(root, limits);
-        if let Some(account) = self.processes.get(&root).map(|process| process.account) {
-            self.open_with(account, &drawn.app);
-        }
+        self.open_with(root, &drawn.app);
         let limited = plan.budget.wall.is_some()
             || limits.iter().any(|(meter, limit)| limit.is_some() && !meter.is_level())
             || plan.agents.iter().any(|agent| !budget_of(agent).is_empty());
@@ -272,18 +294,25 @@ impl State {
         self.charter = charter;
         self.bind_mounts(&plan);
         self.record_consent(&plan, now, fx);
-        let agents = self.add_agents(name, &plan);
+        let own = own_rights_of(&plan);
+        self.hold_as_application(root, Capabilities::new(spawns(&own), own).unwrap_or_default());
+        let members = members(&plan);
+        self.add_members(name, &plan);
         self.apps.insert(
             name.clone(),
             App {
                 root,
-                agents,
-                spawned: start.without.iter().map(|agent| (agent.clone(), Pid::KERNEL)).collect(),
-                running: start.without.clone(),
+                members,
+                spawned: BTreeMap::new(),
+                running: BTreeSet::new(),
                 supervision: plan.supervision,
-                restarts: Restarts::default(),
+                restarts: BTreeMap::new(),
                 coming: BTreeMap::new(),
-                killed: start.without.clone(),
+                killed: BTreeSet::new(),
+                suspended: BTreeSet::new(),
+                leaving: BTreeMap::new(),
+                stopping: false,
+                spawning: false,
                 refusals: BTreeMap::new(),
                 plan: hash,
                 starting: Some(act.action),
@@ -308,13 +337,21 @@ impl State {
                 carried: drawn.agents,
                 continues: start.continues,
                 row: None,
+                ends_for: ExitReason::Shutdown,
+                starter: None,
+                stops: Vec::new(),
+                over: false,
+                unwanted: false,
             },
         );
+        if let Some(app) = self.apps.get_mut(name) {
+            start.without.iter().for_each(|member| app.bury(member));
+        }
         if start.until == Until::Quiet {
             self.keep(running_key(name), None, fx);
         }
         self.open(act, Open::new(act, OpenKind::AppStart), Some(now.at.after(START_DEADLINE)));
-        if plan.agents.iter().all(|agent| start.without.contains(&agent.name)) {
+        if self.apps.get(name).is_some_and(|app| app.agents().all(|agent| app.killed.contains(&agent.name))) {
             self.all_running(name, now, fx);
         } else {
             self.spawn_ready(name, now, fx);
@@ -345,8 +382,7 @@ impl State {
     /// only what the session may give.
     fn application_grant(&self, act: &Act, plan: &Plan) -> Result<Capabilities, Refusal> {
         let session = self.processes.get(&act.pid).map(|p| p.capabilities.clone()).unwrap_or_default();
-        let agents = || plan.agents.iter().map(|agent| &agent.name);
-        let mut grant = own_rights(&plan.app, plan.services.iter().map(|service| &service.name), agents());
+        let mut grant = own_rights_of(plan);
         let wanted: BTreeSet<&Right> = plan.agents.iter().flat_map(|agent| &agent.given).collect();
         for right in wanted {
             if !session.can_grant(right) {
@@ -357,8 +393,7 @@ impl State {
             }
             grant.push(right.clone());
         }
-        let spawns = grant.iter().filter(|right| right.verb == Verb::Spawn).cloned().collect();
-        Capabilities::new(spawns, grant).map_err(|e| invalid(e.to_string()))
+        Capabilities::new(spawns(&grant), grant).map_err(|e| invalid(e.to_string()))
     }
 
     /// The charter with the rules of one more application. They are about it alone and only tighten.
@@ -407,19 +442,6 @@ impl State {
         };
         self.record(crate::id::ActionId(0), Content::Consent(consented), now, fx);
     }
-
-    /// Puts the agents into the catalog; returns them as the application keeps them.
-    fn add_agents(&mut self, app: &Name, plan: &Plan) -> Vec<Member> {
-        for agent in &plan.agents {
-            self.catalog.add(app, defined(agent));
-        }
-        let member = |agent: &AgentPlan| Member {
-            name: agent.name.clone(),
-            needs: agent.depends_on.clone(),
-            restart: agent.restart,
-        };
-        plan.agents.iter().map(member).collect()
-    }
 }
 
 /// Refuses a name in which dots are: the topics of `x` are `/topic/x.**`, so those of an `x.y` would be its, too.
@@ -429,36 +451,5 @@ fn refuse_dots(name: &Name) -> Result<(), Refusal> {
         true => Err(invalid(format!(
             "`{name}` cannot be an application's name: dots separate the parts of its topics; use a dash"
         ))),
-    }
-}
-
-/// What an agent may draw, as far as its manifest says so.
-fn budget_of(agent: &AgentPlan) -> Vec<(Meter, u64)> {
-    let limits = [
-        (Meter::Acts, agent.limits.acts),
-        (Meter::Messages, agent.limits.messages),
-        (Meter::ToolCalls, agent.limits.tool_calls),
-    ];
-    limits.into_iter().filter_map(|(meter, limit)| Some((meter, limit?))).collect()
-}
-
-fn defined(agent: &AgentPlan) -> Agent {
-    Agent {
-        name: agent.name.clone(),
-        role: agent.role,
-        program: match &agent.program {
-            ProgramPlan::Wasm(hash) => Program::Wasm { hash: *hash },
-            ProgramPlan::Native(name) => Program::Native { name: name.clone() },
-        },
-        instance: agent.instance,
-        limits: Limits { memory: agent.limits.memory, handle: agent.limits.handle, fuel: agent.limits.fuel },
-        wall: agent.limits.wall,
-        budget: budget_of(agent),
-        on_exhausted: agent.limits.on_exhausted,
-        labels: agent.labels.clone(),
-        clearance: agent.clearance.clone(),
-        durable: agent.inbox == Inbox::Durable,
-        capabilities: agent.capabilities.clone(),
-        args: agent.args.clone().into(),
     }
 }

@@ -7,9 +7,10 @@ use crate::kernel::effects::Effects;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
+use crate::kernel::stop::no_more_messages;
 use crate::label::Labels;
 use crate::path::Resource;
-use crate::process::InstanceKind;
+use crate::process::{InstanceKind, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -41,6 +42,9 @@ impl State {
         if let Some(envelope) = process.mailbox.take(read.correlation) {
             self.waiting = self.waiting.saturating_sub(envelope.weight());
             return self.receive_waiting(act.pid, &envelope, now, fx).map(Answer::Reply);
+        }
+        if process.life == Lifecycle::Stopping {
+            return Err(no_more_messages());
         }
         if wait.is_zero() {
             return Err(Refusal::new(Code::TimedOut, "no such message is waiting"));

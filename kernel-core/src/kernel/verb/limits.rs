@@ -46,7 +46,7 @@ impl SpawnLimits {
             lowered.budget.push((meter, limit));
         }
         if let Some(fuel) = self.fuel {
-            if matches!(agent.program, Program::Native { .. }) {
+            if matches!(agent.program, Some(Program::Native { .. })) {
                 let reason = format!("limits.fuel: `{name}` is a program of the host, which is not metered");
                 return Err(Refusal::new(Code::Unsupported, reason));
             }

@@ -44,22 +44,29 @@ impl State {
                 }
             }
             Link { trap, .. } => {
-                self.tie(pid, act.pid, None, &act.labels)?;
-                self.tie(act.pid, pid, Some(trap), &act.labels)?;
+                // Both, or none.
+                let theirs = self.tied(pid, act.pid, None, &act.labels)?;
+                let own = self.tied(act.pid, pid, Some(trap), &act.labels)?;
+                self.tie(pid, act.pid, theirs);
+                self.tie(act.pid, pid, own);
             }
         }
         Ok(Answer::empty())
     }
 
-    /// The end of `to` concerns `pid` from now on, by the doing of what carries `labels`; whether it is only told is left
-    /// as it is where `trap` does not say.
-    fn tie(&mut self, pid: Pid, to: Pid, trap: Option<bool>, labels: &Labels) -> Result<(), Refusal> {
-        let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
-        let held = process.rare.links.get(&to);
+    /// How `pid` is to be tied to `to`, by the doing of what carries `labels`; whether it is only told of the other's end is
+    /// left as it is where `trap` does not say.
+    fn tied(&self, pid: Pid, to: Pid, trap: Option<bool>, labels: &Labels) -> Result<Linked, Refusal> {
+        let held = self.processes.get(&pid).and_then(|process| process.rare.links.get(&to));
         let labels = held.map_or(Ok(labels.clone()), |held| held.labels.join(labels));
         let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, format!("the link cannot be labelled: {e}")))?;
-        let trap = trap.or(held.map(|held| held.trap)).unwrap_or_default();
-        process.rare.links.insert(to, Linked { trap, labels });
-        Ok(())
+        Ok(Linked { trap: trap.or(held.map(|held| held.trap)).unwrap_or_default(), labels })
+    }
+
+    /// The end of `to` concerns `pid` from now on.
+    fn tie(&mut self, pid: Pid, to: Pid, linked: Linked) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.rare.links.insert(to, linked);
+        }
     }
 }

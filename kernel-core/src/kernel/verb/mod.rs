@@ -6,6 +6,7 @@ mod app;
 mod call;
 mod connect;
 mod files;
+mod grant;
 mod inbox;
 mod kill;
 mod letter;
@@ -48,6 +49,7 @@ pub use tool::NewTool;
 pub(crate) use tool::Tool;
 pub use topic::{Publish, Subscribe};
 
+use crate::capability::Capabilities;
 use crate::governance;
 use crate::ipc::body;
 use crate::kernel::effects::Effects;
@@ -96,6 +98,8 @@ pub enum Op {
     StartTimer(TimerStart),
     StartApp(Box<AppStart>),
     Install(Box<Install>),
+    Grant(Capabilities),
+    Revoke(Capabilities),
 }
 
 impl Op {
@@ -168,6 +172,8 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         (Verb::Connect, _) => Op::Connect(header(&body)?),
         (Verb::Start, Kind::Timer) => Op::StartTimer(timer::parse(&body)?),
         (Verb::Start, Kind::App) => Op::StartApp(Box::new(header(&body)?)),
+        (Verb::Grant, _) => Op::Grant(grant::parse(&body)?),
+        (Verb::Revoke, _) => Op::Revoke(grant::parse(&body)?),
         (Verb::Install, _) => Op::Install(Box::new(app::parse_install(&body)?)),
         _ => {
             return Err(Refusal::new(Code::Unsupported, format!("`{}` on {resource} is not built", verb.as_str())));
@@ -212,6 +218,8 @@ impl State {
             (Op::Signal(signal), Resource::Proc(pid)) => self.apply_signal(act, *pid, *signal, now, fx),
             (Op::Link(link), Resource::Proc(pid)) => self.apply_link(act, *pid, *link),
             (Op::Resume, Resource::Proc(pid)) => self.apply_resume(act, *pid, now, fx),
+            (Op::Grant(rights), Resource::Proc(pid)) => self.apply_grant(act, *pid, rights, now, fx),
+            (Op::Revoke(rights), Resource::Proc(pid)) => self.apply_revoke(act, *pid, rights, now, fx),
             (Op::Monitor, _) => self.apply_monitor(act),
             (Op::Connect(connect), Resource::Net(endpoint)) => self.apply_connect(act, endpoint, connect, now, fx),
             (Op::StartTimer(start), Resource::Timer(name)) => self.apply_timer_start(act, name, *start, now),

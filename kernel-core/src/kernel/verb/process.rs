@@ -120,16 +120,13 @@ impl State {
     /// it to do the same.
     pub(super) fn apply_stop(&mut self, act: &Act, pid: Pid, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
         self.mark(pid, &act.labels);
-        let process = self.processes.get_mut(&pid).ok_or_else(|| absent(pid))?;
-        match process.life {
-            Lifecycle::Running if process.handling.is_some() => {
-                process.enter(Lifecycle::Stopping);
-                self.drop_timers(pid);
-            }
-            // It was asked before, and finishes.
-            Lifecycle::Stopping => {}
-            // One that is suspended would never come to its end by itself.
-            _ => drop(self.exit(pid, ExitReason::Normal, now, fx)),
+        if !self.processes.contains_key(&pid) {
+            return Err(absent(pid));
+        }
+        match self.supervised_by(pid) {
+            Some((app, None)) => self.stop_app(&app, None, ExitReason::Normal, now, fx),
+            Some((app, Some(supervisor))) => self.end_supervisor(&app, &supervisor, ExitReason::Normal, now, fx),
+            None => self.ask_to_end(pid, ExitReason::Normal, now, fx),
         }
         Ok(Answer::empty())
     }

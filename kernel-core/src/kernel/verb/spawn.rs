@@ -1,6 +1,7 @@
 //! `spawn /agent/NAME`: a child with a part of what its parent may give, and never more.
 
 use super::limits::SpawnLimits;
+use crate::agency::{Ceilings, Role};
 use crate::budget::{AccountId, Meter};
 use crate::capability::{self, Capabilities, Right};
 use crate::id::{ActionId, Pid};
@@ -14,7 +15,7 @@ use crate::kernel::state::State;
 use crate::label::Labels;
 use crate::path::{Name, Resource, Verb};
 use crate::platform::{Fault, StartRequest};
-use crate::process::{ExitReason, Lifecycle, Process, Rare, Role, Used};
+use crate::process::{ExitReason, Lifecycle, Process, Rare, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -63,6 +64,9 @@ impl State {
             .catalog
             .get(app.as_ref(), agent)
             .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no agent `{agent}` to spawn here")))?;
+        if let Some(ceilings) = self.refuse_role(act.pid, &definition)? {
+            definition = Arc::new(definition.within(&ceilings)?);
+        }
         if let Some(limits) = &spawn.limits {
             definition = Arc::new(limits.lower(&definition)?);
         }
@@ -75,9 +79,12 @@ impl State {
             let taken = Refusal::new(Code::Conflict, format!("a process named `{name}` is running already"));
             return Err(self.tell_of(act.pid, &labels, taken));
         }
-        if let Some(app) = app.as_ref().and_then(|app| self.apps.get(app))
-            && app.root != act.pid
-            && app.coming.contains_key(&name)
+        if definition.program.is_none() && !self.supervises(act.pid, app.as_ref(), agent) {
+            let reason = format!("`{agent}` is a supervisor, which only its own supervisor starts");
+            return Err(Refusal::new(Code::Denied, reason));
+        }
+        if app.as_ref().and_then(|app| self.apps.get(app)).is_some_and(|app| app.coming.contains_key(&name))
+            && !self.supervises(act.pid, app.as_ref(), &name)
         {
             return Err(Refusal::new(Code::Conflict, format!("an agent named `{name}` is being started again")));
         }
@@ -101,6 +108,9 @@ impl State {
                 format!("`{name}` would carry {above}, which lies above the clearance of agent `{agent}`"),
             ));
         }
+        if definition.program.is_none() {
+            return Ok(self.spawn_supervisor(act, name, app, requested, labels, &definition, now, fx));
+        }
         let args = match &spawn.args {
             Some(args) => body::json(args),
             None => definition.args.clone(),
@@ -111,7 +121,7 @@ impl State {
             New {
                 name,
                 app,
-                role: definition.role,
+                role: definition.role.clone(),
                 parent: act.pid,
                 capabilities: requested,
                 labels,
@@ -132,12 +142,65 @@ impl State {
         Ok(Answer::Later)
     }
 
+    /// A process that starts others and does nothing else: it runs at once.
+    #[allow(clippy::too_many_arguments)] // What was looked at, and no more.
+    fn spawn_supervisor(
+        &mut self,
+        act: &Act,
+        name: Name,
+        app: Option<Name>,
+        capabilities: Capabilities,
+        labels: Labels,
+        definition: &Agent,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Answer {
+        let (role, parent, agent) = (definition.role.clone(), act.pid, Some(definition));
+        let child = self.create(New { name, app, role, parent, capabilities, labels, agent }, now);
+        self.open(act, Open::new(act, OpenKind::Spawn { child, ended: None }), None);
+        self.started(act.action, &Ok(()), now, fx);
+        Answer::Later
+    }
+
+    /// Whether `pid` is the supervisor of `member` in `app`.
+    fn supervises(&self, pid: Pid, app: Option<&Name>, member: &Name) -> bool {
+        app.and_then(|app| self.apps.get(app)).is_some_and(|app| app.supervisor_of(member) == Some(pid))
+    }
+
+    /// Refuses whom the role of `parent` may not start, or no more of; the ceilings that this role puts on whom it may.
+    fn refuse_role(&self, parent: Pid, agent: &Agent) -> Result<Option<Ceilings>, Refusal> {
+        let Some(parent) = self.processes.get(&parent) else {
+            return Err(Refusal::new(Code::NotFound, "the parent is gone"));
+        };
+        let (role, name) = (&parent.role, &parent.name);
+        if !role.may_start(&agent.role) {
+            let starts = match &role.starts()[..] {
+                [] => "nobody".to_owned(),
+                names => names.join(", "),
+            };
+            let reason = format!(
+                "{name} is a `{}`, which may start {starts}; agent `{}` is a `{}`",
+                role.as_str(),
+                agent.name,
+                agent.role.as_str()
+            );
+            return Err(Refusal::new(Code::Denied, reason));
+        }
+        let Some(custom) = role.custom() else { return Ok(None) };
+        match custom.children {
+            Some(most) if parent.children.len() >= most as usize => {
+                let reason = format!("a `{}` may have {most} children at once, and {name} has them", custom.name);
+                Err(Refusal::new(Code::Exhausted, reason))
+            }
+            _ => Ok(Some(custom.ceilings)),
+        }
+    }
+
     /// Refuses a host that lacks the kind of program, before it is asked.
     fn profile_allows(&self, agent: &Agent) -> Result<(), Refusal> {
-        let kind = agent.program_kind();
-        if self.profile.programs.contains(&kind) {
+        let Some(kind) = agent.program_kind().filter(|kind| !self.profile.programs.contains(kind)) else {
             return Ok(());
-        }
+        };
         let host = &self.profile.host;
         Err(Refusal::new(
             Code::Unsupported,
@@ -170,7 +233,7 @@ impl State {
     }
 
     /// Refuses what `parent` may not give, naming the rights.
-    fn refuse_widening(&self, parent: Pid, requested: &Capabilities) -> Result<(), Refusal> {
+    pub(super) fn refuse_widening(&self, parent: Pid, requested: &Capabilities) -> Result<(), Refusal> {
         let Some(parent) = self.processes.get(&parent) else {
             return Err(Refusal::new(Code::NotFound, "the parent is gone"));
         };
@@ -208,18 +271,20 @@ impl State {
         let _ = self.ledger.open(account, parent_account, new.agent.map_or(&[], |a| &a.budget));
         let on_exhausted = new.agent.map(|a| a.on_exhausted).unwrap_or_default();
         // What an agent starts is that agent's affair, and so is what it misses.
-        let root = new.app.as_ref().and_then(|app| self.apps.get(app)).map(|app| app.root);
-        let durable = new.agent.is_some_and(|agent| agent.durable) && root == Some(new.parent);
+        let supervisor = new.app.as_ref().and_then(|app| self.apps.get(app)?.supervisor_of(&new.name));
+        let durable = new.agent.is_some_and(|agent| agent.durable) && supervisor == Some(new.parent);
+        // A supervisor is no agent: what it starts is as new as what its application starts.
+        let agent = new.agent.and_then(|a| if a.program.is_some() { Some(a.name.clone()) } else { new.app.clone() });
         let process = Process {
             pid,
             name: new.name.clone(),
-            agent: new.agent.map_or_else(|| new.name.clone(), |a| a.name.clone()),
+            agent: agent.unwrap_or_else(|| new.name.clone()),
             app: new.app.clone(),
             role: new.role,
             parent: new.parent,
             children: BTreeSet::new(),
             life: Lifecycle::Starting,
-            program: new.agent.map(|a| a.program.clone()),
+            program: new.agent.and_then(|a| a.program.clone()),
             instance: new.agent.map_or(crate::process::InstanceKind::Kept, |a| a.instance),
             limits: new.agent.map(|a| a.limits).unwrap_or_default(),
             capabilities: new.capabilities.bind(pid),

@@ -14,8 +14,8 @@ impl State {
     pub(super) fn apply_suspend(&mut self, act: &Act, pid: Pid, now: Now, fx: &mut Effects) -> Result<Answer, Refusal> {
         let by = if self.is_user(act.pid) { Suspender::User } else { Suspender::Process };
         let life = self.processes.get(&pid).map(|process| process.life).ok_or_else(|| absent(pid))?;
-        if self.app_of_root(pid).is_some() {
-            let reason = format!("/proc/{pid} is an application, which runs nothing itself: suspend its processes");
+        if self.supervised_by(pid).is_some() {
+            let reason = format!("/proc/{pid} is a supervisor, which runs nothing itself: suspend those below it");
             return Err(Refusal::new(Code::Unsupported, reason));
         }
         if !matches!(life, Lifecycle::Running | Lifecycle::Suspended) {

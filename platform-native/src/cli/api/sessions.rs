@@ -5,11 +5,11 @@
 
 use crate::shared::SharedPlatform;
 use bytes::Bytes;
+use kernel_core::agency::Role;
 use kernel_core::app::Plan;
 use kernel_core::capability::{Capabilities, Right};
 use kernel_core::kernel::{Kernel, Session};
 use kernel_core::path::{Name, Pattern, Verb};
-use kernel_core::process::Role;
 use kernel_core::refusal::{Code, Refusal};
 use std::collections::BTreeSet;
 
@@ -34,6 +34,7 @@ const RIGHTS: &[&str] = &[
     "remove /letter/*",
     "remove /tree/**",
     "resume /proc/*",
+    "revoke /proc/*",
     "send /letter/*",
     "send /proc/*",
     "send /svc/*",

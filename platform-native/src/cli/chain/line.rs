@@ -64,6 +64,7 @@ impl Acts {
             Content::Exited(exited) => return Some(Act::of_process(exited.pid, &exited.name)),
             Content::Attached(attached) => return Some(Act::of_process(attached.pid, &attached.name)),
             Content::Suspended(text) => return Some(Act::of_process(text.pid, "")),
+            Content::Rights(rights) => return Some(Act::of_process(rights.pid, "")),
             _ => return None,
         };
         // An observation has nothing that follows it.
@@ -177,6 +178,12 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
                 let (more, limit) = (count(raised.by), count(raised.limit));
                 format!("{} ({}) has {more} {} more: {limit}", raised.name, raised.pid, raised.meter)
             }
+            Content::Rights(rights) => format!(
+                "{}; may {}; may give {}",
+                if rights.lost { "lost" } else { "given" },
+                listed(&rights.use_),
+                listed(&rights.grant)
+            ),
             Content::DeadLetter(letter) => {
                 format!("{} to {}: {}; {} bytes", letter.sender, letter.target, letter.reason, count(letter.bytes))
             }

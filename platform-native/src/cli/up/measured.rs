@@ -4,12 +4,13 @@
 use crate::cli::api::{self, AgreedPlans, Api, Listener, Mounts, Ring, Room, Stop};
 use crate::shared::{SharedPlatform, SharedRows};
 use crate::{Host, HostOptions};
+use kernel_core::agency::Role;
 use kernel_core::capability::Capabilities;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::{BootOptions, Kernel, Parts, Session};
 use kernel_core::path::Name;
 use kernel_core::platform::{Platform, Programs};
-use kernel_core::process::{InstanceKind, Role};
+use kernel_core::process::InstanceKind;
 use kernel_core::refusal::Refusal;
 use std::path::Path;
 use std::sync::Arc;

@@ -52,6 +52,12 @@ const DEADLINE: Field =
 const LEN: Field = field("len", Type::Int(MIB), "the most bytes to return, at most 1048576; default 65536");
 const OFFSET: Field = field("offset", Type::Int(u64::MAX), "where to begin, bytes from the start; default 0");
 
+/// Rights that are given or taken.
+const RIGHTS: &[Field] = &[
+    field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default none").audited(),
+    field("grant", Type::Texts(1_024), "rights to grant; default none").audited(),
+];
+
 /// How a file or node is written.
 const WRITE: &[Field] = &[
     field("offset", Type::Int(u64::MAX), "write from here, bytes from the start").audited(),
@@ -271,8 +277,9 @@ pub static ROWS: &[Row] = &[
               process starts gets no more than itself."),
     act(Verb::Stop, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
-        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. To ask again changes nothing. Effect as `spawn`. Whoever is told \
-              of the end carries what the caller carried."),
+        .doc("Asks a process to end after what it is handling; `/proc/self` is to exit. To ask again changes nothing. No more messages \
+              come to it, and a receive in which it waits is `cancelled`. A supervisor ends when those below it have stopped. \
+              Effect as `spawn`. Whoever is told of the end carries what the caller carried."),
     act(Verb::Kill, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
         .takes(&[field(
@@ -323,6 +330,21 @@ pub static ROWS: &[Row] = &[
     act(Verb::Monitor, &[Kind::Proc, Kind::App], Observing, LOOK)
         .doc("Receives an envelope of kind `exit` when it ends, with what the process carries now. Effect as `read`: it \
               learns."),
+    act(Verb::Grant, &[Kind::Proc], Outward, GRANT)
+        .keeps_labels()
+        .takes(RIGHTS)
+        .doc("Gives a process of the caller's own application rights while it runs: all of them must lie within what the caller may grant. A session gives them to any. It holds them for as \
+              long as the caller lives and may grant them, by what it held when it gave them; what a session gives outlives the \
+              session. A process holds at most 64 gifts. It carries what the caller carries from then on, and begins with it."),
+    act(Verb::Revoke, &[Kind::Proc], Outward, SPAWN)
+        .keeps_labels()
+        .takes(RIGHTS)
+        .reply("`{\"use\":[right],\"grant\":[right]}`: what it lost; `{}` where the caller is not cleared for what it carries")
+        .doc("Takes rights from a process: those that lie within the named ones. What the caller gave it; all that it holds, \
+              where the caller is itself, is above it, or is a session and it is none. `not_found` where that is nothing. Whoever \
+              has a right from somebody who may not grant it any more loses it in the same step, with the routes, services, \
+              tools, subscriptions and monitors that rest on it, and all streams with a right to `connect`. Effect as to \
+              `kill`: authority only narrows. Whoever loses something carries what the caller carries."),
     // Timers and streams.
     act(Verb::Start, &[Kind::Timer], Inner, EXCHANGE)
         .takes(&[
@@ -374,8 +396,10 @@ pub static ROWS: &[Row] = &[
               session starts outlives the session, and until `stopped` the kernel, too."),
     act(Verb::Stop, &[Kind::App], Outward, SPAWN)
         .keeps_labels()
-        .doc("Stops the agents of an application in reverse order. Effect as `spawn`. Whoever is told of the end carries \
-              what the caller carried."),
+        .doc("Stops an application: one process after the other, in the reverse of the order of their start, is asked to end and \
+              given the time that the manifest gives it. Over when the application is, but at once for one of its own \
+              processes; `timed_out` after 300 s, and it goes on. Effect as `spawn`. Whoever is told of the end carries what \
+              the caller carried."),
     act(Verb::Remove, &[Kind::App], Outward, SPAWN)
         .keeps_labels()
         .doc("Removes a stopped application. Effect as `spawn`. What the process and the plan carried joins whoever finds \
@@ -393,10 +417,6 @@ pub static ROWS: &[Row] = &[
         .doc("Stops a container. Effect as to start one.")
         .missing("containers"),
     act(Verb::Read, &[Kind::Container], Observing, LOOK).doc("Reads a container's log.").missing("containers"),
-    act(Verb::Grant, &[Kind::Proc], Outward, GRANT).doc("Gives a process a right.").missing("grants at run time"),
-    act(Verb::Revoke, &[Kind::Proc], Outward, GRANT)
-        .doc("Takes a right from a process and from all that have it from there. Effect as `grant`.")
-        .missing("grants at run time"),
     act(Verb::Elevate, &[Kind::Proc], Outward, GRANT)
         .doc("Asks for a right for a while. Effect as `grant`.")
         .missing("grants at run time"),

@@ -1,0 +1,122 @@
+//! `grant` and `revoke`: rights that a process is given, or loses, while it runs.
+
+use super::{Body, header, invalid};
+use crate::agency::{Given, MAX_GIVEN};
+use crate::capability::{Capabilities, Right};
+use crate::id::Pid;
+use crate::ipc::body;
+use crate::kernel::effects::Effects;
+use crate::kernel::rights::Doing;
+use crate::kernel::road::{Act, Answer};
+use crate::kernel::state::State;
+use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use serde::{Deserialize, Serialize};
+
+/// The rights that an act gives or takes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Header {
+    #[serde(rename = "use")]
+    use_: Vec<Right>,
+    grant: Vec<Right>,
+}
+
+/// What a process lost.
+#[derive(Serialize)]
+struct Taken<'a> {
+    #[serde(rename = "use")]
+    use_: Vec<&'a Right>,
+    grant: Vec<&'a Right>,
+}
+
+pub(super) fn parse(body: &Body) -> Result<Capabilities, Refusal> {
+    let Header { use_, grant } = header(body)?;
+    if use_.is_empty() && grant.is_empty() {
+        return Err(invalid("it names no right: \"use\" and \"grant\" are lists of rights, each `verb pattern`"));
+    }
+    Capabilities::new(use_, grant).map_err(|e| invalid(e.to_string()))
+}
+
+impl State {
+    pub(super) fn apply_grant(
+        &mut self,
+        act: &Act,
+        pid: Pid,
+        rights: &Capabilities,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let rights = rights.clone().bind(pid);
+        let mut holdings = self
+            .holdings_of(pid)
+            .filter(|_| self.processes.get(&pid).is_some_and(|process| process.is_alive()))
+            .ok_or_else(|| super::process::absent(pid))?;
+        self.refuse_widening(act.pid, &rights)?;
+        // What a session gives outlives it, as what it starts does.
+        let by = if self.is_session(act.pid) { Pid::KERNEL } else { act.pid };
+        let has = |list: fn(&Capabilities) -> &[Right], given: &Given| {
+            list(&rights).iter().all(|right| list(&given.rights).binary_search(right).is_ok())
+        };
+        let again = |given: &&Given| {
+            given.by == by && has(Capabilities::use_rights, given) && has(Capabilities::grant_rights, given)
+        };
+        // What the operator gave is never younger for being given again; what others gave may stand on something younger.
+        if by == Pid::KERNEL && holdings.given.iter().any(|given| again(&given)) {
+            return Ok(Answer::empty());
+        }
+        if holdings.given.len() >= MAX_GIVEN {
+            let reason = format!("/proc/{pid} holds {MAX_GIVEN} gifts already, which is the most");
+            return Err(self.tell_of_rights(act, pid, Refusal::new(Code::Full, reason)));
+        }
+        holdings.given.push(Given { by, action: act.action, youngest: Pid(self.counters.pid), rights });
+        let doing = Doing { action: act.action, labels: &act.labels };
+        if let Err(e) = self.hold(pid, holdings, doing, now, fx) {
+            let full = Refusal::new(Code::TooLarge, format!("/proc/{pid} cannot hold that: {e}"));
+            return Err(self.tell_of_rights(act, pid, full));
+        }
+        if by != Pid::KERNEL {
+            self.has_given(by, pid);
+        }
+        Ok(Answer::empty())
+    }
+
+    pub(super) fn apply_revoke(
+        &mut self,
+        act: &Act,
+        pid: Pid,
+        rights: &Capabilities,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
+        let rights = rights.clone().bind(pid);
+        let mut holdings = self.holdings_of(pid).ok_or_else(|| super::process::absent(pid))?;
+        let before = self.processes.get(&pid).map(|process| process.capabilities.clone()).unwrap_or_default();
+        let all = self.is_superior(act.pid, pid);
+        if !holdings.take(&rights, (!all).then_some(act.pid)) {
+            let whose = if all { "" } else { " from you" };
+            let none = Refusal::new(Code::NotFound, format!("/proc/{pid} holds nothing of that{whose}"));
+            return Err(self.tell_of_rights(act, pid, none));
+        }
+        // What it holds was chosen by others, and what it carries may tell of them.
+        let carried = self.processes.get(&pid).map(|process| process.labels.clone()).unwrap_or_default();
+        let told = self.taint(act.pid, &carried).is_ok();
+        let doing = Doing { action: act.action, labels: &act.labels };
+        // Fewer than there were.
+        let _ = self.hold(pid, holdings, doing, now, fx);
+        self.uphold(self.dependants(pid), doing, now, fx);
+        let after = self.processes.get(&pid).map(|process| process.capabilities.clone()).unwrap_or_default();
+        let gone = |list: fn(&Capabilities) -> &[Right]| {
+            list(&before).iter().filter(|right| list(&after).binary_search(right).is_err()).collect::<Vec<_>>()
+        };
+        let taken = Taken { use_: gone(Capabilities::use_rights), grant: gone(Capabilities::grant_rights) };
+        // A right is taken whatever its holder carries; which, is told only to whoever may know.
+        Ok(if told { Answer::Reply(body::json(&taken)) } else { Answer::empty() })
+    }
+
+    /// A refusal that tells of what `pid` holds, which is the doing of others.
+    fn tell_of_rights(&mut self, act: &Act, pid: Pid, refusal: Refusal) -> Refusal {
+        let labels = self.processes.get(&pid).map(|process| process.labels.clone()).unwrap_or_default();
+        self.tell_of(act.pid, &labels, refusal)
+    }
+}

@@ -1,0 +1,211 @@
+//! Rights that processes are given and lose while they run.
+
+use crate::world::{Agent, Host, Recorded, World, agent, app};
+use kernel_core::environment::Environment;
+use kernel_core::id::Pid;
+use kernel_core::kernel::event::{Content, Rights};
+use kernel_core::process::{Lifecycle, Restart};
+use serde_json::{Value, json};
+
+/// An act on another process, with rights to use and to grant in its body, which has no spaces.
+fn act(verb: &str, pid: Pid, uses: &[&str], grants: &[&str]) -> String {
+    let body = json!({ "use": uses, "grant": grants }).to_string().replace(' ', "\\u0020");
+    format!("{verb} /proc/{pid} {body}")
+}
+
+/// Does that as the operator; the reply, or the refusal's code and reason.
+async fn operate<H: Host>(world: &World<H>, verb: &str, pid: Pid, uses: &[&str], grants: &[&str]) -> String {
+    let session = world.session().await;
+    let body = json!({ "use": uses, "grant": grants }).to_string();
+    let told = match session.act(verb, &format!("/proc/{pid}"), body).await {
+        Ok(reply) => format!("ok {}", String::from_utf8_lossy(&reply)),
+        Err(refusal) => format!("{}: {}", refusal.code.as_str(), refusal.reason),
+    };
+    let _ = session.act("stop", "/proc/self", "").await;
+    told
+}
+
+/// An agent that gives and takes, and may give what is listed.
+fn giver(name: &str, grants: &[&str]) -> Agent {
+    agent(name).uses(&["grant /proc/*", "revoke /proc/*", "spawn /agent/*"]).grants(grants)
+}
+
+async fn rights<H: Host>(world: &World<H>) -> Vec<Rights> {
+    let log = world.log().await.into_iter();
+    log.filter_map(|e| if let Content::Rights(rights) = e.content { Some(rights) } else { None }).collect()
+}
+
+const IN: &str = "read /fs/in/**";
+
+/// Whoever may grant a right may give it to a process that runs; more is an error that names it, and gives nothing. It can
+/// be taken back by whoever gave it.
+pub async fn what_may_be_granted_can_be_given_and_taken_back<H: Host>(host: H) {
+    host.put("in", "a/x", b"ax").await;
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("firm", [giver("boss", &["read /fs/in/a/**"]), giver("other", &[IN]), agent("clerk")])).await;
+    let clerk = world.pid("clerk");
+    assert!(world.act("clerk", "read /fs/in/a/x").await.starts_with("denied: "));
+    let wide = world.act("boss", &act("grant", clerk, &["read /fs/in/a/*", IN, "write /fs/out/x"], &[])).await;
+    assert!(wide.starts_with("denied: ") && wide.contains("`read /fs/in/**`, `write /fs/out/x`"), "{wide}");
+    assert!(world.act("clerk", "read /fs/in/a/x").await.starts_with("denied: "), "no part of it is given");
+    let nothing = world.act("boss", &act("grant", clerk, &[], &[])).await;
+    assert!(nothing.starts_with("invalid: "), "{nothing}");
+    assert_eq!(world.act("boss", &act("grant", clerk, &["read /fs/in/a/*"], &[])).await, "ok {}");
+    assert_eq!(world.act("clerk", "read /fs/in/a/x").await, "ok ax");
+    let not_yours = world.act("other", &act("revoke", clerk, &[IN], &[])).await;
+    assert!(not_yours.starts_with("not_found: "), "{not_yours}");
+    let taken = world.act("boss", &act("revoke", clerk, &[IN], &[])).await;
+    assert_eq!(taken, "ok {\"use\":[\"read /fs/in/a/*\"],\"grant\":[]}");
+    assert!(world.act("clerk", "read /fs/in/a/x").await.starts_with("denied: "));
+    let again = world.act("boss", &act("revoke", clerk, &[IN], &[])).await;
+    assert!(again.starts_with("not_found: "), "{again}");
+    world.run(app("far", [agent("stranger")]).unmounted()).await;
+    let strange = world.act("other", &act("grant", world.pid("stranger"), &[IN], &[])).await;
+    assert!(strange.starts_with("denied: "), "what an application may hand on is for its own: {strange}");
+    let told: Vec<(bool, Vec<String>)> =
+        rights(&world).await.into_iter().map(|rights| (rights.lost, rights.use_)).collect();
+    let right = || vec!["read /fs/in/a/*".to_owned()];
+    assert_eq!(told, [(false, right()), (true, right())]);
+    world.finish().await;
+}
+
+/// A right goes with its source: whoever was given it, or was spawned with it, by somebody who lost it, loses it in the same
+/// step, down to the last; what is held by another source stays.
+pub async fn what_lost_its_source_is_gone<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let world = World::boot(host, Environment::dev()).await;
+    let chain = [giver("a", &[]), giver("b", &[]), agent("c"), agent("d"), giver("rich", &[IN])];
+    world.run(app("firm", chain)).await;
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| world.pid(name));
+    let rich = world.pid("rich");
+    assert_eq!(world.act("rich", &act("grant", a, &[], &[IN])).await, "ok {}");
+    assert_eq!(world.act("a", &act("grant", b, &[], &[IN])).await, "ok {}");
+    assert_eq!(world.act("b", &act("grant", c, &[IN], &[])).await, "ok {}");
+    let spawn = "spawn /agent/c {\"name\":\"kid\",\"use\":[\"read\\u0020/fs/in/*\"],\"grant\":[]}";
+    let kid = world.act("b", spawn).await;
+    assert!(kid.starts_with("ok {\"pid\":"), "{kid}");
+    assert_eq!(operate(&world, "grant", d, &[IN], &[]).await, "ok {}");
+    assert_eq!(world.act("b", &act("grant", d, &[IN], &[])).await, "ok {}");
+    // They hold nothing up in a circle.
+    assert_eq!(world.act("b", &act("grant", a, &[], &[IN])).await, "ok {}");
+    for name in ["c", "d", "kid"] {
+        assert_eq!(world.act(name, "read /fs/in/x").await, "ok x", "{name}");
+    }
+    let taken = operate(&world, "revoke", rich, &[], &["read /fs/**"]).await;
+    assert_eq!(taken, "ok {\"use\":[],\"grant\":[\"read /fs/in/**\"]}");
+    for name in ["c", "kid"] {
+        assert!(world.act(name, "read /fs/in/x").await.starts_with("denied: "), "{name}");
+    }
+    assert_eq!(world.act("d", "read /fs/in/x").await, "ok x");
+    for name in ["a", "b"] {
+        let told = world.act(name, &act("grant", c, &[IN], &[])).await;
+        assert!(told.starts_with("denied: "), "{name}: {told}");
+    }
+    world.finish().await;
+}
+
+/// What a process gave ends with it; what a session gave outlives that.
+pub async fn a_gift_ends_with_its_giver<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(app("firm", [giver("boss", &[IN]), agent("c"), agent("d")])).await;
+    let (c, d) = (world.pid("c"), world.pid("d"));
+    assert_eq!(operate(&world, "grant", d, &[IN], &[]).await, "ok {}");
+    assert_eq!(world.act("boss", &act("grant", c, &[IN], &[])).await, "ok {}");
+    assert_eq!(world.act("c", "read /fs/in/x").await, "ok x");
+    world.session().await.act("stop", &format!("/proc/{}", world.pid("boss")), "").await.expect("stopped");
+    world.ended("boss").await;
+    assert!(world.act("c", "read /fs/in/x").await.starts_with("denied: "));
+    assert_eq!(world.act("d", "read /fs/in/x").await, "ok x");
+    world.finish().await;
+}
+
+/// The operator and whoever is above a process take from it whatever it holds, also what its manifest gave it; a restart by
+/// its supervisor begins with the manifest's rights again. Others take nothing that they did not give.
+pub async fn what_a_manifest_gave_can_be_taken<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let world = World::boot(host, Environment::dev()).await;
+    let boss = giver("boss", &[IN]).uses(&["kill /proc/*"]);
+    let reader = agent("reader").uses(&[IN]).restarts(Restart::Permanent);
+    world.run(app("firm", [boss, reader, agent("kid").uses(&[IN])])).await;
+    let reader = world.pid("reader");
+    let told = world.act("boss", &act("revoke", reader, &[IN], &[])).await;
+    assert!(told.starts_with("not_found: "), "{told}");
+    assert!(operate(&world, "revoke", reader, &[IN], &[]).await.starts_with("ok "));
+    assert!(world.act("reader", "read /fs/in/x").await.starts_with("denied: "));
+    world.session().await.act("send", &format!("/proc/{reader}"), "\ndo fail x").await.expect("sent");
+    world
+        .until(|world| world.process("reader").pid != reader && world.process("reader").state == Lifecycle::Running)
+        .await;
+    assert_eq!(world.act("reader", "read /fs/in/x").await, "ok x");
+    let kid = world.act("boss", "spawn /agent/kid {\"name\":\"mine\"}").await;
+    assert!(kid.starts_with("ok "), "{kid}");
+    assert_eq!(world.act("mine", "read /fs/in/x").await, "ok x");
+    let mine = world.pid("mine");
+    assert!(world.act("boss", &act("revoke", mine, &[IN], &[])).await.starts_with("ok "));
+    assert!(world.act("mine", "read /fs/in/x").await.starts_with("denied: "));
+    // A session is nobody's but its own.
+    let session = world.session().await;
+    let told = operate(&world, "revoke", session.pid(), &["read /proc/**"], &[]).await;
+    assert!(told.starts_with("not_found: "), "{told}");
+    world.finish().await;
+}
+
+/// What rests on a right ends with it: a route, a service, a subscription, a monitor; and an act that waits for an answer
+/// is not done although somebody allows it.
+pub async fn what_rests_on_a_right_ends_with_it<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let uses = ["send /svc/s", "register /svc/s", "subscribe /topic/firm.t", "monitor /proc/*", "read /fs/in/**"];
+    let mut plan = app("firm", [agent("a").uses(&uses), agent("b").uses(&["publish /topic/firm.t", "send /svc/s"])]);
+    plan = plan.serving("s", "a", false);
+    plan = plan.ruled("ask", "verbs = [\"read\"]\nresources = [\"/fs/**\"]", kernel_core::governance::Then::Escalate);
+    world.install(plan.clone()).await;
+    let session = world.session().await;
+    session.act("start", "/app/firm", "{}").await.expect("started");
+    let (a, b) = (world.pid("a"), world.pid("b"));
+    for set_up in ["register /svc/s", "subscribe /topic/firm.t", &format!("monitor /proc/{b}")] {
+        assert!(world.act("a", set_up).await.starts_with("ok "), "{set_up}");
+    }
+    for message in ["send /svc/s - one", "publish /topic/firm.t - one"] {
+        assert!(world.act("b", message).await.starts_with("ok "), "{message}");
+    }
+    assert_eq!(world.heard("a").await.matches("one").count(), 2);
+    assert!(world.act("a", "send /svc/s - to-itself").await.starts_with("ok "));
+    session.act("send", &format!("/proc/{a}"), "\ndo act read /fs/in/x").await.expect("sent");
+    let ask = world.asked().await;
+    assert!(operate(&world, "revoke", a, &uses, &[]).await.starts_with("ok "));
+    world.kernel().answer(ask.action, true, "the operator");
+    assert!(world.heard("a").await.contains("denied: "));
+    let told = world.act("a", "send /svc/s - again").await;
+    assert!(told.starts_with("denied: "), "{told}");
+    let told = world.act("b", "send /svc/s - two").await;
+    assert!(told.starts_with("not_found: "), "{told}");
+    assert!(world.act("b", "publish /topic/firm.t - two").await.contains("\"receivers\":0"));
+    let log = world.log().await;
+    let own = |e: &&Recorded| matches!(&e.content, Content::RouteOpened(opened) if opened.facts.pid == a && opened.facts.verb.as_str() == "send");
+    let route = log.iter().find(own).expect("its route").action;
+    let is_end = |e: &Recorded| matches!(&e.content, Content::RouteCounted(counted) if counted.closed);
+    assert!(log.iter().any(|e| e.action == route && is_end(e)), "its route is closed");
+    session.act("kill", &format!("/proc/{b}"), "").await.expect("killed");
+    assert_eq!(world.heard("a").await, "");
+    world.finish().await;
+}
+
+/// A gift tells of its giver: it does not reach whoever may not know that, and whoever it reaches carries the giver's labels
+/// from then on, for good.
+pub async fn a_gift_carries_the_labels_of_its_giver<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let boss = giver("boss", &[IN]).carries(&["secret"]);
+    world.run(app("firm", [boss, agent("open"), agent("shut").cleared_for(&[]), agent("each").per_message()])).await;
+    let told = world.act("boss", &act("grant", world.pid("shut"), &[IN], &[])).await;
+    assert!(told.starts_with("denied: "), "{told}");
+    for name in ["open", "each"] {
+        assert_eq!(world.act("boss", &act("grant", world.pid(name), &[IN], &[])).await, "ok {}");
+        assert_eq!(world.labels(name).await, ["secret"], "{name}");
+    }
+    let info =
+        world.session().await.act("read", &format!("/proc/{}", world.pid("open")), "").await.expect("what it is");
+    let info: Value = serde_json::from_slice(&info).expect("JSON");
+    assert_eq!(info["use"], json!([IN]));
+    world.finish().await;
+}
