@@ -26,7 +26,7 @@ const RIGHTS: [&str; 2] = ["read /fs/a/**", "read /fs/a/x"];
 const TOOLS: [&str; 3] = ["spawn /agent/p", "grant /proc/*", "revoke /proc/*"];
 /// The most processes besides the operator's session.
 const SLOTS: usize = 3;
-/// How many steps follow the two spawns that every history begins with.
+/// How many steps follow the two or three spawns that every history begins with.
 const LENGTH: usize = 2;
 
 /// Lists of rights, as indices: to use and to grant.
@@ -294,8 +294,10 @@ fn after(steps: &[Step]) -> Small {
 #[test]
 fn no_history_gives_what_has_no_living_source() {
     let mut seen = BTreeSet::new();
-    let mut ways: Vec<Vec<Step>> =
-        (0..SPAWNED.len()).map(|what| vec![Step::Spawn(0, 1), Step::Spawn(1, what)]).collect();
+    let two = (0..SPAWNED.len()).map(|what| vec![Step::Spawn(0, 1), Step::Spawn(1, what)]);
+    // Three below each other: what the last gives its parent must not hold up what it has from there.
+    let three = vec![Step::Spawn(0, 1), Step::Spawn(1, 1), Step::Spawn(2, 1)];
+    let mut ways: Vec<Vec<Step>> = two.chain([three]).collect();
     let (mut histories, mut refused) = (0usize, 0usize);
     for _ in 0..LENGTH {
         let mut longer = Vec::new();

@@ -58,7 +58,9 @@ macro_rules! each_kernel_clause {
                 what_was_used_is_told_with_labels;
             agency: what_may_be_granted_can_be_given_and_taken_back, what_lost_its_source_is_gone,
                 a_gift_ends_with_its_giver, what_a_manifest_gave_can_be_taken, what_rests_on_a_right_ends_with_it,
-                a_gift_carries_the_labels_of_its_giver;
+                a_gift_carries_the_labels_of_its_giver, a_child_holds_nothing_up_for_its_parent, a_gift_has_its_bounds,
+                what_would_go_on_is_not_said_to_be_taken, connections_end_with_their_right,
+                what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
@@ -138,7 +140,7 @@ macro_rules! each_kernel_clause {
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
             roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
-                roles_only_narrow;
+                roles_only_narrow, ceilings_hold_all_the_way_down, an_application_is_started_as_a_supervisor_is;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
             supervision: an_agent_that_failed_is_started_again, what_ended_comes_again_as_its_manifest_says,
                 nothing_starts_again_what_was_killed, the_others_come_again_with_it,
@@ -152,7 +154,7 @@ macro_rules! each_kernel_clause {
                 nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
                 a_supervisor_can_be_stopped, a_durable_inbox_is_one_below_a_supervisor,
                 budgets_below_a_supervisor_go_on, links_cross_supervisors, whoever_is_suspended_stops_at_once,
-                a_kernel_that_stops_forgets_nothing;
+                a_kernel_that_stops_forgets_nothing, what_an_application_fails_by_outlives_a_crash;
             suspension: whoever_is_suspended_is_handed_nothing, what_the_suspended_wait_for_waits,
                 who_may_resume, the_suspended_are_not_started_again, whoever_waits_to_be_resumed_is_not_done,
                 what_does_not_run_is_not_suspended, the_state_of_a_process_is_labelled;

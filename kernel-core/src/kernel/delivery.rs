@@ -3,7 +3,7 @@
 use super::effects::{Effects, Wake};
 use super::open::{Closed, OpenKind};
 use super::random;
-use super::state::{Abandoned, Need, State};
+use super::state::{Abandoned, Connection, Need, State};
 use crate::budget::Meter;
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, Subscription, selects};
@@ -380,8 +380,10 @@ impl State {
             return self.disown(action, result, now, fx);
         };
         let pid = open.pid;
-        let connecting = match &open.kind {
-            OpenKind::Connecting { stream, labels } => Some((*stream, labels.clone())),
+        let connecting = match (&open.kind, &open.resource) {
+            (OpenKind::Connecting { stream, private, labels }, Resource::Net(to)) => {
+                Some((*stream, Connection { pid, to: to.clone(), private: *private }, labels.clone()))
+            }
             _ => None,
         };
         if connecting.is_some() {
@@ -398,7 +400,7 @@ impl State {
                     note = address.clone();
                 }
                 Ok(match connecting {
-                    Some((stream, labels)) => self.connected(pid, stream, labels),
+                    Some((stream, connection, labels)) => self.connected(stream, connection, labels),
                     None => super::verb::device_reply(reply),
                 })
             }

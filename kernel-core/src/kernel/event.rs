@@ -123,6 +123,8 @@ contents! {
     21 LIMIT_RAISED LimitRaised(LimitRaised) = "limit_raised";
     /// A process was given rights, or lost some, while it runs.
     22 RIGHTS Rights(Rights) = "rights";
+    /// An application has failed, and its agents are given their time to stop.
+    23 FAILING Failing(Failing) = "failing";
 }
 
 /// Kind 0.
@@ -422,6 +424,18 @@ pub struct Rights {
     /// The same of rights to grant.
     #[n(3)]
     pub grant: Vec<String>,
+}
+
+/// Kind 23: the end of the application, kind 14, may not come into the log where the kernel ends before.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(map)]
+pub struct Failing {
+    /// Which.
+    #[n(0)]
+    pub app: String,
+    /// What it has failed by.
+    #[n(1)]
+    pub reason: String,
 }
 
 impl Outcome {

@@ -58,6 +58,8 @@ pub(crate) enum OpenKind {
     Connecting {
         /// Which.
         stream: StreamId,
+        /// Whether the right to it gives addresses that are private.
+        private: bool,
         /// What whoever opens it carries.
         labels: Labels,
     },

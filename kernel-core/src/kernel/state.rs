@@ -26,7 +26,7 @@ use crate::governance::{Charter, Decision};
 use crate::id::{ActionId, CallId, MessageId, Pid, StreamId};
 use crate::ipc::{Fanouts, Retained, Topics};
 use crate::label::Labels;
-use crate::path::Name;
+use crate::path::{Endpoint, Name};
 use crate::platform::{Key, Profile};
 use crate::process::{History, InstanceKind, Process, TimerKey};
 use crate::refusal::{Code, Refusal};
@@ -42,6 +42,17 @@ pub(crate) const ROUNDS: u8 = 4;
 
 /// How many ended processes are remembered.
 const HISTORY: usize = 10_000;
+
+/// An open stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    /// Whose.
+    pub(crate) pid: Pid,
+    /// Where it leads.
+    pub(crate) to: Endpoint,
+    /// Whether the right by which it was opened gives addresses that are private.
+    pub(crate) private: bool,
+}
 
 /// All that the kernel knows. Owned by one driver; never cloned, never shared.
 #[derive(Debug)]
@@ -62,7 +73,7 @@ pub struct State {
     /// Messages of topics that are kept for who subscribes later, and those that are still handed out.
     pub(crate) retained: Retained,
     pub(crate) fanouts: Fanouts,
-    pub(crate) streams: FxHashMap<StreamId, Pid>,
+    pub(crate) streams: FxHashMap<StreamId, Connection>,
     pub(crate) mounts: BTreeMap<Name, Mount>,
     pub(crate) apps: BTreeMap<Name, App>,
     pub(crate) catalog: Catalog,
@@ -98,6 +109,8 @@ pub struct State {
     pub(crate) unheard: Option<Refusal>,
     /// How many ends are under way, one within the other.
     pub(crate) exiting: u32,
+    /// How many gifts of rights there were.
+    pub(crate) gifts: u64,
     /// Whose links have snapped by them; they end next.
     pub(crate) snapped: VecDeque<Snapped>,
     /// What is withheld from those that are suspended.
@@ -255,6 +268,7 @@ impl State {
             tails: BTreeMap::new(),
             unheard: None,
             exiting: 0,
+            gifts: 0,
             snapped: VecDeque::new(),
             withheld: BTreeMap::new(),
             letters: Letters::found(&boot.letters),

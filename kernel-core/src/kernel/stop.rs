@@ -6,7 +6,7 @@
 
 use super::app::{App, Started, Until, running_key};
 use super::effects::{Effects, Notice, Wake};
-use super::event::{AppEnded, Content};
+use super::event::{AppEnded, Content, Failing};
 use super::exit::Dead;
 use super::open::OpenKind;
 use super::state::{Due, State};
@@ -88,6 +88,11 @@ impl State {
         let labels = self.processes.get(&root).map(|process| process.labels.clone()).unwrap_or_default();
         self.stop_below(name, None, &labels);
         self.go_on_stopping(name, now, fx);
+        // Where somebody is waited for, why it ends is told in one batch with that it is not to run again.
+        if let Some(reason) = self.apps.get(name).and_then(App::problem) {
+            let failing = Failing { app: name.to_string(), reason: cut(reason, REASON_BYTES) };
+            self.record(ActionId(0), Content::Failing(failing), now, fx);
+        }
     }
 
     /// Ends an application at once: its agents in the reverse of the order of their start, then its process, for `reason`;

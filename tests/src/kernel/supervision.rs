@@ -16,19 +16,19 @@ fn patient() -> Supervision {
 }
 
 /// Has a puppet end as `script` says.
-async fn end<H: Host>(world: &World<H>, agent: &str, script: &str) {
+pub(super) async fn end<H: Host>(world: &World<H>, agent: &str, script: &str) {
     let path = format!("/proc/{}", world.pid(agent));
     world.session().await.act("send", &path, format!("\ndo {script}")).await.expect("sent");
 }
 
 /// Waits until the process `old` is gone and another of its name runs.
-async fn comes_again<H: Host>(world: &World<H>, agent: &str, old: Pid) -> Pid {
+pub(super) async fn comes_again<H: Host>(world: &World<H>, agent: &str, old: Pid) -> Pid {
     world.until(|world| world.process(agent).pid != old && world.process(agent).state == Lifecycle::Running).await;
     world.pid(agent)
 }
 
 /// The next end of an application: whether nothing went wrong, and the reason.
-async fn app_ends<H: Host>(world: &mut World<H>) -> (bool, String) {
+pub(super) async fn app_ends<H: Host>(world: &mut World<H>) -> (bool, String) {
     loop {
         if let Notice::Ended { ok, reason, .. } = world.notice().await {
             return (ok, reason);
@@ -290,7 +290,8 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
 /// is the agent's affair.
 pub async fn what_is_no_longer_wanted_does_not_come_again<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    let boss = agent("boss").uses(&["start /app/inner", "spawn /agent/*"]).grants(&["read /fs/in/**"]);
+    let boss =
+        agent("boss").role("supervisor").uses(&["start /app/inner", "spawn /agent/*"]).grants(&["read /fs/in/**"]);
     for name in ["stopped", "anew", "removed", "other"] {
         world.run(app(name, [agent(&name[..1])]).unmounted()).await;
     }

@@ -2,7 +2,8 @@
 //! that one of them does not get the better of.
 
 use super::messages::{serving, waits};
-use crate::world::{Agent, App, Host, World, agent, app, name, supervisor};
+use super::supervision::{app_ends, comes_again, end};
+use crate::world::{Agent, App, Host, Recorded, World, agent, app, name, supervisor};
 use kernel_core::agency::Role;
 use kernel_core::app::SupervisorPlan;
 use kernel_core::environment::Environment;
@@ -11,27 +12,6 @@ use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, Restart, Shutdown, Strategy, Supervision};
 use std::time::Duration;
-
-/// Has a puppet end as `script` says.
-async fn end<H: Host>(world: &World<H>, agent: &str, script: &str) {
-    let path = format!("/proc/{}", world.pid(agent));
-    world.session().await.act("send", &path, format!("\ndo {script}")).await.expect("sent");
-}
-
-/// Waits until another process of that name runs than `old`.
-async fn comes_again<H: Host>(world: &World<H>, agent: &str, old: Pid) -> Pid {
-    world.until(|world| world.process(agent).pid != old && world.process(agent).state == Lifecycle::Running).await;
-    world.pid(agent)
-}
-
-/// The next end of an application: whether nothing went wrong, and the reason.
-async fn app_ends<H: Host>(world: &mut World<H>) -> (bool, String) {
-    loop {
-        if let Notice::Ended { ok, reason, .. } = world.notice().await {
-            return (ok, reason);
-        }
-    }
-}
 
 /// In which order processes ended and ran since the last notice that was looked at, until so many ran and so many ended.
 async fn order<H: Host>(world: &mut World<H>, ran: usize, ended: usize) -> Vec<String> {
@@ -502,5 +482,33 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
     let a = format!("/proc/{}", world.pid("a"));
     let told = world.tell("a", "act read /fs/in/x").await;
     assert!(told.contains(&format!("{a} ended (limit)")), "{told}");
+    world.finish().await;
+}
+
+/// Why an application fails is in the log, and that it is not to run again is stored, before those who are given their time have
+/// stopped: a crash meanwhile takes neither away.
+pub async fn what_an_application_fails_by_outlives_a_crash<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let slow = agent("slow").uses(&["call /proc/*"]).stops(Shutdown::Infinite);
+    let once = Supervision { intensity: 0, ..Supervision::default() };
+    let falls = agent("falls").restarts(Restart::Permanent);
+    start(&world, "firm", app("firm", [deaf(), slow, falls]).supervised(once)).await;
+    waits_for_the_deaf(&world, "slow").await;
+    end(&world, "falls", "fail x").await;
+    world.until(|world| world.process("slow").state == Lifecycle::Stopping).await;
+    let told = |log: Vec<Recorded>| {
+        let reasons = log.into_iter().filter_map(|e| match e.content {
+            Content::Failing(failing) => Some(failing.reason),
+            Content::AppEnded(_) => Some("over".to_owned()),
+            _ => None,
+        });
+        reasons.collect::<Vec<_>>()
+    };
+    let before = told(world.log().await);
+    assert!(matches!(&before[..], [reason] if reason.contains("is the most")), "{before:?}");
+    world.crash().await;
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+    assert!(revived.is_empty(), "{revived:?}");
+    assert_eq!(told(world.log().await), before);
     world.finish().await;
 }

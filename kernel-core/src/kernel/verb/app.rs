@@ -6,7 +6,7 @@
 //! spawned on the road.
 
 use super::{Body, invalid, table};
-use crate::agency::Role;
+use crate::agency::{Ceilings, Role};
 use crate::app::{Inbox, MountMode, Plan, rule_name};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
@@ -250,6 +250,12 @@ impl State {
             true => self.drawn_before(name, &hash, now)?,
             false => Drawn { began: now.wall, ..Drawn::default() },
         };
+        let ceilings = self.refuse_role(act.pid, &Role::Supervisor, &format!("the application `{name}`"))?;
+        if ceilings.is_some_and(|ceilings| ceilings != Ceilings::default()) {
+            let reason =
+                format!("whom this process starts runs within ceilings, and the application `{name}` has its own");
+            return Err(Refusal::new(Code::Denied, reason));
+        }
         let grant = self.application_grant(act, &plan)?;
         let charter = self.charter_with(name, &plan)?;
         let root = self.create(

@@ -64,8 +64,9 @@ impl State {
             .catalog
             .get(app.as_ref(), agent)
             .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no agent `{agent}` to spawn here")))?;
-        if let Some(ceilings) = self.refuse_role(act.pid, &definition)? {
-            definition = Arc::new(definition.within(&ceilings)?);
+        let ceilings = self.refuse_role(act.pid, &definition.role, &format!("agent `{}`", definition.name))?;
+        if let Some(ceilings) = &ceilings {
+            definition = Arc::new(definition.within(ceilings)?);
         }
         if let Some(limits) = &spawn.limits {
             definition = Arc::new(limits.lower(&definition)?);
@@ -129,6 +130,9 @@ impl State {
             },
             now,
         );
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.rare.ceilings = ceilings.map(Box::new);
+        }
         self.go_on_with_account(pid);
         if let Some(account) = self.processes.get(&pid).map(|p| p.account) {
             // There is room: that was just looked at. It is given back with the account.
@@ -167,32 +171,30 @@ impl State {
         app.and_then(|app| self.apps.get(app)).is_some_and(|app| app.supervisor_of(member) == Some(pid))
     }
 
-    /// Refuses whom the role of `parent` may not start, or no more of; the ceilings that this role puts on whom it may.
-    fn refuse_role(&self, parent: Pid, agent: &Agent) -> Result<Option<Ceilings>, Refusal> {
+    /// Refuses `what`, of role `started`, that the role of `parent` may not start, or no more of; the ceilings within which it
+    /// runs, where it may.
+    pub(super) fn refuse_role(&self, parent: Pid, started: &Role, what: &str) -> Result<Option<Ceilings>, Refusal> {
         let Some(parent) = self.processes.get(&parent) else {
             return Err(Refusal::new(Code::NotFound, "the parent is gone"));
         };
         let (role, name) = (&parent.role, &parent.name);
-        if !role.may_start(&agent.role) {
+        if !role.may_start(started) {
             let starts = match &role.starts()[..] {
                 [] => "nobody".to_owned(),
                 names => names.join(", "),
             };
-            let reason = format!(
-                "{name} is a `{}`, which may start {starts}; agent `{}` is a `{}`",
-                role.as_str(),
-                agent.name,
-                agent.role.as_str()
-            );
+            let (role, started) = (role.as_str(), started.as_str());
+            let reason = format!("{name} is a `{role}`, which may start {starts}; {what} is a `{started}`");
             return Err(Refusal::new(Code::Denied, reason));
         }
-        let Some(custom) = role.custom() else { return Ok(None) };
+        let above = parent.rare.ceilings.as_deref().copied();
+        let Some(custom) = role.custom() else { return Ok(above) };
         match custom.children {
             Some(most) if parent.children.len() >= most as usize => {
                 let reason = format!("a `{}` may have {most} children at once, and {name} has them", custom.name);
                 Err(Refusal::new(Code::Exhausted, reason))
             }
-            _ => Ok(Some(custom.ceilings)),
+            _ => Ok(Some(above.unwrap_or_default().and(&custom.ceilings))),
         }
     }
 

@@ -333,18 +333,21 @@ pub static ROWS: &[Row] = &[
     act(Verb::Grant, &[Kind::Proc], Outward, GRANT)
         .keeps_labels()
         .takes(RIGHTS)
-        .doc("Gives a process of the caller's own application rights while it runs: all of them must lie within what the caller may grant. A session gives them to any. It holds them for as \
-              long as the caller lives and may grant them, by what it held when it gave them; what a session gives outlives the \
-              session. A process holds at most 64 gifts. It carries what the caller carries from then on, and begins with it."),
+        .doc("Gives another process rights while it runs, at most 64: all of them must lie within what the caller may grant. It \
+              holds them for as long as the caller lives and may grant them, by what it held when it gave them; what a session \
+              gives outlives the session. A process holds at most 64 gifts, and 8 from one giver; a supervisor is given any by \
+              a session alone. It carries what the caller carries from then on, and begins with it."),
     act(Verb::Revoke, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
         .takes(RIGHTS)
         .reply("`{\"use\":[right],\"grant\":[right]}`: what it lost; `{}` where the caller is not cleared for what it carries")
         .doc("Takes rights from a process: those that lie within the named ones. What the caller gave it; all that it holds, \
-              where the caller is itself, is above it, or is a session and it is none. `not_found` where that is nothing. Whoever \
-              has a right from somebody who may not grant it any more loses it in the same step, with the routes, services, \
-              tools, subscriptions and monitors that rest on it, and all streams with a right to `connect`. Effect as to \
-              `kill`: authority only narrows. Whoever loses something carries what the caller carries."),
+              where the caller is itself, is above it, or is a session and it is none. `not_found` where that is nothing, and \
+              `conflict`, where it holds a right that is more and would go on giving them. Whoever has a right from somebody who \
+              may not grant it any more loses it in the same step, with the routes, services, tools, subscriptions, monitors and \
+              links that rest on it, and the connections to where it may connect no more. What a session takes from an agent \
+              that its supervisor starts again it does not have then either, until its application is started anew. Effect \
+              as to `kill`: authority only narrows. Whoever loses something carries what the caller carries."),
     // Timers and streams.
     act(Verb::Start, &[Kind::Timer], Inner, EXCHANGE)
         .takes(&[
