@@ -80,7 +80,8 @@ macro_rules! each_kernel_clause {
                 messages_are_drawn, fuel_ends_one_component, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood,
                 limits_of_one_process_are_lower, children_together_get_what_their_parent_has,
-                fuel_is_an_account_of_the_application, a_limit_that_is_near_is_told_once,
+                fuel_is_an_account_of_the_application,
+        fuel_is_held_while_a_message_is_handled, a_limit_that_is_near_is_told_once,
                 time_and_memory_that_are_near_are_told_once, fuel_of_a_message_that_is_near_is_told_once,
                 fuel_of_what_was_cut_short_is_counted;
             ends: the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,

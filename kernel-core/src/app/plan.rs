@@ -167,6 +167,10 @@ impl Plan {
         if let Some(why) = self.contradiction_of_roles() {
             return Some(why);
         }
+        let unlimited = |agent: &&AgentPlan| !agent.is_native() && agent.limits.fuel.is_none();
+        if let Some(agent) = self.agents.iter().find(unlimited).filter(|_| self.budget.fuel.is_some()) {
+            return Some(format!("`{}` has no limits.fuel, and the fuel of all is limited", agent.name));
+        }
         let mut services = BTreeSet::new();
         for ServicePlan { name, owner, .. } in &self.services {
             if !services.insert(name) {

@@ -4,7 +4,7 @@ use super::effects::{Effects, Wake};
 use super::open::{Closed, OpenKind};
 use super::random;
 use super::state::{Abandoned, Connection, Need, State};
-use crate::budget::Meter;
+use crate::budget::{Exhausted, Meter};
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, Subscription, selects};
 use crate::label::Labels;
@@ -233,8 +233,18 @@ impl State {
             && process.life == Lifecycle::Running
             && process.program.is_some()
             && process.handling.is_none()
-            && let Some(envelope) = process.mailbox.pop()
+            && !process.mailbox.is_empty()
         {
+            // Held until it is known what of it was used.
+            if let Some(given) = process.limits.fuel
+                && let Err(over) = self.ledger.reserve(process.account, Meter::Fuel, given)
+            {
+                let all = process.mailbox.iter().try_fold(process.labels.clone(), |all, next| all.join(&next.labels));
+                let labels = all.ok().filter(|_| !process.rare.unsayable);
+                self.end_account_next(&over, format!("{over}, and a message may use {given}"), labels);
+                return;
+            }
+            let Some(envelope) = process.mailbox.pop() else { return };
             self.waiting = self.waiting.saturating_sub(envelope.weight());
             let fresh = process.instance == InstanceKind::PerMessage && envelope.kind != EnvelopeKind::Start;
             let base = match process.instance {
@@ -245,6 +255,9 @@ impl State {
                 Ok(labels) => process.labels = labels,
                 // There was room for its labels when it came, and by now there is none.
                 Err(e) => {
+                    if let Some(given) = process.limits.fuel {
+                        self.ledger.release(process.account, Meter::Fuel, given);
+                    }
                     let reason = format!("/proc/{pid} may not receive it: {e}");
                     let request = self.requests.remove(&envelope.id);
                     let action = request.unwrap_or(ActionId(0));
@@ -292,6 +305,8 @@ impl State {
         ];
         let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
         let labels = process.labels.clone();
+        // Several meters, and the making of an instance, may take more than what was held.
+        let over = self.ledger.settle(account, Meter::Fuel, limits.fuel.unwrap_or(0), fuel);
         self.end_of_handle(pid, message, matches!(handled.result, Ok(Ok(_))), fx);
         let Some(process) = self.processes.get(&pid) else { return };
         let stopping = process.life == Lifecycle::Stopping;
@@ -317,8 +332,6 @@ impl State {
                 });
             }
         }
-        // What it used is known only now, so the last message may go over the account.
-        let over = self.ledger.settle(account, Meter::Fuel, 0, fuel);
         match end {
             // Its end tells of this message, so it ends with the labels of this message.
             Some(reason) => {
@@ -345,19 +358,25 @@ impl State {
     }
 
     /// `process` ends in the middle of an activation, of which no host will tell what it used: it is taken to have used
-    /// all that it was given. Whoever owns the account that this is too much for ends next.
+    /// all that it was given.
     pub(crate) fn settle_unreported(&mut self, process: &mut Process) {
         let Some(given) = process.limits.fuel.filter(|_| process.handling.is_some()) else { return };
         process.used.fuel = process.used.fuel.saturating_add(given);
-        let Some(over) = self.ledger.settle(process.account, Meter::Fuel, 0, given) else { return };
+        let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
+        if let Some(over) = self.ledger.settle(process.account, Meter::Fuel, given, given) {
+            self.end_account_next(&over, over.to_string(), labels);
+        }
+    }
+
+    /// Ends whoever owns the account that is used up by what carries `labels`, once what is under way is over. One that is
+    /// ending anyway ends in its own order.
+    fn end_account_next(&mut self, over: &Exhausted, why: String, labels: Option<Labels>) {
         self.tally.exhausted += 1;
         let owner = Pid(over.account.0);
-        // One that is ending anyway ends in its own order.
         let ends = self.processes.get(&owner).is_some_and(|owner| owner.life != Lifecycle::Exited)
             && self.apps.values().all(|app| app.root != owner || !app.ending);
         if ends {
-            let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
-            self.end_next(owner, ExitReason::Limit(over.to_string()), labels);
+            self.end_next(owner, ExitReason::Limit(clip(&why)), labels);
         }
     }
 

@@ -326,6 +326,7 @@ impl State {
             Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
             Input::Shutdown { call, reason } => self.shutdown(*call, reason, now, fx),
         }
+        self.end_snapped(now, fx);
         self.tell_near(now, fx);
         self.rows.forget();
         Ok(())

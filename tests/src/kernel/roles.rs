@@ -107,7 +107,7 @@ pub async fn roles_only_narrow<H: Host>(host: H) {
 
 /// Whom those start whom a role started runs within its ceilings, too.
 pub async fn ceilings_hold_all_the_way_down<H: Host>(host: H) {
-    let mut world = World::boot(host, Environment::dev()).await;
+    let world = World::boot(host, Environment::dev()).await;
     let ceilings = Ceilings { memory: Some(8 << 20), ..Ceilings::default() };
     let lead = CustomRole { ceilings, ..role("lead", &["worker"]) };
     let boss = agent("boss").role("lead").uses(&["spawn /agent/*"]).grants(&["spawn /agent/*"]);
