@@ -201,18 +201,18 @@ impl State {
 
     /// Whether all mailboxes together have room for one more.
     pub(crate) fn room_for(&self, envelope: &Envelope) -> Result<(), Refusal> {
-        if self.waiting.saturating_add(envelope.weight()) <= ALL_MAILBOXES_BYTES {
+        if self.waiting.bytes.saturating_add(envelope.weight()) <= ALL_MAILBOXES_BYTES {
             return Ok(());
         }
         let reason =
-            format!("{} bytes wait in all mailboxes, and that is the most: {ALL_MAILBOXES_BYTES}", self.waiting);
+            format!("{} bytes wait in all mailboxes, and that is the most: {ALL_MAILBOXES_BYTES}", self.waiting.bytes);
         Err(Refusal::new(Code::Full, reason))
     }
 
     /// Puts an envelope into a mailbox that takes it. It came by this subscription, 0 for none.
     pub(crate) fn enqueue(&mut self, pid: Pid, envelope: Envelope, subscription: u64) {
         if let Some(process) = self.processes.get_mut(&pid) {
-            self.waiting += envelope.weight();
+            self.waiting.put(&envelope, process.durable);
             process.mailbox.push(envelope, subscription);
         }
     }
@@ -223,7 +223,7 @@ impl State {
         if let Some(process) = self.processes.get_mut(&pid)
             && process.mailbox.signal(signal)
         {
-            self.waiting += weight;
+            self.waiting.grow(weight);
         }
     }
 
@@ -245,7 +245,7 @@ impl State {
                 return;
             }
             let Some(envelope) = process.mailbox.pop() else { return };
-            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            self.waiting.take(&envelope, process.durable);
             let fresh = process.instance == InstanceKind::PerMessage && envelope.kind != EnvelopeKind::Start;
             let base = match process.instance {
                 InstanceKind::Kept => &process.labels,

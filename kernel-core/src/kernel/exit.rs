@@ -196,7 +196,7 @@ impl State {
     fn told_of_end(&mut self, process: &mut Process) -> Vec<(ActionId, Option<Labels>)> {
         let mut callers = Vec::new();
         for envelope in process.mailbox.drain() {
-            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            self.waiting.take(&envelope, process.durable);
             callers.extend(self.requests.remove(&envelope.id));
         }
         callers.extend(process.handling.as_ref().and_then(|handling| handling.request));

@@ -308,7 +308,7 @@ impl State {
                 }
             }
         }
-        self.waiting += again.iter().map(Envelope::weight).sum::<usize>();
+        again.iter().for_each(|envelope| self.waiting.put(envelope, true));
         if let Some(process) = self.processes.get_mut(&pid) {
             process.mailbox.put_before(again);
         }

@@ -147,8 +147,9 @@ pub struct Boot {
     pub labelled: std::collections::BTreeMap<Name, u64>,
     /// The dead letters that are kept.
     pub letters: Vec<KeptLetter>,
-    /// Whether the last boot did not stop in order.
-    pub crashed: bool,
+    /// How many messages waited in inboxes that are not durable when the log was last written, where the last boot did not
+    /// stop in order.
+    pub waited: Option<u64>,
     /// The messages in durable inboxes.
     pub inboxes: Vec<KeptMessage>,
 }

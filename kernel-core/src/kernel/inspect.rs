@@ -81,8 +81,10 @@ pub struct AppRow {
 /// What a boot has found of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Found {
-    /// Whether that one did not stop in order. What waited in its mailboxes then is lost, and was counted nowhere.
+    /// Whether that one did not stop in order. What waited in its mailboxes then is lost.
     pub crashed: bool,
+    /// How many messages waited in inboxes that are not durable when its log was last written: they are lost.
+    pub lost: u64,
     /// How many outward acts it had begun of which nobody knows what came.
     pub unknown: usize,
     /// How many messages were in durable inboxes; they are handed again.
@@ -184,7 +186,7 @@ impl State {
             processes: self.processes.len(),
             apps: self.apps.len(),
             services: self.services.len(),
-            waiting: self.waiting,
+            waiting: self.waiting.bytes,
             letters: self.letters.len(),
             stored: self.inboxes.len(),
             verdicts: self.tally,

@@ -37,8 +37,8 @@ pub const TABLE_LETTER_PAYLOAD: u8 = 0x4a;
 pub const TABLE_INBOX: u8 = 0x4b;
 /// Their payloads.
 pub const TABLE_INBOX_PAYLOAD: u8 = 0x4c;
-
-/// One row, while a kernel runs that has not stopped in order.
+/// One row, while a kernel runs that has not stopped in order: how many messages wait in inboxes that are not durable, as a
+/// big-endian u64.
 pub const TABLE_ALIVE: u8 = 0x4d;
 
 /// Where the tables of the kernel end.

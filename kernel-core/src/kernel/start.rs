@@ -120,7 +120,9 @@ pub(super) async fn boot<P: Platform>(
     let labelled = labelled(&storage).await?;
     let letters = letters(&storage).await?;
     let inboxes = inboxes(&storage).await?;
-    let crashed = storage.get(&rows::key(rows::TABLE_ALIVE, b"")).await?.is_some();
+    let alive = storage.get(&rows::key(rows::TABLE_ALIVE, b"")).await?;
+    // What is not its form is told as a crash all the same.
+    let waited = alive.map(|row| row[..].try_into().map_or(0, u64::from_be_bytes));
     phases.end("storage", platform.now());
 
     let public = match keys.find(KeyPurpose::Log).await.map_err(BootError::Keys)? {
@@ -163,7 +165,7 @@ pub(super) async fn boot<P: Platform>(
         labelled,
         letters,
         inboxes,
-        crashed,
+        waited,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);

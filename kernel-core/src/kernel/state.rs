@@ -24,7 +24,7 @@ use crate::budget::Ledger;
 use crate::environment::Environment;
 use crate::governance::{Charter, Decision};
 use crate::id::{ActionId, CallId, MessageId, Pid, StreamId};
-use crate::ipc::{Fanouts, Retained, Topics};
+use crate::ipc::{Fanouts, Retained, Topics, Waiting};
 use crate::label::Labels;
 use crate::path::{Endpoint, Name};
 use crate::platform::{Key, Profile};
@@ -86,8 +86,8 @@ pub struct State {
     pub(crate) novelty: Novelty,
     pub(crate) rows: Rows,
     pub(crate) tally: Tally,
-    /// What waits in all mailboxes together, bytes.
-    pub(crate) waiting: usize,
+    /// What waits in all mailboxes together.
+    pub(crate) waiting: Waiting,
     /// The processes of which some count is not in the log yet.
     pub(crate) untold: BTreeSet<Pid>,
     /// Why nothing is acknowledged any more, once the data directory could not be written.
@@ -256,7 +256,7 @@ impl State {
             novelty: Novelty::default(),
             rows: Rows::new(CACHED),
             tally: Tally::default(),
-            waiting: 0,
+            waiting: Waiting::default(),
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
@@ -274,7 +274,8 @@ impl State {
             letters: Letters::found(&boot.letters),
             inboxes: Inboxes::found(&boot.inboxes),
             found: Found {
-                crashed: boot.crashed,
+                crashed: boot.waited.is_some(),
+                lost: boot.waited.unwrap_or_default(),
                 unknown: boot.interrupted.len(),
                 stored: boot.inboxes.len(),
                 letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),

@@ -87,7 +87,7 @@ impl State {
             };
             let Some(process) = self.processes.get_mut(&pid) else { return };
             let Some(envelope) = process.mailbox.take(*correlation) else { continue };
-            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            self.waiting.take(&envelope, process.durable);
             let received = self.receive_waiting(pid, &envelope, now, fx);
             self.close(action, received, now, fx);
         }

@@ -48,30 +48,30 @@ impl Listening<'_> {
         })
     }
 
-    /// What is known of a crash; null where the kernel before has stopped in order. How much waited in ordinary inboxes
-    /// is not: nobody stores that.
+    /// What is known of a crash; null where the kernel before has stopped in order. What waited in ordinary inboxes is
+    /// known as of the last write of the log.
     fn crash(&self) -> Value {
-        let Found { crashed, unknown, stored, letters } = self.found;
+        let Found { crashed, lost, unknown, stored, letters } = self.found;
         match crashed {
             true => {
-                json!({ "acts_unknown": unknown, "messages_kept": stored, "messages_lost": null, "letters": letters })
+                json!({ "acts_unknown": unknown, "messages_kept": stored, "messages_lost": lost, "letters": letters })
             }
             false => Value::Null,
         }
     }
 
     fn of_crash(&self, terminal: Terminal) -> Vec<String> {
-        let Found { crashed, unknown, stored, letters } = self.found;
+        let Found { crashed, lost, unknown, stored, letters } = self.found;
         if !crashed {
             return Vec::new();
         }
-        let counted = |n: usize, one: &str| counted(n as u64, one);
+        let of = |n: usize, one: &str| counted(n as u64, one);
         vec![
             format!("{} the kernel before did not stop in order", terminal.out.warn("warning:")),
-            format!("  of {} nobody knows what came; the log says `unknown`", counted(unknown, "outward act")),
-            format!("  {} in durable inboxes: handed again to whom they are for", counted(stored, "message")),
-            format!("  {} kept: weft letters", counted(letters, "dead letter")),
-            "  what waited in other inboxes is lost, and was counted nowhere".to_owned(),
+            format!("  of {} nobody knows what came; the log says `unknown`", of(unknown, "outward act")),
+            format!("  {} in durable inboxes: handed again to whom they are for", of(stored, "message")),
+            format!("  {} kept: weft letters", of(letters, "dead letter")),
+            format!("  {} in other inboxes when the log was last written: lost", counted(lost, "message")),
         ]
     }
 
