@@ -100,8 +100,9 @@ struct Undelivered<'a> {
 }
 
 impl State {
-    /// A message that could not be delivered: kept, unless it came by a subscription, counted, and recorded once for each
-    /// sender and reason until the receiver ends; the rest is folded into counts, so that a flood does not flood the log.
+    /// A message that could not be delivered: kept, unless it came by a subscription and was not accepted before, counted,
+    /// and recorded once for each sender and reason until the receiver ends; the rest is folded into counts, so that a flood
+    /// does not flood the log.
     /// `action` is the act that it comes from, 0 where that is not known any more, or was none.
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn dead_letter(
@@ -116,9 +117,10 @@ impl State {
     ) -> Refusal {
         let kind = envelope.kind.as_str();
         let letter = Undelivered { action, at: receiver, receiver, envelope, kind, code, reason };
-        // A subscriber is told what it missed, and what it misses must not drive out what its publisher sent to others.
+        // What a subscriber misses must not drive out what its publisher sent to others. What its durable inbox has
+        // accepted was acknowledged, and is not missed.
         let kept = match envelope.kind {
-            EnvelopeKind::Topic | EnvelopeKind::Lagged => LetterId(0),
+            EnvelopeKind::Topic | EnvelopeKind::Lagged if !self.has_accepted(receiver, envelope.id) => LetterId(0),
             _ => self.keep_letter(&letter, now, fx),
         };
         self.note_letter(letter, kept, now, fx)
