@@ -14,7 +14,7 @@ mod seeds;
 pub mod suite;
 pub mod world;
 
-pub use seeds::{alone, each_seed, seeds};
+pub use seeds::{alone, each_seed, for_seeds};
 
 /// Makes one test of every clause about values, each with the attribute that is given:
 /// `each_clause!(#[test]);`.
