@@ -9,8 +9,8 @@
 
 use futures::future::join_all;
 use kernel_core::environment::Environment;
-use kernel_tests::world::{Host, Kind, SimHost, World, agent, app};
-use kernel_tests::{alone, seeds};
+use kernel_tests::world::{Host, SimHost, World, agent, app};
+use kernel_tests::{alone, for_seeds};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -76,12 +76,10 @@ async fn entangle(host: SimHost, seed: u64, ends: &mut Ends) {
 #[test]
 fn nobody_waits_in_a_circle() {
     let mut ends = Ends::default();
-    for seed in seeds(GRAPHS) {
-        let kind = if seed % 2 == 0 { Kind::Handler } else { Kind::Component };
-        let host = SimHost::new(seed, kind);
-        let sim = host.sim();
-        sim.run(entangle(host, seed, &mut ends));
-    }
+    for_seeds(GRAPHS, |seed| {
+        let host = SimHost::seeded(seed);
+        host.sim().run(entangle(host, seed, &mut ends));
+    });
     if alone().is_none() {
         assert!(ends.answered > 0 && ends.refused > 0 && ends.gone > 0, "{ends:?}");
     }

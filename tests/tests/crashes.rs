@@ -19,7 +19,7 @@ use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn, Storage};
 use kernel_core::process::InstanceKind;
 use kernel_core::sim::{Faults, SimKeys, SimPlatform, Tear};
 use kernel_tests::world::{Host, Kind, SimHost, agent, app, name, rights, supervisor};
-use kernel_tests::{alone, seeds};
+use kernel_tests::{alone, for_seeds};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -191,12 +191,12 @@ fn machine(seed: u64) -> (usize, Bodies) {
 
 #[test]
 fn what_was_answered_is_there_whenever_the_power_fails() {
-    let seeds = seeds(MACHINES);
-    let machines = seeds.end - seeds.start;
-    let (mut writes, mut kept, mut long) = (0, 0, 0);
-    for (wrote, bodies) in seeds.map(machine) {
+    let (mut machines, mut writes, mut kept, mut long) = (0, 0, 0, 0);
+    for_seeds(MACHINES, |seed| {
+        let (wrote, bodies) = machine(seed);
+        machines += 1;
         (writes, kept, long) = (writes + wrote as u64, kept + bodies.kept, long + bodies.long);
-    }
+    });
     if alone().is_some() {
         return;
     }

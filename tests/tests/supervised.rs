@@ -51,7 +51,9 @@ struct Known {
     above: BTreeMap<&'static str, &'static str>,
     supervision: Supervision,
     killed: BTreeSet<&'static str>,
-    seen: BTreeSet<Pid>,
+    /// Who lived when it was last looked, and who lived before, also in earlier lives of the machine.
+    alive: BTreeSet<Pid>,
+    gone: BTreeSet<Pid>,
 }
 
 impl Known {
@@ -69,9 +71,11 @@ impl Known {
             assert_eq!(alive.insert(name, process.pid), None, "{at}: two processes {name} live");
             assert!(!self.killed.contains(name), "{at}: {name} was killed and lives");
         }
-        let gone: BTreeSet<Pid> = all.iter().filter(|p| p.state == Lifecycle::Exited).map(|p| p.pid).collect();
-        assert!(alive.values().all(|pid| !gone.contains(pid)), "{at}: a pid lives and is gone");
-        self.seen.extend(alive.values());
+        let alive: BTreeSet<Pid> = alive.into_values().collect();
+        self.gone.extend(self.alive.difference(&alive));
+        self.alive = alive;
+        let back: Vec<&Pid> = self.alive.intersection(&self.gone).collect();
+        assert!(back.is_empty(), "{at}: {back:?} come back");
     }
 
     /// Whether everybody lives who should.
@@ -111,7 +115,8 @@ async fn befall(host: SimHost, seed: u64) {
         above: BTreeMap::new(),
         supervision,
         killed: BTreeSet::new(),
-        seen: BTreeSet::new(),
+        alive: BTreeSet::new(),
+        gone: BTreeSet::new(),
     };
     let mut agents = Vec::new();
     let depth = dice.below(3) as usize;
@@ -160,6 +165,7 @@ async fn befall(host: SimHost, seed: u64) {
             1 => {
                 // What is stored now is what comes again.
                 world.log().await;
+                known.gone.append(&mut known.alive);
                 if dice.below(2) == 0 {
                     world.crash().await
                 } else {

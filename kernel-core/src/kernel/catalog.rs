@@ -50,7 +50,7 @@ impl Agent {
         let mut agent = self.clone();
         if ceilings.fuel.is_some() && matches!(self.program, Some(Program::Native { .. })) {
             let reason =
-                format!("`{}` is a program of the host, which is not metered: no fuel can be its ceiling", self.name);
+                format!("`{}` is a program of the host, which is not metered: it has no limit of fuel", self.name);
             return Err(Refusal::new(Code::Unsupported, reason));
         }
         agent.limits.fuel = lower(self.limits.fuel, ceilings.fuel);

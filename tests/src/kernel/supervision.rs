@@ -112,10 +112,11 @@ pub async fn nothing_starts_again_what_was_killed<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// In which order processes ended and ran since the last notice that was looked at, until so many run.
-async fn order<H: Host>(world: &mut World<H>, run: usize) -> Vec<String> {
+/// In which order processes ended and ran since the last notice that was looked at, until so many ran and so many ended.
+pub(super) async fn order<H: Host>(world: &mut World<H>, ran: usize, ended: usize) -> Vec<String> {
     let mut seen: Vec<String> = Vec::new();
-    while seen.iter().filter(|what| what.starts_with('+')).count() < run {
+    let count = |seen: &[String], what| seen.iter().filter(|one| one.starts_with(what)).count();
+    while count(&seen, '+') < ran || count(&seen, '-') < ended {
         match world.notice().await {
             Notice::Exited { name, .. } if name != "operator" => seen.push(format!("-{name}")),
             Notice::Running { name, .. } => seen.push(format!("+{name}")),
@@ -137,10 +138,10 @@ pub async fn the_others_come_again_with_it<H: Host>(host: H) {
         let [a, b, c, d] = ["a", "b", "c", "d"].map(agent);
         let [a, b, c] = [a, b.after(&["a"]), c.after(&["b"])].map(|agent| agent.restarts(Restart::Transient));
         world.run(app("chain", [a, b, c, d]).supervised(Supervision { strategy, ..patient() })).await;
-        order(&mut world, 4).await;
+        order(&mut world, 4, 0).await;
         end(&world, "b", "fail x").await;
         let run = expected.iter().filter(|what| what.starts_with('+')).count();
-        assert_eq!(order(&mut world, run).await, expected, "{strategy:?}");
+        assert_eq!(order(&mut world, run, 0).await, expected, "{strategy:?}");
         world.session().await.act("stop", "/app/chain", "").await.expect("stopped");
         assert_eq!(app_ends(&mut world).await, (true, "done".to_owned()));
     }

@@ -2,30 +2,15 @@
 //! that one of them does not get the better of.
 
 use super::messages::{serving, waits};
-use super::supervision::{app_ends, comes_again, end};
+use super::supervision::{app_ends, comes_again, end, order};
 use crate::world::{Agent, App, Host, Recorded, World, agent, app, name, supervisor};
 use kernel_core::agency::Role;
 use kernel_core::app::SupervisorPlan;
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
-use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, Restart, Shutdown, Strategy, Supervision};
 use std::time::Duration;
-
-/// In which order processes ended and ran since the last notice that was looked at, until so many ran and so many ended.
-async fn order<H: Host>(world: &mut World<H>, ran: usize, ended: usize) -> Vec<String> {
-    let mut seen: Vec<String> = Vec::new();
-    let count = |seen: &[String], what| seen.iter().filter(|one| one.starts_with(what)).count();
-    while count(&seen, '+') < ran || count(&seen, '-') < ended {
-        match world.notice().await {
-            Notice::Exited { name, .. } if name != "operator" => seen.push(format!("-{name}")),
-            Notice::Running { name, .. } => seen.push(format!("+{name}")),
-            _ => {}
-        }
-    }
-    seen
-}
 
 fn below(called: &str, above: &str) -> SupervisorPlan {
     SupervisorPlan { supervisor: Some(name(above)), ..supervisor(called) }

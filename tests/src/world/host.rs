@@ -105,6 +105,11 @@ impl SimHost {
         SimHost { sim, storage, devices, kind }
     }
 
+    /// One with handlers where the seed is even, and with a component where it is odd.
+    pub fn seeded(seed: u64) -> SimHost {
+        SimHost::new(seed, if seed.is_multiple_of(2) { Kind::Handler } else { Kind::Component })
+    }
+
     /// The machine.
     pub fn sim(&self) -> Arc<Sim> {
         self.sim.clone()

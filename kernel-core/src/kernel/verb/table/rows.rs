@@ -178,8 +178,8 @@ pub static ROWS: &[Row] = &[
         ])
         .payload()
         .reply("`{\"id\":message,\"receivers\":count,\"missed\":count}`; missed are those whose mailbox is full or whose clearance is too low; who subscribed carrying what the publisher does not carry is in neither")
-        .doc("Puts the payload into the mailbox of every subscriber and does not wait. The number of the message is its number in \
-              the topic: it grows and never comes again. Messages of one sender on one topic arrive in their order. Receivers are \
+        .doc("Puts the payload into the mailbox of every subscriber and does not wait. The number of the message grows \
+              and never comes again. Messages of one sender on one topic arrive in their order. Receivers are \
               counted at once; where there are 256 or more, they are handed the message bit by bit, `missed` counts the first 256 of \
               them, and it is `full` while 1,024 messages or 64 MiB are being handed out so. What is retained is kept in memory: \
               of one topic the latest 128 messages and 2 MiB, of all together 4,096 and 32 MiB."),
@@ -243,7 +243,7 @@ pub static ROWS: &[Row] = &[
         ])
         .reply("`{\"letters\":[{letter, at, code, reason, sender, target, receiver, kind, labels, content_type, correlation, message, bytes}],\"next\":cursor or null}`; `at` is in nanoseconds since 1970, a kind that of the envelope or `reply`")
         .doc("Lists `/letter`: the messages that were sent and could not be delivered and the replies that came too late, the oldest \
-              first; what a subscriber did not receive is none. The latest 1,024 of them are kept, at most 16 MiB, and of one sender at most 128 and 4 MiB; they \
+              first; what a subscriber did not receive is none, unless its durable inbox had accepted it. The latest 1,024 of them are kept, at most 16 MiB, and of one sender at most 128 and 4 MiB; they \
               survive the kernel's end. Labels of what is listed join the process; what lies above its clearance is left out."),
     act(Verb::Read, &[Kind::Letter], Observing, LOOK)
         .reply("a line of JSON as `list` has it, then the payload")
