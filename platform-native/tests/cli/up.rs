@@ -2,6 +2,7 @@
 
 mod approvals;
 mod attached;
+mod between;
 mod configuration;
 mod events;
 mod hostile;
