@@ -5,6 +5,7 @@ mod attached;
 mod between;
 mod configuration;
 mod events;
+mod granted;
 mod hostile;
 mod life;
 mod openapi;

@@ -1,6 +1,6 @@
 //! Who acts: a process of role user for each connection, held by `Kernel::attach`.
 //!
-//! It holds what an operator may do to a kernel and hands nothing on, and ends with its connection. An application is
+//! It holds what an operator may do to a kernel, hands on that and nothing else, and ends with its connection. An application is
 //! started by a process that holds what was given to that application, and outlives it.
 
 use crate::shared::SharedPlatform;
@@ -16,11 +16,12 @@ use std::collections::BTreeSet;
 /// What they are called in the log, and who answers there for what waits. No application can be called so, because of the dot.
 pub(super) const NAME: &str = "operator.api";
 
-/// What an operator may do.
+/// What an operator may do, and hand on.
 const RIGHTS: &[&str] = &[
     "call /proc/*",
     "call /svc/*",
     "call /tool/*",
+    "grant /proc/*",
     "kill /proc/*",
     "link /proc/*",
     "list /letter",
@@ -58,7 +59,7 @@ impl Held {
         // In a task of its own, which goes on where nobody waits for it any more: the process is made at once, and
         // the answer that names it may take until the log is written.
         let opening =
-            tokio::spawn(async move { attach(&kernel, Capabilities::new(rights()?, Vec::new())).await.map(Held) });
+            tokio::spawn(async move { attach(&kernel, Capabilities::new(rights()?, rights()?)).await.map(Held) });
         opening.await.map_err(|e| Refusal::new(Code::Failed, format!("the session could not be made: {e}")))?
     }
 
