@@ -1,7 +1,7 @@
 //! Rights that are given to a process while it runs.
 
 use super::Up;
-use crate::harness::{Done, Home};
+use crate::harness::{Done, Home, agent};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -76,4 +76,15 @@ fn it_is_asked_about_where_the_environment_wants_that() {
     });
     up.weft(&["signal", &pid, "interrupt"]).exits(0);
     logged(&up, "over").says(&[" bytes\n"]);
+}
+
+/// Whoever gives rights starts nothing, and whoever starts an application by an act gives it none: what it was given was
+/// agreed to, and the kernel that stays looks at that.
+#[test]
+fn an_act_that_starts_an_application_gives_it_nothing() {
+    let home = Home::new(&agent("actor", &["log here"], "use = [\"publish /topic/news\"]"));
+    let up = Up::start(&home, &["--env", "dev"]);
+    up.weft(&["app", "install", "play", "--allow", "publish /topic/news"]).exits(0);
+    assert_eq!(up.act("start", "/app/play", json!({})).refuses(403), "denied");
+    up.weft(&["app", "start", "play"]).exits(0);
 }
