@@ -323,7 +323,7 @@ export interface KernelEvents {
   /** An act waits for an answer. */
   ask: Ask;
   /** An application ended. */
-  ended: { app: string; ok: boolean; reason: string };
+  ended: { app: string; ok: boolean; reason: string; stopped_by: string | null };
   /**
    * Whether this tab has the kernel, after that changed. Mounts of files and folders are those of the tab that has it; tools that
    * were registered before are gone.

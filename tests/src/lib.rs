@@ -65,7 +65,7 @@ macro_rules! each_kernel_clause {
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
-                it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
+                who_stops_an_application_is_told, it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
                 an_agent_may_have_the_name_of_its_application, a_start_waits_for_an_answer,
                 nobody_waits_for_a_question_that_is_over,
                 a_plan_that_cannot_be_followed_is_not_installed, an_agent_that_never_ran_is_not_waited_for,

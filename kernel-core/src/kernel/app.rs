@@ -91,6 +91,8 @@ pub(crate) struct App {
     pub(crate) over: bool,
     /// Whether it ends so that no later kernel is to start it.
     pub(crate) unwanted: bool,
+    /// Who stopped it, if that was somebody else before it came to its end.
+    pub(crate) stopped_by: Option<Name>,
     /// When it was started first.
     pub(crate) began: WallTime,
     /// Whether anything in it has a limit of which what is used is gone.

@@ -251,5 +251,8 @@ pub enum Notice {
         ok: bool,
         /// Why.
         reason: String,
+        /// Who stopped it before it had come to its end by itself; none where that was one of its own, or a kernel
+        /// that stops.
+        stopped_by: Option<String>,
     },
 }

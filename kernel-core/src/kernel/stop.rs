@@ -325,7 +325,8 @@ impl State {
         let reason = cut(problem.unwrap_or_else(|| "done".to_owned()), REASON_BYTES);
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
-        fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
+        let stopped_by = app.stopped_by.as_ref().map(Name::to_string);
+        fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone(), stopped_by }));
         let labels = app.labels.join(&labels).ok().filter(|_| !unsayable);
         if let Some(action) = app.starter {
             let starter = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);

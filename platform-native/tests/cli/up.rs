@@ -2,8 +2,10 @@
 
 mod approvals;
 mod attached;
+mod between;
 mod configuration;
 mod events;
+mod granted;
 mod hostile;
 mod life;
 mod openapi;

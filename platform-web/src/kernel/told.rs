@@ -43,7 +43,9 @@ fn of_notice(notice: Notice) -> Value {
         Notice::Log { pid, name, app, level, text } => {
             json!({ "kind": "log", "pid": pid, "name": name, "app": app, "level": level, "text": text })
         }
-        Notice::Ended { app, ok, reason } => json!({ "kind": "ended", "app": app, "ok": ok, "reason": reason }),
+        Notice::Ended { app, ok, reason, stopped_by } => {
+            json!({ "kind": "ended", "app": app, "ok": ok, "reason": reason, "stopped_by": stopped_by })
+        }
         other => json!({ "kind": "other", "text": format!("{other:?}") }),
     }
 }

@@ -182,7 +182,7 @@ pub async fn what_failed_by_a_link_is_noted_before_it_is_told<H: Host>(host: H) 
     session.act("call", &tied, "{\"labels\":[\"secret\"]}\n").await.expect("an answer");
     session.act("kill", &format!("/proc/{}", cause.pid()), "").await.expect("killed");
     let ended = loop {
-        if let Notice::Ended { app, ok, reason } = world.notice().await {
+        if let Notice::Ended { app, ok, reason, .. } = world.notice().await {
             break (app, ok, reason);
         }
     };

@@ -148,6 +148,7 @@ impl State {
         app.unwanted = true;
         let root = app.root;
         self.mark(root, &act.labels);
+        self.note_stop(name, act.pid);
         self.stop_app(name, None, ExitReason::Shutdown, now, fx);
         // One of its own would wait for its own end.
         let own = self.processes.get(&act.pid).is_none_or(|process| process.app.as_ref() == Some(name));
@@ -158,6 +159,15 @@ impl State {
                 self.open(act, Open::new(act, OpenKind::AppStop), Some(now.at.after(STOP_DEADLINE)));
                 Ok(Answer::Later)
             }
+        }
+    }
+
+    /// Notes that `by` stops an application, which has not come to its end and is not its own.
+    pub(super) fn note_stop(&mut self, name: &Name, by: Pid) {
+        let other = self.processes.get(&by).filter(|process| process.app.as_ref() != Some(name));
+        let Some(who) = other.map(|process| process.name.clone()) else { return };
+        if let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) {
+            app.stopped_by = Some(who);
         }
     }
 
@@ -348,6 +358,7 @@ impl State {
                 stops: Vec::new(),
                 over: false,
                 unwanted: false,
+                stopped_by: None,
             },
         );
         if let Some(app) = self.apps.get_mut(name) {

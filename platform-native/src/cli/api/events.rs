@@ -191,7 +191,9 @@ fn said(notice: Notice) -> Option<(&'static str, Value)> {
             let level = format!("{level:?}").to_ascii_lowercase();
             ("log", json!({ "pid": pid, "name": name, "app": app, "level": level, "text": text }))
         }
-        Notice::Ended { app, ok, reason } => ("ended", json!({ "name": app, "ok": ok, "reason": reason })),
+        Notice::Ended { app, ok, reason, stopped_by } => {
+            ("ended", json!({ "name": app, "ok": ok, "reason": reason, "stopped_by": stopped_by }))
+        }
         _ => return None,
     })
 }

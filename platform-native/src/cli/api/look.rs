@@ -10,11 +10,11 @@ use kernel_core::codec::hex;
 use kernel_core::kernel::rows::{TABLE_APP, key};
 use kernel_core::kernel::{AppRow, ProcessRow};
 use kernel_core::path::Name;
-use kernel_core::platform::Storage;
+use kernel_core::platform::{Storage, StorageError};
 use kernel_core::refusal::{Code, Refusal};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows read at once.
 const PAGE: usize = 64;
@@ -98,12 +98,20 @@ fn app(api: &Api, plan: &Plan, row: Option<&AppRow>) -> Value {
 pub(super) async fn installed(api: &Api) -> Result<Vec<Plan>, Refusal> {
     api.kernel.flushed().await?;
     let unread = |e: String| Refusal::new(Code::Failed, format!("the installed applications cannot be read: {e}"));
+    let rows = plan_rows(&api.rows).await.map_err(|e| unread(e.to_string()))?;
+    rows.values().map(|row| serde_json::from_slice(row).map_err(|e| unread(e.to_string()))).collect()
+}
+
+/// The same as they are stored.
+pub(super) async fn plan_rows(rows: &impl Storage) -> Result<BTreeMap<Name, Bytes>, StorageError> {
     let (mut from, to) = (key(TABLE_APP, b""), key(TABLE_APP + 1, b""));
-    let mut plans = Vec::new();
+    let mut plans = BTreeMap::new();
     loop {
-        let page = api.rows.scan(&from, &to, PAGE).await.map_err(|e| unread(e.to_string()))?;
-        for (_, row) in &page.rows {
-            plans.push(serde_json::from_slice(row).map_err(|e| unread(e.to_string()))?);
+        let page = rows.scan(&from, &to, PAGE).await?;
+        for (key, row) in page.rows {
+            // What is called otherwise no kernel has put there, and none would start it.
+            let name = std::str::from_utf8(&key[1..]).ok().and_then(|name| Name::parse(name).ok());
+            plans.extend(name.map(|name| (name, row)));
         }
         match page.next {
             Some(next) => from = next,

@@ -220,7 +220,10 @@ impl Connection {
             Op::Remove => apps::remove(api.clone(), named(slot)?).await?,
             Op::Act => {
                 let act: Act = read(route, request).await?;
-                acts::act(self.session().await?, act).await?
+                match act.gives() {
+                    true => acts::act(Held::giver(api.kernel.clone()).await?.session(), act).await?,
+                    false => acts::act(self.session().await?, act).await?,
+                }
             }
             Op::Approvals => approvals::list(api).await?,
             Op::Answer => {

@@ -96,6 +96,9 @@ fn line(event: &Event, palette: Palette) -> String {
             let said = if data["allow"] == true { "allowed it" } else { "did not allow it" };
             format!("asked {}: {} {said}", who(), text("by"))
         }
+        "ended" if data["ok"] == true && data["stopped_by"].is_string() => {
+            format!("application {}: {} stopped it", text("name"), text("stopped_by"))
+        }
         "ended" => format!("application {}: {}", text("name"), text("reason")),
         "phase" => format!("boot  {} took {} us", text("name"), data["micros"]),
         "lagged" => {

@@ -1,7 +1,7 @@
 //! `weft up --check`: what a start with a configuration would do. Nothing is changed, and no kernel is started: what was
 //! not closed in order is not repaired, so what it has is not known.
 
-use super::config::{Settings, Wanted};
+use super::config::{Settings, Wanted, can_be_given};
 use crate::cli::VERSION;
 use crate::cli::address::Address;
 use crate::cli::api::{AgreedPlans, InPlace, compared, folders_of};
@@ -14,6 +14,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::rows::{TABLE_APP, key};
 use kernel_core::platform::Storage;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What would be done.
@@ -28,9 +29,15 @@ impl Check<'_> {
     /// Says it.
     ///
     /// # Errors
-    /// When what is stored cannot be read.
+    /// When a folder cannot be given, or what is stored cannot be read.
     pub(super) async fn say(&self, json: bool, terminal: Terminal) -> Result<Exit, Failure> {
         let stored = self.stored().await?;
+        let installed = match &stored {
+            Found::Held | Found::Unclosed => None,
+            Found::Nothing => Some(BTreeSet::new()),
+            Found::Stored(stored) => Some(AgreedPlans::open(self.data_dir)?.installed(&stored.rows).await?),
+        };
+        can_be_given(&self.settings.apps, self.data_dir, installed.as_ref())?;
         let mut would = Vec::new();
         for wanted in &self.settings.apps {
             let before = match &stored {

@@ -18,7 +18,7 @@ const LISTED: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Told {
     /// Processes of this run have greater numbers than this one; what is told of others was an earlier run's.
-    before: Pid,
+    pub(super) before: Pid,
     record: Record,
     /// What is known of acts that were asked about: who, and what.
     asked: BTreeMap<ActionId, (String, String)>,
@@ -27,6 +27,8 @@ pub(super) struct Told {
     pub(super) first: Option<u64>,
     /// How the application ended: whether nothing went wrong, and why.
     pub(super) ended: Option<(bool, String)>,
+    /// Who stopped it, if nothing went wrong until then.
+    pub(super) stopped_by: Option<String>,
     /// How many events came too fast.
     pub(super) missed: u64,
 }
@@ -35,7 +37,7 @@ impl Told {
     /// Nothing, of a run whose processes come after `before`.
     pub(super) fn of(before: Pid) -> Told {
         let (record, asked, tally) = (Record::default(), BTreeMap::new(), Tally::default());
-        Told { before, record, asked, tally, first: None, ended: None, missed: 0 }
+        Told { before, record, asked, tally, first: None, ended: None, stopped_by: None, missed: 0 }
     }
 
     /// Events were missed.
@@ -98,7 +100,10 @@ impl Told {
                     self.refused(*action, *pid, name, asked, what, reason);
                 }
             }
-            Notice::Ended { ok, reason, .. } => self.ended = Some((*ok, reason.clone())),
+            Notice::Ended { ok, reason, stopped_by, .. } => {
+                self.ended = Some((*ok, reason.clone()));
+                self.stopped_by = stopped_by.clone().filter(|_| *ok);
+            }
             _ => {}
         }
         true
@@ -189,7 +194,8 @@ pub(super) fn notice_of(event: &Event) -> Option<(String, Notice)> {
         }
         "log" => Notice::Log { pid, name, app, level: level_of(&text("level")), text: text("text") },
         "ended" => {
-            return Some((name.clone(), Notice::Ended { app: name, ok: data["ok"] == true, reason: text("reason") }));
+            let (ok, stopped_by) = (data["ok"] == true, data["stopped_by"].as_str().map(str::to_owned));
+            return Some((name.clone(), Notice::Ended { app: name, ok, reason: text("reason"), stopped_by }));
         }
         _ => return None,
     };
