@@ -41,6 +41,8 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) draining: bool,
     /// Whether an `Input::Continue` is on its way.
     continues: bool,
+    /// Whether an `Input::Tick` is on its way for what was due as soon as it was known.
+    ticks: bool,
     pub(super) armed: Option<Instant>,
     pub(super) observers: Vec<Observer>,
     /// What each process that logs may still log.
@@ -90,6 +92,7 @@ pub(super) struct Todo<P: Platform> {
     pub(super) own: Option<Outcome>,
     pub(super) drain: bool,
     pub(super) go_on: bool,
+    pub(super) tick: bool,
     pub(super) commit: bool,
     pub(super) rearm: bool,
     /// Whether a step has panicked, so that nobody gets an answer any more who waits for one.
@@ -109,6 +112,7 @@ impl<P: Platform> Default for Todo<P> {
             own: None,
             drain: false,
             go_on: false,
+            tick: false,
             commit: false,
             rearm: false,
             broken: false,
@@ -134,6 +138,7 @@ impl<P: Platform> Core<P> {
             ready: VecDeque::new(),
             draining: false,
             continues: false,
+            ticks: false,
             armed: None,
             observers,
             credits: BTreeMap::new(),
@@ -166,10 +171,13 @@ impl<P: Platform> Core<P> {
         let Ok((now, stepped)) = catch_unwind(step) else { return self.break_off(platform, todo) };
         match stepped {
             Ok(()) => {
+                if let Input::Tick = input {
+                    self.ticks = false;
+                }
                 if let Some(journal) = &mut self.journal {
                     journal.push((now, input));
                 }
-                self.sort(own, platform, todo);
+                self.sort(now.at, own, platform, todo);
             }
             Err(need) if rounds < ROUNDS => {
                 let touches = self.state.touches(&input);
@@ -213,7 +221,7 @@ impl<P: Platform> Core<P> {
         }
     }
 
-    fn sort(&mut self, own: Option<CallId>, platform: &P, todo: &mut Todo<P>) {
+    fn sort(&mut self, now: Instant, own: Option<CallId>, platform: &P, todo: &mut Todo<P>) {
         let mut fx = std::mem::take(&mut self.fx);
         self.pending.add(fx.records.drain(..), fx.rows.drain(..));
         for reply in fx.replies.drain(..) {
@@ -249,7 +257,10 @@ impl<P: Platform> Core<P> {
             todo.go_on = true;
         }
         let next = self.state.next_deadline();
-        if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
+        if next.is_some_and(|at| at <= now) {
+            // No clock needs to be waited for.
+            todo.tick |= !std::mem::replace(&mut self.ticks, true);
+        } else if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
             self.armed = next;
             todo.rearm = true;
         }
