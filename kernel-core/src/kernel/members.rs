@@ -29,9 +29,7 @@ pub(crate) fn members(plan: &Plan) -> Vec<Member> {
     let mut members = Vec::new();
     let mut known: BTreeSet<&Name> = BTreeSet::new();
     for agent in &plan.agents {
-        let named = |name: &Option<Name>| plan.supervisors.iter().find(|one| Some(&one.name) == name.as_ref());
-        let way = std::iter::successors(named(&agent.supervisor), |one| named(&one.supervisor));
-        let above: Vec<&SupervisorPlan> = way.take(plan.supervisors.len()).collect();
+        let above: Vec<&SupervisorPlan> = plan.above(agent.supervisor.as_ref()).collect();
         let new = above.into_iter().rev().filter(|one| known.insert(&one.name));
         members.extend(new.map(|one| Member {
             name: one.name.clone(),
