@@ -352,9 +352,9 @@ impl State {
         let Some(over) = self.ledger.settle(process.account, Meter::Fuel, 0, given) else { return };
         self.tally.exhausted += 1;
         let owner = Pid(over.account.0);
-        // One that is ending anyway ends in its own order.
+        // One of which all is ending at once ends in its own order.
         let ends = self.processes.get(&owner).is_some_and(|owner| owner.life != Lifecycle::Exited)
-            && self.apps.values().all(|app| app.root != owner || !app.ending);
+            && self.apps.values().all(|app| app.root != owner || !app.over);
         if ends {
             let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
             self.end_next(owner, ExitReason::Limit(over.to_string()), labels);
