@@ -3,11 +3,11 @@
 
 use super::supervision::{app_ends, comes_again, end};
 use super::supervisors::{below, busy, deaf, firm, intensity, order, start, waits_for_the_deaf};
-use crate::world::{Commits, Host, World, agent, app, supervisor};
+use crate::world::{Commits, Host, Kind, World, agent, app, supervisor};
 use futures::channel::mpsc;
 use futures::future::join;
 use futures::{StreamExt, poll};
-use kernel_core::app::SupervisorPlan;
+use kernel_core::app::{Budget, SupervisorPlan};
 use kernel_core::environment::Environment;
 use kernel_core::governance::Then;
 use kernel_core::kernel::Told;
@@ -66,9 +66,7 @@ pub async fn nobody_comes_again_below_what_stops<H: Host>(host: H) {
     let supervisors = [supervisor("u"), below("s", "u"), intensity(below("t", "s"), 0), patient];
     start(&world, "tree", app("tree", agents).overseen(supervisors)).await;
     for name in ["slow", "last"] {
-        let call = format!("act call /proc/{} {{\"deadline_ms\":80000000}}", world.pid("deaf"));
-        end(&world, name, &call).await;
-        world.until(|world| world.process(name).used.acts == 1).await;
+        waits_for_the_deaf(&world, name).await;
     }
     let first = world.pid("waits");
     end(&world, "waits", "fail once").await;
@@ -287,6 +285,32 @@ pub async fn a_start_that_stops_has_its_time<H: Host>(host: H) {
     world.hand.advance(Duration::from_secs(50));
     stop.await.expect("stopped");
     assert_eq!(world.ended("slow").await.0, "limit");
+    world.finish().await;
+}
+
+/// An account that is over ends its application at once, also where that stops and waits for somebody.
+pub async fn an_account_that_is_over_waits_for_nobody<H: Host>(host: H) {
+    if host.kind() == Kind::Handler {
+        // It has no meter.
+        return;
+    }
+    let mut world = World::boot(host, Environment::dev()).await;
+    let slow = |name: &str| agent(name).uses(&["call /proc/*"]).stops(Shutdown::Infinite);
+    let spends = slow("spends").limited(|limits| limits.fuel = Some(2_000_000));
+    let budget = Budget { fuel: Some(1_000_000), ..Budget::default() };
+    start(&world, "burns", app("burns", [deaf(), slow("slow"), spends]).budget(budget)).await;
+    for name in ["slow", "spends"] {
+        waits_for_the_deaf(&world, name).await;
+    }
+    let session = world.session().await;
+    let stop = session.act("stop", "/app/burns", "");
+    world.until(|world| world.process("spends").state == Lifecycle::Stopping).await;
+    operate(&world, "kill", "spends").await;
+    stop.await.expect("stopped");
+    assert_eq!(
+        (world.ended("slow").await.0, world.ended("burns").await.0),
+        ("shutdown".to_owned(), "limit".to_owned())
+    );
     world.finish().await;
 }
 
