@@ -51,7 +51,7 @@ pub(crate) struct App {
     pub(crate) coming: BTreeMap<Name, Option<Instant>>,
     /// Those that were killed: nothing starts them again.
     pub(crate) killed: BTreeSet<Name>,
-    /// Those that were suspended when their supervisor stopped them: nothing starts them again.
+    /// Those that ended while they were suspended: nothing starts them again.
     pub(crate) suspended: BTreeSet<Name>,
     /// Those that stop, or are to when their turn comes, while their processes live.
     pub(crate) leaving: BTreeMap<Name, Stopped>,
@@ -170,7 +170,8 @@ impl App {
 
 impl State {
     /// Spawns everybody whose supervisor is there, whose dependencies run and who was not spawned yet. Each spawn is an
-    /// act of the supervisor and takes the road like any other.
+    /// act of the supervisor and takes the road like any other. Where nobody is left, whoever started the application is
+    /// told.
     pub(crate) fn spawn_ready(&mut self, name: &Name, now: Now, fx: &mut Effects) {
         let Some(app) = self.apps.get_mut(name) else { return };
         // Whoever is at it already sees to all of it.
@@ -185,6 +186,10 @@ impl State {
         {
             // Reserved before the spawn, so that a failure inside it is not tried again.
             app.spawned.insert(member.clone(), Pid::KERNEL);
+            // A question that was asked before is still the same.
+            if self.asks_to_spawn(supervisor, &member) {
+                continue;
+            }
             let resource = Resource::Agent(member.clone()).to_string();
             let request = Request::parse(supervisor, "spawn", &resource, Bytes::new());
             let seen = self.counters.pid;
@@ -199,6 +204,14 @@ impl State {
         let Some(app) = self.apps.get_mut(name) else { return };
         app.spawning = false;
         app.busy = app.busy.saturating_sub(1);
+        if app.running.len() == app.members.len()
+            && let Some(action) = app.starting.take()
+        {
+            let pid = app.root;
+            // In one batch with the outcome.
+            self.keep_running(name, fx);
+            self.close(action, Ok(body::json(&Started { pid })), now, fx);
+        }
         self.end_if_quiet(name, now, fx);
     }
 
@@ -211,7 +224,8 @@ impl State {
     }
 
     /// A spawn of `member` by its supervisor in the application `name` is over: `pid` is it, or there is no such process,
-    /// which ends an application that is being started, and is an end like any other of whoever is started again.
+    /// which ends an application that is being started, and is an end like any other of whoever is started again. It is
+    /// nothing where nobody waits for it any more.
     pub(crate) fn has_spawned(&mut self, name: &Name, member: Name, pid: Pid, now: Now, fx: &mut Effects) {
         let Some(app) = self.apps.get_mut(name) else { return };
         let supervisor = app.supervisor_of(&member);
@@ -232,15 +246,22 @@ impl State {
             }
             return;
         }
-        let again = app.starting.is_none();
         let why = self.unheard.take().map_or_else(String::new, |refusal| format!(": {}", refusal.reason));
-        if again {
-            let ended = ExitReason::NotStarted(format!("it could not be spawned{why}"));
-            self.restart(name, &member, &ended, &Labels::NONE, now, fx);
+        if !app.awaits(&member) {
             return;
         }
-        let reason = format!("agent `{member}` could not be spawned{why}");
-        self.stop_app(name, Some(reason), ExitReason::Shutdown, now, fx);
+        // Why it was refused was told to its supervisor, which carries what that tells of.
+        let supervisor = supervisor.and_then(|pid| self.processes.get(&pid));
+        let labels = supervisor.map(|process| process.labels.clone()).unwrap_or_default();
+        if app.starting.is_none() {
+            let ended = ExitReason::NotStarted(format!("it could not be spawned{why}"));
+            self.restart(name, &member, &ended, &labels, now, fx);
+            return;
+        }
+        app.fail_by(format!("agent `{member}` could not be spawned{why}"), &labels);
+        let root = app.root;
+        self.mark(root, &labels);
+        self.stop_app(name, None, ExitReason::Shutdown, now, fx);
     }
 
     /// An agent runs: its dependants may follow, and perhaps all run now.
@@ -253,23 +274,7 @@ impl State {
         if app.spawned.get(&agent) == Some(&pid) {
             app.running.insert(agent);
         }
-        if app.running.len() < app.members.len() {
-            self.spawn_ready(&name, now, fx);
-            return;
-        }
-        self.all_running(&name, now, fx);
-    }
-
-    /// Every agent runs: whoever started the application is told.
-    pub(crate) fn all_running(&mut self, name: &Name, now: Now, fx: &mut Effects) {
-        let Some(app) = self.apps.get_mut(name) else { return };
-        let root = app.root;
-        if let Some(action) = app.starting.take() {
-            // In one batch with the outcome.
-            self.keep_running(name, fx);
-            self.close(action, Ok(body::json(&Started { pid: root })), now, fx);
-        }
-        self.end_if_quiet(name, now, fx);
+        self.spawn_ready(&name, now, fx);
     }
 
     /// A process of an application is gone.
@@ -278,72 +283,79 @@ impl State {
         let Some(app) = self.apps.get_mut(name) else { return };
         // What an agent spawned by itself is that agent's affair.
         let own = app.spawned.get(member) == Some(&process.pid);
-        if own && app.unregistered.values().any(|owner| owner == member) {
+        if !own {
+            return self.end_if_quiet(name, now, fx);
+        }
+        if app.unregistered.values().any(|owner| owner == member) {
             app.gone.insert(member.clone(), process.labels.clone());
         }
-        if own && self.is_stopped(name, process, reason) {
+        // A fresh start, by whatever it comes, forgives nothing, and is no way out of being suspended.
+        if !process.rare.refusals.is_empty() {
+            app.refusals.insert(member.clone(), process.rare.refusals.clone());
+        }
+        if process.rare.suspended.is_some() {
+            app.suspended.insert(member.clone());
+        }
+        let expected = self.is_stopped(name, member, reason);
+        let Some(app) = self.apps.get_mut(name) else { return };
+        let (root, last) = (app.root, app.is_last(member));
+        if expected {
+            if last && !app.ending && app.stays_away(member) {
+                let problem = format!("{member} was suspended when it was stopped, and is not started again");
+                self.mark(root, &process.labels);
+                self.stop_app(name, Some(problem), ExitReason::Shutdown, now, fx);
+            }
             return;
         }
-        let Some(app) = self.apps.get_mut(name) else { return };
-        // A fresh start is no way out of being suspended.
-        let held = process.rare.suspended.is_some();
-        if own && !app.ending && !held && app.starting.is_none() && app.restarts(member, reason) {
-            app.refusals.insert(member.clone(), process.rare.refusals.clone());
+        let (starting, killed) = (app.starting.is_some(), matches!(reason, ExitReason::Killed(_)));
+        // A supervisor runs at once, and is needed until all those below it do.
+        let supervises = app.member(member).is_some_and(|member| member.supervision.is_some());
+        let early = starting && !killed && (supervises || !app.running.contains(member));
+        if !app.ending && !early && app.restarts(member, reason) {
             self.restart(name, member, reason, &process.labels, now, fx);
             return;
         }
-        let last = app.ends_with.clone().filter(|last| last == member || app.below(member).contains(last));
-        if own && app.starting.is_none() {
+        if killed {
+            app.bury(member);
+            self.keep_running(name, fx);
+        } else {
             app.is_gone(member);
-            if matches!(reason, ExitReason::Killed(_)) {
-                app.bury(member);
-                self.keep_running(name, fx);
-            }
         }
         let Some(app) = self.apps.get_mut(name) else { return };
-        if own && !reason.is_normal() && !app.ending {
+        if !reason.is_normal() && !app.ending {
             app.fail_by(format!("{member} {reason}"), &process.labels);
         }
-        let early = app.starting.is_some() && !app.running.contains(member);
-        let needed = early || (app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_)));
-        let problem = (early && reason.is_normal()).then(|| format!("{member} ended before it ran"));
-        if own && (needed || last.is_some()) {
+        let needed = early || (starting && matches!(reason, ExitReason::NotStarted(_)));
+        let problem = (early && reason.is_normal()).then(|| match supervises {
+            true => format!("{member} ended before all below it ran"),
+            false => format!("{member} ended before it ran"),
+        });
+        if needed || last {
             // That it ends is this agent's doing.
-            let root = app.root;
             self.mark(root, &process.labels);
             self.stop_app(name, problem, ExitReason::Shutdown, now, fx);
         } else {
-            if own && !app.coming.is_empty() {
+            if starting || !app.coming.is_empty() {
                 // Whoever waited for it to run. What that looks at is loaded before.
-                let root = app.root;
                 self.due(now.at, Due::Restart(name.clone(), root));
             }
             self.end_if_quiet(name, now, fx);
         }
     }
 
-    /// Takes note that `process` is gone, if it was to stop; whether that was its supervisor's doing, or comes while somebody
-    /// above it stops, and concerns nobody else.
-    fn is_stopped(&mut self, name: &Name, process: &Process, reason: &ExitReason) -> bool {
+    /// Takes note that the process of `member` is gone, if it was to stop; whether that was its supervisor's doing, or comes
+    /// while somebody above it stops, and concerns nobody else. To be killed always does.
+    fn is_stopped(&mut self, name: &Name, member: &Name, reason: &ExitReason) -> bool {
         let Some(app) = self.apps.get_mut(name) else { return false };
-        let stopped = app.leaving.remove(&process.name);
-        let deadline = stopped.as_ref().and_then(Stopped::deadline);
-        let expected = match &stopped {
-            Some(stopped) => stopped.by_supervisor(),
-            None => app.above(&process.name).any(|above| app.leaving.contains_key(above)),
-        };
-        let expected = expected && !matches!(reason, ExitReason::Killed(_));
-        if expected && !app.ending && process.rare.suspended.is_some() {
-            // A fresh start is no way out of that.
-            app.suspended.insert(process.name.clone());
-        }
-        if expected && app.coming.contains_key(&process.name) && !app.stays_away(&process.name) {
-            app.refusals.insert(process.name.clone(), process.rare.refusals.clone());
-            app.reset(&process.name);
+        let stopped = app.leaving.remove(member);
+        let stops = stopped.as_ref().is_some_and(Stopped::by_supervisor) || app.is_below_leaving(member);
+        let expected = stops && !matches!(reason, ExitReason::Killed(_));
+        if expected && app.coming.contains_key(member) && !app.stays_away(member) {
+            app.reset(member);
         } else if expected {
-            app.is_gone(&process.name);
+            app.is_gone(member);
         }
-        if let Some(number) = deadline {
+        if let Some(number) = stopped.as_ref().and_then(Stopped::deadline) {
             self.undue(number);
         }
         expected

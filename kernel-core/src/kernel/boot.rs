@@ -131,6 +131,8 @@ impl State {
         for app in self.apps.keys().cloned().collect::<Vec<_>>() {
             self.end_app(&app, Some(TOLD_TO_STOP.to_owned()), ExitReason::Shutdown, now, fx);
         }
+        // One in whose end a step broke off does not end a second time, and nobody is to wait for it.
+        self.apps.clear();
         self.end_rest(now, fx);
     }
 

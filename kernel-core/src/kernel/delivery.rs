@@ -368,13 +368,13 @@ impl State {
         }
     }
 
-    /// Ends whoever owns the account that is used up by what carries `labels`, once what is under way is over. One that is
-    /// ending anyway ends in its own order.
+    /// Ends whoever owns the account that is used up by what carries `labels`, once what is under way is over.
     fn end_account_next(&mut self, over: &Exhausted, why: String, labels: Option<Labels>) {
         self.tally.exhausted += 1;
         let owner = Pid(over.account.0);
+        // One of which all is ending at once ends in its own order.
         let ends = self.processes.get(&owner).is_some_and(|owner| owner.life != Lifecycle::Exited)
-            && self.apps.values().all(|app| app.root != owner || !app.ending);
+            && self.apps.values().all(|app| app.root != owner || !app.over);
         if ends {
             self.end_next(owner, ExitReason::Limit(clip(&why)), labels);
         }

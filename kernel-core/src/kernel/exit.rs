@@ -13,7 +13,6 @@ use crate::platform::DeviceRequest;
 use crate::process::{Ended, ExitReason, Lifecycle, Process, Program, Timer, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
-use std::collections::BTreeSet;
 
 /// A process that has ended.
 #[derive(Debug)]
@@ -41,14 +40,11 @@ impl State {
             self.end_snapped(now, fx);
         }
         self.exiting -= 1;
-        let mut apps: BTreeSet<Name> = dead.iter().filter_map(|dead| dead.app.clone()).collect();
+        // Any other application of which somebody is gone is gone with its process.
         if let Some(name) = app
             && let Some(app) = self.apps.get_mut(&name)
         {
             app.busy = app.busy.saturating_sub(1);
-            apps.insert(name);
-        }
-        for name in apps {
             self.go_on_stopping(&name, now, fx);
             self.end_if_quiet(&name, now, fx);
         }

@@ -161,8 +161,12 @@ impl State {
     pub(crate) fn is_to_stop(&mut self, name: &Name, member: &Name, labels: &Labels) {
         let Some(app) = self.apps.get_mut(name) else { return };
         let Some(pid) = app.spawned.get(member).copied().filter(|pid| self.processes.contains_key(pid)) else { return };
-        // Its end is its supervisor's doing from now on, whatever it was on its way for.
-        app.leaving.entry(member.clone()).or_default().of_itself = None;
+        let stopped = app.leaving.entry(member.clone()).or_default();
+        // Its end is its supervisor's doing from now on, whatever it was on its way for, and when it is its turn it has the
+        // time that it is stopped within.
+        if stopped.of_itself.take().is_some() {
+            stopped.asked = false;
+        }
         self.mark(pid, labels);
     }
 
@@ -174,7 +178,9 @@ impl State {
         if std::mem::replace(&mut app.stopping, true) {
             return;
         }
-        while let Some(turn) = self.apps.get(name).filter(|app| !app.over).and_then(App::next_turn) {
+        // It is not quiet before what comes of the last of these ends is known.
+        app.busy += 1;
+        while let Some(turn) = self.apps.get(name).and_then(App::next_turn) {
             match turn {
                 Turn::Ask(member) => self.ask_member(name, &member, now, fx),
                 Turn::End(supervisor, reason) => {
@@ -191,16 +197,17 @@ impl State {
         }
         let Some(app) = self.apps.get_mut(name) else { return };
         app.stopping = false;
-        if app.over {
-            return;
-        }
+        app.busy = app.busy.saturating_sub(1);
         let (root, reason) = (app.root, app.ends_for.clone());
         if app.ending && app.leaving.is_empty() {
             self.finish_end(name, reason, now, fx);
-        } else if !app.coming.is_empty() {
+            return;
+        }
+        if !app.coming.is_empty() {
             // Whoever waited for them to stop. What that looks at is loaded before.
             self.due(now.at, Due::Restart(name.clone(), root));
         }
+        self.end_if_quiet(name, now, fx);
     }
 
     /// It is the turn of `member` to stop.
@@ -287,7 +294,8 @@ impl State {
         }
         app.starter = app.starting.take();
         app.coming.clear();
-        let over = app.starter.is_none() || matches!(reason, ExitReason::Killed(_));
+        // One that fails while it is started again is tried again by the next kernel.
+        let over = app.starter.is_none() || app.failed.is_empty() || matches!(reason, ExitReason::Killed(_));
         app.ends_for = reason;
         if over && !ends_itself {
             self.forget_running(name, fx);

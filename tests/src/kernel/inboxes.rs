@@ -285,7 +285,7 @@ pub async fn a_crash_is_known_for_one<H: Host>(host: H) {
     let session = world.session().await;
     let path = format!("/proc/{}", world.pid("busy"));
     for _ in 0..2 {
-        session.act("send", &path, "x").await.expect("sent");
+        session.act("send", &path, "\nx").await.expect("sent");
     }
     world.log().await;
     world.crash().await;

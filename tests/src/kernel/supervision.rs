@@ -1,7 +1,7 @@
 //! Agents that end and are started again: which, with whom, how often, and what of them is new.
 
-use crate::world::{Host, World, agent, app};
-use kernel_core::app::Budget;
+use crate::world::{Host, World, agent, app, supervisor};
+use kernel_core::app::{Budget, SupervisorPlan};
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
 use kernel_core::kernel::Revived;
@@ -363,5 +363,19 @@ pub async fn a_fresh_start_forgives_nothing<H: Host>(host: H) {
     comes_again(&world, "b", b).await;
     world.pause().await;
     assert_eq!((world.process("a").pid, world.process("a").state), (a, Lifecycle::Suspended));
+    // Nor does the fresh start of a supervisor with all below it.
+    let agents = ["c", "d"].map(|name| agent(name).under("s").restarts(Restart::Permanent));
+    let never = Supervision { intensity: 0, ..Supervision::default() };
+    let above = SupervisorPlan { supervision: never, ..supervisor("s") };
+    world.run(app("below", agents).unmounted().overseen([above])).await;
+    assert_eq!(world.tell("c", "repeat 60 read /fs/in/x").await, "60 denied");
+    let old = world.pid("c");
+    end(&world, "d", "fail x").await;
+    comes_again(&world, "c", old).await;
+    end(&world, "c", "repeat 60 read /fs/in/x").await;
+    world
+        .until(|world| world.process("c").state == Lifecycle::Suspended || world.process("c").used.refused == 60)
+        .await;
+    assert_eq!(world.process("c").state, Lifecycle::Suspended);
     world.finish().await;
 }

@@ -12,37 +12,37 @@ use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, Restart, Shutdown, Strategy, Supervision};
 use std::time::Duration;
 
-fn below(called: &str, above: &str) -> SupervisorPlan {
+pub(super) fn below(called: &str, above: &str) -> SupervisorPlan {
     SupervisorPlan { supervisor: Some(name(above)), ..supervisor(called) }
 }
 
 /// A permanent agent below a supervisor.
-fn firm(called: &str, above: &str) -> Agent {
+pub(super) fn firm(called: &str, above: &str) -> Agent {
     agent(called).under(above).restarts(Restart::Permanent)
 }
 
-fn intensity(mut plan: SupervisorPlan, intensity: u32) -> SupervisorPlan {
+pub(super) fn intensity(mut plan: SupervisorPlan, intensity: u32) -> SupervisorPlan {
     plan.supervision.intensity = intensity;
     plan
 }
 
 /// An agent that has something in hand until it is asked to end, and one that goes on even then.
-fn busy(called: &str) -> Agent {
+pub(super) fn busy(called: &str) -> Agent {
     agent(called).does("act read /proc/self/inbox {\"deadline_ms\":80000000}")
 }
 
 /// An agent that never answers a call: whoever calls it has something in hand that does not end when it is asked to.
-fn deaf() -> Agent {
+pub(super) fn deaf() -> Agent {
     agent("deaf").does("act read /proc/self/inbox {\"correlation\":77,\"deadline_ms\":80000000}")
 }
 
 /// Starts an application with one that is deaf, to stay. Nobody waits until its agents have handled what they begin with.
-async fn start<H: Host>(world: &World<H>, name: &str, app: App) {
+pub(super) async fn start<H: Host>(world: &World<H>, name: &str, app: App) {
     world.install(app).await;
     world.session().await.act("start", &format!("/app/{name}"), "").await.expect("started");
 }
 
-async fn waits_for_the_deaf<H: Host>(world: &World<H>, name: &str) {
+pub(super) async fn waits_for_the_deaf<H: Host>(world: &World<H>, name: &str) {
     let call = format!("act call /proc/{} {{\"deadline_ms\":80000000}}", world.pid("deaf"));
     end(world, name, &call).await;
     world.until(|world| world.process(name).used.acts == 1).await;
@@ -349,10 +349,12 @@ pub async fn budgets_below_a_supervisor_go_on<H: Host>(host: H) {
 pub async fn links_cross_supervisors<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     let links = &["link /proc/*"];
-    let agents = [firm("a", "s").uses(links), firm("b", "t"), firm("c", "t"), agent("z").uses(links)];
+    let last = agent("last").under("t").restarts(Restart::Transient);
+    let agents = [firm("a", "s").uses(links), firm("b", "t"), firm("c", "t"), last, agent("z").uses(links)];
     let supervisors = [intensity(supervisor("s"), 1), intensity(supervisor("t"), 1)];
     let patient = Supervision { intensity: 9, backoff: Duration::ZERO, ..Supervision::default() };
-    world.run(app("tied", agents).unmounted().overseen(supervisors).supervised(patient)).await;
+    let tied = app("tied", agents).unmounted().overseen(supervisors).supervised(patient);
+    world.run(tied.ends_with("last")).await;
     let path = |world: &World<H>, name: &str| format!("/proc/{}", world.pid(name));
     assert_eq!(world.act("a", &format!("link {}", path(&world, "b"))).await, "ok {}");
     let (a, b, c, s, t) = (world.pid("a"), world.pid("b"), world.pid("c"), world.pid("s"), world.pid("t"));
@@ -364,9 +366,11 @@ pub async fn links_cross_supervisors<H: Host>(host: H) {
     assert_eq!(world.act("z", &format!("link {}", path(&world, "t"))).await, "ok {}");
     // A fresh start of those above it is no way out of being suspended.
     world.session().await.act("suspend", &path(&world, "c"), "").await.expect("suspended");
+    let last = world.pid("last");
     end(&world, "z", "fail x").await;
-    comes_again(&world, "t", t).await;
-    comes_again(&world, "b", b).await;
+    for (name, old) in [("t", t), ("b", b), ("last", last)] {
+        comes_again(&world, name, old).await;
+    }
     world.pause().await;
     assert_eq!((world.process("c").pid, world.process("c").state), (c, Lifecycle::Exited));
     let started = world.log().await.into_iter().filter_map(|event| match event.content {
@@ -423,6 +427,7 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
     let apps = [
         ("killed", "c", one("killed", slow("c")).unmounted()),
         ("stopped", "b", one("stopped", slow("b")).unmounted()),
+        ("halted", "d", one("halted", slow("d")).unmounted()),
         ("stays", "a", one("stays", reads(slow("a")))),
     ];
     let mut calls = Vec::new();
@@ -441,12 +446,13 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
     }
     world.until(|world| calls.iter().all(|(name, _)| world.process(name).used.acts == 1)).await;
     let session = world.session().await;
-    let (stopped, killed) = {
+    let (stopped, halted, killed) = {
         let mut shutdown = std::pin::pin!(world.kernel().shutdown("over"));
         assert!(futures::poll!(shutdown.as_mut()).is_pending());
         assert!(calls.iter().all(|(name, _)| world.process(name).state == Lifecycle::Stopping));
         let mut stop = std::pin::pin!(session.act("stop", "/app/stopped", ""));
         assert!(futures::poll!(stop.as_mut()).is_pending());
+        let halted = session.act("stop", &format!("/proc/{}", world.pid("halted")), "");
         let killed = format!("/proc/{}", world.pid("killed"));
         let mut kill = std::pin::pin!(session.act("kill", &killed, ""));
         assert!(futures::poll!(kill.as_mut()).is_pending());
@@ -454,10 +460,10 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
         world.hand.advance(Duration::from_secs(51));
         world.until(|world| world.process("a").used.acts == 7).await;
         world.hand.advance(Duration::from_secs(50));
-        let (_, stopped, killed) = futures::join!(shutdown, stop, kill);
-        (stopped, killed)
+        let (_, stopped, halted, killed) = futures::join!(shutdown, stop, halted, kill);
+        (stopped, halted, killed)
     };
-    assert!(stopped.is_ok() && killed.is_ok(), "{stopped:?} {killed:?}");
+    assert!(stopped.is_ok() && halted.is_ok() && killed.is_ok(), "{stopped:?} {halted:?} {killed:?}");
     drop(session);
     world.boot_again().await;
     let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");

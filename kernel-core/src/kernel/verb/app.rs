@@ -368,11 +368,7 @@ impl State {
             self.keep(running_key(name), None, fx);
         }
         self.open(act, Open::new(act, OpenKind::AppStart), Some(now.at.after(START_DEADLINE)));
-        if self.apps.get(name).is_some_and(|app| app.agents().all(|agent| app.killed.contains(&agent.name))) {
-            self.all_running(name, now, fx);
-        } else {
-            self.spawn_ready(name, now, fx);
-        }
+        self.spawn_ready(name, now, fx);
         Ok(Answer::Later)
     }
 

@@ -126,6 +126,8 @@ impl State {
         match self.supervised_by(pid) {
             Some((app, None)) => {
                 self.note_stop(&app, act.pid);
+                // Also where a kernel that stops would have left it for the next one.
+                self.forget_running(&app, fx);
                 self.stop_app(&app, None, ExitReason::Normal, now, fx);
             }
             Some((app, Some(supervisor))) => self.end_supervisor(&app, &supervisor, ExitReason::Normal, now, fx),

@@ -74,19 +74,23 @@ impl State {
         self.profile_allows(&definition)?;
         self.refuse_depth(act.pid)?;
         let name = spawn.name.clone().unwrap_or_else(|| definition.name.clone());
+        let supervised = self.supervises(act.pid, app.as_ref(), &name);
+        let member_of = app.as_ref().and_then(|app| self.apps.get(app));
+        if supervised && !member_of.is_some_and(|app| app.awaits(&name)) {
+            // Somebody was asked, and much may have happened since.
+            return Err(Refusal::new(Code::Cancelled, format!("`{name}` is not to be started any more")));
+        }
         if let Some(holder) = self.named(app.as_ref(), &name) {
             // That there is one is the doing of whoever named it.
             let labels = self.processes.get(&holder).map(|p| p.labels.clone()).unwrap_or_default();
             let taken = Refusal::new(Code::Conflict, format!("a process named `{name}` is running already"));
             return Err(self.tell_of(act.pid, &labels, taken));
         }
-        if definition.program.is_none() && !self.supervises(act.pid, app.as_ref(), agent) {
+        if definition.program.is_none() && !(supervised && name == *agent) {
             let reason = format!("`{agent}` is a supervisor, which only its own supervisor starts");
             return Err(Refusal::new(Code::Denied, reason));
         }
-        if app.as_ref().and_then(|app| self.apps.get(app)).is_some_and(|app| app.coming.contains_key(&name))
-            && !self.supervises(act.pid, app.as_ref(), &name)
-        {
+        if !supervised && member_of.is_some_and(|app| app.coming.contains_key(&name)) {
             return Err(Refusal::new(Code::Conflict, format!("an agent named `{name}` is being started again")));
         }
         let requested = Capabilities::new(
