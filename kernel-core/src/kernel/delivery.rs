@@ -362,10 +362,8 @@ impl State {
     pub(crate) fn settle_unreported(&mut self, process: &mut Process) {
         let Some(given) = process.limits.fuel.filter(|_| process.handling.is_some()) else { return };
         process.used.fuel = process.used.fuel.saturating_add(given);
-        let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
-        if let Some(over) = self.ledger.settle(process.account, Meter::Fuel, given, given) {
-            self.end_account_next(&over, over.to_string(), labels);
-        }
+        // No more than was held, so no account is over by this.
+        let _ = self.ledger.settle(process.account, Meter::Fuel, given, given);
     }
 
     /// Ends whoever owns the account that is used up by what carries `labels`, once what is under way is over.

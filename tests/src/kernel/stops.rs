@@ -3,7 +3,7 @@
 
 use super::supervision::{app_ends, comes_again, end, order};
 use super::supervisors::{below, busy, deaf, firm, intensity, start, waits_for_the_deaf};
-use crate::world::{Commits, Host, Kind, World, agent, app, supervisor};
+use crate::world::{Agent, Commits, Host, Kind, World, agent, app, supervisor};
 use futures::channel::mpsc;
 use futures::future::join;
 use futures::{StreamExt, poll};
@@ -295,17 +295,16 @@ pub async fn an_account_that_is_over_waits_for_nobody<H: Host>(host: H) {
         return;
     }
     let mut world = World::boot(host, Environment::dev()).await;
-    let slow = |name: &str| agent(name).uses(&["call /proc/*"]).stops(Shutdown::Infinite);
-    let spends = slow("spends").limited(|limits| limits.fuel = Some(2_000_000));
-    let budget = Budget { fuel: Some(1_000_000), ..Budget::default() };
-    start(&world, "burns", app("burns", [deaf(), slow("slow"), spends]).budget(budget)).await;
-    for name in ["slow", "spends"] {
-        waits_for_the_deaf(&world, name).await;
-    }
+    let limited = |agent: Agent, fuel| agent.limited(|limits| limits.fuel = Some(fuel));
+    let slow = agent("slow").uses(&["call /proc/*"]).stops(Shutdown::Infinite);
+    let agents = [limited(deaf(), 1_000_000), limited(agent("more"), 2_000_000), limited(slow, 2_000_000)];
+    let budget = Budget { fuel: Some(4_000_000), ..Budget::default() };
+    start(&world, "burns", app("burns", agents).budget(budget)).await;
+    waits_for_the_deaf(&world, "slow").await;
     let session = world.session().await;
     let stop = session.act("stop", "/app/burns", "");
-    world.until(|world| world.process("spends").state == Lifecycle::Stopping).await;
-    operate(&world, "kill", "spends").await;
+    world.until(|world| world.process("slow").state == Lifecycle::Stopping).await;
+    end(&world, "more", "").await;
     stop.await.expect("stopped");
     assert_eq!(
         (world.ended("slow").await.0, world.ended("burns").await.0),
