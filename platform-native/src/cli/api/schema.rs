@@ -77,11 +77,11 @@ pub(super) fn all() -> Value {
         "Answer": object(&[("allow", json!({ "type": "boolean" }))]),
         "Answered": answer(&[("action", number()), ("allow", json!({ "type": "boolean" })), ("by", text())]),
         "Event": with(object(&[("time", text())]), &[
-            ("pid", number()), ("name", text()), ("text", text()), ("level", text()), ("reason", text()),
+            ("pid", number()), ("name", text()), ("text", text()), ("level", text()), ("reason", maybe_text()),
             ("detail", json!({ "type": ["string", "object"] })), ("action", number()), ("what", text()), ("verb", text()),
             ("resource", text()), ("app", maybe_text()), ("ok", json!({ "type": "boolean" })), ("micros", number()),
             ("wait_ms", number()), ("allow", json!({ "type": "boolean" })), ("by", text()),
-            ("meter", text()), ("used", number()), ("limit", number()),
+            ("meter", text()), ("used", number()), ("limit", number()), ("lost", number()), ("stopped_by", maybe_text()),
             ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),
         ]),
         "Shutdown": with(object(&[]), &[("reason", text())]),
