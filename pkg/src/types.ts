@@ -210,7 +210,7 @@ export interface Process {
   /** Acts that passed the gate, and acts that were refused. */
   acts: number;
   refused: number;
-  /** Nanoseconds of running, the peak of memory in bytes, and units of the fuel meter. */
+  /** Nanoseconds of running, the peak of memory in bytes, and units of the fuel meter, as of the last message that is over. */
   cpu: number;
   memory: number;
   fuel: number;

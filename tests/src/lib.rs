@@ -137,7 +137,8 @@ macro_rules! each_kernel_clause {
             messages: messages_arrive_once_and_in_order, a_full_mailbox_is_full, a_receive_selects,
                 a_topic_reaches_its_subscribers, a_service_has_one_owner, a_call_is_answered, a_call_times_out,
                 a_circle_of_waits_is_refused, the_end_of_a_callee_is_an_answer;
-            processes: kill_takes_the_subtree, what_is_killed_is_seen_dead, a_trap_ends_one_process, a_monitor_hears_of_the_end,
+            processes: kill_takes_the_subtree, what_is_killed_is_seen_dead,
+                what_a_message_uses_is_seen_and_stays_counted, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
             roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,

@@ -288,7 +288,7 @@ impl State {
 
     /// A guest returned from `handle`, or did not survive it.
     pub(crate) fn handled(&mut self, pid: Pid, message: MessageId, handled: &Handled, now: Now, fx: &mut Effects) {
-        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let Some(process) = self.processes.get_mut(&pid) else { return self.unreported(pid, &handled.usage) };
         let fuel = fuel_of(handled, &process.limits);
         process.used.cpu += handled.usage.cpu;
         process.used.fuel = process.used.fuel.saturating_add(fuel);

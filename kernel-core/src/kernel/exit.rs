@@ -9,7 +9,7 @@ use crate::id::{ActionId, MessageId, Pid, StreamId};
 use crate::ipc::{Envelope, EnvelopeKind, body};
 use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::platform::DeviceRequest;
+use crate::platform::{DeviceRequest, Usage};
 use crate::process::{Ended, ExitReason, Lifecycle, Process, Program, Timer, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -181,6 +181,25 @@ impl State {
         parent.rare.past_unsayable |= process.rare.past_unsayable || process.rare.unsayable;
         for labels in [&process.labels, &process.rare.past] {
             parent.remember(labels);
+        }
+    }
+
+    /// `pid` has ended in the middle of a message, of which this is known now: it is added to what is remembered of it,
+    /// and to what is said of all that those above it have started. Its fuel was settled when it ended.
+    pub(crate) fn unreported(&mut self, pid: Pid, usage: &Usage) {
+        let Some(ended) = self.history.of_mut(pid) else { return };
+        let more = Used { memory_now: 0, ..ended.used.more(usage.cpu, usage.memory) };
+        ended.used.add(&more);
+        let mut at = pid;
+        while at != Pid::KERNEL
+            && let Some(ended) = self.history.of_mut(at)
+        {
+            ended.tree.add(&more);
+            at = ended.parent;
+        }
+        // The first who lives has inherited from all of them.
+        if let Some(process) = self.processes.get_mut(&at) {
+            process.rare.below.get_or_insert_default().add(&more);
         }
     }
 

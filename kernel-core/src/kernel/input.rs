@@ -7,7 +7,7 @@ use crate::agency::Role;
 use crate::capability::Capabilities;
 use crate::id::{ActionId, CallId, MessageId, Pid};
 use crate::path::Name;
-use crate::platform::{DeviceReply, Fault, Handled};
+use crate::platform::{DeviceReply, Fault, Handled, Usage};
 use crate::refusal::Code;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,14 @@ pub enum Input {
         message: MessageId,
         /// How it went and what it used.
         handled: Handled,
+    },
+    /// A process has ended in the middle of a message: what that had used until then, as the host has shown it. No
+    /// `Handled` of this message counts any more.
+    Unreported {
+        /// Which process.
+        pid: Pid,
+        /// What the message had used.
+        usage: Usage,
     },
     /// The guest of a process that was killed is gone: nothing of it runs any more, as the host saw.
     Gone {

@@ -5,6 +5,7 @@ use super::state::{State, Tally};
 use crate::agency::Role;
 use crate::id::Pid;
 use crate::path::Name;
+use crate::platform::Usage;
 use crate::process::{Ended, Lifecycle, Process, Used};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -118,9 +119,18 @@ pub struct Health {
     pub not_durable: Option<String>,
 }
 
+impl ProcessRow {
+    /// It is busy with a message that has used this so far.
+    pub(crate) fn uses(&mut self, usage: &Usage) {
+        let more = self.used.more(usage.cpu, usage.memory);
+        self.used.add(&more);
+        self.tree.add(&more);
+    }
+}
+
 impl State {
-    /// The summary of this moment.
-    pub fn summary(&self, now: Instant) -> Summary {
+    /// The summary of this moment, in which these processes live.
+    pub(crate) fn summary(&self, mut living: Vec<ProcessRow>) -> Summary {
         let gone = self.history.iter().map(|e: &Ended| ProcessRow {
             pid: e.pid,
             parent: e.parent,
@@ -135,7 +145,6 @@ impl State {
             tree: e.tree,
         });
         let mut processes: Vec<ProcessRow> = gone.collect();
-        let mut living = self.living(Pid(0), usize::MAX, now);
         add_up(&mut living);
         processes.extend(living);
         processes.sort_by_key(|row| row.pid);

@@ -168,19 +168,21 @@ impl<P: Platform> Kernel<P> {
         self.inner.checkpoint().await
     }
 
-    /// What the kernel knows of its processes, living and gone, and what its gate has said.
+    /// What the kernel knows of its processes, living and gone, and what its gate has said. Whoever is busy has used what
+    /// its messages have until now, as far as the host can see that.
     pub fn summary(&self) -> Summary {
         let now = self.inner.platform.now();
-        self.inner.lock().state.summary(now)
+        let core = self.inner.lock();
+        core.state.summary(core.living(Pid(0), usize::MAX, now))
     }
 
-    /// Every process that lives, by pid. They are looked at in pieces, so that however many there are nobody waits for
+    /// Every process that lives, by pid, with what it has used until now as in the summary. They are looked at in pieces, so that however many there are nobody waits for
     /// it: what comes or goes meanwhile is among them or not.
     pub fn processes(&self) -> Vec<ProcessRow> {
         let (mut rows, now): (Vec<ProcessRow>, _) = (Vec::new(), self.inner.platform.now());
         loop {
             let from = rows.last().map_or(Pid(0), |last| Pid(last.pid.0 + 1));
-            let some = self.inner.lock().state.living(from, LOOKED_AT, now);
+            let some = self.inner.lock().living(from, LOOKED_AT, now);
             if some.is_empty() {
                 inspect::add_up(&mut rows);
                 return rows;

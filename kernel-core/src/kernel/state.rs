@@ -297,6 +297,7 @@ impl State {
             Input::Act { pid, call, request } => self.travel(*pid, Some(*call), request, now, fx)?,
             Input::Unread { pid, call, request, reason } => self.unread(*pid, *call, request, reason, now, fx),
             Input::Handled { pid, message, handled } => self.handled(*pid, *message, handled, now, fx),
+            Input::Unreported { pid, usage } => self.unreported(*pid, usage),
             Input::Done { action, result } => self.done(*action, result, now, fx)?,
             Input::Started { action, result } => {
                 let mut need = Need::default();

@@ -81,6 +81,12 @@ pub trait Host {
         false
     }
 
+    /// Whether it sees what a message uses before that is over. A handler of the host is not looked into, nor is a worker of
+    /// a tab.
+    fn sees_usage(&self) -> bool {
+        false
+    }
+
     /// Lets all else that is ready here have its turn, however little time passes.
     fn turn(&self) -> impl Future<Output = ()> {
         kernel_core::sim::turn()
@@ -135,6 +141,10 @@ impl Host for SimHost {
     }
 
     fn is_soon_full(&self) -> bool {
+        self.kind == Kind::Component
+    }
+
+    fn sees_usage(&self) -> bool {
         self.kind == Kind::Component
     }
 

@@ -259,7 +259,7 @@ pub static ROWS: &[Row] = &[
         .doc("Removes a letter. Its labels join the process; they and what the process carries join whoever finds that it is gone."),
     // Processes.
     act(Verb::Read, &[Kind::Proc], Observing, LOOK)
-        .takes(&[field("usage", Type::Bool, "what it has used, too, and the limits of its account; then all that a message of it, or of what it started, ever carried joins the caller")])
+        .takes(&[field("usage", Type::Bool, "what it has used, too, but for the CPU time, memory and fuel of a message that is not over, and the limits of its account; then all that a message of it, or of what it started, ever carried joins the caller")])
         .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`, and `usage` where it was asked for: `{messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored, wall, tree, limits}`; `tree` is the same of it and all that it started, `limits` are `{meter, used, limit}`")
         .doc("Reads what a process is and what it holds. What it carries joins the caller."),
     act(Verb::Spawn, &[Kind::Agent], Outward, SPAWN)
