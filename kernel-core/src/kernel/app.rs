@@ -105,7 +105,7 @@ pub(crate) struct App {
     pub(crate) row: Option<Bytes>,
 }
 
-/// What is stored of an application that was started to stay.
+/// What is stored of an application that was started to stay, and of one of which somebody was killed.
 #[derive(Clone, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 #[cbor(map)]
 pub(super) struct Running {
@@ -122,9 +122,57 @@ pub(super) struct Running {
     #[n(3)]
     #[cbor(default)]
     pub(super) drawn: Drawn,
+    /// Whether it should run.
+    #[n(4)]
+    #[cbor(default)]
+    pub(super) standing: Standing,
 }
 
-/// The row that says that an application should run.
+/// Whether an application that has a row should run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub(super) enum Standing {
+    /// It should: a later boot starts it again.
+    #[default]
+    #[n(0)]
+    Wanted,
+    /// It is over or was stopped, and the row says who of it was killed.
+    #[n(1)]
+    Over,
+    /// It was killed as a whole.
+    #[n(2)]
+    Killed,
+}
+
+impl Running {
+    /// What a row says. One that cannot be read is of one that was killed: nobody knows that it was not.
+    pub(super) fn read(row: &[u8]) -> Running {
+        minicbor::decode(row).unwrap_or_else(|_| Running {
+            labels: Labels::NONE,
+            without: Vec::new(),
+            plan: [0; 32].into(),
+            drawn: Drawn::default(),
+            standing: Standing::Killed,
+        })
+    }
+
+    /// What stays stored of it when it is not to run any more: who was killed.
+    pub(super) fn tombstone(self) -> Option<Running> {
+        let standing = match self.standing {
+            Standing::Killed => Standing::Killed,
+            Standing::Wanted | Standing::Over if self.without.is_empty() => return None,
+            Standing::Wanted | Standing::Over => Standing::Over,
+        };
+        Some(Running { labels: Labels::NONE, drawn: Drawn::default(), standing, ..self })
+    }
+
+    /// The row.
+    pub(super) fn row(&self) -> Bytes {
+        Bytes::from(minicbor::to_vec(self).unwrap_or_default())
+    }
+}
+
+/// The row that says that an application should run, or who of it was killed.
 pub(super) fn running_key(name: &Name) -> Key {
     rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes())
 }
@@ -158,6 +206,20 @@ impl App {
             // What cannot be labelled cannot be told.
             Err(e) => self.fail(format!("an agent, of which nothing can be told: {e}")),
         }
+    }
+
+    /// What stays stored of it when it is not to run any more. To kill what it ends with is to kill it.
+    pub(super) fn tombstone(&self) -> Option<Running> {
+        let killed = matches!(self.ends_for, ExitReason::Killed(_))
+            || self.ends_with.as_ref().is_some_and(|last| self.killed.contains(last));
+        let running = Running {
+            labels: Labels::NONE,
+            without: self.killed.iter().cloned().collect(),
+            plan: self.plan.into(),
+            drawn: Drawn::default(),
+            standing: if killed { Standing::Killed } else { Standing::Over },
+        };
+        running.tombstone()
     }
 
     /// All that went wrong; `None` where nothing did.
@@ -374,8 +436,9 @@ impl State {
             without: app.killed.iter().cloned().collect(),
             plan: app.plan.into(),
             drawn: self.drawn(app),
+            standing: Standing::Wanted,
         };
-        let value = Some(Bytes::from(minicbor::to_vec(&running).unwrap_or_default()));
+        let value = Some(running.row());
         if app.row == value {
             return;
         }

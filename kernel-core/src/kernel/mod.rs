@@ -43,7 +43,7 @@ pub use inboxes::KeptMessage;
 pub use inspect::{AppRow, Found, Health, ProcessRow, ServiceRow, Summary};
 pub use letters::{KeptLetter, LETTERS, LETTERS_BYTES, LETTERS_OF_ONE, LETTERS_OF_ONE_BYTES};
 pub use replay::{ReplayError, replay};
-pub use revive::Revived;
+pub use revive::{Revived, Tombstones};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 
