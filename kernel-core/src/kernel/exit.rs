@@ -68,10 +68,7 @@ impl State {
             self.takes_all_along(pid, &reason);
         }
         let Some(process) = self.processes.get_mut(&pid) else { return };
-        let below = match &reason {
-            ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
-            _ => ExitReason::Shutdown,
-        };
+        let below = below(&reason);
         // Their end is its doing.
         let labels = process.labels.clone();
         for child in std::mem::take(&mut process.children).into_iter().rev() {
@@ -148,7 +145,7 @@ impl State {
         };
         self.record(ActionId(0), Content::Exited(exited), now, fx);
         let (name, app) = (process.name.to_string(), process.app.clone());
-        fx.wakes.push(Wake::Notice(Notice::Exited { pid, name, app, reason: reason.clone() }));
+        fx.wakes.push(Wake::Notice(Notice::Exited { pid, name, app, reason: reason.clone(), lost }));
         for (monitor, asked) in &process.rare.monitors {
             let labels = process.labels.join(asked).ok().filter(|_| !process.rare.unsayable);
             self.tell_exit(*monitor, Resource::Proc(pid), &reason, labels, now, fx);
@@ -269,5 +266,13 @@ impl State {
         // Whoever is gone or full has its dead letter; nobody else can be told.
         let _ = self.deliver(monitor, envelope, ActionId(0), None, now, fx);
         self.weigh(monitor, now, fx);
+    }
+}
+
+/// What those end for who are below a process that ends for `reason`.
+pub(super) fn below(reason: &ExitReason) -> ExitReason {
+    match reason {
+        ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
+        _ => ExitReason::Shutdown,
     }
 }

@@ -7,7 +7,7 @@
 use super::app::{App, Started, Until, running_key};
 use super::effects::{Effects, Notice, Wake};
 use super::event::{AppEnded, Content, Failing};
-use super::exit::Dead;
+use super::exit::{Dead, below};
 use super::open::OpenKind;
 use super::state::{Due, State};
 use crate::id::{ActionId, Pid};
@@ -325,7 +325,7 @@ impl State {
             self.processes.get(&root).map(|p| (p.labels.clone(), p.rare.unsayable)).unwrap_or_default();
         for pid in in_reverse {
             self.mark(pid, &labels);
-            dead.extend(self.exit(pid, ExitReason::Shutdown, now, fx));
+            dead.extend(self.exit(pid, below(&reason), now, fx));
         }
         // One that is to run again has then what is left now.
         self.keep_running(name, fx);

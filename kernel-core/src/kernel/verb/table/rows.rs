@@ -322,9 +322,9 @@ pub static ROWS: &[Row] = &[
             field("trap", Type::Bool, "the caller is told of the other's end by an envelope of kind `exit`, and does not end by it"),
             field("unlink", Type::Bool, "the link is taken away, on both sides"),
         ])
-        .doc("Ties the ends of the caller and of a process together: when one of them ends otherwise than in order (it was \
-              killed, failed, trapped, reached a limit), the other ends, too, as `linked`, unless it asked to be told instead. Orderly ends \
-              (`normal`, `shutdown`) do nothing to the other. For supervision it is a failure. To link again changes only \
+        .doc("Ties the ends of the caller and of a process together, as OTP has it: when one of them ends otherwise than by itself and \
+              well (it failed, trapped, was killed or stopped from above, reached a limit), the other ends, too, as `linked`, unless it \
+              asked to be told instead. An end that is `normal` does nothing to the other. Whoever asked to be told is told of every end. For supervision it is a failure. To link again changes only \
               whether the caller is told. Effect as `spawn`. Whoever ends or is told carries what whoever ended and whoever \
               linked them did."),
     act(Verb::Monitor, &[Kind::Proc, Kind::App], Observing, LOOK)

@@ -63,6 +63,8 @@ impl Told {
         let pid = match notice {
             Notice::Running { pid, .. }
             | Notice::Exited { pid, .. }
+            | Notice::Suspended { pid, .. }
+            | Notice::Resumed { pid, .. }
             | Notice::LimitNear { pid, .. }
             | Notice::Answered { pid, .. }
             | Notice::Verdict { pid, .. }
@@ -181,7 +183,12 @@ pub(super) fn notice_of(event: &Event) -> Option<(String, Notice)> {
     let whose = text("app");
     let notice = match event.kind.as_str() {
         "running" => Notice::Running { pid, name, app },
-        "exited" => Notice::Exited { pid, name, app, reason: reason_of(&text("reason"), text("detail")) },
+        "exited" => {
+            let (reason, lost) = (reason_of(&text("reason"), text("detail")), number("lost"));
+            Notice::Exited { pid, name, app, reason, lost }
+        }
+        "suspended" => Notice::Suspended { pid, name, app, reason: data["reason"].as_str().map(str::to_owned) },
+        "resumed" => Notice::Resumed { pid, name, app },
         "restarting" => Notice::Restarting { app: whose.clone(), name, wait: Duration::from_millis(number("wait_ms")) },
         "limit_near" => {
             let (meter, used, limit) = (text("meter"), number("used"), number("limit"));
