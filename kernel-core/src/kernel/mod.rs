@@ -31,6 +31,7 @@ mod revive;
 mod rights;
 pub mod road;
 pub mod rows;
+mod running;
 mod start;
 pub mod state;
 mod stop;

@@ -1,7 +1,7 @@
 //! What was started to stay, and ran when the kernel was last shut down or died, is started again.
 
-use super::app::{Running, Standing, running_key};
 use super::input::Input;
+use super::running::{Running, Standing, running_key};
 use super::start::{all, micros};
 use super::{Kernel, rows};
 use crate::agency::Role;

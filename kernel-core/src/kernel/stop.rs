@@ -4,11 +4,12 @@
 //! Whoever is to stop waits in `App::leaving` for its turn, and is there until its process is gone. What comes next is read
 //! from that alone, after every end. A process that is asked ends at once where it has nothing in hand.
 
-use super::app::{App, Started, Until, running_key};
+use super::app::{App, Started, Until};
 use super::effects::{Effects, Notice, Wake};
 use super::event::{AppEnded, Content, Failing};
 use super::exit::{Dead, below};
 use super::open::OpenKind;
+use super::running::running_key;
 use super::state::{Due, State};
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;

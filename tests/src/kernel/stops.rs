@@ -297,7 +297,11 @@ pub async fn an_account_that_is_over_waits_for_nobody<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     let limited = |agent: Agent, fuel| agent.limited(|limits| limits.fuel = Some(fuel));
     let slow = agent("slow").uses(&["call /proc/*"]).stops(Shutdown::Infinite);
-    let agents = [limited(deaf(), 1_000_000), limited(agent("more").does("act read /proc/self"), 2_000_000), limited(slow, 2_000_000)];
+    let agents = [
+        limited(deaf(), 1_000_000),
+        limited(agent("more").does("act read /proc/self"), 2_000_000),
+        limited(slow, 2_000_000),
+    ];
     let budget = Budget { fuel: Some(5_000_000), ..Budget::default() };
     start(&world, "burns", app("burns", agents).budget(budget)).await;
     waits_for_the_deaf(&world, "slow").await;

@@ -149,14 +149,14 @@ fn line(wanted: &Wanted, before: Option<&(InPlace, Tombstones)>, stored: &Found)
         let nothing = format!("nothing is wrong with it; {why}, so what is there is not known");
         return format!("  {} {}: {nothing}", wanted.plan.app, wanted.plan.version);
     };
-    let does = match before {
-        InPlace::Nothing => "is installed".to_owned(),
-        InPlace::Other(version) => format!("takes the place of {version},"),
-        InPlace::Same => "is there already,".to_owned(),
+    let is = match before {
+        InPlace::Nothing => "is installed and".to_owned(),
+        InPlace::Other(version) => format!("takes the place of {version}, and is"),
+        InPlace::Same => "is there already, and is".to_owned(),
     };
     let started = match whole {
-        true => "and is not started: it was killed".to_owned(),
-        false => format!("and is started{}", left_out(agents)),
+        true => "not started: it was killed".to_owned(),
+        false => format!("started{}", left_out(agents)),
     };
-    format!("  {} {}: {does} {started}", wanted.plan.app, wanted.plan.version)
+    format!("  {} {}: {is} {started}", wanted.plan.app, wanted.plan.version)
 }
