@@ -60,7 +60,7 @@ macro_rules! each_kernel_clause {
                 a_gift_ends_with_its_giver, what_a_manifest_gave_can_be_taken, what_rests_on_a_right_ends_with_it,
                 a_gift_carries_the_labels_of_its_giver, a_child_holds_nothing_up_for_its_parent, a_gift_has_its_bounds,
                 what_would_go_on_is_not_said_to_be_taken, connections_end_with_their_right,
-                what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called;
+                what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called, an_operator_spawns_in_a_running_application;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,

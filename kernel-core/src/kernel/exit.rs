@@ -200,12 +200,7 @@ impl State {
     /// Notes for whoever spawned `process`, which ended, what it is told if that waits for it to run: that it will not
     /// is the doing of whoever ended it.
     fn note_unstarted(&mut self, process: &Process) {
-        let waits = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
-            Some(OpenKind::Spawn { child, .. }) => *child == process.pid,
-            _ => false,
-        };
-        let parent = self.processes.get(&process.parent);
-        let Some(spawn) = parent.and_then(|parent| parent.rare.acts.iter().find(waits)).copied() else { return };
+        let Some(spawn) = process.rare.spawned_by else { return };
         let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
         if let Some(Open { kind: OpenKind::Spawn { ended, .. }, .. }) = self.opened.get_mut(&spawn) {
             *ended = Some(labels);
@@ -215,6 +210,12 @@ impl State {
     /// Acts that the process itself had under way are over; nobody waits for them.
     fn cancel_acts(&mut self, acts: Vec<ActionId>, now: Now, fx: &mut Effects) {
         for action in acts {
+            // Nobody else sees to one that is below another process.
+            if let Some(OpenKind::Spawn { child, ended: None }) = self.opened.get(&action).map(|open| &open.kind)
+                && self.processes.contains_key(child)
+            {
+                self.end_next(*child, ExitReason::Shutdown, Some(Labels::NONE));
+            }
             self.close(action, Err(Refusal::new(Code::Cancelled, "the process ended")), now, fx);
         }
     }

@@ -173,6 +173,8 @@ pub struct Rare {
     pub first_labels: Option<Box<Labels>>,
     /// Within which ceilings it runs, and all that it starts, where the role of whoever is above it has any.
     pub ceilings: Option<Box<Ceilings>>,
+    /// The act that spawned it, where it has a program.
+    pub spawned_by: Option<ActionId>,
     /// Where its rights come from, if not all from its parent.
     pub holdings: Option<Box<Holdings>>,
     /// Who is told when it ends, with what each carried when it asked for that.

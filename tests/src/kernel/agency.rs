@@ -5,6 +5,7 @@ use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
 use kernel_core::kernel::event::{Content, Rights};
 use kernel_core::process::{Lifecycle, Restart};
+use kernel_core::refusal::Code;
 use serde_json::{Value, json};
 
 /// An act on another process, with rights to use and to grant in its body, which has no spaces.
@@ -341,5 +342,39 @@ pub async fn an_answer_is_labelled_by_the_tool_that_was_called<H: Host>(host: H)
     assert!(taken.starts_with("ok "), "{taken}");
     let told = String::from_utf8_lossy(&told.expect("a transcript")).into_owned();
     assert!(told.contains("ok {\"labels\":[\"secret\"]}"), "{told}");
+    world.finish().await;
+}
+
+/// An operator spawns an agent of an application that runs: below its process, within its plan, and gone with it.
+pub async fn an_operator_spawns_in_a_running_application<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let hand = agent("hand").uses(&["read /fs/in/**"]);
+    world.run(app("crew", [agent("boss").uses(&["spawn /agent/*"]), hand])).await;
+    let session = world.session().await;
+    let spawned = session.act("spawn", "/agent/hand", "{\"app\":\"crew\"}").await.expect("spawned");
+    let pid = serde_json::from_slice::<serde_json::Value>(&spawned).expect("JSON")["pid"].as_u64().expect("a pid");
+    let name = format!("hand-{pid}");
+    let row = world.process(&name);
+    assert_eq!(
+        (row.pid.0, row.parent, row.app.as_ref().map(|app| app.as_str())),
+        (pid, world.pid("crew"), Some("crew"))
+    );
+    assert_eq!(world.act(&name, "read /fs/in/x").await, "ok x");
+    assert!(world.act(&name, "list /fs/in").await.starts_with("denied: "));
+    for (body, code, says) in [
+        ("{\"app\":\"crew\",\"name\":\"boss\"}", Code::Conflict, "which starts that one itself"),
+        ("{\"app\":\"crew\",\"use\":[\"list /fs/in/**\"]}", Code::Denied, "may not give `list /fs/in/**`"),
+        ("{\"app\":\"none\"}", Code::NotFound, "no application `none` runs"),
+    ] {
+        let refusal = session.act("spawn", "/agent/hand", body).await.expect_err(says);
+        assert!(refusal.code == code && refusal.reason.contains(says), "{refusal}");
+    }
+    let refusal = session.act("spawn", "/agent/nobody", "{\"app\":\"crew\"}").await.expect_err("there is none");
+    assert_eq!(refusal.code, Code::NotFound);
+    let told = world.act("boss", "spawn /agent/hand {\"app\":\"crew\"}").await;
+    assert!(told.starts_with("denied: ") && told.contains("for the operator"), "{told}");
+    session.act("stop", "/app/crew", "").await.expect("stopped");
+    assert_eq!(world.ended(&name).await.0, "shutdown");
     world.finish().await;
 }

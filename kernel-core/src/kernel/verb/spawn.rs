@@ -48,6 +48,8 @@ pub struct Spawn {
     pub grant: Option<Vec<Right>>,
     /// Lower limits than the manifest's.
     pub limits: Option<SpawnLimits>,
+    /// The application that runs in which it is spawned; for the operator alone.
+    pub app: Option<Name>,
 }
 
 impl State {
@@ -59,12 +61,16 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let app = self.processes.get(&act.pid).and_then(|p| p.app.clone());
+        let parent = match &spawn.app {
+            None => act.pid,
+            Some(app) => self.operated(act.pid, app)?,
+        };
+        let app = self.processes.get(&parent).and_then(|p| p.app.clone());
         let mut definition = self
             .catalog
             .get(app.as_ref(), agent)
             .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no agent `{agent}` to spawn here")))?;
-        let ceilings = self.refuse_role(act.pid, &definition.role, &format!("agent `{}`", definition.name))?;
+        let ceilings = self.refuse_role(parent, &definition.role, &format!("agent `{}`", definition.name))?;
         if let Some(ceilings) = &ceilings {
             definition = Arc::new(definition.within(ceilings)?);
         }
@@ -72,8 +78,19 @@ impl State {
             definition = Arc::new(limits.lower(&definition)?);
         }
         self.profile_allows(&definition)?;
-        self.refuse_depth(act.pid)?;
-        let name = spawn.name.clone().unwrap_or_else(|| definition.name.clone());
+        self.refuse_depth(parent)?;
+        let name = match (&spawn.name, &spawn.app) {
+            (Some(name), _) => name.clone(),
+            (None, None) => definition.name.clone(),
+            // That name is for the one that the application starts.
+            (None, Some(_)) => Name::parse(&format!("{agent}-{}", self.counters.pid + 1))
+                .map_err(|_| Refusal::new(Code::Invalid, format!("say its `name`: `{agent}` is too long to add to")))?,
+        };
+        let members = spawn.app.as_ref().and_then(|app| self.apps.get(app));
+        if members.is_some_and(|app| app.member(&name).is_some()) {
+            let reason = format!("`{name}` is the name of an agent of the application, which starts that one itself");
+            return Err(Refusal::new(Code::Conflict, reason));
+        }
         let supervised = self.supervises(act.pid, app.as_ref(), &name);
         let member_of = app.as_ref().and_then(|app| self.apps.get(app));
         if supervised && !member_of.is_some_and(|app| app.awaits(&name)) {
@@ -98,8 +115,8 @@ impl State {
             spawn.grant.clone().unwrap_or_else(|| definition.capabilities.grant_rights().to_vec()),
         )
         .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
-        self.refuse_widening(act.pid, &requested)?;
-        self.refuse_memory(act.pid, &definition)?;
+        self.refuse_widening(parent, &requested)?;
+        self.refuse_memory(parent, &definition)?;
         let labels = definition
             .labels
             .join(&act.labels)
@@ -127,7 +144,7 @@ impl State {
                 name,
                 app,
                 role: definition.role.clone(),
-                parent: act.pid,
+                parent,
                 capabilities: requested,
                 labels,
                 agent: Some(&definition),
@@ -136,6 +153,7 @@ impl State {
         );
         if let Some(process) = self.processes.get_mut(&pid) {
             process.rare.ceilings = ceilings.map(Box::new);
+            process.rare.spawned_by = Some(act.action);
         }
         self.go_on_with_account(pid);
         if let Some(account) = self.processes.get(&pid).map(|p| p.account) {
@@ -148,6 +166,16 @@ impl State {
         let kind = OpenKind::Spawn { child: pid, ended: None };
         self.open(act, Open::new(act, kind), Some(now.at.after(START_DEADLINE)));
         Ok(Answer::Later)
+    }
+
+    /// The process of an application that runs, below which `pid`, who is the operator, spawns.
+    fn operated(&self, pid: Pid, app: &Name) -> Result<Pid, Refusal> {
+        if !self.is_session(pid) {
+            let reason = "`app` is for the operator: a process spawns in its own application";
+            return Err(Refusal::new(Code::Denied, reason));
+        }
+        let running = self.apps.get(app).filter(|app| !app.ending && app.starting.is_none());
+        running.map(|app| app.root).ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{app}` runs")))
     }
 
     /// A process that starts others and does nothing else: it runs at once.

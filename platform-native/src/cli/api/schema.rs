@@ -28,13 +28,13 @@ pub(super) fn all() -> Value {
             ("apps", number()), ("services", number()), ("waiting_bytes", number()), ("letters", number()), ("stored", number()),
             ("verdicts", object(&counts)),
         ]),
-        "Process": object(&[
-            ("pid", number()), ("parent", number()), ("name", text()), ("app", maybe_text()), ("role", text()),
-            ("state", one_of(&["starting", "running", "suspended", "stopping", "exited"])), ("exit", text()),
-            ("detail", text()), ("messages", number()), ("sent", number()), ("tool_calls", number()),
+        "Process": with(object(&[
+            ("pid", number()), ("parent", number()), ("name", text()), ("role", text()),
+            ("state", one_of(&["starting", "running", "suspended", "stopping", "exited"])), ("wall", number()),
+        ]), &[
+            ("app", maybe_text()), ("exit", text()), ("detail", text()), ("messages", number()), ("sent", number()), ("tool_calls", number()),
             ("acts", number()), ("refused", number()), ("cpu", number()), ("memory", number()),
-            ("memory_now", number()), ("fuel", number()), ("stored", json!({ "type": "integer" })), ("wall", number()),
-            ("tree", of("Used")),
+            ("memory_now", number()), ("fuel", number()), ("stored", json!({ "type": "integer" })), ("tree", of("Used")),
         ]),
         "Used": object(&[
             ("messages", number()), ("sent", number()), ("tool_calls", number()), ("acts", number()),

@@ -200,8 +200,8 @@ impl Connection {
         }
         let api = &self.api;
         if route.op == Op::Processes {
-            let all = query.iter().any(|(name, _)| *name == "all");
-            return Ok(json_response(StatusCode::OK, look::processes(api, all).await?));
+            let says = |what| query.iter().any(|(name, _)| *name == what);
+            return Ok(json_response(StatusCode::OK, look::processes(api, says("all"), says("brief")).await?));
         }
         let document = match route.op {
             Op::Health => look::health(api),
