@@ -296,7 +296,8 @@ export type Verified =
 
 /**
  * Something that happened; `kind` says what, the rest what belongs to it. `revived` tells what came of an application that
- * should run and was started again at the boot: `app`, its `pid`, or the `reason` why it does not run.
+ * should run and was started again at the boot: `app`, its `pid`, or the `reason` why it does not run, and `without`: those of its agents
+ * that were killed and are left out.
  */
 export type Notice = { kind: string } & Record<string, unknown>;
 

@@ -155,6 +155,7 @@ macro_rules! each_kernel_clause {
                 more_restarts_than_allowed_are_a_failure, restarts_wait_longer_each_time,
                 restarts_draw_from_the_account_of_the_application,
                 what_should_run_outlives_the_kernel, what_is_no_longer_wanted_does_not_come_again,
+                only_an_operator_starts_again_what_was_killed,
                 a_kernel_that_fails_keeps_what_should_run, a_fresh_start_forgives_nothing;
             supervisors: agents_are_children_of_their_supervisor,
                 a_supervisor_that_cannot_go_on_is_started_again, what_cannot_be_mended_goes_up,

@@ -3,19 +3,18 @@
 //! An application is a process of its own, without a program: it holds what the operator gave, its
 //! agents are its children, and its end is theirs.
 
-use super::budgets::{Drawn, Spent};
+use super::budgets::Spent;
 use super::effects::Effects;
 use super::members::Member;
 use super::open::OpenKind;
 use super::request::Request;
-use super::rows;
+use super::running::{Running, Standing, running_key};
 use super::state::{Due, State};
 use super::stop::Stopped;
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::platform::Key;
 use crate::process::{ExitReason, Process, Restarts, Supervision};
 use crate::time::{Instant, Now, WallTime};
 use bytes::Bytes;
@@ -103,30 +102,6 @@ pub(crate) struct App {
     pub(crate) continues: bool,
     /// Its row, as it was last written.
     pub(crate) row: Option<Bytes>,
-}
-
-/// What is stored of an application that was started to stay.
-#[derive(Clone, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
-#[cbor(map)]
-pub(super) struct Running {
-    /// What its process carried when it was started.
-    #[n(0)]
-    pub(super) labels: Labels,
-    /// Those of its agents that were killed, or that it was started without.
-    #[n(1)]
-    pub(super) without: Vec<Name>,
-    /// SHA-256 of the row of its plan.
-    #[n(2)]
-    pub(super) plan: minicbor::bytes::ByteArray<32>,
-    /// What was drawn of its budget.
-    #[n(3)]
-    #[cbor(default)]
-    pub(super) drawn: Drawn,
-}
-
-/// The row that says that an application should run.
-pub(super) fn running_key(name: &Name) -> Key {
-    rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes())
 }
 
 /// The reply of a `start`.
@@ -374,8 +349,9 @@ impl State {
             without: app.killed.iter().cloned().collect(),
             plan: app.plan.into(),
             drawn: self.drawn(app),
+            standing: Standing::Wanted,
         };
-        let value = Some(Bytes::from(minicbor::to_vec(&running).unwrap_or_default()));
+        let value = Some(running.row());
         if app.row == value {
             return;
         }

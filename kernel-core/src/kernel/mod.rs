@@ -31,6 +31,7 @@ mod revive;
 mod rights;
 pub mod road;
 pub mod rows;
+mod running;
 mod start;
 pub mod state;
 mod stop;
@@ -43,7 +44,7 @@ pub use inboxes::KeptMessage;
 pub use inspect::{AppRow, Found, Health, ProcessRow, ServiceRow, Summary};
 pub use letters::{KeptLetter, LETTERS, LETTERS_BYTES, LETTERS_OF_ONE, LETTERS_OF_ONE_BYTES};
 pub use replay::{ReplayError, replay};
-pub use revive::Revived;
+pub use revive::{Revived, Tombstones};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 

@@ -27,7 +27,8 @@ pub const TABLE_BLOB: u8 = 0x46;
 /// Intents without an outcome, by action id: what a later start closes as `unknown`.
 pub const TABLE_OPEN: u8 = 0x47;
 /// Applications that were started to stay, by name: what they carried when they were started, by which plan, and
-/// which of their agents are not to be started. A later boot starts them again.
+/// which of their agents are not to be started. A later boot starts them again, but for those that the row says were killed,
+/// or are over and had somebody killed.
 pub const TABLE_RUNNING: u8 = 0x48;
 /// What is known of dead letters, by number.
 pub const TABLE_LETTER: u8 = 0x49;

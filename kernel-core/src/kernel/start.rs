@@ -1,6 +1,7 @@
 //! Boot, outside step: read and verify what is stored, then bring up the driver.
 //!
-//! Phases, each timed and recorded: storage, keys, chain. What does not verify is refused
+//! Phases, each timed and recorded: storage, keys, chain, and apps, once the host has them started again
+//! (`revive.rs`). What does not verify is refused
 //! with the reason; a kernel never starts fresh over a log that it cannot trust.
 
 use super::Told;
@@ -300,8 +301,12 @@ impl Phases {
     }
 
     fn end(&mut self, name: &'static str, now: Instant) {
-        let micros = u64::try_from(now.since(self.started).as_micros()).unwrap_or(u64::MAX);
-        self.ended.push((name, micros));
+        self.ended.push((name, micros(self.started, now)));
         self.started = now;
     }
+}
+
+/// How long it took from `began` to `now`.
+pub(super) fn micros(began: Instant, now: Instant) -> u64 {
+    u64::try_from(now.since(began).as_micros()).unwrap_or(u64::MAX)
 }

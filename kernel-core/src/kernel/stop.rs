@@ -4,11 +4,12 @@
 //! Whoever is to stop waits in `App::leaving` for its turn, and is there until its process is gone. What comes next is read
 //! from that alone, after every end. A process that is asked ends at once where it has nothing in hand.
 
-use super::app::{App, Started, Until, running_key};
+use super::app::{App, Started, Until};
 use super::effects::{Effects, Notice, Wake};
 use super::event::{AppEnded, Content, Failing};
 use super::exit::{Dead, below};
 use super::open::OpenKind;
+use super::running::running_key;
 use super::state::{Due, State};
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;
@@ -106,17 +107,21 @@ impl State {
         fx: &mut Effects,
     ) -> Vec<Dead> {
         if !self.begin_end(name, problem, reason.clone(), fx) && matches!(reason, ExitReason::Killed(_)) {
+            if let Some(app) = self.apps.get_mut(name) {
+                app.ends_for = reason.clone();
+            }
             self.forget_running(name, fx);
         }
         self.finish_end(name, reason, now, fx)
     }
 
-    /// Nothing starts an application again that runs, or stops.
+    /// Nothing starts an application again that runs, or stops. Who of it was killed stays known.
     pub(crate) fn forget_running(&mut self, name: &Name, fx: &mut Effects) {
         let Some(app) = self.apps.get_mut(name) else { return };
         app.unwanted = true;
-        if app.until == Until::Stopped {
-            self.keep(running_key(name), None, fx);
+        let tombstone = app.tombstone().map(|tombstone| tombstone.row());
+        if app.until == Until::Stopped || tombstone.is_some() {
+            self.keep(running_key(name), tombstone, fx);
         }
     }
 
@@ -300,8 +305,11 @@ impl State {
         if over && !ends_itself {
             self.forget_running(name, fx);
         } else if app.starter.is_some() && !app.continues {
-            // One that was being started anew has no row.
+            // One that was being started anew has no row, but for those of it that were killed.
             app.unwanted = true;
+            if let Some(tombstone) = app.tombstone() {
+                self.keep(running_key(name), Some(tombstone.row()), fx);
+            }
         }
         true
     }

@@ -12,6 +12,7 @@ mod openapi;
 mod peers;
 mod played;
 mod revoked;
+mod spawned;
 mod suspended;
 
 use crate::harness::{Done, Home, agent};

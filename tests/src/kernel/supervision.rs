@@ -1,12 +1,13 @@
 //! Agents that end and are started again: which, with whom, how often, and what of them is new.
 
-use crate::world::{Host, World, agent, app, supervisor};
+use crate::world::{Host, Recorded, World, agent, app, supervisor};
 use kernel_core::app::{Budget, SupervisorPlan};
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
-use kernel_core::kernel::Revived;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::{Content, Restarting};
+use kernel_core::kernel::{Revived, Tombstones};
+use kernel_core::path::Name;
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
 use std::time::Duration;
 
@@ -269,6 +270,7 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
         let names: Vec<&str> = revived.iter().map(|app| app.app.as_str()).collect();
         assert_eq!(names, ["stays"]);
         assert!(revived.iter().all(|app| app.result.is_ok()), "{revived:?}");
+        assert_eq!(revived[0].without.iter().map(Name::as_str).collect::<Vec<_>>(), ["b"]);
         let all = world.kernel().summary().processes;
         let mut alive: Vec<&str> =
             all.iter().filter(|p| p.state == Lifecycle::Running).map(|p| p.name.as_str()).collect();
@@ -278,6 +280,8 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
         assert_eq!(world.labels("m").await, ["secret"]);
         assert!(world.act("a", "read /fs/in/nothing").await.starts_with("not_found: "));
     }
+    let timed = |e: &Recorded| matches!(&e.content, Content::Phase(phase) if phase.name == "apps");
+    assert_eq!(world.log().await.iter().filter(|e| timed(e)).count(), 6);
     // What cannot be started is told, and tried again the next time.
     let broken = kernel_core::kernel::rows::key(kernel_core::kernel::rows::TABLE_APP, b"stays");
     world.reboot_over(vec![(broken, None)]).await;
@@ -316,6 +320,61 @@ pub async fn what_is_no_longer_wanted_does_not_come_again<H: Host>(host: H) {
     let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
     assert_eq!(told, [("other", false), ("outer", true)]);
     drop(session);
+    world.finish().await;
+}
+
+/// What was killed is started again by nobody but an operator: not by a later boot, and not because it was stopped or another
+/// one was installed in its place.
+pub async fn only_an_operator_starts_again_what_was_killed<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let apps = || {
+        [
+            app("whole", [agent("w")]).unmounted(),
+            app("last", [agent("l"), agent("m")]).unmounted().ends_with("l"),
+            app("part", [agent("p"), agent("q")]).unmounted(),
+            app("sound", [agent("s")]).unmounted(),
+        ]
+    };
+    for app in apps() {
+        world.run(app).await;
+    }
+    let root = world.kernel().apps().into_iter().find(|app| app.name.as_str() == "whole").expect("it runs").pid;
+    for pid in [root, world.pid("l"), world.pid("p")] {
+        world.session().await.act("kill", &format!("/proc/{pid}"), "").await.expect("killed");
+    }
+    world.ended("m").await;
+    for app in ["part", "sound"] {
+        world.session().await.act("stop", &format!("/app/{app}"), "").await.expect("stopped");
+    }
+    let buried =
+        [("whole", true, vec![]), ("last", true, vec!["l"]), ("part", false, vec!["p"]), ("sound", false, vec![])];
+    for again in 0..3 {
+        world.log().await;
+        for (app, whole, agents) in &buried {
+            let agents = agents.iter().map(|agent| Name::parse(agent).expect("a name")).collect();
+            assert_eq!(world.tombstones(app).await, Tombstones { whole: *whole, agents }, "{app}, {again}");
+        }
+        world.reboot().await;
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        assert!(revived.is_empty(), "{revived:?}");
+        let session = world.session().await;
+        session.act("stop", "/app/part", "").await.expect_err("it does not run");
+        session.act("start", "/app/part", r#"{"continues":true}"#).await.expect_err("it did not run");
+        for app in apps() {
+            world.install(app).await;
+        }
+    }
+    let session = world.session().await;
+    session.act("start", "/app/whole", "").await.expect("started");
+    session.act("start", "/app/part", r#"{"without":["q"]}"#).await.expect("started");
+    session.act("stop", "/app/part", "").await.expect("stopped");
+    session.act("remove", "/app/last", "").await.expect("removed");
+    drop(session);
+    world.log().await;
+    for (app, left) in [("whole", None), ("part", Some("q")), ("last", None)] {
+        let agents = left.map(|agent| Name::parse(agent).expect("a name")).into_iter().collect();
+        assert_eq!(world.tombstones(app).await, Tombstones { whole: false, agents }, "{app}");
+    }
     world.finish().await;
 }
 

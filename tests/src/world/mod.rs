@@ -33,7 +33,10 @@ use kernel_core::ipc::body;
 use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
-use kernel_core::kernel::{BootOptions, Journal, Kernel, ProcessRow, Session, Told, log_key, open_log, replay};
+use kernel_core::kernel::{
+    BootOptions, Journal, Kernel, ProcessRow, Session, Told, Tombstones, log_key, open_log, replay,
+};
+use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
 use kernel_core::process::{InstanceKind, Lifecycle};
 use kernel_core::refusal::{Code, Refusal};
@@ -376,6 +379,12 @@ impl<H: Host> World<H> {
     /// A row as it is stored now.
     pub async fn row(&self, key: &[u8]) -> Option<Bytes> {
         self.rows.as_ref().expect("a kernel that runs").get(key).await.expect("rows")
+    }
+
+    /// Who was killed of an application, as it is stored.
+    pub async fn tombstones(&self, app: &str) -> Tombstones {
+        let app = Name::parse(app).expect("a name");
+        Tombstones::of(self.rows.as_ref().expect("a kernel that runs"), &app).await.expect("rows")
     }
 
     /// Changes a stored row, behind the kernel's back.

@@ -60,7 +60,7 @@ impl State {
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));
                 need.want(self, crate::kernel::verb::app_labels_key(name));
-                need.want(self, crate::kernel::app::running_key(name));
+                need.want(self, crate::kernel::running::running_key(name));
                 // Starting it spawns its agents in the same step, so what those acts need is needed now.
                 need.want(self, rows::novelty(name, Verb::Spawn, Kind::Agent));
             }

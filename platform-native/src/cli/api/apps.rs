@@ -234,14 +234,14 @@ fn check(manifest: &str, programs: &BTreeMap<String, String>) -> Result<Checked,
 /// Starts an application and waits until all its agents run. Once begun it goes on.
 pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Value, Refused> {
     carry_on(async move {
-        let pid = begin(&api, &name, start.until).await?;
+        let pid = begin(&api, &name, start.until, &[]).await?;
         Ok(json!({ "weft": VERSION, "app": name, "pid": pid }))
     })
     .await
 }
 
-/// The same, for whoever waits; its process.
-pub(crate) async fn begin(api: &Arc<Api>, name: &Name, until: Until) -> Result<u64, Refused> {
+/// The same, for whoever waits, and without some of its agents; its process.
+pub(crate) async fn begin(api: &Arc<Api>, name: &Name, until: Until, without: &[Name]) -> Result<u64, Refused> {
     let turn = api.room.turns.acquire().await;
     let plan = look::plan(api, name).await?;
     for mount in &plan.mounts {
@@ -255,7 +255,8 @@ pub(crate) async fn begin(api: &Arc<Api>, name: &Name, until: Until) -> Result<u
         return Err(Refused::new(Code::Conflict, reason).help("look at what it asks for, and install it again"));
     }
     let session = sessions::starter(&api.kernel, &plan).await?;
-    let reply = session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": until })));
+    let reply =
+        session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": until, "without": without })));
     // The kernel has it: what it was given cannot be given to somebody else any more.
     drop(turn);
     let reply = reply.await;

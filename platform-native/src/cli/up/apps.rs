@@ -3,7 +3,9 @@
 
 use super::config::Wanted;
 use crate::cli::api::{AgreedApp, Api, InPlace, begin, in_place, put};
+use kernel_core::kernel::{Tombstones, Until};
 use kernel_core::path::Name;
+use kernel_core::platform::{Storage, StorageError};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ pub(super) struct Applied {
     pub(super) version: String,
     /// What was there before: nothing, another one of this version, or the same; `None` where it was not put in place.
     pub(super) before: Option<InPlace>,
+    /// Those of it that were killed and are left out, where it runs.
+    pub(super) without: Vec<Name>,
     /// Its process, or why it does not run.
     pub(super) result: Result<u64, String>,
 }
@@ -36,7 +40,7 @@ impl Applied {
         };
         json!({
             "app": self.app, "version": self.version, "did": self.word(), "from": from, "pid": self.result.as_ref().ok(),
-            "reason": self.result.as_ref().err(),
+            "reason": self.result.as_ref().err(), "without": self.without,
         })
     }
 }
@@ -70,23 +74,45 @@ pub(super) async fn put_all<'w>(api: &Arc<Api>, wanted: &'w [Wanted]) -> Vec<Put
     wanted.iter().zip(results).map(|(wanted, result)| Put { wanted, result }).collect()
 }
 
-/// Starts those that do not run.
+/// Starts those that do not run, but for what was killed: only an operator starts that again.
 pub(super) async fn start_all(api: &Arc<Api>, put: Vec<Put<'_>>) -> Vec<Applied> {
     let mut all = Vec::new();
     for Put { wanted, result } in put {
         let app = wanted.plan.app.clone();
         let running = api.kernel.apps().into_iter().find(|row| row.name == app).map(|row| row.pid.0);
-        let (before, result) = match (result, running) {
-            (Err(reason), _) => (None, Err(reason)),
-            (Ok(before), Some(pid)) => (Some(before), Ok(pid)),
-            (Ok(before), None) => {
-                let begun = begin(api, &app, Default::default()).await.map_err(|e| e.reason().to_owned());
-                (Some(before), begun)
-            }
+        let (before, started) = match result {
+            Err(reason) => (None, Err(reason)),
+            Ok(before) => (Some(before), start(api, wanted, running).await),
         };
-        all.push(Applied { app, version: wanted.plan.version.to_string(), before, result });
+        let (result, without) = match started {
+            Ok((pid, without)) => (Ok(pid), without),
+            Err(reason) => (Err(reason), Vec::new()),
+        };
+        all.push(Applied { app, version: wanted.plan.version.to_string(), before, without, result });
     }
     all
+}
+
+/// Starts one, where it is not `running`; its process, and who of it is left out.
+async fn start(api: &Arc<Api>, wanted: &Wanted, running: Option<u64>) -> Result<(u64, Vec<Name>), String> {
+    let app = &wanted.plan.app;
+    let Tombstones { whole, agents } = tombstones(&api.rows, wanted).await.map_err(|e| e.to_string())?;
+    match running {
+        Some(pid) => Ok((pid, agents)),
+        None if whole => Err(format!("it was killed; weft app start {app} starts it again")),
+        None => {
+            let begun = begin(api, app, Until::Stopped, &agents).await;
+            begun.map(|pid| (pid, agents)).map_err(|e| e.reason().to_owned())
+        }
+    }
+}
+
+/// Who was killed of an application, as far as it has them still.
+pub(super) async fn tombstones<S: Storage>(rows: &S, wanted: &Wanted) -> Result<Tombstones, StorageError> {
+    let mut tombstones = Tombstones::of(rows, &wanted.plan.app).await?;
+    let names = wanted.plan.names();
+    tombstones.agents.retain(|name| names.contains(name));
+    Ok(tombstones)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A kernel that is started with a file: what it says, done once.
 
+use super::life::called;
 use super::{Up, echo};
 use crate::harness::{Home, agent};
 use serde_json::{Value, json};
@@ -285,4 +286,56 @@ fn to_look_changes_nothing_also_after_a_crash() {
     assert_eq!(check()["stored"], "nothing");
     std::os::unix::fs::symlink("data", home.path("data")).unwrap();
     home.weft(&["up", "--config", "up.toml", "--check"]).exits(2).tells(&["cannot be looked at"]);
+}
+
+/// What was killed is not started by the file: an operator starts it again.
+#[test]
+fn what_was_killed_is_left_to_an_operator() {
+    let service = "[[service]]\nname = \"echo\"\nowner = \"echo\"\n";
+    let uses = "use = [\"register /svc/echo\"]";
+    let agents = [agent("echo", &["act register /svc/echo"], uses), agent("idle", &[], "")].concat();
+    let home = Home::new(&format!("{agents}{service}"));
+    configure(&home, "");
+    let kill = |up: &Up<'_>, name: &str| {
+        let [pid] = called(up, name)[..] else { panic!("not one {name}") };
+        up.weft(&["kill", &pid.to_string()]).exits(0);
+    };
+    let check = || home.weft(&["up", "--config", "up.toml", "--check"]).exits(0);
+    let (up, play) = start(&home);
+    assert_eq!(play["without"], json!([]));
+    kill(&up, "idle");
+    stop(up);
+    check().says(&["is there already, and is started, without idle, which was killed"]);
+    let (up, play) = start(&home);
+    assert_eq!((&play["without"], &up.said["started_again"][0]["without"]), (&json!(["idle"]), &json!(["idle"])));
+    // Also where it does not run any more.
+    up.weft(&["app", "stop", "play"]).exits(0);
+    stop(up);
+    let (up, play) = start(&home);
+    assert_eq!((&play["without"], &up.said["started_again"]), (&json!(["idle"]), &json!([])));
+    assert_eq!((called(&up, "echo").len(), called(&up, "idle").len()), (1, 0));
+    kill(&up, "play");
+    stop(up);
+    // As a whole it is not started, and neither is what takes its place.
+    check().says(&["is there already, and is not started: it was killed"]);
+    let dead = || {
+        let up = Up::start(&home, &["--config", "up.toml"]);
+        let play = &up.said["apps"][0];
+        assert_eq!((&play["pid"], &up.said["started_again"]), (&Value::Null, &json!([])), "{}", up.said);
+        assert_eq!(play["reason"], "it was killed; weft app start play starts it again");
+        assert!(called(&up, "echo").is_empty());
+        up
+    };
+    stop(dead());
+    let manifest = std::fs::read_to_string(home.path("play/weft.toml")).unwrap();
+    home.manifest(&manifest.replace("0.1.0", "0.2.0"));
+    let up = dead();
+    up.weft(&["app", "start", "play"]).exits(0);
+    assert_eq!((called(&up, "echo").len(), called(&up, "idle").len()), (1, 1));
+    stop(up);
+    let (up, play) = start(&home);
+    assert_eq!((&play["without"], called(&up, "idle").len()), (&json!([]), 1));
+    // How long that took is in the log.
+    stop(up);
+    home.weft(&["chain", "show", "--data-dir", "data"]).exits(0).says(&["apps "]);
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The living processes called `name`.
-fn called(up: &Up<'_>, name: &str) -> Vec<u64> {
+pub(super) fn called(up: &Up<'_>, name: &str) -> Vec<u64> {
     let rows = up.weft(&["ps", "--json"]).exits(0).json();
     let rows = rows["processes"].as_array().unwrap();
     rows.iter().filter(|row| row["name"] == name).map(|row| row["pid"].as_u64().unwrap()).collect()

@@ -423,7 +423,7 @@ pub static ROWS: &[Row] = &[
     act(Verb::Read, &[Kind::Container], Observing, LOOK).doc("Reads a container's log.").missing("containers"),
     act(Verb::Elevate, &[Kind::Proc], Outward, GRANT)
         .doc("Asks for a right for a while. Effect as `grant`.")
-        .missing("grants at run time"),
+        .missing("rights that are given for a while"),
     act(Verb::Declassify, &[Kind::Proc, Kind::Fs, Kind::Tree], Outward, DECLASSIFY)
         .doc("Takes a label of secrecy away.")
         .missing("declassification"),
