@@ -123,7 +123,8 @@ impl Invariants {
         let looks = Capabilities::new(rights(&["read /proc/*"]), Vec::new()).expect("few rights");
         let Ok(session) = kernel.attach(name("looks"), Role::User, looks).await else { return };
         let mut all = BTreeMap::new();
-        for process in kernel.processes().iter().filter(|process| process.pid != session.pid()) {
+        let processes = kernel.processes();
+        for process in processes.iter().filter(|process| process.pid != session.pid()) {
             let path = format!("/proc/{}", process.pid);
             // It may have ended by now.
             let Ok(info) = session.act("read", &path, "{\"usage\":true}").await else { continue };
@@ -136,16 +137,19 @@ impl Invariants {
                 list(texts).iter().map(|text| Right::parse(text.as_str().expect("a text")).expect("a right")).collect()
             };
             let rights = Capabilities::new(parse(&info["use"]), parse(&info["grant"])).expect("few rights");
-            all.insert(process.pid, (process.parent, process.name.clone(), rights));
+            all.insert(process.pid, (process, rights));
         }
-        let gives = |rights: &Capabilities| rights.use_rights().iter().any(|right| right.verb == Verb::Grant);
-        let givers: Vec<&Capabilities> =
-            all.values().map(|(.., rights)| rights).filter(|rights| gives(rights)).collect();
-        for (pid, (parent, name, rights)) in &all {
-            let above = match *parent {
+        // A session, which may give everything, gives nothing here.
+        let gives = |(process, rights): &(&ProcessRow, Capabilities)| {
+            process.app.is_some() && rights.use_rights().iter().any(|right| right.verb == Verb::Grant)
+        };
+        let givers: Vec<&Capabilities> = all.values().filter(|one| gives(one)).map(|(_, rights)| rights).collect();
+        for (pid, (process, rights)) in &all {
+            let name = &process.name;
+            let above = match process.parent {
                 Pid::KERNEL => &of_operator(name),
                 parent => match all.get(&parent) {
-                    Some((.., rights)) => rights,
+                    Some((_, rights)) => rights,
                     // Its parent has ended since, and it with it.
                     None => continue,
                 },
