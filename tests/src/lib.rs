@@ -9,6 +9,7 @@
 //! To add a clause, write it in its module and list it below; a tidy test finds one that is not listed.
 //! It also needs a fault that makes it fail, planted in `tests/plants/`.
 
+pub mod invariants;
 pub mod kernel;
 mod seeds;
 pub mod suite;

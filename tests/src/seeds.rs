@@ -1,5 +1,5 @@
 //! Which seeds a simulation runs with: as many as a test usually takes, as many as `WEFT_SEEDS` says, or the one that
-//! `WEFT_SEED` names, which a failure tells.
+//! `WEFT_SEED` names. A failure tells the command that runs its seed alone.
 
 use crate::world::SimHost;
 use std::ops::Range;
@@ -19,7 +19,11 @@ fn seeds(usual: u64) -> Range<u64> {
 /// `WEFT_SEEDS` is 0, which would show nothing.
 pub fn for_seeds(usual: u64, mut test: impl FnMut(u64)) {
     for seed in seeds(usual) {
-        named(seed, |seed| eprintln!("it failed with seed {seed}; WEFT_SEED={seed} runs that one alone"), &mut test);
+        named(
+            seed,
+            |seed| eprintln!("it failed with seed {seed}, which this runs alone:\n\n    {}\n", again(seed)),
+            &mut test,
+        );
     }
 }
 
@@ -56,6 +60,24 @@ fn named(seed: u64, tell: impl Fn(u64), test: impl FnOnce(u64)) {
     test(seed);
 }
 
+/// The command that runs this test with `seed` alone.
+fn again(seed: u64) -> String {
+    let binary = std::env::current_exe().ok();
+    let binary = binary.as_ref().and_then(|path| path.file_stem()?.to_str()).unwrap_or_default();
+    command(seed, binary, std::thread::current().name())
+}
+
+/// The command for a test of the file `binary`, which cargo calls by its target and a hash. A test runs in a thread of its
+/// name, except where there is one thread for all.
+fn command(seed: u64, binary: &str, thread: Option<&str>) -> String {
+    let target = match binary.rsplit_once('-').map_or(binary, |(target, _)| target) {
+        "kernel_tests" => "-p kernel-tests --locked --lib".to_owned(),
+        target => format!("--workspace --locked --test {target}"),
+    };
+    let test = thread.filter(|name| *name != "main").map(|name| format!(" -- --exact {name}"));
+    format!("WEFT_SEED={seed} cargo test {target}{}", test.unwrap_or_default())
+}
+
 fn var(name: &str) -> Option<String> {
     match std::env::var(name) {
         Ok(text) => Some(text),
@@ -84,6 +106,16 @@ mod tests {
             assert!(std::panic::catch_unwind(|| many(Some(wrong))).is_err(), "{wrong:?}");
         }
         assert_eq!(of("WEFT_SEED", Some("0")), Some(0));
+    }
+
+    #[test]
+    fn a_seed_is_run_again_by_one_command() {
+        let of = |binary, thread| command(17, binary, thread);
+        assert_eq!(of("calls-1f2e", Some("main")), "WEFT_SEED=17 cargo test --workspace --locked --test calls");
+        let clause = "WEFT_SEED=17 cargo test --workspace --locked --test kernel -- --exact sim::log::x";
+        assert_eq!(of("kernel-1f2e", Some("sim::log::x")), clause);
+        let here = again(17);
+        assert!(here.starts_with("WEFT_SEED=17 cargo test -p kernel-tests --locked --lib"), "{here}");
     }
 
     #[test]

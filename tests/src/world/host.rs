@@ -7,10 +7,11 @@ use kernel_core::codec::hex;
 use kernel_core::kernel::Parts;
 use kernel_core::path::Name;
 use kernel_core::platform::{Platform, Programs};
-use kernel_core::sim::{Sim, SimDevices, SimPlatform, SimStorage};
+use kernel_core::sim::{Faults, Sim, SimDevices, SimPlatform, SimStorage, Tear};
 use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The puppet as a component, for the hosts that run components.
 pub const COMPONENT: &[u8] = include_bytes!("../../fixtures/guests/puppet.wasm");
@@ -124,6 +125,27 @@ impl SimHost {
     /// Its disk.
     pub fn storage(&self) -> &SimStorage {
         &self.storage
+    }
+
+    /// From now on its disk is slow, by less than `slow` milliseconds, and in every other draw fails within `soon` commits:
+    /// it is full from there on, or the power fails within that commit, before or after it is stored.
+    pub fn ails(&self, slow: u64, soon: u64) {
+        let mut faults = Faults { slow: Duration::from_millis(self.sim.random() % slow), ..Faults::default() };
+        if self.sim.random().is_multiple_of(2) {
+            let commit = self.storage.next_commit() + self.sim.random() % soon;
+            // A host keeps a batch whole or not at all, whether or not it came to say so.
+            match self.sim.random() % 3 {
+                0 => faults.fail_from = Some(commit),
+                1 => faults.tear = Some(Tear { commit, changes: 0 }),
+                _ => faults.tear = Some(Tear { commit, changes: usize::MAX }),
+            }
+        }
+        self.storage.set_faults(faults);
+    }
+
+    /// From now on its disk is as good as any; where the power has failed, once it is booted again.
+    pub fn heals(&self) {
+        self.storage.set_faults(Faults::default());
     }
 }
 
