@@ -214,7 +214,7 @@ pub async fn fuel_is_an_account_of_the_application<H: Host>(host: H) {
     assert!(refusal.code == Code::Invalid && refusal.reason.contains("`b` has no limits.fuel"), "{refusal}");
     world.run(burns).await;
     let mut rounds = 0;
-    loop {
+    while world.process("burns").state != Lifecycle::Exited {
         let told = world.tell(["a", "b"][rounds % 2], "repeat 300 read /fs/in/x").await;
         if told != "300 ok" {
             break;

@@ -304,6 +304,8 @@ pub async fn an_account_that_is_over_waits_for_nobody<H: Host>(host: H) {
     ];
     let budget = Budget { fuel: Some(5_000_000), ..Budget::default() };
     start(&world, "burns", app("burns", agents).budget(budget)).await;
+    // What it began with is over, and nothing of it is held any more.
+    world.until(|world| world.process("more").used.fuel > 0).await;
     waits_for_the_deaf(&world, "slow").await;
     let session = world.session().await;
     let stop = session.act("stop", "/app/burns", "");
