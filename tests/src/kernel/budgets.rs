@@ -199,7 +199,7 @@ pub async fn fuel_is_an_account_of_the_application<H: Host>(host: H) {
     host.put("in", "x", b"x").await;
     let kind = host.kind();
     let mut world = World::boot(host, Environment::dev()).await;
-    let budget = Budget { fuel: Some(3_000_000), ..Budget::default() };
+    let budget = Budget { fuel: Some(5_000_000), ..Budget::default() };
     let reads = |name: &str| agent(name).uses(&["read /fs/in/**"]);
     let limited = |name: &str| reads(name).limited(|limits| limits.fuel = Some(1_500_000));
     let burns = app("burns", [limited("a"), limited("b")]).budget(budget);
@@ -223,9 +223,9 @@ pub async fn fuel_is_an_account_of_the_application<H: Host>(host: H) {
     }
     assert!(rounds > 1, "one message does not use all of it");
     let (exit, detail) = world.ended("burns").await;
-    assert!(exit == "limit" && detail.contains("fuel") && detail.contains("3000000"), "{exit}: {detail}");
+    assert!(exit == "limit" && detail.contains("fuel") && detail.contains("5000000"), "{exit}: {detail}");
     let used = |name: &str| world.process(name).used.fuel;
-    assert!(used("a") > 0 && used("b") > 0 && used("a") + used("b") <= 3_000_000, "{} {}", used("a"), used("b"));
+    assert!(used("a") > 0 && used("b") > 0 && used("a") + used("b") <= 5_000_000, "{} {}", used("a"), used("b"));
     world.finish().await;
 }
 
