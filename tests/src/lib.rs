@@ -148,7 +148,6 @@ macro_rules! each_kernel_clause {
             stops: nobody_comes_again_below_what_stops, who_ends_by_itself_is_stopped_in_time,
                 it_is_not_quiet_while_a_supervisor_stops, an_answer_that_comes_too_late_starts_nobody,
                 the_start_of_an_application_deals_with_ends, a_start_that_stops_has_its_time,
-                an_account_that_is_over_waits_for_nobody,
                 who_stays_away_ends_what_ends_with_it, what_is_over_before_it_has_started_is_over,
                 why_nobody_was_spawned_is_labelled;
             supervision: an_agent_that_failed_is_started_again, what_ended_comes_again_as_its_manifest_says,

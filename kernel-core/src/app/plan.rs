@@ -167,10 +167,6 @@ impl Plan {
         if let Some(why) = self.contradiction_of_roles() {
             return Some(why);
         }
-        let unlimited = |agent: &&AgentPlan| !agent.is_native() && agent.limits.fuel.is_none();
-        if let Some(agent) = self.agents.iter().find(unlimited).filter(|_| self.budget.fuel.is_some()) {
-            return Some(format!("`{}` has no limits.fuel, and the fuel of all is limited", agent.name));
-        }
         let mut services = BTreeSet::new();
         for ServicePlan { name, owner, .. } in &self.services {
             if !services.insert(name) {
@@ -183,6 +179,12 @@ impl Plan {
         let mut mounts = BTreeSet::new();
         let twice = self.mounts.iter().find(|mount| !mounts.insert(&mount.name))?;
         Some(format!("there are two mounts `{}`", twice.name))
+    }
+
+    /// An agent of which nobody can say what it holds of the fuel of all, where that is limited.
+    pub fn holds_unknown_fuel(&self) -> Option<&Name> {
+        let unlimited = |agent: &&AgentPlan| !agent.is_native() && agent.limits.fuel.is_none();
+        self.agents.iter().find(unlimited).filter(|_| self.budget.fuel.is_some()).map(|agent| &agent.name)
     }
 
     /// The features that it cannot do without, as far as a plan still says so.

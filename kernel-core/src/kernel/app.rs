@@ -290,9 +290,13 @@ impl State {
             self.restart(name, member, reason, &process.labels, now, fx);
             return;
         }
-        if killed {
+        // What ends with all of its application was killed as a whole, if it was.
+        if killed && !app.over {
             app.bury(member);
-            self.keep_running(name, fx);
+            match app.unwanted {
+                true => self.forget_running(name, fx),
+                false => self.keep_running(name, fx),
+            }
         } else {
             app.is_gone(member);
         }
@@ -342,6 +346,10 @@ impl State {
         let stays =
             |app: &&App| app.until == Until::Stopped && !app.unwanted && (app.starting.is_none() || app.continues);
         let Some(app) = self.apps.get(name).filter(stays) else { return };
+        if app.ends_with.as_ref().is_some_and(|last| app.killed.contains(last)) {
+            // Without what it ends with it would never end.
+            return self.forget_running(name, fx);
+        }
         // What an agent starts is that agent's affair, also at a later boot.
         let Some(root) = self.processes.get(&app.root).filter(|root| root.parent == Pid::KERNEL) else { return };
         let running = Running {

@@ -239,6 +239,15 @@ impl State {
             if let Some(given) = process.limits.fuel
                 && let Err(over) = self.ledger.reserve(process.account, Meter::Fuel, given)
             {
+                let used = self.ledger.line(over.account, Meter::Fuel).map_or(over.used, |line| line.used);
+                let ending = process.app.as_ref().and_then(|app| self.apps.get(app)).is_some_and(|app| app.ending);
+                // What others hold comes back, or is used.
+                if ending || used.saturating_add(given) <= over.limit {
+                    if !self.waits_for_fuel.contains(&pid) {
+                        self.waits_for_fuel.push(pid);
+                    }
+                    return;
+                }
                 let all = process.mailbox.iter().try_fold(process.labels.clone(), |all, next| all.join(&next.labels));
                 let labels = all.ok().filter(|_| !process.rare.unsayable);
                 self.end_account_next(&over, format!("{over}, and a message may use {given}"), labels);
@@ -257,6 +266,7 @@ impl State {
                 Err(e) => {
                     if let Some(given) = process.limits.fuel {
                         self.ledger.release(process.account, Meter::Fuel, given);
+                        self.fuel_came_back = true;
                     }
                     let reason = format!("/proc/{pid} may not receive it: {e}");
                     let request = self.requests.remove(&envelope.id);
@@ -307,6 +317,7 @@ impl State {
         let labels = process.labels.clone();
         // Several meters, and the making of an instance, may take more than what was held.
         let over = self.ledger.settle(account, Meter::Fuel, limits.fuel.unwrap_or(0), fuel);
+        self.fuel_came_back |= limits.fuel.is_some();
         self.end_of_handle(pid, message, matches!(handled.result, Ok(Ok(_))), fx);
         let Some(process) = self.processes.get(&pid) else { return };
         let stopping = process.life == Lifecycle::Stopping;
@@ -364,6 +375,17 @@ impl State {
         process.used.fuel = process.used.fuel.saturating_add(given);
         // No more than was held, so no account is over by this.
         let _ = self.ledger.settle(process.account, Meter::Fuel, given, given);
+        self.fuel_came_back = true;
+    }
+
+    /// Hands on what waited for fuel that others held, in the order in which it came to wait. What still cannot be handed waits
+    /// on.
+    pub(crate) fn hand_what_waited_for_fuel(&mut self, now: Now, fx: &mut Effects) {
+        while std::mem::take(&mut self.fuel_came_back) && !self.waits_for_fuel.is_empty() {
+            for pid in std::mem::take(&mut self.waits_for_fuel) {
+                self.next_message(pid, now, fx);
+            }
+        }
     }
 
     /// Ends whoever owns the account that is used up by what carries `labels`, once what is under way is over.
@@ -372,7 +394,7 @@ impl State {
         let owner = Pid(over.account.0);
         // One of which all is ending at once ends in its own order.
         let ends = self.processes.get(&owner).is_some_and(|owner| owner.life != Lifecycle::Exited)
-            && self.apps.values().all(|app| app.root != owner || !app.over);
+            && self.apps.values().all(|app| app.root != owner || !app.ending);
         if ends {
             self.end_next(owner, ExitReason::Limit(clip(&why)), labels);
         }

@@ -123,7 +123,8 @@ impl State {
             self.close(action, Err(told), now, fx);
         }
         self.note_unstarted(&process);
-        self.cancel_acts(std::mem::take(&mut process.rare.acts), now, fx);
+        let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
+        self.cancel_acts(std::mem::take(&mut process.rare.acts), &labels, now, fx);
         if let Some(parent) = self.processes.get_mut(&process.parent) {
             parent.children.remove(&pid);
         }
@@ -227,13 +228,13 @@ impl State {
     }
 
     /// Acts that the process itself had under way are over; nobody waits for them.
-    fn cancel_acts(&mut self, acts: Vec<ActionId>, now: Now, fx: &mut Effects) {
+    fn cancel_acts(&mut self, acts: Vec<ActionId>, labels: &Option<Labels>, now: Now, fx: &mut Effects) {
         for action in acts {
             // Nobody else sees to one that is below another process.
             if let Some(OpenKind::Spawn { child, ended: None }) = self.opened.get(&action).map(|open| &open.kind)
                 && self.processes.contains_key(child)
             {
-                self.end_next(*child, ExitReason::Shutdown, Some(Labels::NONE));
+                self.end_next(*child, ExitReason::Shutdown, labels.clone());
             }
             self.close(action, Err(Refusal::new(Code::Cancelled, "the process ended")), now, fx);
         }

@@ -127,7 +127,9 @@ impl State {
             matches!(&open.kind, OpenKind::Call { callee, .. } if *callee == pid)
                 && matches!(&open.resource, Resource::Tool(called) if called == name)
         };
-        if self.opened.values().any(asked) {
+        // Also an answer to one who has given up waiting is labelled.
+        let answers = self.processes.get(&pid).and_then(|process| process.handling.as_ref()?.request).is_some();
+        if answers || self.opened.values().any(asked) {
             self.mark(pid, &tool.output_labels);
         }
     }

@@ -88,6 +88,9 @@ pub struct State {
     pub(crate) tally: Tally,
     /// What waits in all mailboxes together.
     pub(crate) waiting: Waiting,
+    /// Those whose messages wait until fuel that others hold has come back, and whether some has since that was looked at.
+    pub(crate) waits_for_fuel: Vec<Pid>,
+    pub(crate) fuel_came_back: bool,
     /// The processes of which some count is not in the log yet.
     pub(crate) untold: BTreeSet<Pid>,
     /// Why nothing is acknowledged any more, once the data directory could not be written.
@@ -257,6 +260,8 @@ impl State {
             rows: Rows::new(CACHED),
             tally: Tally::default(),
             waiting: Waiting::default(),
+            waits_for_fuel: Vec::new(),
+            fuel_came_back: false,
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
@@ -328,6 +333,7 @@ impl State {
             Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
             Input::Shutdown { call, reason } => self.shutdown(*call, reason, now, fx),
         }
+        self.hand_what_waited_for_fuel(now, fx);
         self.end_snapped(now, fx);
         self.tell_near(now, fx);
         self.rows.forget();

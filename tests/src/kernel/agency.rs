@@ -365,6 +365,7 @@ pub async fn an_operator_spawns_in_a_running_application<H: Host>(host: H) {
     for (body, code, says) in [
         ("{\"app\":\"crew\",\"name\":\"boss\"}", Code::Conflict, "which starts that one itself"),
         ("{\"app\":\"crew\",\"use\":[\"list /fs/in/**\"]}", Code::Denied, "may not give `list /fs/in/**`"),
+        ("{\"app\":\"crew\",\"use\":[\"spawn /agent/*\"]}", Code::Denied, "the plan of `hand` does not give it"),
         ("{\"app\":\"none\"}", Code::NotFound, "no application `none` runs"),
     ] {
         let refusal = session.act("spawn", "/agent/hand", body).await.expect_err(says);

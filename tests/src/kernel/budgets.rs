@@ -229,25 +229,50 @@ pub async fn fuel_is_an_account_of_the_application<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// What a message may use is held while it is handled: what is under way at once never uses more than the account has.
+/// What a message may use is held while it is handled: what is under way at once never uses more than the account has. What
+/// does not fit beside that waits until it does, or until it is clear that it never will.
 pub async fn fuel_is_held_while_a_message_is_handled<H: Host>(host: H) {
     if host.kind() == Kind::Handler {
         // It has no meter.
         return;
     }
     let mut world = World::boot(host, Environment::dev()).await;
-    let budget = Budget { fuel: Some(10_000_000), ..Budget::default() };
+    let budget = Budget { fuel: Some(11_000_000), ..Budget::default() };
     let limited = |name: &str| agent(name).limited(|limits| limits.fuel = Some(4_000_000));
-    world.run(app("burns", [limited("a"), limited("b"), limited("c")]).budget(budget)).await;
+    world.run(app("burns", ["a", "b", "c"].map(limited)).budget(budget)).await;
+    world.until(|world| ["a", "b", "c"].iter().all(|name| world.process(name).used.messages > 0)).await;
     for _ in 0..4 {
         assert_eq!(world.tell("c", "").await, "", "what was held and not used is given back");
     }
-    for name in ["a", "b"] {
-        waits(&world, name).await;
+    let session = world.session().await;
+    let path = |name: &str| format!("/proc/{}", world.pid(name));
+    let (a, b, c) = (path("a"), path("b"), path("c"));
+    session
+        .act("send", &a, "\ndo act read /proc/self/inbox {\"correlation\":77,\"deadline_ms\":50000}")
+        .await
+        .expect("sent");
+    waits(&world, "b").await;
+    world.until(|world| world.process("a").used.acts > 0).await;
+    let other = world.session().await;
+    {
+        let mut told = std::pin::pin!(other.act("call", &c, "{\"deadline_ms\":80000000}\n"));
+        assert!(futures::poll!(told.as_mut()).is_pending());
+        world.pause().await;
+        assert!(futures::poll!(told.as_mut()).is_pending(), "there is not as much as it may use beside what is held");
         assert_eq!(world.process("burns").state, Lifecycle::Running);
+        world.hand.advance(Duration::from_secs(51));
+        told.await.expect("handled");
     }
-    let told = world.tell("c", "").await;
-    assert!(told.contains("ended (shutdown)"), "{told}");
+    // All that those were given is taken to be used.
+    for path in [&a, &b] {
+        assert_eq!(world.process("burns").state, Lifecycle::Running);
+        if *path == a {
+            waits(&world, "a").await;
+        }
+        session.act("kill", path, "").await.expect("killed");
+    }
+    let refusal = other.act("call", &c, "{\"deadline_ms\":80000000}\n").await.expect_err("it ended");
+    assert!(refusal.reason.contains("ended"), "{refusal}");
     let (exit, detail) = world.ended("burns").await;
     assert!(exit == "limit" && detail.contains("a message may use 4000000"), "{exit}: {detail}");
     world.finish().await;

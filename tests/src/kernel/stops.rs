@@ -3,11 +3,11 @@
 
 use super::supervision::{app_ends, comes_again, end, order};
 use super::supervisors::{below, busy, deaf, firm, intensity, start, waits_for_the_deaf};
-use crate::world::{Agent, Commits, Host, Kind, World, agent, app, supervisor};
+use crate::world::{Commits, Host, World, agent, app, supervisor};
 use futures::channel::mpsc;
 use futures::future::join;
 use futures::{StreamExt, poll};
-use kernel_core::app::{Budget, SupervisorPlan};
+use kernel_core::app::SupervisorPlan;
 use kernel_core::environment::Environment;
 use kernel_core::governance::Then;
 use kernel_core::kernel::Told;
@@ -285,37 +285,6 @@ pub async fn a_start_that_stops_has_its_time<H: Host>(host: H) {
     world.hand.advance(Duration::from_secs(50));
     stop.await.expect("stopped");
     assert_eq!(world.ended("slow").await.0, "limit");
-    world.finish().await;
-}
-
-/// An account that is over ends its application at once, also where that stops and waits for somebody.
-pub async fn an_account_that_is_over_waits_for_nobody<H: Host>(host: H) {
-    if host.kind() == Kind::Handler {
-        // It has no meter.
-        return;
-    }
-    let mut world = World::boot(host, Environment::dev()).await;
-    let limited = |agent: Agent, fuel| agent.limited(|limits| limits.fuel = Some(fuel));
-    let slow = agent("slow").uses(&["call /proc/*"]).stops(Shutdown::Infinite);
-    let agents = [
-        limited(deaf(), 1_000_000),
-        limited(agent("more").does("act read /proc/self"), 2_000_000),
-        limited(slow, 2_000_000),
-    ];
-    let budget = Budget { fuel: Some(5_000_000), ..Budget::default() };
-    start(&world, "burns", app("burns", agents).budget(budget)).await;
-    // What it began with is over, and nothing of it is held any more.
-    world.until(|world| world.process("more").used.fuel > 0).await;
-    waits_for_the_deaf(&world, "slow").await;
-    let session = world.session().await;
-    let stop = session.act("stop", "/app/burns", "");
-    world.until(|world| world.process("slow").state == Lifecycle::Stopping).await;
-    end(&world, "more", "").await;
-    stop.await.expect("stopped");
-    assert_eq!(
-        (world.ended("slow").await.0, world.ended("burns").await.0),
-        ("shutdown".to_owned(), "limit".to_owned())
-    );
     world.finish().await;
 }
 

@@ -68,6 +68,10 @@ pub(super) fn parse_install(body: &Body) -> Result<Install, Refusal> {
     if let Some(contradiction) = plan.contradiction() {
         return Err(invalid(format!("the plan of `{}` cannot be followed: {contradiction}", plan.app)));
     }
+    if let Some(agent) = plan.holds_unknown_fuel() {
+        let why = format!("`{agent}` has no limits.fuel, and the fuel of all is limited");
+        return Err(invalid(format!("the plan of `{}` cannot be followed: {why}", plan.app)));
+    }
     match plan.features().iter().find(|feature| !FEATURES.contains(feature)) {
         None => Ok(Install { plan }),
         Some(feature) => {

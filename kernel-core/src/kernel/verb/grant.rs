@@ -151,7 +151,10 @@ impl State {
         let Some(process) = self.processes.get(&pid).filter(|_| self.is_session(by)) else { return };
         let Some(app) = process.app.as_ref().and_then(|app| self.apps.get(app)) else { return };
         if app.spawned.get(&process.name) == Some(&pid) {
-            self.catalog.narrow(process.app.as_ref(), &process.agent, rights);
+            // Those below a supervisor have what it may hand on.
+            for member in app.below(&process.name).iter().chain([&process.name]) {
+                self.catalog.narrow(process.app.as_ref(), member, rights);
+            }
         }
     }
 

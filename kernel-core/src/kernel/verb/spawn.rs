@@ -117,9 +117,26 @@ impl State {
         .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
         self.refuse_widening(parent, &requested)?;
         self.refuse_memory(parent, &definition)?;
+        let mut carried = act.labels.clone();
+        if parent != act.pid {
+            // What the application may give is for all its agents; this one gets no more than its own plan says.
+            let beyond = |list: fn(&Capabilities) -> &[Right]| {
+                let own = list(&definition.capabilities);
+                list(&requested).iter().find(|right| !own.iter().any(|one| one.includes(right))).cloned()
+            };
+            if let Some(right) = beyond(Capabilities::use_rights).or_else(|| beyond(Capabilities::grant_rights)) {
+                let reason = format!("the plan of `{agent}` does not give it `{right}`");
+                return Err(Refusal::new(Code::Denied, reason));
+            }
+            // It is of the application, whose process carries what that was made of and what went wrong in it.
+            let of_app = self.processes.get(&parent).map(|process| process.labels.clone()).unwrap_or_default();
+            self.taint(act.pid, &of_app)?;
+            let too_many = |e| Refusal::new(Code::TooLarge, format!("`{name}` cannot be labelled: {e}"));
+            carried = carried.join(&of_app).map_err(too_many)?;
+        }
         let labels = definition
             .labels
-            .join(&act.labels)
+            .join(&carried)
             .map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}` cannot be labelled: {e}")))?;
         if let Some(ceiling) = &definition.clearance
             && !labels.is_subset(ceiling)
@@ -170,7 +187,8 @@ impl State {
 
     /// The process of an application that runs, below which `pid`, who is the operator, spawns.
     fn operated(&self, pid: Pid, app: &Name) -> Result<Pid, Refusal> {
-        if !self.is_session(pid) {
+        let role = self.processes.get(&pid).map(|process| &process.role);
+        if !self.is_session(pid) || !matches!(role, Some(Role::User | Role::Root)) {
             let reason = "`app` is for the operator: a process spawns in its own application";
             return Err(Refusal::new(Code::Denied, reason));
         }

@@ -94,7 +94,7 @@ pub(super) const ROUTES: &[Route] = &[
             Query {
                 name: "brief",
                 values: &[],
-                about: "Without `tree`, and of each without what is 0, empty or null; for very many processes",
+                about: "Without `tree`, and of each without what is 0, empty or null, but for `parent` and `wall`; for very many processes",
             },
         ],
         body: None,

@@ -82,6 +82,7 @@ pub(super) fn all() -> Value {
             ("resource", text()), ("app", maybe_text()), ("ok", json!({ "type": "boolean" })), ("micros", number()),
             ("wait_ms", number()), ("allow", json!({ "type": "boolean" })), ("by", text()),
             ("meter", text()), ("used", number()), ("limit", number()), ("lost", number()), ("stopped_by", maybe_text()),
+            ("not_durable", maybe_text()),
             ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),
         ]),
         "Shutdown": with(object(&[]), &[("reason", text())]),

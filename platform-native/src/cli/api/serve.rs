@@ -155,6 +155,8 @@ where
         async move { Ok::<_, Infallible>(connection.answer(request).await) }
     });
     let mut builder = http1::Builder::new();
+    // Who has said all that it wants is answered all the same.
+    builder.half_close(true);
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(HEADERS).max_buf_size(BUFFER);
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // Somebody who breaks off, is too slow or sends no HTTP is told so as far as that goes, and gone.

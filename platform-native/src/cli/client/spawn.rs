@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "An agent of an application becomes a process of that application, which has to run: within \
-                        what its manifest gives the agent, on the application's budget, and ended with it.\n\n\
+                        what its manifest gives the agent, on the application's budget, and ended with it. Nothing starts it \
+                        again, and one that answers for a service which another answers for ends at once.\n\n\
                         /agent/NAME is an agent of the host. This program brings none of its own, so its kernel answers \
                         not_found.\n\nExit codes: 0 it runs; 1 it could not be spawned, as where there is no such \
                         application or agent; 2 usage, or its name is taken; 3 denied.")]

@@ -96,6 +96,8 @@ pub(super) async fn start_all(api: &Arc<Api>, put: Vec<Put<'_>>) -> Vec<Applied>
 /// Starts one, where it is not `running`; its process, and who of it is left out.
 async fn start(api: &Arc<Api>, wanted: &Wanted, running: Option<u64>) -> Result<(u64, Vec<Name>), String> {
     let app = &wanted.plan.app;
+    // Somebody may be killed while this starts.
+    api.kernel.flushed().await.map_err(|refusal| refusal.reason)?;
     let Tombstones { whole, agents } = tombstones(&api.rows, wanted).await.map_err(|e| e.to_string())?;
     match running {
         Some(pid) => Ok((pid, agents)),

@@ -238,6 +238,10 @@ impl Up {
 /// Puts the applications in place that are wanted, starts again what should run, and then those of them that do not.
 async fn bring_up(api: &Arc<Api>, wanted: &[Wanted]) -> (Result<Vec<Revived>, Refusal>, Vec<Applied>) {
     let put = apps::put_all(api, wanted).await;
+    // What was just put in place need not be written yet.
+    if let Err(refusal) = api.kernel.flushed().await {
+        return (Err(refusal), Vec::new());
+    }
     let revived = api.kernel.revive(|app, mount| api.mounts.has(app, mount)).await;
     (revived, apps::start_all(api, put).await)
 }

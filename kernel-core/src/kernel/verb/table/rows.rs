@@ -270,7 +270,7 @@ pub static ROWS: &[Row] = &[
             field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest, which is what rules see then").audited(),
             field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest, which is what rules see then").audited(),
             field("limits", Type::Json, "lower limits than the manifest's for this one process: an object of `acts`, `messages`, `tool_calls`, `fuel`, `memory` (bytes), `handle_ms`, `wall_ms`; a higher one is `invalid`"),
-            field("app", Type::Text(64), "for the operator alone: the application that runs in which it is spawned, below its process and within its plan; `name` is `AGENT-PID` then where it is not said"),
+            field("app", Type::Text(64), "for the operator alone: the application that runs in which it is spawned, below its process and within its plan; `name` is `AGENT-PID` then where it is not said").audited(),
         ])
         .reply("`{\"pid\":process}`")
         .doc("Starts a process of an agent. What it asks for must lie within what the caller may grant. It carries what \
