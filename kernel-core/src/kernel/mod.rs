@@ -13,6 +13,7 @@ pub mod effects;
 pub mod event;
 mod exit;
 mod file_labels;
+mod fuel;
 mod gate;
 mod inboxes;
 pub mod input;
