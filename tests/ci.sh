@@ -27,7 +27,7 @@ declare -A ABOUT=(
     [pkg]="the npm package and the page build and work in headless Chrome; the package also packed, in Vite and in webpack"
     [docs]="the documentation builds without a warning"
     [components]="the clauses in a tab with real components, each in a worker; after step pkg, whose package it runs"
-    [long]="libFuzzer on every target, more random trees and moments, every bench beside its bar, a soak; a missed bar is named and fails nothing; over an hour"
+    [long]="libFuzzer on every target, more random trees and moments, every bench beside its bar, a soak, and other actors beside ours; a missed bar is named and fails nothing; over an hour"
 )
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 2
@@ -198,7 +198,7 @@ step_fmt() {
     local manifest
     while IFS= read -r manifest; do
         run cargo fmt --all --check --manifest-path "$manifest"
-    done < <(grep -ls '^\[workspace\]' examples/*/Cargo.toml examples/*/*/Cargo.toml tests/fixtures/*/Cargo.toml)
+    done < <(grep -ls '^\[workspace\]' examples/*/Cargo.toml examples/*/*/Cargo.toml tests/fixtures/*/Cargo.toml tests/side/Cargo.toml)
     local script
     while IFS= read -r script; do
         run bash -n "$script"
@@ -368,6 +368,8 @@ step_long() {
     run cargo bench --locked -p platform-native
     # Ten minutes of spawns, crashes and kills, after which memory is what it was.
     run cargo bench --locked -p platform-native --bench soak
+    # The same work by raw tokio channels and by two actor libraries.
+    run env CARGO_TARGET_DIR="$TARGET/side" cargo run --release --locked --manifest-path tests/side/Cargo.toml
     # 1: a bar is missed, which its lines say; 2: something could not be measured.
     run examples/repo-audit/bench.sh || (($? == 1))
     missed "$LOGS/long.log"

@@ -6,19 +6,19 @@
 #![allow(clippy::disallowed_macros)] // A bench prints.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // A bench measures.
 
+#[path = "../tests/bare/mod.rs"]
+mod bare;
+
 use bytes::Bytes;
 use cpu_time::ProcessTime;
 use kernel_core::agency::Role;
 use kernel_core::capability::{Capabilities, Right};
-use kernel_core::environment::Environment;
 use kernel_core::id::{CallId, Pid};
 use kernel_core::kernel::effects::Effects;
-use kernel_core::kernel::input::{Boot, Counters, Input};
+use kernel_core::kernel::input::Input;
 use kernel_core::kernel::request::Request;
 use kernel_core::kernel::state::State;
 use kernel_core::path::Name;
-use kernel_core::platform::{Durability, KeyCustody, Profile, Suspension};
-use kernel_core::time::{Instant, Now, WallTime};
 use std::time::Duration;
 
 /// How many listen.
@@ -36,45 +36,14 @@ struct Stepped {
 
 impl Stepped {
     fn new() -> Stepped {
-        let profile = Profile {
-            host: "bench".to_owned(),
-            programs: Vec::new(),
-            net: false,
-            mounts: false,
-            durability: Durability::Memory,
-            atomic_commits: true,
-            parallelism: 1,
-            suspension: Suspension::Anywhere,
-            key_custody: KeyCustody::Fixed,
-            missing: Vec::new(),
-        };
-        let boot = Boot {
-            seed: [7; 32],
-            host: "bench".to_owned(),
-            version: String::new(),
-            environment: "dev".to_owned(),
-            last: Counters::default(),
-            profile,
-            repair: String::new(),
-            unsigned: 0,
-            interrupted: Vec::new(),
-            labelled: std::collections::BTreeMap::new(),
-            letters: Vec::new(),
-            inboxes: Vec::new(),
-            crashed: false,
-        };
-        let state = State::new(&boot, Environment::dev(), &[]);
-        let mut stepped = Stepped { state, fx: Effects::default(), call: 0, longest: Duration::ZERO };
-        stepped.step(&Input::Boot(boot));
-        stepped
+        let mut fx = Effects::default();
+        let state = bare::boot(&[], &mut fx);
+        Stepped { state, fx, call: 0, longest: Duration::ZERO }
     }
 
     fn step(&mut self, input: &Input) {
-        let now = Now { at: Instant(1), wall: WallTime(1) };
         let begun = std::time::Instant::now();
-        while let Err(need) = self.state.step(input, now, &mut self.fx) {
-            need.keys.into_iter().for_each(|key| self.state.load(key, None));
-        }
+        bare::step(&mut self.state, input, &mut self.fx);
         self.longest = self.longest.max(begun.elapsed());
         self.fx = Effects::default();
     }

@@ -210,7 +210,7 @@ export interface Process {
   /** Acts that passed the gate, and acts that were refused. */
   acts: number;
   refused: number;
-  /** Nanoseconds of running, the peak of memory in bytes, and units of the fuel meter. */
+  /** Nanoseconds of running, the peak of memory in bytes, and units of the fuel meter, as of the last message that is over. */
   cpu: number;
   memory: number;
   fuel: number;
@@ -296,7 +296,8 @@ export type Verified =
 
 /**
  * Something that happened; `kind` says what, the rest what belongs to it. `revived` tells what came of an application that
- * should run and was started again at the boot: `app`, its `pid`, or the `reason` why it does not run.
+ * should run and was started again at the boot: `app`, its `pid`, or the `reason` why it does not run, and `without`: those of its agents
+ * that were killed and are left out.
  */
 export type Notice = { kind: string } & Record<string, unknown>;
 
@@ -323,7 +324,7 @@ export interface KernelEvents {
   /** An act waits for an answer. */
   ask: Ask;
   /** An application ended. */
-  ended: { app: string; ok: boolean; reason: string };
+  ended: { app: string; ok: boolean; reason: string; stopped_by: string | null };
   /**
    * Whether this tab has the kernel, after that changed. Mounts of files and folders are those of the tab that has it; tools that
    * were registered before are gone.

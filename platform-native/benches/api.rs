@@ -106,7 +106,7 @@ fn main() {
     let whole = |more: &[&str]| median((0..samples).map(|_| ps(&socket, more).0.as_secs_f64() * 1e3).collect());
     tell(&format!("`weft ps` on {agents} processes"), whole(&[]), "ms", 200.0);
     tell(&format!("`weft ps --tree` on {agents} processes"), whole(&["--tree"]), "ms", 400.0);
-    let request = b"GET /v1/processes HTTP/1.1\r\nhost: x\r\n\r\n";
+    let request = b"GET /v1/processes?brief HTTP/1.1\r\nhost: x\r\n\r\n";
     let asked = (0..samples).map(|_| {
         let mut stream = UnixStream::connect(&socket).expect("it listens");
         let begun = Instant::now();

@@ -393,12 +393,13 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
 async fn revive(kernel: Kernel<WebPlatform>, devices: WebDevices, told: Function) {
     let bound = |app: &Name, mount: &Name| devices.given(mount).is_some_and(|given| given.contains(app));
     // Where the rows cannot be read the kernel has told already that it goes no further.
-    for Revived { app, result } in kernel.revive(bound).await.unwrap_or_default() {
+    for Revived { app, without, result } in kernel.revive(bound).await.unwrap_or_default() {
         let (pid, reason) = match result {
             Ok(pid) => (Some(pid), None),
             Err(refusal) => (None, Some(refusal.reason)),
         };
-        let news = json!({ "notice": { "kind": "revived", "app": app, "pid": pid, "reason": reason } });
+        let news =
+            json!({ "notice": { "kind": "revived", "app": app, "pid": pid, "reason": reason, "without": without } });
         let _ = told.call1(&JsValue::NULL, &to_js(&news));
     }
 }

@@ -9,12 +9,13 @@
 //! To add a clause, write it in its module and list it below; a tidy test finds one that is not listed.
 //! It also needs a fault that makes it fail, planted in `tests/plants/`.
 
+pub mod invariants;
 pub mod kernel;
 mod seeds;
 pub mod suite;
 pub mod world;
 
-pub use seeds::{alone, each_seed, seeds};
+pub use seeds::{alone, each_seed, for_seeds};
 
 /// Makes one test of every clause about values, each with the attribute that is given:
 /// `each_clause!(#[test]);`.
@@ -58,12 +59,14 @@ macro_rules! each_kernel_clause {
                 what_was_used_is_told_with_labels;
             agency: what_may_be_granted_can_be_given_and_taken_back, what_lost_its_source_is_gone,
                 a_gift_ends_with_its_giver, what_a_manifest_gave_can_be_taken, what_rests_on_a_right_ends_with_it,
-                a_gift_carries_the_labels_of_its_giver;
+                a_gift_carries_the_labels_of_its_giver, a_child_holds_nothing_up_for_its_parent, a_gift_has_its_bounds,
+                what_would_go_on_is_not_said_to_be_taken, connections_end_with_their_right,
+                what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called, an_operator_spawns_in_a_running_application;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
-                it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
+                who_stops_an_application_is_told, it_runs_once_at_a_time, a_failure_is_noted_before_it_is_told,
                 an_agent_may_have_the_name_of_its_application, a_start_waits_for_an_answer,
                 nobody_waits_for_a_question_that_is_over,
                 a_plan_that_cannot_be_followed_is_not_installed, an_agent_that_never_ran_is_not_waited_for,
@@ -78,7 +81,8 @@ macro_rules! each_kernel_clause {
                 messages_are_drawn, fuel_ends_one_component, wall_time_is_a_limit, a_limit_of_an_application_is_its_failure,
                 memory_is_an_account_of_the_application, a_flood_of_refusals_is_suspended, slow_refusals_are_no_flood,
                 limits_of_one_process_are_lower, children_together_get_what_their_parent_has,
-                fuel_is_an_account_of_the_application, a_limit_that_is_near_is_told_once,
+                fuel_is_an_account_of_the_application,
+        fuel_is_held_while_a_message_is_handled, a_limit_that_is_near_is_told_once,
                 time_and_memory_that_are_near_are_told_once, fuel_of_a_message_that_is_near_is_told_once,
                 fuel_of_what_was_cut_short_is_counted;
             ends: the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
@@ -121,7 +125,7 @@ macro_rules! each_kernel_clause {
             letters: what_could_not_be_delivered_is_kept, a_letter_keeps_its_labels,
                 an_absence_of_a_letter_is_labelled, sending_again_is_an_act_of_whoever_does_it,
                 a_letter_waits_for_no_answer, a_reply_that_came_too_late_is_a_letter, a_reply_that_came_too_late_is_bounded,
-                what_a_subscriber_misses_is_no_letter, no_absence_of_a_letter_drives_out_another,
+                what_a_subscriber_misses_is_no_letter, what_a_durable_inbox_accepted_of_a_topic_is_a_letter, no_absence_of_a_letter_drives_out_another,
                 sending_again_hides_no_other_letter, a_letter_to_a_durable_inbox_is_stored, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
                 an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack,
@@ -134,17 +138,24 @@ macro_rules! each_kernel_clause {
             messages: messages_arrive_once_and_in_order, a_full_mailbox_is_full, a_receive_selects,
                 a_topic_reaches_its_subscribers, a_service_has_one_owner, a_call_is_answered, a_call_times_out,
                 a_circle_of_waits_is_refused, the_end_of_a_callee_is_an_answer;
-            processes: kill_takes_the_subtree, what_is_killed_is_seen_dead, a_trap_ends_one_process, a_monitor_hears_of_the_end,
+            processes: kill_takes_the_subtree, what_is_killed_is_seen_dead,
+                what_a_message_uses_is_seen_and_stays_counted, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
             roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
-                roles_only_narrow;
+                roles_only_narrow, ceilings_hold_all_the_way_down, an_application_is_started_as_a_supervisor_is;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
+            stops: nobody_comes_again_below_what_stops, who_ends_by_itself_is_stopped_in_time,
+                it_is_not_quiet_while_a_supervisor_stops, an_answer_that_comes_too_late_starts_nobody,
+                the_start_of_an_application_deals_with_ends, a_start_that_stops_has_its_time,
+                who_stays_away_ends_what_ends_with_it, what_is_over_before_it_has_started_is_over,
+                why_nobody_was_spawned_is_labelled;
             supervision: an_agent_that_failed_is_started_again, what_ended_comes_again_as_its_manifest_says,
                 nothing_starts_again_what_was_killed, the_others_come_again_with_it,
                 more_restarts_than_allowed_are_a_failure, restarts_wait_longer_each_time,
                 restarts_draw_from_the_account_of_the_application,
                 what_should_run_outlives_the_kernel, what_is_no_longer_wanted_does_not_come_again,
+                only_an_operator_starts_again_what_was_killed,
                 a_kernel_that_fails_keeps_what_should_run, a_fresh_start_forgives_nothing;
             supervisors: agents_are_children_of_their_supervisor,
                 a_supervisor_that_cannot_go_on_is_started_again, what_cannot_be_mended_goes_up,
@@ -152,7 +163,7 @@ macro_rules! each_kernel_clause {
                 nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
                 a_supervisor_can_be_stopped, a_durable_inbox_is_one_below_a_supervisor,
                 budgets_below_a_supervisor_go_on, links_cross_supervisors, whoever_is_suspended_stops_at_once,
-                a_kernel_that_stops_forgets_nothing;
+                a_kernel_that_stops_forgets_nothing, what_an_application_fails_by_outlives_a_crash;
             suspension: whoever_is_suspended_is_handed_nothing, what_the_suspended_wait_for_waits,
                 who_may_resume, the_suspended_are_not_started_again, whoever_waits_to_be_resumed_is_not_done,
                 what_does_not_run_is_not_suspended, the_state_of_a_process_is_labelled;

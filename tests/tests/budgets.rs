@@ -1,9 +1,9 @@
-//! Hundreds of simulated applications that act until their budget is used up, on machines whose power fails at random.
+//! Hundreds of simulated applications that act until their budget is used up, on machines whose power and disks fail at random.
 //!
 //! Each is started again by every kernel that boots, with what it had left. Whatever was cut off: over all lives
 //! together the log never tells of more acts than the budget has, nor does a device perform more; and when the budget
-//! is used up, the log tells of exactly as many, so none was lost either. `WEFT_SEEDS` says how many; a failure names its
-//! seed, and `WEFT_SEED=N cargo test --workspace --locked --test budgets` runs that one alone.
+//! is used up, the log tells of exactly as many, so none was lost either. What holds of every machine is looked at in each
+//! life. `WEFT_SEEDS` says how many; a failure tells the command that runs its seed alone.
 #![cfg(not(target_arch = "wasm32"))]
 
 use kernel_core::app::Budget;
@@ -11,6 +11,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, MAX_INTENSITY, Restart, Supervision};
 use kernel_tests::each_seed;
+use kernel_tests::invariants::{Invariants, within};
 use kernel_tests::world::{Host, SimHost, World, agent, app, supervisor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -58,8 +59,10 @@ async fn spend(host: SimHost, seed: u64) {
     world.log().await;
     let mut performed = 0;
     let mut over = false;
+    let mut invariants = Invariants::default();
     for life in 0..LIVES {
         let at = format!("seed {seed}, life {life}");
+        world.host.ails(3, 20);
         for _ in 0..1 + below(3) {
             let name = if below(3) == 0 { "a" } else { "b" };
             let process = world.process(name);
@@ -68,7 +71,7 @@ async fn spend(host: SimHost, seed: u64) {
             }
             let times = 1 + below(5);
             let script = format!("\ndo repeat {times} write /fs/out/{name} {{\"replace\":true}} x");
-            let session = world.session().await;
+            let Ok(session) = world.try_session().await else { break };
             let _ = session.act("send", &format!("/proc/{}", process.pid), script).await;
             for _ in 0..below(40) {
                 world.host.turn().await;
@@ -77,20 +80,24 @@ async fn spend(host: SimHost, seed: u64) {
                 world.pause().await;
             }
         }
+        invariants.look(&world, &at).await;
         let asked = world.hand.asked().len() as u64;
-        if below(4) == 0 {
+        let orderly = below(4) == 0;
+        world.host.heals();
+        if orderly && !world.has_failed() {
             world.reboot().await;
         } else {
             // The next hand has seen nothing yet.
             performed += asked;
             world.crash().await;
         }
+        invariants.booted(&world, &at).await;
         let performed = performed + world.hand.asked().len() as u64;
         let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
         let (all, of_a) = told(&world).await;
-        assert!(all <= limit, "{at}: {all} acts of {limit}");
-        assert!(of_a <= own, "{at}: {of_a} acts of a of its {own}");
-        assert!(performed <= all, "{at}: {performed} were performed and the log tells of {all}");
+        within("acts", all, limit, &at);
+        within("acts of a", of_a, own, &at);
+        within("acts that the log tells of were performed", performed, all, &at);
         // It has failed by its budget, or cannot even be started by what is left.
         over = revived.is_empty() || revived.iter().any(|app| app.result.is_err());
         if over {

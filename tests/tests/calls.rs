@@ -3,14 +3,15 @@
 //!
 //! Whatever waits for whom: a wait that would close a circle is refused, so no run ends with two processes waiting for
 //! each other. Nothing here takes time, so a call that is over by its deadline waited for nobody who could answer.
-//! `WEFT_SEEDS` says how many; a failure names its seed, and
-//! `WEFT_SEED=N cargo test --workspace --locked --test calls` runs that one alone.
+//! What holds of every machine is looked at after each round. `WEFT_SEEDS` says how many graphs; a failure tells the command
+//! that runs its seed alone.
 #![cfg(not(target_arch = "wasm32"))]
 
 use futures::future::join_all;
 use kernel_core::environment::Environment;
-use kernel_tests::world::{Host, Kind, SimHost, World, agent, app};
-use kernel_tests::{alone, seeds};
+use kernel_tests::invariants::Invariants;
+use kernel_tests::world::{Host, SimHost, World, agent, app};
+use kernel_tests::{alone, for_seeds};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -37,7 +38,8 @@ async fn entangle(host: SimHost, seed: u64, ends: &mut Ends) {
         if below(3) == 0 { one.per_message() } else { one }
     });
     world.run(app("graph", []).with(agents)).await;
-    for _ in 0..3 {
+    let mut invariants = Invariants::default();
+    for round in 0..3 {
         let mut sessions = Vec::new();
         for _ in 0..1 + below(8) {
             let way: Vec<&str> = (0..1 + below(6)).map(|_| names[below(names.len())]).collect();
@@ -68,6 +70,7 @@ async fn entangle(host: SimHost, seed: u64, ends: &mut Ends) {
             ends.refused += usize::from(text.contains("deadlock: "));
             ends.gone += usize::from(text.contains("ended"));
         }
+        invariants.look(&world, &format!("seed {seed}, round {round}")).await;
         assert_eq!(world.kernel().health().waiting, 0, "seed {seed}: bytes wait in mailboxes");
     }
     world.finish().await;
@@ -76,12 +79,10 @@ async fn entangle(host: SimHost, seed: u64, ends: &mut Ends) {
 #[test]
 fn nobody_waits_in_a_circle() {
     let mut ends = Ends::default();
-    for seed in seeds(GRAPHS) {
-        let kind = if seed % 2 == 0 { Kind::Handler } else { Kind::Component };
-        let host = SimHost::new(seed, kind);
-        let sim = host.sim();
-        sim.run(entangle(host, seed, &mut ends));
-    }
+    for_seeds(GRAPHS, |seed| {
+        let host = SimHost::seeded(seed);
+        host.sim().run(entangle(host, seed, &mut ends));
+    });
     if alone().is_none() {
         assert!(ends.answered > 0 && ends.refused > 0 && ends.gone > 0, "{ends:?}");
     }

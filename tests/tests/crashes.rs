@@ -1,25 +1,22 @@
-//! Thousands of simulated machines whose power fails at random, some within a commit, and that boot again.
+//! Thousands of simulated machines whose power and disks fail at random, some within a commit, and that boot again.
 //!
 //! Each has a disk that is slow at random, puppets and sessions that write to the tree, to files and to each other,
 //! and loses power a few times. After each loss the log has to verify, what was answered to a session has to be
 //! there, nothing may be there that nobody wrote, what was begun and not ended is closed as unknown once, and of each
 //! outward act the body is there that the log commits to, or its salt where that is too long.
-//! `WEFT_SEEDS` says how many machines; a failure names its seed, and
-//! `WEFT_SEED=N cargo test --workspace --locked --test crashes` runs that one alone.
+//! `WEFT_SEEDS` says how many machines; a failure tells the command that runs its seed alone.
 #![cfg(not(target_arch = "wasm32"))]
 
 use kernel_core::agency::Role;
 use kernel_core::capability::Capabilities;
-use kernel_core::chain::{TABLE_EVENTS, decode, entries, event_key};
-use kernel_core::codec::table_range;
 use kernel_core::environment::Environment;
-use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{Bodies, BootOptions, Kernel, Session, check_bodies, log_key, open_log};
-use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn, Storage};
+use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn};
 use kernel_core::process::InstanceKind;
-use kernel_core::sim::{Faults, SimKeys, SimPlatform, Tear};
+use kernel_core::sim::{SimKeys, SimPlatform};
+use kernel_tests::invariants::{Invariants, kept};
 use kernel_tests::world::{Host, Kind, SimHost, agent, app, name, rights, supervisor};
-use kernel_tests::{alone, seeds};
+use kernel_tests::{alone, for_seeds};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -114,12 +111,14 @@ fn live(host: &SimHost, shared: &Shared, turns: u64) {
 }
 
 /// Boots in peace, and looks. The bodies that are kept by now.
-async fn look(host: &SimHost, shared: &Shared, seed: u64) -> Bodies {
+async fn look(host: &SimHost, shared: &Shared, invariants: &mut Invariants, seed: u64) -> Bodies {
+    let at = format!("seed {seed}");
     let parts = host.open().await;
     let (rows, public) = (parts.storage.clone(), SimKeys.public(KeyPurpose::Log).await.expect("a key"));
     let mut options = BootOptions::new(Environment::prod());
     options.natives = vec![(name("puppet"), InstanceKind::Kept)];
     let kernel = Kernel::boot(parts, options).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    invariants.booted_over(&kernel, &rows, &at).await;
     let held = Capabilities::new(rights(&["read /tree/**"]), Vec::new()).expect("few rights");
     let session = kernel.attach(name("reader"), Role::User, held).await.expect("a session");
     let (answered, asked) = {
@@ -129,74 +128,43 @@ async fn look(host: &SimHost, shared: &Shared, seed: u64) -> Bodies {
     for (node, values) in asked {
         let found = session.act("read", &format!("/tree/n{node}"), "").await.ok();
         let found: Option<u64> = found.map(|value| String::from_utf8_lossy(&value).parse().expect("a number"));
-        assert!(found.is_none_or(|value| values.contains(&value)), "seed {seed}: node {node} has {found:?}");
-        if let Some(answered) = answered.get(&node) {
-            assert!(found >= Some(*answered), "seed {seed}: node {node} has {found:?} and {answered} was answered");
-        }
+        kept(&format!("node {node}"), found, &values, answered.get(&node).copied(), &at);
     }
     kernel.shutdown("seen").await.expect("an orderly end");
     drop(session);
     kernel.close().await;
     let opened = open_log(&rows, &log_key(public)).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     assert_eq!(opened.signed, opened.log.size(), "seed {seed}");
-    settled(&rows, seed).await;
+    let told = invariants.log_under(&log_key(public), &rows, &at).await;
+    assert!(told.open.is_empty(), "{at}: without an outcome: {:?}", told.open);
     let bodies = check_bodies(&rows).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     assert_eq!(bodies.erased, 0, "seed {seed}: an intent without its body");
     bodies
-}
-
-/// Every intent has one outcome, and no outcome comes without its intent.
-async fn settled<S: Storage>(rows: &S, seed: u64) {
-    let (mut from, to) = (event_key(0), table_range(TABLE_EVENTS).1);
-    let mut open = BTreeMap::new();
-    loop {
-        let page = rows.scan(&from, &to, 64).await.expect("rows");
-        for entry in page.rows.iter().flat_map(|(_, row)| entries(row)) {
-            let event = decode(entry.expect("an entry")).expect("an event");
-            let action = event.header.action;
-            match Content::decode(event.header.kind, event.content).expect("a content") {
-                Content::Intent(_) => assert!(open.insert(action, ()).is_none(), "seed {seed}: {action:?} twice"),
-                Content::Outcome(_) => assert!(open.remove(&action).is_some(), "seed {seed}: {action:?} of nothing"),
-                _ => {}
-            }
-        }
-        match page.next {
-            Some(next) => from = next,
-            None => break,
-        }
-    }
-    assert!(open.is_empty(), "seed {seed}: without an outcome: {:?}", open.keys());
 }
 
 /// How many writes there were in all of its lives, and what is there of the bodies of outward ones.
 fn machine(seed: u64) -> (usize, Bodies) {
     let host = SimHost::new(seed, Kind::Handler);
     let (shared, mut bodies) = (Shared::default(), Bodies::default());
+    let mut invariants = Invariants::default();
     for _ in 0..LOSSES {
         let sim = host.sim();
-        let mut faults = Faults { slow: Duration::from_millis(sim.random() % 20), ..Faults::default() };
-        if sim.random().is_multiple_of(2) {
-            let commit = host.storage().next_commit() + sim.random() % 12;
-            // A host keeps a batch whole or not at all, whether or not it came to say so.
-            let changes = if sim.random().is_multiple_of(2) { usize::MAX } else { 0 };
-            faults.tear = Some(Tear { commit, changes });
-        }
-        host.storage().set_faults(faults);
+        host.ails(20, 12);
         live(&host, &shared, 20 + sim.random() % 600);
-        host.storage().set_faults(Faults::default());
-        bodies = sim.run(look(&host, &shared, seed));
+        host.heals();
+        bodies = sim.run(look(&host, &shared, &mut invariants, seed));
     }
     (written(&shared).asked.values().map(Vec::len).sum(), bodies)
 }
 
 #[test]
 fn what_was_answered_is_there_whenever_the_power_fails() {
-    let seeds = seeds(MACHINES);
-    let machines = seeds.end - seeds.start;
-    let (mut writes, mut kept, mut long) = (0, 0, 0);
-    for (wrote, bodies) in seeds.map(machine) {
+    let (mut machines, mut writes, mut kept, mut long) = (0, 0, 0, 0);
+    for_seeds(MACHINES, |seed| {
+        let (wrote, bodies) = machine(seed);
+        machines += 1;
         (writes, kept, long) = (writes + wrote as u64, kept + bodies.kept, long + bodies.long);
-    }
+    });
     if alone().is_some() {
         return;
     }

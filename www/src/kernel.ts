@@ -93,6 +93,8 @@ export type Notice =
   | { kind: 'phase'; name: string; micros: number }
   | { kind: 'running'; pid: number; name: string }
   | { kind: 'exited'; pid: number; name: string; reason: string; normal: boolean }
+  | { kind: 'suspended'; pid: number; name: string; reason: string }
+  | { kind: 'resumed'; pid: number; name: string }
   | { kind: 'restarting'; name: string; waitMs: number }
   | { kind: 'limit_near'; pid: number; name: string; meter: string; used: number; limit: number }
   | { kind: 'verdict'; action: number; name: string; what: string; verb: string; resource: string; reason: string }
@@ -361,6 +363,10 @@ export function asNotice(told: unknown): Notice | null {
       const [word, detail] = [text(body.exit), text(body.detail)];
       return { kind, pid: number(body.pid), name: text(body.name), reason: detail ? `${word}: ${detail}` : word, normal: NORMAL.has(word) };
     }
+    case 'suspended':
+      return { kind, pid: number(body.pid), name: text(body.name), reason: text(body.reason) };
+    case 'resumed':
+      return { kind, pid: number(body.pid), name: text(body.name) };
     case 'restarting':
       return { kind, name: text(body.name), waitMs: number(body.wait_ms) };
     case 'limit_near':

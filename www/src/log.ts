@@ -269,6 +269,8 @@ function what(event: Event, content: any, act: Act | null): string {
       return `a session of role ${content.role} was opened`;
     case 'app_ended':
       return `${content.app} ${content.ok ? 'ended well' : 'failed'}${after(content.reason)}`;
+    case 'failing':
+      return `${content.app} has failed and stops${after(content.reason)}`;
     case 'dead_letter':
       return `from ${content.sender} to ${content.target}: ${content.reason}, ${bytes(Number(content.bytes) || 0)}`;
     case 'suspended':

@@ -380,6 +380,13 @@ export class Session {
         this.life(notice.normal ? '' : 'bad', notice.reason ? `ended: ${notice.reason}` : 'ended', `${notice.name} ${notice.pid}`);
         if (!notice.normal) this.announce(`${notice.name} ended: ${notice.reason}`);
         break;
+      case 'suspended':
+        this.life('bad', notice.reason ? `is suspended: ${notice.reason}` : 'is suspended', `${notice.name} ${notice.pid}`);
+        this.announce(`${notice.name} is suspended`);
+        break;
+      case 'resumed':
+        this.life('', 'goes on', `${notice.name} ${notice.pid}`);
+        break;
       case 'restarting':
         this.life('', notice.waitMs ? `is started again after ${notice.waitMs} ms` : 'is started again', notice.name);
         break;

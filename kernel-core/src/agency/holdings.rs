@@ -4,19 +4,25 @@
 //! grant the right *by what is older than the gift*, so no two processes hold each other's rights up in a circle.
 
 use crate::capability::{Capabilities, Right, TooManyRights};
-use crate::id::{ActionId, Pid};
+use crate::id::Pid;
 use std::collections::BTreeSet;
 
-/// The most gifts that one process holds.
+/// The most gifts that one process holds, besides the operator's.
 pub const MAX_GIVEN: usize = 64;
+
+/// The most of these from one giver, so that nobody keeps all others from giving.
+pub const MAX_FROM_ONE: usize = 8;
+
+/// The most rights of one gift, to use and to grant together: what is looked at again when a source is lost.
+pub const MAX_GIFT: usize = 64;
 
 /// Rights that a process was given while it ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
     /// Who gave them; [`Pid::KERNEL`] for the operator, whose word outlives the session.
     pub by: Pid,
-    /// The act in which that was: the greater, the younger.
-    pub action: ActionId,
+    /// Its number among all gifts, counted as they are given: the greater, the younger.
+    pub number: u64,
     /// The youngest process of then: whoever is younger was spawned when they were there.
     pub youngest: Pid,
     /// What.
@@ -59,9 +65,9 @@ impl Source<'_> {
         self.grants(right, |given| given.youngest < child)
     }
 
-    /// Whether what it gave in `action` may have been `right`.
-    pub fn gives(&self, right: &Right, action: ActionId) -> bool {
-        self.grants(right, |given| given.action < action)
+    /// Whether gift `number`, which it gave, may have been `right`.
+    pub fn gives(&self, right: &Right, number: u64) -> bool {
+        self.grants(right, |given| given.number < number)
     }
 }
 
@@ -92,6 +98,16 @@ impl Holdings {
         changed
     }
 
+    /// A right that it holds by any source, or by what `by` gave, that includes one of `taken` and is more: to take that alone
+    /// would leave what it gives.
+    pub fn wider(&self, taken: &Capabilities, by: Option<Pid>) -> Option<&Right> {
+        let own = [&self.own, &self.inherited].into_iter().filter(|_| by.is_none());
+        let given = self.given.iter().filter(|given| by.is_none_or(|by| given.by == by)).map(|given| &given.rights);
+        own.chain(given).find_map(|held| {
+            wider(held.use_rights(), taken.use_rights()).or_else(|| wider(held.grant_rights(), taken.grant_rights()))
+        })
+    }
+
     fn forget_empty(&mut self) {
         self.given.retain(|given| !is_empty(&given.rights));
     }
@@ -109,30 +125,30 @@ impl Holdings {
     }
 }
 
+fn wider<'h>(held: &'h [Right], taken: &[Right]) -> Option<&'h Right> {
+    let more =
+        |held: &&Right| taken.iter().any(|one| held.includes(one)) && !taken.iter().any(|one| one.includes(held));
+    held.iter().find(more)
+}
+
 fn is_empty(rights: &Capabilities) -> bool {
     rights.use_rights().is_empty() && rights.grant_rights().is_empty()
 }
 
 /// Keeps those rights of both lists that `keep` names; whether one went.
 fn retain(rights: &mut Capabilities, keep: impl Fn(&Right) -> bool) -> bool {
-    filter(rights, &keep, &keep)
+    let kept = |list: &[Right]| -> Vec<Right> { list.iter().filter(|right| keep(right)).cloned().collect() };
+    // Fewer than there were.
+    let left = Capabilities::new(kept(rights.use_rights()), kept(rights.grant_rights())).unwrap_or_default();
+    let went = left != *rights;
+    *rights = left;
+    went
 }
 
 /// Removes what `taken` includes, list by list; whether one went.
 fn remove(rights: &mut Capabilities, taken: &Capabilities) -> bool {
-    let left = |taken: &[Right], right: &Right| !taken.iter().any(|taken| taken.includes(right));
-    filter(rights, &|right| left(taken.use_rights(), right), &|right| left(taken.grant_rights(), right))
-}
-
-fn filter(rights: &mut Capabilities, use_: &dyn Fn(&Right) -> bool, grant: &dyn Fn(&Right) -> bool) -> bool {
-    let kept = |list: &[Right], keep: &dyn Fn(&Right) -> bool| -> Vec<Right> {
-        list.iter().filter(|right| keep(right)).cloned().collect()
-    };
-    let (uses, grants) = (kept(rights.use_rights(), use_), kept(rights.grant_rights(), grant));
-    if uses.len() == rights.use_rights().len() && grants.len() == rights.grant_rights().len() {
-        return false;
-    }
-    // Fewer than there were.
-    *rights = Capabilities::new(uses, grants).unwrap_or_default();
-    true
+    let left = rights.without(taken);
+    let went = left != *rights;
+    *rights = left;
+    went
 }

@@ -6,5 +6,6 @@
 mod holdings;
 mod role;
 
-pub use holdings::{Given, Holdings, MAX_GIVEN, Source};
+pub use holdings::{Given, Holdings, MAX_FROM_ONE, MAX_GIFT, MAX_GIVEN, Source};
+pub(crate) use role::lower;
 pub use role::{Ceilings, CustomRole, OF_AGENTS, Role};

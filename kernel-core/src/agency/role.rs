@@ -59,6 +59,30 @@ pub struct Ceilings {
     pub fuel: Option<u64>,
 }
 
+/// The lower one, where there are two.
+pub(crate) fn lower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Ceilings {
+    /// Both of them.
+    #[must_use]
+    pub fn and(&self, other: &Ceilings) -> Ceilings {
+        Ceilings {
+            memory: lower(self.memory, other.memory),
+            handle: lower(self.handle, other.handle),
+            wall: lower(self.wall, other.wall),
+            acts: lower(self.acts, other.acts),
+            messages: lower(self.messages, other.messages),
+            tool_calls: lower(self.tool_calls, other.tool_calls),
+            fuel: lower(self.fuel, other.fuel),
+        }
+    }
+}
+
 /// Every role of an application, in the table.
 const ANY_CUSTOM: &str = "*";
 

@@ -82,6 +82,7 @@ pub fn check(manifest: &Arc<Manifest>, around: &mut Surroundings<'_>) -> Result<
     references(manifest, &mut problems);
     supervisors::check(manifest, &mut problems);
     roles::check(manifest, &mut problems);
+    fuel(manifest, &mut problems);
     for agent in &manifest.agents {
         for (list, rights) in [("use", &agent.use_), ("grant", &agent.grant), ("optional", &agent.optional)] {
             let key = format!("agent.{}.{list}", agent.name.value);
@@ -171,6 +172,27 @@ fn references(manifest: &Manifest, problems: &mut Problems) {
             let (at, key) = cycle[0].needs();
             let message = format!("these wait for each other: {} -> {}", names.join(" -> "), names[0]);
             problems.add_with_help(at, &key, message, "leave one of these dependencies out");
+        }
+    }
+}
+
+/// What a message is given of an account of fuel is held while it is handled, so each component needs to say how much that is.
+fn fuel(manifest: &Manifest, problems: &mut Problems) {
+    let Some(all) = manifest.budget.fuel else { return };
+    for agent in manifest.agents.iter().filter(|agent| matches!(agent.program.value, Program::Wasm(_))) {
+        let key = format!("agent.{}.limits.fuel", agent.name.value);
+        match agent.limits.fuel {
+            None => {
+                let message =
+                    format!("{} needs a limit, because [budget] fuel limits all", quoted(agent.name.as_str()));
+                let help = "say how much one message may use; so much is held while one is handled";
+                problems.add_with_help(agent.name.at, &key, message, help);
+            }
+            Some(one) if one > all => {
+                let message = format!("{one} for one message is more than the {all} that [budget] fuel gives to all");
+                problems.add(agent.limits.at, &key, message);
+            }
+            Some(_) => {}
         }
     }
 }

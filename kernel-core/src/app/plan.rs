@@ -181,6 +181,12 @@ impl Plan {
         Some(format!("there are two mounts `{}`", twice.name))
     }
 
+    /// An agent of which nobody can say what it holds of the fuel of all, where that is limited.
+    pub fn holds_unknown_fuel(&self) -> Option<&Name> {
+        let unlimited = |agent: &&AgentPlan| !agent.is_native() && agent.limits.fuel.is_none();
+        self.agents.iter().find(unlimited).filter(|_| self.budget.fuel.is_some()).map(|agent| &agent.name)
+    }
+
     /// The features that it cannot do without, as far as a plan still says so.
     pub fn features(&self) -> BTreeSet<Feature> {
         let of_agents = self.agents.iter().flat_map(|agent| {

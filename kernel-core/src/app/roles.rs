@@ -45,14 +45,10 @@ fn role(roles: &[CustomRole], name: &Name) -> Option<Role> {
 }
 
 /// Those that whoever has `role` could have started, and `of` may not start.
-fn widened<'r>(roles: &'r [CustomRole], of: &Role, role: &Role) -> Vec<&'r str> {
+fn widened(roles: &[CustomRole], of: &Role, role: &Role) -> Vec<String> {
     let all = roles.iter().map(|role| Role::Custom(Arc::new(role.clone()))).chain(OF_AGENTS);
-    let beyond: BTreeSet<String> = all
-        .filter(|started| role.may_start(started) && !of.may_start(started))
-        .map(|started| started.as_str().to_owned())
-        .collect();
-    let names = roles.iter().map(|role| role.name.as_str());
-    names.chain(["supervisor", "service", "worker"]).filter(|name| beyond.contains(*name)).collect()
+    let beyond = all.filter(|started| role.may_start(started) && !of.may_start(started));
+    beyond.map(|started| started.as_str().to_owned()).collect()
 }
 
 /// What is wrong with the roles of a manifest, and with who names them.

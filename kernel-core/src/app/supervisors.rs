@@ -125,19 +125,19 @@ impl Plan {
             }
         }
         let last = self.agents.iter().find(|agent| self.ends_with.as_ref() == Some(&agent.name))?;
-        let mut way = vec![(last.restart, last.supervisor.as_ref())];
-        while let Some(above) = way.last().and_then(|(_, above)| *above).and_then(|name| self.supervisor(name)) {
-            way.push((above.restart, above.supervisor.as_ref()));
-        }
-        let strategy = |above: Option<&Name>| {
-            above.and_then(|name| self.supervisor(name)).map_or(self.supervision, |above| above.supervision).strategy
-        };
-        let why = never_ends(way.into_iter().map(|(restart, above)| (restart, strategy(above))))?;
+        let above: Vec<&SupervisorPlan> = self.above(last.supervisor.as_ref()).collect();
+        let restarts = [last.restart].into_iter().chain(above.iter().map(|one| one.restart));
+        let strategies = above.iter().map(|one| one.supervision.strategy).chain([self.supervision.strategy]);
+        let why = never_ends(restarts.zip(strategies))?;
         Some(format!("it ends with `{}`, which {why}", last.name))
     }
 
-    fn supervisor(&self, name: &Name) -> Option<&SupervisorPlan> {
-        self.supervisors.iter().find(|supervisor| supervisor.name == *name)
+    /// The supervisors above whoever is below `supervisor`: that one, and so on up.
+    pub(crate) fn above<'p>(&'p self, supervisor: Option<&'p Name>) -> impl Iterator<Item = &'p SupervisorPlan> {
+        let named = |name: Option<&Name>| self.supervisors.iter().find(|one| Some(&one.name) == name);
+        let way = std::iter::successors(named(supervisor), move |one| named(one.supervisor.as_ref()));
+        // In a plan that contradicts itself it may be a circle.
+        way.take(self.supervisors.len())
     }
 
     /// The names of all that are started: agents and supervisors.

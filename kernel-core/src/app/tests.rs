@@ -119,3 +119,26 @@ fn checked(text: &str) -> Result<Checked, Vec<Problem>> {
         &mut Surroundings { natives: None, exists: &exists, unkept: &|_| Vec::new(), load: &mut load },
     )
 }
+
+/// The plan of `text`, with no consent and all that supervision takes.
+fn planned(text: &str) -> Plan {
+    let checked = checked(text).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+    plan(&checked, &Consent::default(), &[Feature::Restart]).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// That `text` cannot be read or does not hold together, and that this is said.
+fn refused(text: &str, says: &str) {
+    let found = match parse("weft.toml", text) {
+        Ok(_) => checked(text).map(|_| ()),
+        Err(problems) => Err(problems),
+    };
+    let found = shown(&found.expect_err(says));
+    assert!(found.contains(says), "{found}\n  not {says}");
+}
+
+/// In which way `good` contradicts itself after a change.
+fn contradiction(good: &Plan, change: impl FnOnce(&mut Plan)) -> String {
+    let mut plan = good.clone();
+    change(&mut plan);
+    plan.contradiction().expect("it contradicts itself")
+}

@@ -391,7 +391,8 @@ impl Ledger {
             let parent = account.parent;
             if let Some(entry) = account.entry_mut(meter) {
                 change(&mut entry.line);
-                let used = entry.line.drawn();
+                // What is held of anything but a level may come back.
+                let used = if meter.is_level() { entry.line.held } else { entry.line.used };
                 if used >= entry.near
                     && let (Some(account), Some(limit)) = (next, entry.line.limit)
                 {

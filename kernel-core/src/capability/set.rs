@@ -71,6 +71,15 @@ impl Capabilities {
         self.granting(right).is_some()
     }
 
+    /// The same without what `taken` includes, list by list.
+    #[must_use]
+    pub fn without(&self, taken: &Capabilities) -> Capabilities {
+        let left = |list: &Arc<[Right]>, taken: &[Right]| -> Arc<[Right]> {
+            list.iter().filter(|right| !taken.iter().any(|taken| taken.includes(right))).cloned().collect()
+        };
+        Capabilities { use_: left(&self.use_, &taken.use_), grant: left(&self.grant, &taken.grant) }
+    }
+
     /// The same with `/proc/self` replaced by the number of `me`. What a process holds is always bound:
     /// else its children's `self` would be taken for its own.
     #[must_use]

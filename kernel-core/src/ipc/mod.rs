@@ -6,6 +6,7 @@ mod fanout;
 mod mailbox;
 mod retained;
 mod topics;
+mod waiting;
 
 pub(crate) use envelope::{ENVELOPE_BYTES, SIGNAL};
 pub use envelope::{Envelope, EnvelopeKind};
@@ -15,6 +16,7 @@ pub use mailbox::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES, MAILBOX_MESSAGES, MAILBOX_
 pub use retained::{RETAINED, RETAINED_BYTES, RETAINED_OF_TOPIC, RETAINED_OF_TOPIC_BYTES, Retained, Since};
 pub(crate) use topics::asked;
 pub use topics::{Count, QUEUE, SUBSCRIPTIONS, Subscription, Topics};
+pub(crate) use waiting::Waiting;
 
 #[cfg(test)]
 mod tests;

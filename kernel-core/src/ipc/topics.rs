@@ -134,13 +134,9 @@ impl Topics {
         }
     }
 
-    /// Ends those subscriptions of a process that `keep` does not name.
-    pub fn retain(&mut self, pid: Pid, keep: impl Fn(&Pattern) -> bool) {
-        let lost: Vec<Pattern> =
-            self.by_process.get(&pid).into_iter().flatten().filter(|pattern| !keep(pattern)).cloned().collect();
-        for pattern in lost {
-            self.unsubscribe(pid, &pattern);
-        }
+    /// To what a process has subscribed.
+    pub fn patterns(&self, pid: Pid) -> impl Iterator<Item = &Pattern> {
+        self.by_process.get(&pid).into_iter().flatten()
     }
 
     /// Whether nobody listens to anything.

@@ -3,19 +3,18 @@
 //! An application is a process of its own, without a program: it holds what the operator gave, its
 //! agents are its children, and its end is theirs.
 
-use super::budgets::{Drawn, Spent};
+use super::budgets::Spent;
 use super::effects::Effects;
 use super::members::Member;
 use super::open::OpenKind;
 use super::request::Request;
-use super::rows;
+use super::running::{Running, Standing, running_key};
 use super::state::{Due, State};
 use super::stop::Stopped;
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::platform::Key;
 use crate::process::{ExitReason, Process, Restarts, Supervision};
 use crate::time::{Instant, Now, WallTime};
 use bytes::Bytes;
@@ -51,7 +50,7 @@ pub(crate) struct App {
     pub(crate) coming: BTreeMap<Name, Option<Instant>>,
     /// Those that were killed: nothing starts them again.
     pub(crate) killed: BTreeSet<Name>,
-    /// Those that were suspended when their supervisor stopped them: nothing starts them again.
+    /// Those that ended while they were suspended: nothing starts them again.
     pub(crate) suspended: BTreeSet<Name>,
     /// Those that stop, or are to when their turn comes, while their processes live.
     pub(crate) leaving: BTreeMap<Name, Stopped>,
@@ -91,6 +90,8 @@ pub(crate) struct App {
     pub(crate) over: bool,
     /// Whether it ends so that no later kernel is to start it.
     pub(crate) unwanted: bool,
+    /// Who stopped it, if that was somebody else before it came to its end.
+    pub(crate) stopped_by: Option<Name>,
     /// When it was started first.
     pub(crate) began: WallTime,
     /// Whether anything in it has a limit of which what is used is gone.
@@ -101,30 +102,6 @@ pub(crate) struct App {
     pub(crate) continues: bool,
     /// Its row, as it was last written.
     pub(crate) row: Option<Bytes>,
-}
-
-/// What is stored of an application that was started to stay.
-#[derive(Clone, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
-#[cbor(map)]
-pub(super) struct Running {
-    /// What its process carried when it was started.
-    #[n(0)]
-    pub(super) labels: Labels,
-    /// Those of its agents that were killed, or that it was started without.
-    #[n(1)]
-    pub(super) without: Vec<Name>,
-    /// SHA-256 of the row of its plan.
-    #[n(2)]
-    pub(super) plan: minicbor::bytes::ByteArray<32>,
-    /// What was drawn of its budget.
-    #[n(3)]
-    #[cbor(default)]
-    pub(super) drawn: Drawn,
-}
-
-/// The row that says that an application should run.
-pub(super) fn running_key(name: &Name) -> Key {
-    rows::key(rows::TABLE_RUNNING, name.as_str().as_bytes())
 }
 
 /// The reply of a `start`.
@@ -168,7 +145,8 @@ impl App {
 
 impl State {
     /// Spawns everybody whose supervisor is there, whose dependencies run and who was not spawned yet. Each spawn is an
-    /// act of the supervisor and takes the road like any other.
+    /// act of the supervisor and takes the road like any other. Where nobody is left, whoever started the application is
+    /// told.
     pub(crate) fn spawn_ready(&mut self, name: &Name, now: Now, fx: &mut Effects) {
         let Some(app) = self.apps.get_mut(name) else { return };
         // Whoever is at it already sees to all of it.
@@ -183,6 +161,10 @@ impl State {
         {
             // Reserved before the spawn, so that a failure inside it is not tried again.
             app.spawned.insert(member.clone(), Pid::KERNEL);
+            // A question that was asked before is still the same.
+            if self.asks_to_spawn(supervisor, &member) {
+                continue;
+            }
             let resource = Resource::Agent(member.clone()).to_string();
             let request = Request::parse(supervisor, "spawn", &resource, Bytes::new());
             let seen = self.counters.pid;
@@ -197,6 +179,14 @@ impl State {
         let Some(app) = self.apps.get_mut(name) else { return };
         app.spawning = false;
         app.busy = app.busy.saturating_sub(1);
+        if app.running.len() == app.members.len()
+            && let Some(action) = app.starting.take()
+        {
+            let pid = app.root;
+            // In one batch with the outcome.
+            self.keep_running(name, fx);
+            self.close(action, Ok(body::json(&Started { pid })), now, fx);
+        }
         self.end_if_quiet(name, now, fx);
     }
 
@@ -209,7 +199,8 @@ impl State {
     }
 
     /// A spawn of `member` by its supervisor in the application `name` is over: `pid` is it, or there is no such process,
-    /// which ends an application that is being started, and is an end like any other of whoever is started again.
+    /// which ends an application that is being started, and is an end like any other of whoever is started again. It is
+    /// nothing where nobody waits for it any more.
     pub(crate) fn has_spawned(&mut self, name: &Name, member: Name, pid: Pid, now: Now, fx: &mut Effects) {
         let Some(app) = self.apps.get_mut(name) else { return };
         let supervisor = app.supervisor_of(&member);
@@ -230,15 +221,22 @@ impl State {
             }
             return;
         }
-        let again = app.starting.is_none();
         let why = self.unheard.take().map_or_else(String::new, |refusal| format!(": {}", refusal.reason));
-        if again {
-            let ended = ExitReason::NotStarted(format!("it could not be spawned{why}"));
-            self.restart(name, &member, &ended, &Labels::NONE, now, fx);
+        if !app.awaits(&member) {
             return;
         }
-        let reason = format!("agent `{member}` could not be spawned{why}");
-        self.stop_app(name, Some(reason), ExitReason::Shutdown, now, fx);
+        // Why it was refused was told to its supervisor, which carries what that tells of.
+        let supervisor = supervisor.and_then(|pid| self.processes.get(&pid));
+        let labels = supervisor.map(|process| process.labels.clone()).unwrap_or_default();
+        if app.starting.is_none() {
+            let ended = ExitReason::NotStarted(format!("it could not be spawned{why}"));
+            self.restart(name, &member, &ended, &labels, now, fx);
+            return;
+        }
+        app.fail_by(format!("agent `{member}` could not be spawned{why}"), &labels);
+        let root = app.root;
+        self.mark(root, &labels);
+        self.stop_app(name, None, ExitReason::Shutdown, now, fx);
     }
 
     /// An agent runs: its dependants may follow, and perhaps all run now.
@@ -251,23 +249,7 @@ impl State {
         if app.spawned.get(&agent) == Some(&pid) {
             app.running.insert(agent);
         }
-        if app.running.len() < app.members.len() {
-            self.spawn_ready(&name, now, fx);
-            return;
-        }
-        self.all_running(&name, now, fx);
-    }
-
-    /// Every agent runs: whoever started the application is told.
-    pub(crate) fn all_running(&mut self, name: &Name, now: Now, fx: &mut Effects) {
-        let Some(app) = self.apps.get_mut(name) else { return };
-        let root = app.root;
-        if let Some(action) = app.starting.take() {
-            // In one batch with the outcome.
-            self.keep_running(name, fx);
-            self.close(action, Ok(body::json(&Started { pid: root })), now, fx);
-        }
-        self.end_if_quiet(name, now, fx);
+        self.spawn_ready(&name, now, fx);
     }
 
     /// A process of an application is gone.
@@ -276,72 +258,83 @@ impl State {
         let Some(app) = self.apps.get_mut(name) else { return };
         // What an agent spawned by itself is that agent's affair.
         let own = app.spawned.get(member) == Some(&process.pid);
-        if own && app.unregistered.values().any(|owner| owner == member) {
+        if !own {
+            return self.end_if_quiet(name, now, fx);
+        }
+        if app.unregistered.values().any(|owner| owner == member) {
             app.gone.insert(member.clone(), process.labels.clone());
         }
-        if own && self.is_stopped(name, process, reason) {
+        // A fresh start, by whatever it comes, forgives nothing, and is no way out of being suspended.
+        if !process.rare.refusals.is_empty() {
+            app.refusals.insert(member.clone(), process.rare.refusals.clone());
+        }
+        if process.rare.suspended.is_some() {
+            app.suspended.insert(member.clone());
+        }
+        let expected = self.is_stopped(name, member, reason);
+        let Some(app) = self.apps.get_mut(name) else { return };
+        let (root, last) = (app.root, app.is_last(member));
+        if expected {
+            if last && !app.ending && app.stays_away(member) {
+                let problem = format!("{member} was suspended when it was stopped, and is not started again");
+                self.mark(root, &process.labels);
+                self.stop_app(name, Some(problem), ExitReason::Shutdown, now, fx);
+            }
             return;
         }
-        let Some(app) = self.apps.get_mut(name) else { return };
-        // A fresh start is no way out of being suspended.
-        let held = process.rare.suspended.is_some();
-        if own && !app.ending && !held && app.starting.is_none() && app.restarts(member, reason) {
-            app.refusals.insert(member.clone(), process.rare.refusals.clone());
+        let (starting, killed) = (app.starting.is_some(), matches!(reason, ExitReason::Killed(_)));
+        // A supervisor runs at once, and is needed until all those below it do.
+        let supervises = app.member(member).is_some_and(|member| member.supervision.is_some());
+        let early = starting && !killed && (supervises || !app.running.contains(member));
+        if !app.ending && !early && app.restarts(member, reason) {
             self.restart(name, member, reason, &process.labels, now, fx);
             return;
         }
-        let last = app.ends_with.clone().filter(|last| last == member || app.below(member).contains(last));
-        if own && app.starting.is_none() {
-            app.is_gone(member);
-            if matches!(reason, ExitReason::Killed(_)) {
-                app.bury(member);
-                self.keep_running(name, fx);
+        // What ends with all of its application was killed as a whole, if it was.
+        if killed && !app.over {
+            app.bury(member);
+            match app.unwanted {
+                true => self.forget_running(name, fx),
+                false => self.keep_running(name, fx),
             }
+        } else {
+            app.is_gone(member);
         }
         let Some(app) = self.apps.get_mut(name) else { return };
-        if own && !reason.is_normal() && !app.ending {
+        if !reason.is_normal() && !app.ending {
             app.fail_by(format!("{member} {reason}"), &process.labels);
         }
-        let early = app.starting.is_some() && !app.running.contains(member);
-        let needed = early || (app.starting.is_some() && matches!(reason, ExitReason::NotStarted(_)));
-        let problem = (early && reason.is_normal()).then(|| format!("{member} ended before it ran"));
-        if own && (needed || last.is_some()) {
+        let needed = early || (starting && matches!(reason, ExitReason::NotStarted(_)));
+        let problem = (early && reason.is_normal()).then(|| match supervises {
+            true => format!("{member} ended before all below it ran"),
+            false => format!("{member} ended before it ran"),
+        });
+        if needed || last {
             // That it ends is this agent's doing.
-            let root = app.root;
             self.mark(root, &process.labels);
             self.stop_app(name, problem, ExitReason::Shutdown, now, fx);
         } else {
-            if own && !app.coming.is_empty() {
+            if starting || !app.coming.is_empty() {
                 // Whoever waited for it to run. What that looks at is loaded before.
-                let root = app.root;
                 self.due(now.at, Due::Restart(name.clone(), root));
             }
             self.end_if_quiet(name, now, fx);
         }
     }
 
-    /// Takes note that `process` is gone, if it was to stop; whether that was its supervisor's doing, or comes while somebody
-    /// above it stops, and concerns nobody else.
-    fn is_stopped(&mut self, name: &Name, process: &Process, reason: &ExitReason) -> bool {
+    /// Takes note that the process of `member` is gone, if it was to stop; whether that was its supervisor's doing, or comes
+    /// while somebody above it stops, and concerns nobody else. To be killed always does.
+    fn is_stopped(&mut self, name: &Name, member: &Name, reason: &ExitReason) -> bool {
         let Some(app) = self.apps.get_mut(name) else { return false };
-        let stopped = app.leaving.remove(&process.name);
-        let deadline = stopped.as_ref().and_then(Stopped::deadline);
-        let expected = match &stopped {
-            Some(stopped) => stopped.by_supervisor(),
-            None => app.above(&process.name).any(|above| app.leaving.contains_key(above)),
-        };
-        let expected = expected && !matches!(reason, ExitReason::Killed(_));
-        if expected && !app.ending && process.rare.suspended.is_some() {
-            // A fresh start is no way out of that.
-            app.suspended.insert(process.name.clone());
-        }
-        if expected && app.coming.contains_key(&process.name) && !app.stays_away(&process.name) {
-            app.refusals.insert(process.name.clone(), process.rare.refusals.clone());
-            app.reset(&process.name);
+        let stopped = app.leaving.remove(member);
+        let stops = stopped.as_ref().is_some_and(Stopped::by_supervisor) || app.is_below_leaving(member);
+        let expected = stops && !matches!(reason, ExitReason::Killed(_));
+        if expected && app.coming.contains_key(member) && !app.stays_away(member) {
+            app.reset(member);
         } else if expected {
-            app.is_gone(&process.name);
+            app.is_gone(member);
         }
-        if let Some(number) = deadline {
+        if let Some(number) = stopped.as_ref().and_then(Stopped::deadline) {
             self.undue(number);
         }
         expected
@@ -353,6 +346,10 @@ impl State {
         let stays =
             |app: &&App| app.until == Until::Stopped && !app.unwanted && (app.starting.is_none() || app.continues);
         let Some(app) = self.apps.get(name).filter(stays) else { return };
+        if app.ends_with.as_ref().is_some_and(|last| app.killed.contains(last)) {
+            // Without what it ends with it would never end.
+            return self.forget_running(name, fx);
+        }
         // What an agent starts is that agent's affair, also at a later boot.
         let Some(root) = self.processes.get(&app.root).filter(|root| root.parent == Pid::KERNEL) else { return };
         let running = Running {
@@ -360,8 +357,9 @@ impl State {
             without: app.killed.iter().cloned().collect(),
             plan: app.plan.into(),
             drawn: self.drawn(app),
+            standing: Standing::Wanted,
         };
-        let value = Some(Bytes::from(minicbor::to_vec(&running).unwrap_or_default()));
+        let value = Some(running.row());
         if app.row == value {
             return;
         }

@@ -37,7 +37,7 @@ impl State {
             unsigned: boot.unsigned,
         };
         self.record(ActionId(0), Content::Boot(booted), now, fx);
-        self.keep(alive_key(), Some(Bytes::new()), fx);
+        self.keep_alive(0, fx);
         for action in &boot.interrupted {
             let outcome = Outcome {
                 result: Outcome::UNKNOWN.to_owned(),
@@ -48,6 +48,11 @@ impl State {
             self.record(*action, Content::Outcome(outcome), now, fx);
             fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));
         }
+    }
+
+    /// The row that says that this kernel has not stopped in order, and how many messages would be lost if it never did.
+    fn keep_alive(&mut self, waiting: u64, fx: &mut Effects) {
+        self.keep(alive_key(), Some(Bytes::copy_from_slice(&waiting.to_be_bytes())), fx);
     }
 
     pub(crate) fn phase(&mut self, name: &str, micros: u64, now: Now, fx: &mut Effects) {
@@ -104,6 +109,9 @@ impl State {
     pub(crate) fn flush(&mut self, now: Now, fx: &mut Effects) {
         self.tell_counts(now, fx);
         self.keep_drawn(fx);
+        if let Some(messages) = self.waiting.news() {
+            self.keep_alive(messages, fx);
+        }
         let c = self.counters;
         let mut row = BytesMut::with_capacity(32);
         for n in [c.pid, c.action, c.message, c.stream] {
@@ -123,6 +131,8 @@ impl State {
         for app in self.apps.keys().cloned().collect::<Vec<_>>() {
             self.end_app(&app, Some(TOLD_TO_STOP.to_owned()), ExitReason::Shutdown, now, fx);
         }
+        // One in whose end a step broke off does not end a second time, and nobody is to wait for it.
+        self.apps.clear();
         self.end_rest(now, fx);
     }
 
@@ -145,7 +155,8 @@ impl State {
             return;
         }
         self.end_rest(now, fx);
-        // In one batch with all the ends.
+        // In one batch with all the ends; that nothing waits any more is no news then.
+        self.waiting.news();
         self.keep(alive_key(), None, fx);
         for call in std::mem::take(&mut self.shutdowns) {
             // What follows is a checkpoint over all of it.

@@ -1,6 +1,6 @@
 //! What can be spawned by name: the host's own handlers, and the agents of running applications.
 
-use crate::agency::{Ceilings, Role};
+use crate::agency::{Ceilings, Role, lower};
 use crate::budget::{Meter, OnExhausted};
 use crate::capability::Capabilities;
 use crate::label::Labels;
@@ -47,16 +47,10 @@ impl Agent {
     /// # Errors
     /// `unsupported` for fuel of a program of the host, which is not metered.
     pub(crate) fn within(&self, ceilings: &Ceilings) -> Result<Agent, Refusal> {
-        fn lower<T: Ord>(own: Option<T>, ceiling: Option<T>) -> Option<T> {
-            match (own, ceiling) {
-                (Some(own), Some(ceiling)) => Some(own.min(ceiling)),
-                (own, ceiling) => own.or(ceiling),
-            }
-        }
         let mut agent = self.clone();
         if ceilings.fuel.is_some() && matches!(self.program, Some(Program::Native { .. })) {
             let reason =
-                format!("`{}` is a program of the host, which is not metered: no fuel can be its ceiling", self.name);
+                format!("`{}` is a program of the host, which is not metered: it has no limit of fuel", self.name);
             return Err(Refusal::new(Code::Unsupported, reason));
         }
         agent.limits.fuel = lower(self.limits.fuel, ceilings.fuel);
@@ -115,6 +109,14 @@ impl Catalog {
 
     pub(crate) fn add(&mut self, app: &Name, agent: Agent) {
         self.agents.insert((Some(app.clone()), agent.name.clone()), Arc::new(agent));
+    }
+
+    /// Whoever is started as `name` from now on holds nothing of what `taken` includes.
+    pub(crate) fn narrow(&mut self, app: Option<&Name>, name: &Name, taken: &Capabilities) {
+        if let Some(agent) = self.agents.get_mut(&(app.cloned(), name.clone())) {
+            let capabilities = agent.capabilities.without(taken);
+            *agent = Arc::new(Agent { capabilities, ..Agent::clone(agent) });
+        }
     }
 
     /// Forgets the agents of an application.

@@ -252,8 +252,10 @@ async fn commit<P: Platform>(
         return give_up(inner, after, said(&error));
     }
     inner.lock().pending.written();
-    let mut rest = Vec::with_capacity(after.len());
-    for item in after {
+    let (asked, rest) = apart(after);
+    // Who asked for a checkpoint may close the kernel at once, and whoever waits for an answer is to have it by then.
+    inner.release(rest, None);
+    for item in asked {
         match item {
             After::Checkpoint(sender) => {
                 let signed = log.signed().unwrap_or_default().to_owned();
@@ -262,10 +264,9 @@ async fn commit<P: Platform>(
             After::Written(sender) => {
                 let _ = sender.send(Ok(()));
             }
-            other => rest.push(other),
+            After::Reply(..) | After::Perform(_) => {}
         }
     }
-    inner.release(rest, None);
     Ok(())
 }
 
@@ -281,20 +282,21 @@ async fn sign<P: Platform>(inner: &Inner<P>, log: &mut Log, key: &VerifierKey) -
 
 /// The batch did not become durable: whoever waits for it is told.
 fn give_up<P: Platform>(inner: &Inner<P>, after: Vec<After>, reason: String) -> Result<(), String> {
-    let mut rest = Vec::with_capacity(after.len());
-    for item in after {
+    let (asked, rest) = apart(after);
+    inner.release(rest, Some(&reason));
+    for item in asked {
         match item {
-            After::Checkpoint(sender) => {
-                let _ = sender.send(Err(reason.clone()));
-            }
-            After::Written(sender) => {
-                let _ = sender.send(Err(reason.clone()));
-            }
-            other => rest.push(other),
+            After::Checkpoint(sender) => drop(sender.send(Err(reason.clone()))),
+            After::Written(sender) => drop(sender.send(Err(reason.clone()))),
+            After::Reply(..) | After::Perform(_) => {}
         }
     }
-    inner.release(rest, Some(&reason));
     Err(reason)
+}
+
+/// Those that the committer answers itself, and those that are released.
+fn apart(after: Vec<After>) -> (Vec<After>, Vec<After>) {
+    after.into_iter().partition(|item| matches!(item, After::Checkpoint(_) | After::Written(_)))
 }
 
 /// After a failed commit nothing is written any more; whoever still asks is told why.

@@ -38,11 +38,7 @@ pub(crate) fn spawns(rights: &[Right]) -> Vec<Right> {
 
 /// A supervisor of an application: it hands on what is the application's `own` and what was given to the agents below it.
 fn supervising(plan: &Plan, name: &Name, own: &[Right]) -> Agent {
-    let above = |name: &Option<Name>| plan.supervisors.iter().find(|one| Some(&one.name) == name.as_ref());
-    let is_below = |agent: &&AgentPlan| {
-        let mut way = std::iter::successors(above(&agent.supervisor), |one| above(&one.supervisor));
-        way.any(|one| one.name == *name)
-    };
+    let is_below = |agent: &&AgentPlan| plan.above(agent.supervisor.as_ref()).any(|one| one.name == *name);
     let given = plan.agents.iter().filter(is_below).flat_map(|agent| agent.given.iter().cloned());
     let grant: BTreeSet<Right> = own.iter().cloned().chain(given).collect();
     // No more than the application's process may grant, which was within the bound.

@@ -1,16 +1,17 @@
 //! From the mailbox to the guest and back: delivery, handling, and when an application is quiet.
 
 use super::effects::{Effects, Wake};
+use super::fuel::fuel_of;
 use super::open::{Closed, OpenKind};
 use super::random;
-use super::state::{Abandoned, Need, State};
+use super::state::{Abandoned, Connection, Need, State};
 use crate::budget::Meter;
 use crate::id::{ActionId, MessageId, Pid};
 use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, Subscription, selects};
 use crate::label::Labels;
 use crate::path::Resource;
 use crate::platform::{DeviceReply, FaultKind, Handled, StartRequest};
-use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle, Limits, Process};
+use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 
@@ -201,18 +202,18 @@ impl State {
 
     /// Whether all mailboxes together have room for one more.
     pub(crate) fn room_for(&self, envelope: &Envelope) -> Result<(), Refusal> {
-        if self.waiting.saturating_add(envelope.weight()) <= ALL_MAILBOXES_BYTES {
+        if self.waiting.bytes.saturating_add(envelope.weight()) <= ALL_MAILBOXES_BYTES {
             return Ok(());
         }
         let reason =
-            format!("{} bytes wait in all mailboxes, and that is the most: {ALL_MAILBOXES_BYTES}", self.waiting);
+            format!("{} bytes wait in all mailboxes, and that is the most: {ALL_MAILBOXES_BYTES}", self.waiting.bytes);
         Err(Refusal::new(Code::Full, reason))
     }
 
     /// Puts an envelope into a mailbox that takes it. It came by this subscription, 0 for none.
     pub(crate) fn enqueue(&mut self, pid: Pid, envelope: Envelope, subscription: u64) {
         if let Some(process) = self.processes.get_mut(&pid) {
-            self.waiting += envelope.weight();
+            self.waiting.put(&envelope, process.durable);
             process.mailbox.push(envelope, subscription);
         }
     }
@@ -223,7 +224,7 @@ impl State {
         if let Some(process) = self.processes.get_mut(&pid)
             && process.mailbox.signal(signal)
         {
-            self.waiting += weight;
+            self.waiting.grow(weight);
         }
     }
 
@@ -233,9 +234,28 @@ impl State {
             && process.life == Lifecycle::Running
             && process.program.is_some()
             && process.handling.is_none()
-            && let Some(envelope) = process.mailbox.pop()
+            && !process.mailbox.is_empty()
         {
-            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            // Held until it is known what of it was used.
+            if let Some(given) = process.limits.fuel
+                && let Err(over) = self.ledger.reserve(process.account, Meter::Fuel, given)
+            {
+                let used = self.ledger.line(over.account, Meter::Fuel).map_or(over.used, |line| line.used);
+                let ending = process.app.as_ref().and_then(|app| self.apps.get(app)).is_some_and(|app| app.ending);
+                // What others hold comes back, or is used.
+                if ending || used.saturating_add(given) <= over.limit {
+                    if !self.waits_for_fuel.contains(&pid) {
+                        self.waits_for_fuel.push(pid);
+                    }
+                    return;
+                }
+                let all = process.mailbox.iter().try_fold(process.labels.clone(), |all, next| all.join(&next.labels));
+                let labels = all.ok().filter(|_| !process.rare.unsayable);
+                self.end_account_next(&over, format!("{over}, and a message may use {given}"), labels);
+                return;
+            }
+            let Some(envelope) = process.mailbox.pop() else { return };
+            self.waiting.take(&envelope, process.durable);
             let fresh = process.instance == InstanceKind::PerMessage && envelope.kind != EnvelopeKind::Start;
             let base = match process.instance {
                 InstanceKind::Kept => &process.labels,
@@ -245,6 +265,10 @@ impl State {
                 Ok(labels) => process.labels = labels,
                 // There was room for its labels when it came, and by now there is none.
                 Err(e) => {
+                    if let Some(given) = process.limits.fuel {
+                        self.ledger.release(process.account, Meter::Fuel, given);
+                        self.fuel_came_back = true;
+                    }
                     let reason = format!("/proc/{pid} may not receive it: {e}");
                     let request = self.requests.remove(&envelope.id);
                     let action = request.unwrap_or(ActionId(0));
@@ -275,7 +299,7 @@ impl State {
 
     /// A guest returned from `handle`, or did not survive it.
     pub(crate) fn handled(&mut self, pid: Pid, message: MessageId, handled: &Handled, now: Now, fx: &mut Effects) {
-        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let Some(process) = self.processes.get_mut(&pid) else { return self.unreported(pid, &handled.usage) };
         let fuel = fuel_of(handled, &process.limits);
         process.used.cpu += handled.usage.cpu;
         process.used.fuel = process.used.fuel.saturating_add(fuel);
@@ -292,6 +316,9 @@ impl State {
         ];
         let Some(handling) = process.handling.take_if(|h| h.message == message) else { return };
         let labels = process.labels.clone();
+        // Several meters, and the making of an instance, may take more than what was held.
+        let over = self.ledger.settle(account, Meter::Fuel, limits.fuel.unwrap_or(0), fuel);
+        self.fuel_came_back |= limits.fuel.is_some();
         self.end_of_handle(pid, message, matches!(handled.result, Ok(Ok(_))), fx);
         let Some(process) = self.processes.get(&pid) else { return };
         let stopping = process.life == Lifecycle::Stopping;
@@ -317,8 +344,6 @@ impl State {
                 });
             }
         }
-        // What it used is known only now, so the last message may go over the account.
-        let over = self.ledger.settle(account, Meter::Fuel, 0, fuel);
         match end {
             // Its end tells of this message, so it ends with the labels of this message.
             Some(reason) => {
@@ -344,23 +369,6 @@ impl State {
         self.weigh(pid, now, fx);
     }
 
-    /// `process` ends in the middle of an activation, of which no host will tell what it used: it is taken to have used
-    /// all that it was given. Whoever owns the account that this is too much for ends next.
-    pub(crate) fn settle_unreported(&mut self, process: &mut Process) {
-        let Some(given) = process.limits.fuel.filter(|_| process.handling.is_some()) else { return };
-        process.used.fuel = process.used.fuel.saturating_add(given);
-        let Some(over) = self.ledger.settle(process.account, Meter::Fuel, 0, given) else { return };
-        self.tally.exhausted += 1;
-        let owner = Pid(over.account.0);
-        // One that is ending anyway ends in its own order.
-        let ends = self.processes.get(&owner).is_some_and(|owner| owner.life != Lifecycle::Exited)
-            && self.apps.values().all(|app| app.root != owner || !app.ending);
-        if ends {
-            let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
-            self.end_next(owner, ExitReason::Limit(over.to_string()), labels);
-        }
-    }
-
     /// A device answered, or failed.
     pub(crate) fn done(
         &mut self,
@@ -380,8 +388,10 @@ impl State {
             return self.disown(action, result, now, fx);
         };
         let pid = open.pid;
-        let connecting = match &open.kind {
-            OpenKind::Connecting { stream, labels } => Some((*stream, labels.clone())),
+        let connecting = match (&open.kind, &open.resource) {
+            (OpenKind::Connecting { stream, private, labels }, Resource::Net(to)) => {
+                Some((*stream, Connection { pid, to: to.clone(), private: *private }, labels.clone()))
+            }
             _ => None,
         };
         if connecting.is_some() {
@@ -398,7 +408,7 @@ impl State {
                     note = address.clone();
                 }
                 Ok(match connecting {
-                    Some((stream, labels)) => self.connected(pid, stream, labels),
+                    Some((stream, connection, labels)) => self.connected(stream, connection, labels),
                     None => super::verb::device_reply(reply),
                 })
             }
@@ -451,16 +461,6 @@ impl State {
         if let Some(app) = app {
             self.end_if_quiet(&app, now, fx);
         }
-    }
-}
-
-/// The fuel of an activation. What was ended otherwise than by its fuel no host can ask, so it is taken to have used all
-/// that it was given.
-fn fuel_of(handled: &Handled, limits: &Limits) -> u64 {
-    let told = handled.usage.fuel;
-    match &handled.result {
-        Err(fault) if !matches!(fault.kind, FaultKind::Start | FaultKind::Room) => told.max(limits.fuel.unwrap_or(0)),
-        _ => told,
     }
 }
 

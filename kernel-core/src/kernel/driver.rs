@@ -153,6 +153,9 @@ impl<P: Platform> Inner<P> {
             // In a task, so that what others submit comes in between.
             self.spawn("fan-out", |inner| async move { inner.submit(Input::Continue) });
         }
+        if todo.tick {
+            self.spawn("tick", |inner| async move { inner.submit(Input::Tick) });
+        }
         if todo.drain {
             self.drain();
         }

@@ -166,6 +166,28 @@ pub enum Notice {
         app: Option<Name>,
         /// Why.
         reason: ExitReason,
+        /// How many messages that waited for it are lost.
+        lost: u64,
+    },
+    /// A process does nothing until it is resumed.
+    Suspended {
+        /// Its id.
+        pid: Pid,
+        /// Its name.
+        name: String,
+        /// Its application; none for sessions.
+        app: Option<Name>,
+        /// Why, where nobody asked for it.
+        reason: Option<String>,
+    },
+    /// It goes on.
+    Resumed {
+        /// Its id.
+        pid: Pid,
+        /// Its name.
+        name: String,
+        /// Its application; none for sessions.
+        app: Option<Name>,
     },
     /// An agent that ended is started again.
     Restarting {
@@ -251,5 +273,8 @@ pub enum Notice {
         ok: bool,
         /// Why.
         reason: String,
+        /// Who stopped it before it had come to its end by itself; none where that was one of its own, or a kernel
+        /// that stops.
+        stopped_by: Option<String>,
     },
 }

@@ -4,9 +4,11 @@
 //! gain keys later; FORMAT.md lists them. Hashing of bodies is left to encoding, which the committer
 //! does outside the state's lock.
 
+mod apps;
 mod fit;
 mod limits;
 
+pub use apps::{AppEnded, Failing, Restarting};
 pub(crate) use fit::{append, bounded, bounded_verdict};
 pub use limits::{LimitNear, LimitRaised};
 
@@ -123,6 +125,8 @@ contents! {
     21 LIMIT_RAISED LimitRaised(LimitRaised) = "limit_raised";
     /// A process was given rights, or lost some, while it runs.
     22 RIGHTS Rights(Rights) = "rights";
+    /// An application has failed, and its agents are given their time to stop.
+    23 FAILING Failing(Failing) = "failing";
 }
 
 /// Kind 0.
@@ -326,21 +330,6 @@ pub struct Attached {
     pub grant: Vec<String>,
 }
 
-/// Kind 14.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
-#[cbor(map)]
-pub struct AppEnded {
-    /// The application.
-    #[n(0)]
-    pub app: String,
-    /// Whether nothing went wrong.
-    #[n(1)]
-    pub ok: bool,
-    /// Why.
-    #[n(2)]
-    pub reason: String,
-}
-
 /// Kind 15.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 #[cbor(map)]
@@ -380,30 +369,6 @@ pub struct Unfit {
     /// Why it did not fit.
     #[n(3)]
     pub reason: String,
-}
-
-/// Kind 19.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
-#[cbor(map)]
-pub struct Restarting {
-    /// The application.
-    #[n(0)]
-    pub app: String,
-    /// The agent that ended, or could not be started again.
-    #[n(1)]
-    pub agent: String,
-    /// How it ended.
-    #[n(2)]
-    pub reason: String,
-    /// Whom else that starts again.
-    #[n(3)]
-    pub others: Vec<String>,
-    /// How many restarts there were within the window, with this one.
-    #[n(4)]
-    pub restarts: u64,
-    /// How long it waits, nanoseconds.
-    #[n(5)]
-    pub wait: u64,
 }
 
 /// Kind 22.

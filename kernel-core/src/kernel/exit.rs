@@ -9,11 +9,10 @@ use crate::id::{ActionId, MessageId, Pid, StreamId};
 use crate::ipc::{Envelope, EnvelopeKind, body};
 use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::platform::DeviceRequest;
+use crate::platform::{DeviceRequest, Usage};
 use crate::process::{Ended, ExitReason, Lifecycle, Process, Program, Timer, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
-use std::collections::BTreeSet;
 
 /// A process that has ended.
 #[derive(Debug)]
@@ -41,14 +40,11 @@ impl State {
             self.end_snapped(now, fx);
         }
         self.exiting -= 1;
-        let mut apps: BTreeSet<Name> = dead.iter().filter_map(|dead| dead.app.clone()).collect();
+        // Any other application of which somebody is gone is gone with its process.
         if let Some(name) = app
             && let Some(app) = self.apps.get_mut(&name)
         {
             app.busy = app.busy.saturating_sub(1);
-            apps.insert(name);
-        }
-        for name in apps {
             self.go_on_stopping(&name, now, fx);
             self.end_if_quiet(&name, now, fx);
         }
@@ -72,10 +68,7 @@ impl State {
             self.takes_all_along(pid, &reason);
         }
         let Some(process) = self.processes.get_mut(&pid) else { return };
-        let below = match &reason {
-            ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
-            _ => ExitReason::Shutdown,
-        };
+        let below = below(&reason);
         // Their end is its doing.
         let labels = process.labels.clone();
         for child in std::mem::take(&mut process.children).into_iter().rev() {
@@ -130,7 +123,8 @@ impl State {
             self.close(action, Err(told), now, fx);
         }
         self.note_unstarted(&process);
-        self.cancel_acts(std::mem::take(&mut process.rare.acts), now, fx);
+        let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
+        self.cancel_acts(std::mem::take(&mut process.rare.acts), &labels, now, fx);
         if let Some(parent) = self.processes.get_mut(&process.parent) {
             parent.children.remove(&pid);
         }
@@ -152,7 +146,7 @@ impl State {
         };
         self.record(ActionId(0), Content::Exited(exited), now, fx);
         let (name, app) = (process.name.to_string(), process.app.clone());
-        fx.wakes.push(Wake::Notice(Notice::Exited { pid, name, app, reason: reason.clone() }));
+        fx.wakes.push(Wake::Notice(Notice::Exited { pid, name, app, reason: reason.clone(), lost }));
         for (monitor, asked) in &process.rare.monitors {
             let labels = process.labels.join(asked).ok().filter(|_| !process.rare.unsayable);
             self.tell_exit(*monitor, Resource::Proc(pid), &reason, labels, now, fx);
@@ -191,12 +185,31 @@ impl State {
         }
     }
 
+    /// `pid` has ended in the middle of a message, of which this is known now: it is added to what is remembered of it,
+    /// and to what is said of all that those above it have started. Its fuel was settled when it ended.
+    pub(crate) fn unreported(&mut self, pid: Pid, usage: &Usage) {
+        let Some(ended) = self.history.of_mut(pid) else { return };
+        let more = Used { memory_now: 0, ..ended.used.more(usage.cpu, usage.memory) };
+        ended.used.add(&more);
+        let mut at = pid;
+        while at != Pid::KERNEL
+            && let Some(ended) = self.history.of_mut(at)
+        {
+            ended.tree.add(&more);
+            at = ended.parent;
+        }
+        // The first who lives has inherited from all of them.
+        if let Some(process) = self.processes.get_mut(&at) {
+            process.rare.below.get_or_insert_default().add(&more);
+        }
+    }
+
     /// Empties the mailbox of `process`, which ends. The calls that wait for it, each with what it is told of that
     /// labelled: as an answer would have been, whose place it takes. `None` where no set can hold it.
     fn told_of_end(&mut self, process: &mut Process) -> Vec<(ActionId, Option<Labels>)> {
         let mut callers = Vec::new();
         for envelope in process.mailbox.drain() {
-            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            self.waiting.take(&envelope, process.durable);
             callers.extend(self.requests.remove(&envelope.id));
         }
         callers.extend(process.handling.as_ref().and_then(|handling| handling.request));
@@ -207,12 +220,7 @@ impl State {
     /// Notes for whoever spawned `process`, which ended, what it is told if that waits for it to run: that it will not
     /// is the doing of whoever ended it.
     fn note_unstarted(&mut self, process: &Process) {
-        let waits = |action: &&ActionId| match self.opened.get(action).map(|open| &open.kind) {
-            Some(OpenKind::Spawn { child, .. }) => *child == process.pid,
-            _ => false,
-        };
-        let parent = self.processes.get(&process.parent);
-        let Some(spawn) = parent.and_then(|parent| parent.rare.acts.iter().find(waits)).copied() else { return };
+        let Some(spawn) = process.rare.spawned_by else { return };
         let labels = Some(process.labels.clone()).filter(|_| !process.rare.unsayable);
         if let Some(Open { kind: OpenKind::Spawn { ended, .. }, .. }) = self.opened.get_mut(&spawn) {
             *ended = Some(labels);
@@ -220,8 +228,14 @@ impl State {
     }
 
     /// Acts that the process itself had under way are over; nobody waits for them.
-    fn cancel_acts(&mut self, acts: Vec<ActionId>, now: Now, fx: &mut Effects) {
+    fn cancel_acts(&mut self, acts: Vec<ActionId>, labels: &Option<Labels>, now: Now, fx: &mut Effects) {
         for action in acts {
+            // Nobody else sees to one that is below another process.
+            if let Some(OpenKind::Spawn { child, ended: None }) = self.opened.get(&action).map(|open| &open.kind)
+                && self.processes.contains_key(child)
+            {
+                self.end_next(*child, ExitReason::Shutdown, labels.clone());
+            }
             self.close(action, Err(Refusal::new(Code::Cancelled, "the process ended")), now, fx);
         }
     }
@@ -273,5 +287,13 @@ impl State {
         // Whoever is gone or full has its dead letter; nobody else can be told.
         let _ = self.deliver(monitor, envelope, ActionId(0), None, now, fx);
         self.weigh(monitor, now, fx);
+    }
+}
+
+/// What those end for who are below a process that ends for `reason`.
+pub(super) fn below(reason: &ExitReason) -> ExitReason {
+    match reason {
+        ExitReason::Killed(by) => ExitReason::Killed(by.clone()),
+        _ => ExitReason::Shutdown,
     }
 }

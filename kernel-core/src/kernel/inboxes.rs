@@ -228,9 +228,14 @@ impl State {
         }
     }
 
+    /// Whether the durable inbox of `pid`, if it has one, has accepted this message.
+    pub(crate) fn has_accepted(&self, pid: Pid, message: MessageId) -> bool {
+        self.owner(pid).is_some_and(|owner| self.inboxes.has(&owner, message))
+    }
+
     /// `pid` has taken a message in the middle of a `handle`: that it has handled it is known when that returns.
     pub(crate) fn has_taken(&mut self, pid: Pid, message: MessageId) {
-        let stored = self.owner(pid).is_some_and(|owner| self.inboxes.has(&owner, message));
+        let stored = self.has_accepted(pid, message);
         if let Some(process) = self.processes.get_mut(&pid).filter(|_| stored) {
             process.rare.taken.push(message);
         }
@@ -308,7 +313,7 @@ impl State {
                 }
             }
         }
-        self.waiting += again.iter().map(Envelope::weight).sum::<usize>();
+        again.iter().for_each(|envelope| self.waiting.put(envelope, true));
         if let Some(process) = self.processes.get_mut(&pid) {
             process.mailbox.put_before(again);
         }

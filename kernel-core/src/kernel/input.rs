@@ -7,7 +7,7 @@ use crate::agency::Role;
 use crate::capability::Capabilities;
 use crate::id::{ActionId, CallId, MessageId, Pid};
 use crate::path::Name;
-use crate::platform::{DeviceReply, Fault, Handled};
+use crate::platform::{DeviceReply, Fault, Handled, Usage};
 use crate::refusal::Code;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,14 @@ pub enum Input {
         /// How it went and what it used.
         handled: Handled,
     },
+    /// A process has ended in the middle of a message: what that had used until then, as the host has shown it. No
+    /// `Handled` of this message counts any more.
+    Unreported {
+        /// Which process.
+        pid: Pid,
+        /// What the message had used.
+        usage: Usage,
+    },
     /// The guest of a process that was killed is gone: nothing of it runs any more, as the host saw.
     Gone {
         /// The act that killed it.
@@ -147,8 +155,9 @@ pub struct Boot {
     pub labelled: std::collections::BTreeMap<Name, u64>,
     /// The dead letters that are kept.
     pub letters: Vec<KeptLetter>,
-    /// Whether the last boot did not stop in order.
-    pub crashed: bool,
+    /// How many messages waited in inboxes that are not durable when the log was last written, where the last boot did not
+    /// stop in order.
+    pub waited: Option<u64>,
     /// The messages in durable inboxes.
     pub inboxes: Vec<KeptMessage>,
 }

@@ -5,6 +5,7 @@ use super::state::{State, Tally};
 use crate::agency::Role;
 use crate::id::Pid;
 use crate::path::Name;
+use crate::platform::Usage;
 use crate::process::{Ended, Lifecycle, Process, Used};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -81,8 +82,10 @@ pub struct AppRow {
 /// What a boot has found of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Found {
-    /// Whether that one did not stop in order. What waited in its mailboxes then is lost, and was counted nowhere.
+    /// Whether that one did not stop in order. What waited in its mailboxes then is lost.
     pub crashed: bool,
+    /// How many messages waited in inboxes that are not durable when its log was last written: they are lost.
+    pub lost: u64,
     /// How many outward acts it had begun of which nobody knows what came.
     pub unknown: usize,
     /// How many messages were in durable inboxes; they are handed again.
@@ -116,9 +119,18 @@ pub struct Health {
     pub not_durable: Option<String>,
 }
 
+impl ProcessRow {
+    /// It is busy with a message that has used this so far.
+    pub(crate) fn uses(&mut self, usage: &Usage) {
+        let more = self.used.more(usage.cpu, usage.memory);
+        self.used.add(&more);
+        self.tree.add(&more);
+    }
+}
+
 impl State {
-    /// The summary of this moment.
-    pub fn summary(&self, now: Instant) -> Summary {
+    /// The summary of this moment, in which these processes live.
+    pub(crate) fn summary(&self, mut living: Vec<ProcessRow>) -> Summary {
         let gone = self.history.iter().map(|e: &Ended| ProcessRow {
             pid: e.pid,
             parent: e.parent,
@@ -133,7 +145,6 @@ impl State {
             tree: e.tree,
         });
         let mut processes: Vec<ProcessRow> = gone.collect();
-        let mut living = self.living(Pid(0), usize::MAX, now);
         add_up(&mut living);
         processes.extend(living);
         processes.sort_by_key(|row| row.pid);
@@ -184,7 +195,7 @@ impl State {
             processes: self.processes.len(),
             apps: self.apps.len(),
             services: self.services.len(),
-            waiting: self.waiting,
+            waiting: self.waiting.bytes,
             letters: self.letters.len(),
             stored: self.inboxes.len(),
             verdicts: self.tally,

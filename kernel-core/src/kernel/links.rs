@@ -1,5 +1,5 @@
-//! What an end does to those that are linked to whoever ended, as OTP has it: it ends them, too, unless it was an orderly
-//! one, or they asked to be told instead.
+//! What an end does to those that are linked to whoever ended, as OTP has it: it ends them, too, unless it ended by itself and
+//! nothing was wrong (`normal`), or they asked to be told instead, which they are of every end.
 //!
 //! Ends by links wait until the end that caused them is over, so that a long chain of links is no deep stack.
 
@@ -25,7 +25,7 @@ impl State {
     pub(crate) fn snap(&mut self, process: &Process, reason: &ExitReason, now: Now, fx: &mut Effects) {
         for other in process.rare.links.keys() {
             let theirs = self.processes.get_mut(other).and_then(|other| other.rare.links.remove(&process.pid));
-            let Some(link) = theirs.filter(|_| !reason.is_normal()) else { continue };
+            let Some(link) = theirs.filter(|link| link.trap || *reason != ExitReason::Normal) else { continue };
             let labels = process.labels.join(&link.labels).ok().filter(|_| !process.rare.unsayable);
             if link.trap {
                 self.tell_exit(*other, Resource::Proc(process.pid), reason, labels, now, fx);

@@ -29,9 +29,7 @@ pub(crate) fn members(plan: &Plan) -> Vec<Member> {
     let mut members = Vec::new();
     let mut known: BTreeSet<&Name> = BTreeSet::new();
     for agent in &plan.agents {
-        let named = |name: &Option<Name>| plan.supervisors.iter().find(|one| Some(&one.name) == name.as_ref());
-        let way = std::iter::successors(named(&agent.supervisor), |one| named(&one.supervisor));
-        let above: Vec<&SupervisorPlan> = way.take(plan.supervisors.len()).collect();
+        let above: Vec<&SupervisorPlan> = plan.above(agent.supervisor.as_ref()).collect();
         let new = above.into_iter().rev().filter(|one| known.insert(&one.name));
         members.extend(new.map(|one| Member {
             name: one.name.clone(),
@@ -93,6 +91,16 @@ impl App {
         std::iter::successors(above(name), move |name| above(name))
     }
 
+    /// Whether the application ends with `name`, or with somebody below it.
+    pub(crate) fn is_last(&self, name: &Name) -> bool {
+        self.ends_with.as_ref().is_some_and(|last| last == name || self.above(last).any(|above| above == name))
+    }
+
+    /// Whether a supervisor above `name` stops, or is to.
+    pub(crate) fn is_below_leaving(&self, name: &Name) -> bool {
+        self.above(name).any(|above| self.leaving.contains_key(above))
+    }
+
     /// How a supervisor deals with the ends of those below it.
     pub(crate) fn supervision_of(&self, supervisor: Option<&Name>) -> Supervision {
         let member = supervisor.and_then(|name| self.member(name));
@@ -117,20 +125,27 @@ impl App {
         names.into_iter().find(|name| self.spawned.get(*name) == Some(&pid)).map(Some)
     }
 
-    /// Whether nothing starts `name` again: it was killed, or is to stay suspended.
+    /// Whether nothing starts `name` again: it was killed, or ended while it was suspended.
     pub(crate) fn stays_away(&self, name: &Name) -> bool {
         self.killed.contains(name) || self.suspended.contains(name)
     }
 
-    /// The first that can be spawned now: it is wanted, its supervisor is there and waits for nobody to stop, and what it
-    /// needs runs.
+    /// Whether its supervisor has set out to spawn `name`, which has not come of it yet, and is to go on with that.
+    pub(crate) fn awaits(&self, name: &Name) -> bool {
+        self.spawned.get(name) == Some(&Pid::KERNEL)
+            && !self.stays_away(name)
+            && !self.ending
+            && !self.is_below_leaving(name)
+    }
+
+    /// The first that can be spawned now: it is wanted, its supervisor is there and waits for nobody to stop, nobody above it
+    /// stops, and what it needs runs.
     pub(crate) fn next_ready(&self) -> Option<&Name> {
         let ready = |member: &&Member| {
             !self.spawned.contains_key(&member.name)
-                && !self.stays_away(&member.name)
                 && !matches!(self.coming.get(&member.name), Some(Some(_)))
                 && self.supervisor_of(&member.name).is_some()
-                && member.above.as_ref().is_none_or(|above| !self.leaving.contains_key(above))
+                && !self.is_below_leaving(&member.name)
                 && !self.stops_below(member.above.as_ref())
                 && member.needs.iter().all(|needed| self.running.contains(needed))
         };

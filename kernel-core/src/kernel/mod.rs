@@ -13,6 +13,7 @@ pub mod effects;
 pub mod event;
 mod exit;
 mod file_labels;
+mod fuel;
 mod gate;
 mod inboxes;
 pub mod input;
@@ -31,6 +32,7 @@ mod revive;
 mod rights;
 pub mod road;
 pub mod rows;
+mod running;
 mod start;
 pub mod state;
 mod stop;
@@ -43,7 +45,7 @@ pub use inboxes::KeptMessage;
 pub use inspect::{AppRow, Found, Health, ProcessRow, ServiceRow, Summary};
 pub use letters::{KeptLetter, LETTERS, LETTERS_BYTES, LETTERS_OF_ONE, LETTERS_OF_ONE_BYTES};
 pub use replay::{ReplayError, replay};
-pub use revive::Revived;
+pub use revive::{Revived, Tombstones};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 
@@ -168,19 +170,21 @@ impl<P: Platform> Kernel<P> {
         self.inner.checkpoint().await
     }
 
-    /// What the kernel knows of its processes, living and gone, and what its gate has said.
+    /// What the kernel knows of its processes, living and gone, and what its gate has said. Whoever is busy has used what
+    /// its messages have until now, as far as the host can see that.
     pub fn summary(&self) -> Summary {
         let now = self.inner.platform.now();
-        self.inner.lock().state.summary(now)
+        let core = self.inner.lock();
+        core.state.summary(core.living(Pid(0), usize::MAX, now))
     }
 
-    /// Every process that lives, by pid. They are looked at in pieces, so that however many there are nobody waits for
+    /// Every process that lives, by pid, with what it has used until now as in the summary. They are looked at in pieces, so that however many there are nobody waits for
     /// it: what comes or goes meanwhile is among them or not.
     pub fn processes(&self) -> Vec<ProcessRow> {
         let (mut rows, now): (Vec<ProcessRow>, _) = (Vec::new(), self.inner.platform.now());
         loop {
             let from = rows.last().map_or(Pid(0), |last| Pid(last.pid.0 + 1));
-            let some = self.inner.lock().state.living(from, LOOKED_AT, now);
+            let some = self.inner.lock().living(from, LOOKED_AT, now);
             if some.is_empty() {
                 inspect::add_up(&mut rows);
                 return rows;

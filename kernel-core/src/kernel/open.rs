@@ -58,6 +58,8 @@ pub(crate) enum OpenKind {
     Connecting {
         /// Which.
         stream: StreamId,
+        /// Whether the right to it gives addresses that are private.
+        private: bool,
         /// What whoever opens it carries.
         labels: Labels,
     },
@@ -302,7 +304,10 @@ impl State {
                 return;
             }
             OpenKind::AppStart => {
-                if let Resource::App(name) = open.resource.clone() {
+                // One that stops by now has its own time for that.
+                if let Resource::App(name) = open.resource.clone()
+                    && self.apps.get(&name).is_some_and(|app| app.starting == Some(action))
+                {
                     let problem = Some("not all agents were running in time".to_owned());
                     self.end_app(&name, problem, ExitReason::Shutdown, now, fx);
                 }

@@ -4,6 +4,7 @@
 //! old name. A supervisor is started with all below it. What ends and is started again is no failure of the application;
 //! more restarts than its own process allows are.
 
+use super::app::App;
 use super::delivery::clip;
 use super::effects::{Effects, Notice, Wake};
 use super::event::{Content, Restarting, bounded};
@@ -122,7 +123,6 @@ impl State {
             *waits = waits.filter(|at| *at > now.at);
         }
         self.spawn_ready(name, now, fx);
-        self.end_if_quiet(name, now, fx);
     }
 
     /// `pid` ended and waits to be started again: it is not, by the doing of what carries `labels`. Whether that was so.
@@ -134,14 +134,21 @@ impl State {
         if self.history.last_of(&name, &agent).is_none_or(|last| last.pid != pid) {
             return false;
         }
-        let Some(app) = self.apps.get_mut(&name).filter(|app| app.coming.contains_key(&agent)) else { return false };
+        // An application that was started since has nothing to do with it.
+        let waits = |app: &&mut App| app.root < pid && app.coming.contains_key(&agent);
+        let Some(app) = self.apps.get_mut(&name).filter(waits) else { return false };
         app.bury(&agent);
         app.fail_by(format!("{agent} was killed before it was started again"), labels);
-        let root = app.root;
+        let (root, last) = (app.root, app.is_last(&agent));
         self.keep_running(&name, fx);
-        // Whoever waited for it. What that looks at is loaded before.
-        self.due(now.at, Due::Restart(name.clone(), root));
-        self.end_if_quiet(&name, now, fx);
+        if last {
+            self.mark(root, labels);
+            self.stop_app(&name, None, ExitReason::Shutdown, now, fx);
+        } else {
+            // Whoever waited for it. What that looks at is loaded before.
+            self.due(now.at, Due::Restart(name.clone(), root));
+            self.end_if_quiet(&name, now, fx);
+        }
         true
     }
 

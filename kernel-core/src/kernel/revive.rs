@@ -1,7 +1,8 @@
 //! What was started to stay, and ran when the kernel was last shut down or died, is started again.
 
-use super::app::Running;
-use super::start::all;
+use super::input::Input;
+use super::running::{Running, Standing, running_key};
+use super::start::{all, micros};
 use super::{Kernel, rows};
 use crate::agency::Role;
 use crate::app::Plan;
@@ -10,8 +11,9 @@ use crate::id::Pid;
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::Name;
-use crate::platform::{Platform, Storage};
+use crate::platform::{Platform, Storage, StorageError};
 use crate::refusal::{Code, Refusal};
+use bytes::Bytes;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,8 +26,33 @@ const SESSION: &str = "boot";
 pub struct Revived {
     /// Its name; as it is stored, where that is none.
     pub app: String,
+    /// Those of its agents and supervisors that it was started without, because they were killed, or it had been started
+    /// without them before.
+    pub without: Vec<Name>,
     /// Its process, or why it does not run. It is tried again at the next boot.
     pub result: Result<Pid, Refusal>,
+}
+
+/// Who was killed of an application that was not started anew since.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tombstones {
+    /// Whether it was killed as a whole: its own process, or the agent that it ends with.
+    pub whole: bool,
+    /// Those of its agents and supervisors that were killed, or that it was started without.
+    pub agents: Vec<Name>,
+}
+
+impl Tombstones {
+    /// Those of `app` among the rows of a kernel. The kernel starts nothing again against them; a host that starts
+    /// applications of its own accord asks here first. Whoever starts one in an operator's name does not.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn of<S: Storage>(rows: &S, app: &Name) -> Result<Tombstones, StorageError> {
+        let Some(row) = rows.get(&running_key(app)).await? else { return Ok(Tombstones::default()) };
+        let Running { without, standing, .. } = Running::read(&row);
+        Ok(Tombstones { whole: standing == Standing::Killed, agents: without })
+    }
 }
 
 /// The header of the `start`.
@@ -56,33 +83,52 @@ impl<P: Platform> Kernel<P> {
     pub async fn revive(&self, bound: impl Fn(&Name, &Name) -> bool) -> Result<Vec<Revived>, Refusal> {
         let rows = all(&self.inner.storage, rows::TABLE_RUNNING).await;
         let rows = rows.map_err(|e| Refusal::new(Code::Failed, format!("what should run cannot be read: {e}")))?;
-        let should = rows.into_iter().map(|(key, row)| (String::from_utf8_lossy(&key[1..]).into_owned(), row));
-        let not_yet = should.filter(|(app, _)| !self.inner.lock().state.runs(app));
-        let starts = not_yet.map(|(app, row)| {
+        let read = |(key, row): (Bytes, Bytes)| {
+            let running = minicbor::decode::<Running>(&row).map_err(|e| unreadable("how it ran", &e));
+            (String::from_utf8_lossy(&key[1..]).into_owned(), running)
+        };
+        let should = rows.into_iter().map(read).filter(|(app, running)| {
+            let wanted = running.as_ref().is_ok_and(|running| running.standing == Standing::Wanted);
+            (wanted || running.is_err()) && !self.inner.lock().state.runs(app)
+        });
+        let starts = should.map(|(app, running)| {
             let bound = &bound;
             async move {
-                let result = self.start_again(&app, &row, bound).await;
-                Revived { app, result }
+                let without = running.as_ref().map(|running| running.without.clone()).unwrap_or_default();
+                let result = match running {
+                    Ok(running) => self.start_again(&app, running, bound).await,
+                    Err(refusal) => Err(refusal),
+                };
+                Revived { app, without, result }
             }
         });
-        Ok(join_all(starts.collect::<Vec<_>>()).await)
+        let began = self.inner.platform.now();
+        let revived = join_all(starts.collect::<Vec<_>>()).await;
+        if !revived.is_empty() {
+            let micros = micros(began, self.inner.platform.now());
+            self.inner.submit(Input::Phase { name: "apps".to_owned(), micros });
+        }
+        Ok(revived)
     }
 
-    async fn start_again(&self, app: &str, row: &[u8], bound: impl Fn(&Name, &Name) -> bool) -> Result<Pid, Refusal> {
-        let unreadable = |what: &str, e: String| Refusal::new(Code::Failed, format!("{what} cannot be read: {e}"));
-        let name = Name::parse(app).map_err(|e| unreadable("its name", e.to_string()))?;
-        let Running { labels, without, .. } =
-            minicbor::decode(row).map_err(|e| unreadable("how it ran", e.to_string()))?;
+    async fn start_again(
+        &self,
+        app: &str,
+        running: Running,
+        bound: impl Fn(&Name, &Name) -> bool,
+    ) -> Result<Pid, Refusal> {
+        let Running { labels, without, .. } = running;
+        let name = Name::parse(app).map_err(|e| unreadable("its name", &e))?;
         let plan = self.inner.storage.get(&rows::key(rows::TABLE_APP, app.as_bytes())).await;
-        let plan = plan.map_err(|e| unreadable("its plan", e.to_string()))?;
+        let plan = plan.map_err(|e| unreadable("its plan", &e))?;
         let plan = plan.ok_or_else(|| Refusal::new(Code::NotFound, "it is not installed any more"))?;
-        let plan: Plan = serde_json::from_slice(&plan).map_err(|e| unreadable("its plan", e.to_string()))?;
+        let plan: Plan = serde_json::from_slice(&plan).map_err(|e| unreadable("its plan", &e))?;
         if let Some(mount) = plan.mounts.iter().find(|mount| !bound(&name, &mount.name)) {
             return Err(Refusal::new(Code::NotFound, format!("no folder is bound to its mount `{}`", mount.name)));
         }
         let given: BTreeSet<Right> = plan.agents.iter().flat_map(|agent| agent.given.iter().cloned()).collect();
         let path = format!("/app/{name}");
-        let start = Right::parse(&format!("start {path}")).map_err(|e| unreadable("its name", e.to_string()))?;
+        let start = Right::parse(&format!("start {path}")).map_err(|e| unreadable("its name", &e))?;
         let held = Capabilities::new(vec![start], given.into_iter().collect())
             .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
         let session = Name::parse(SESSION).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
@@ -91,7 +137,11 @@ impl<P: Platform> Kernel<P> {
         let started = session.act("start", &path, body::json(&start)).await;
         // Whatever came of it: nobody holds this session any more.
         let _ = session.act("stop", "/proc/self", "").await;
-        let Started { pid } = serde_json::from_slice(&started?).map_err(|e| unreadable("its answer", e.to_string()))?;
+        let Started { pid } = serde_json::from_slice(&started?).map_err(|e| unreadable("its answer", &e))?;
         Ok(pid)
     }
+}
+
+fn unreadable(what: &str, e: &dyn std::fmt::Display) -> Refusal {
+    Refusal::new(Code::Failed, format!("{what} cannot be read: {e}"))
 }

@@ -1,18 +1,19 @@
 //! Where the rights of processes come from, while they run: what is given, what is taken, and what goes with its source.
 //!
 //! A right that has no source any more is gone in the same step, with whatever rests on it: routes, services, tools,
-//! subscriptions, monitors, and the streams of whoever may connect no more as before. An act that a person has yet to
-//! allow is decided again then, and finds that nothing permits it.
+//! subscriptions, monitors, links that it made, and connections to where it may connect no more. An act that a person has
+//! yet to allow is decided again then, and finds that nothing permits it.
 
 use super::effects::Effects;
 use super::event::{Content, Rights, bounded};
+use super::open::{Open, OpenKind};
 use super::state::State;
-use crate::agency::Role;
-use crate::agency::{Given, Holdings, Source};
+use crate::agency::{Given, Holdings, Role, Source};
 use crate::capability::{Capabilities, Right, TooManyRights};
-use crate::id::{ActionId, Pid};
+use crate::id::{ActionId, Pid, StreamId};
 use crate::label::Labels;
-use crate::path::{Pattern, Resource, Verb};
+use crate::path::{Endpoint, Name, Pattern, Resource, Verb};
+use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use std::collections::BTreeSet;
 
@@ -72,9 +73,11 @@ impl State {
         // What it may do from now on, and what not, tells of whoever did it.
         self.mark(pid, doing.labels);
         if let Some(process) = self.processes.get_mut(&pid)
+            && !doing.labels.is_subset(&process.own_labels)
             && let Ok(own) = process.own_labels.join(doing.labels)
         {
-            process.own_labels = own;
+            let first = std::mem::replace(&mut process.own_labels, own);
+            process.rare.first_labels.get_or_insert(Box::new(first));
         }
         self.record(doing.action, Content::Rights(rights), now, fx);
         if !lost.is_empty() {
@@ -89,6 +92,7 @@ impl State {
         let Some(process) = self.processes.get_mut(&pid) else { return };
         let held = process.capabilities.clone();
         let may = |verb, resource: &Resource| held.permits(verb, resource).is_some();
+        let registers = |name: &Name| may(Verb::Register, &Resource::Tool(name.clone()));
         process.rare.services.retain(|name, _| {
             let keeps = may(Verb::Register, &Resource::Service(name.clone()));
             if !keeps {
@@ -96,15 +100,7 @@ impl State {
             }
             keeps
         });
-        process.rare.tools.retain(|name| {
-            let keeps = may(Verb::Register, &Resource::Tool(name.clone()));
-            if !keeps {
-                self.tools.remove(name);
-            }
-            keeps
-        });
-        let connects = lost.iter().any(|right| right.verb == Verb::Connect);
-        let streams: Vec<_> = process.rare.streams.keys().copied().filter(|_| connects).collect();
+        let lost_tools: Vec<Name> = process.rare.tools.iter().filter(|name| !registers(name)).cloned().collect();
         let monitored = std::mem::take(&mut process.rare.monitored);
         let (kept, forgotten): (BTreeSet<Resource>, BTreeSet<Resource>) =
             monitored.into_iter().partition(|resource| may(Verb::Monitor, resource));
@@ -112,9 +108,57 @@ impl State {
         self.forget_monitor(pid, &forgotten);
         // What was subscribed to was a resource then.
         let listens = |pattern: &Pattern| pattern.as_str().parse().is_ok_and(|topic| may(Verb::Subscribe, &topic));
-        self.topics.retain(pid, listens);
-        streams.into_iter().for_each(|stream| self.drop_stream(pid, stream, fx));
+        let unheard: Vec<Pattern> = self.topics.patterns(pid).filter(|pattern| !listens(pattern)).cloned().collect();
+        unheard.iter().for_each(|pattern| self.unsubscribe(pid, pattern));
+        self.untie_lost(pid, |other| may(Verb::Link, &Resource::Proc(other)));
+        lost_tools.iter().for_each(|name| self.lose_tool(pid, name));
+        if lost.iter().any(|right| right.verb == Verb::Connect) {
+            self.disconnect(pid, &held, now, fx);
+        }
         self.count_busy(pid);
+    }
+
+    /// A process answers for a tool no more. What it answers to calls of it that are under way is labelled all the same.
+    fn lose_tool(&mut self, pid: Pid, name: &Name) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        process.rare.tools.remove(name);
+        let Some(tool) = self.tools.remove(name) else { return };
+        let asked = |open: &Open| {
+            matches!(&open.kind, OpenKind::Call { callee, .. } if *callee == pid)
+                && matches!(&open.resource, Resource::Tool(called) if called == name)
+        };
+        // Also an answer to one who has given up waiting is labelled.
+        let answers = self.processes.get(&pid).and_then(|process| process.handling.as_ref()?.request).is_some();
+        if answers || self.opened.values().any(asked) {
+            self.mark(pid, &tool.output_labels);
+        }
+    }
+
+    /// Closes what a process is connected to, or about to be, and may connect to no more.
+    fn disconnect(&mut self, pid: Pid, held: &Capabilities, now: Now, fx: &mut Effects) {
+        let may = |to: &Endpoint, private: bool| {
+            let there = Resource::Net(to.clone());
+            let gives =
+                |right: &Right| right.permits(Verb::Connect, &there) && (!private || right.pattern.matches_private(to));
+            held.use_rights().iter().any(gives)
+        };
+        let Some(process) = self.processes.get(&pid) else { return };
+        let closed = |stream: &&StreamId| {
+            self.streams.get(*stream).is_some_and(|connection| !may(&connection.to, connection.private))
+        };
+        let streams: Vec<StreamId> = process.rare.streams.keys().filter(closed).copied().collect();
+        let given_up = |action: &&ActionId| match self.opened.get(*action) {
+            Some(Open { kind: OpenKind::Connecting { private, .. }, resource: Resource::Net(to), .. }) => {
+                !may(to, *private)
+            }
+            _ => false,
+        };
+        let connecting: Vec<ActionId> = process.rare.acts.iter().filter(given_up).copied().collect();
+        streams.into_iter().for_each(|stream| self.drop_stream(pid, stream, fx));
+        for action in connecting {
+            let taken = Refusal::new(Code::Denied, "the right to connect was taken before the connection stood");
+            self.close(action, Err(taken.by_other()), now, fx);
+        }
     }
 
     /// Holds what `doubtful` processes have against what their parents and givers may give now; whoever loses something makes
@@ -130,7 +174,7 @@ impl State {
                 itself || self.source(parent).is_some_and(|parent| parent.gives_child(right, pid))
             };
             let gives = |given: &Given, right: &Right| {
-                given.by == Pid::KERNEL || self.source(given.by).is_some_and(|by| by.gives(right, given.action))
+                given.by == Pid::KERNEL || self.source(given.by).is_some_and(|by| by.gives(right, given.number))
             };
             if holdings.uphold(inherits, gives) {
                 // Fewer than there were.

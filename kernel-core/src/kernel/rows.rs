@@ -27,7 +27,8 @@ pub const TABLE_BLOB: u8 = 0x46;
 /// Intents without an outcome, by action id: what a later start closes as `unknown`.
 pub const TABLE_OPEN: u8 = 0x47;
 /// Applications that were started to stay, by name: what they carried when they were started, by which plan, and
-/// which of their agents are not to be started. A later boot starts them again.
+/// which of their agents are not to be started. A later boot starts them again, but for those that the row says were killed,
+/// or are over and had somebody killed.
 pub const TABLE_RUNNING: u8 = 0x48;
 /// What is known of dead letters, by number.
 pub const TABLE_LETTER: u8 = 0x49;
@@ -37,8 +38,8 @@ pub const TABLE_LETTER_PAYLOAD: u8 = 0x4a;
 pub const TABLE_INBOX: u8 = 0x4b;
 /// Their payloads.
 pub const TABLE_INBOX_PAYLOAD: u8 = 0x4c;
-
-/// One row, while a kernel runs that has not stopped in order.
+/// One row, while a kernel runs that has not stopped in order: how many messages wait in inboxes that are not durable, as a
+/// big-endian u64.
 pub const TABLE_ALIVE: u8 = 0x4d;
 
 /// Where the tables of the kernel end.

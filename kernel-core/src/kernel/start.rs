@@ -1,6 +1,7 @@
 //! Boot, outside step: read and verify what is stored, then bring up the driver.
 //!
-//! Phases, each timed and recorded: storage, keys, chain. What does not verify is refused
+//! Phases, each timed and recorded: storage, keys, chain, and apps, once the host has them started again
+//! (`revive.rs`). What does not verify is refused
 //! with the reason; a kernel never starts fresh over a log that it cannot trust.
 
 use super::Told;
@@ -120,7 +121,9 @@ pub(super) async fn boot<P: Platform>(
     let labelled = labelled(&storage).await?;
     let letters = letters(&storage).await?;
     let inboxes = inboxes(&storage).await?;
-    let crashed = storage.get(&rows::key(rows::TABLE_ALIVE, b"")).await?.is_some();
+    let alive = storage.get(&rows::key(rows::TABLE_ALIVE, b"")).await?;
+    // What is not its form is told as a crash all the same.
+    let waited = alive.map(|row| row[..].try_into().map_or(0, u64::from_be_bytes));
     phases.end("storage", platform.now());
 
     let public = match keys.find(KeyPurpose::Log).await.map_err(BootError::Keys)? {
@@ -163,7 +166,7 @@ pub(super) async fn boot<P: Platform>(
         labelled,
         letters,
         inboxes,
-        crashed,
+        waited,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);
@@ -298,8 +301,12 @@ impl Phases {
     }
 
     fn end(&mut self, name: &'static str, now: Instant) {
-        let micros = u64::try_from(now.since(self.started).as_micros()).unwrap_or(u64::MAX);
-        self.ended.push((name, micros));
+        self.ended.push((name, micros(self.started, now)));
         self.started = now;
     }
+}
+
+/// How long it took from `began` to `now`.
+pub(super) fn micros(began: Instant, now: Instant) -> u64 {
+    u64::try_from(now.since(began).as_micros()).unwrap_or(u64::MAX)
 }

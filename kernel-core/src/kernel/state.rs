@@ -24,9 +24,9 @@ use crate::budget::Ledger;
 use crate::environment::Environment;
 use crate::governance::{Charter, Decision};
 use crate::id::{ActionId, CallId, MessageId, Pid, StreamId};
-use crate::ipc::{Fanouts, Retained, Topics};
+use crate::ipc::{Fanouts, Retained, Topics, Waiting};
 use crate::label::Labels;
-use crate::path::Name;
+use crate::path::{Endpoint, Name};
 use crate::platform::{Key, Profile};
 use crate::process::{History, InstanceKind, Process, TimerKey};
 use crate::refusal::{Code, Refusal};
@@ -42,6 +42,17 @@ pub(crate) const ROUNDS: u8 = 4;
 
 /// How many ended processes are remembered.
 const HISTORY: usize = 10_000;
+
+/// An open stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    /// Whose.
+    pub(crate) pid: Pid,
+    /// Where it leads.
+    pub(crate) to: Endpoint,
+    /// Whether the right by which it was opened gives addresses that are private.
+    pub(crate) private: bool,
+}
 
 /// All that the kernel knows. Owned by one driver; never cloned, never shared.
 #[derive(Debug)]
@@ -62,7 +73,7 @@ pub struct State {
     /// Messages of topics that are kept for who subscribes later, and those that are still handed out.
     pub(crate) retained: Retained,
     pub(crate) fanouts: Fanouts,
-    pub(crate) streams: FxHashMap<StreamId, Pid>,
+    pub(crate) streams: FxHashMap<StreamId, Connection>,
     pub(crate) mounts: BTreeMap<Name, Mount>,
     pub(crate) apps: BTreeMap<Name, App>,
     pub(crate) catalog: Catalog,
@@ -75,8 +86,11 @@ pub struct State {
     pub(crate) novelty: Novelty,
     pub(crate) rows: Rows,
     pub(crate) tally: Tally,
-    /// What waits in all mailboxes together, bytes.
-    pub(crate) waiting: usize,
+    /// What waits in all mailboxes together.
+    pub(crate) waiting: Waiting,
+    /// Those whose messages wait until fuel that others hold has come back, and whether some has since that was looked at.
+    pub(crate) waits_for_fuel: Vec<Pid>,
+    pub(crate) fuel_came_back: bool,
     /// The processes of which some count is not in the log yet.
     pub(crate) untold: BTreeSet<Pid>,
     /// Why nothing is acknowledged any more, once the data directory could not be written.
@@ -98,6 +112,8 @@ pub struct State {
     pub(crate) unheard: Option<Refusal>,
     /// How many ends are under way, one within the other.
     pub(crate) exiting: u32,
+    /// How many gifts of rights there were.
+    pub(crate) gifts: u64,
     /// Whose links have snapped by them; they end next.
     pub(crate) snapped: VecDeque<Snapped>,
     /// What is withheld from those that are suspended.
@@ -243,7 +259,9 @@ impl State {
             novelty: Novelty::default(),
             rows: Rows::new(CACHED),
             tally: Tally::default(),
-            waiting: 0,
+            waiting: Waiting::default(),
+            waits_for_fuel: Vec::new(),
+            fuel_came_back: false,
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
@@ -255,12 +273,14 @@ impl State {
             tails: BTreeMap::new(),
             unheard: None,
             exiting: 0,
+            gifts: 0,
             snapped: VecDeque::new(),
             withheld: BTreeMap::new(),
             letters: Letters::found(&boot.letters),
             inboxes: Inboxes::found(&boot.inboxes),
             found: Found {
-                crashed: boot.crashed,
+                crashed: boot.waited.is_some(),
+                lost: boot.waited.unwrap_or_default(),
                 unknown: boot.interrupted.len(),
                 stored: boot.inboxes.len(),
                 letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),
@@ -282,6 +302,7 @@ impl State {
             Input::Act { pid, call, request } => self.travel(*pid, Some(*call), request, now, fx)?,
             Input::Unread { pid, call, request, reason } => self.unread(*pid, *call, request, reason, now, fx),
             Input::Handled { pid, message, handled } => self.handled(*pid, *message, handled, now, fx),
+            Input::Unreported { pid, usage } => self.unreported(*pid, usage),
             Input::Done { action, result } => self.done(*action, result, now, fx)?,
             Input::Started { action, result } => {
                 let mut need = Need::default();
@@ -312,6 +333,8 @@ impl State {
             Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
             Input::Shutdown { call, reason } => self.shutdown(*call, reason, now, fx),
         }
+        self.hand_what_waited_for_fuel(now, fx);
+        self.end_snapped(now, fx);
         self.tell_near(now, fx);
         self.rows.forget();
         Ok(())

@@ -4,11 +4,12 @@
 //! Whoever is to stop waits in `App::leaving` for its turn, and is there until its process is gone. What comes next is read
 //! from that alone, after every end. A process that is asked ends at once where it has nothing in hand.
 
-use super::app::{App, Started, Until, running_key};
+use super::app::{App, Started, Until};
 use super::effects::{Effects, Notice, Wake};
-use super::event::{AppEnded, Content};
-use super::exit::Dead;
+use super::event::{AppEnded, Content, Failing};
+use super::exit::{Dead, below};
 use super::open::OpenKind;
+use super::running::running_key;
 use super::state::{Due, State};
 use crate::id::{ActionId, Pid};
 use crate::ipc::body;
@@ -88,6 +89,11 @@ impl State {
         let labels = self.processes.get(&root).map(|process| process.labels.clone()).unwrap_or_default();
         self.stop_below(name, None, &labels);
         self.go_on_stopping(name, now, fx);
+        // Where somebody is waited for, why it ends is told in one batch with that it is not to run again.
+        if let Some(reason) = self.apps.get(name).and_then(App::problem) {
+            let failing = Failing { app: name.to_string(), reason: cut(reason, REASON_BYTES) };
+            self.record(ActionId(0), Content::Failing(failing), now, fx);
+        }
     }
 
     /// Ends an application at once: its agents in the reverse of the order of their start, then its process, for `reason`;
@@ -101,17 +107,21 @@ impl State {
         fx: &mut Effects,
     ) -> Vec<Dead> {
         if !self.begin_end(name, problem, reason.clone(), fx) && matches!(reason, ExitReason::Killed(_)) {
+            if let Some(app) = self.apps.get_mut(name) {
+                app.ends_for = reason.clone();
+            }
             self.forget_running(name, fx);
         }
         self.finish_end(name, reason, now, fx)
     }
 
-    /// Nothing starts an application again that runs, or stops.
+    /// Nothing starts an application again that runs, or stops. Who of it was killed stays known.
     pub(crate) fn forget_running(&mut self, name: &Name, fx: &mut Effects) {
         let Some(app) = self.apps.get_mut(name) else { return };
         app.unwanted = true;
-        if app.until == Until::Stopped {
-            self.keep(running_key(name), None, fx);
+        let tombstone = app.tombstone().map(|tombstone| tombstone.row());
+        if app.until == Until::Stopped || tombstone.is_some() {
+            self.keep(running_key(name), tombstone, fx);
         }
     }
 
@@ -156,8 +166,12 @@ impl State {
     pub(crate) fn is_to_stop(&mut self, name: &Name, member: &Name, labels: &Labels) {
         let Some(app) = self.apps.get_mut(name) else { return };
         let Some(pid) = app.spawned.get(member).copied().filter(|pid| self.processes.contains_key(pid)) else { return };
-        // Its end is its supervisor's doing from now on, whatever it was on its way for.
-        app.leaving.entry(member.clone()).or_default().of_itself = None;
+        let stopped = app.leaving.entry(member.clone()).or_default();
+        // Its end is its supervisor's doing from now on, whatever it was on its way for, and when it is its turn it has the
+        // time that it is stopped within.
+        if stopped.of_itself.take().is_some() {
+            stopped.asked = false;
+        }
         self.mark(pid, labels);
     }
 
@@ -169,7 +183,9 @@ impl State {
         if std::mem::replace(&mut app.stopping, true) {
             return;
         }
-        while let Some(turn) = self.apps.get(name).filter(|app| !app.over).and_then(App::next_turn) {
+        // It is not quiet before what comes of the last of these ends is known.
+        app.busy += 1;
+        while let Some(turn) = self.apps.get(name).and_then(App::next_turn) {
             match turn {
                 Turn::Ask(member) => self.ask_member(name, &member, now, fx),
                 Turn::End(supervisor, reason) => {
@@ -186,16 +202,17 @@ impl State {
         }
         let Some(app) = self.apps.get_mut(name) else { return };
         app.stopping = false;
-        if app.over {
-            return;
-        }
+        app.busy = app.busy.saturating_sub(1);
         let (root, reason) = (app.root, app.ends_for.clone());
         if app.ending && app.leaving.is_empty() {
             self.finish_end(name, reason, now, fx);
-        } else if !app.coming.is_empty() {
+            return;
+        }
+        if !app.coming.is_empty() {
             // Whoever waited for them to stop. What that looks at is loaded before.
             self.due(now.at, Due::Restart(name.clone(), root));
         }
+        self.end_if_quiet(name, now, fx);
     }
 
     /// It is the turn of `member` to stop.
@@ -282,13 +299,17 @@ impl State {
         }
         app.starter = app.starting.take();
         app.coming.clear();
-        let over = app.starter.is_none() || matches!(reason, ExitReason::Killed(_));
+        // One that fails while it is started again is tried again by the next kernel.
+        let over = app.starter.is_none() || app.failed.is_empty() || matches!(reason, ExitReason::Killed(_));
         app.ends_for = reason;
         if over && !ends_itself {
             self.forget_running(name, fx);
         } else if app.starter.is_some() && !app.continues {
-            // One that was being started anew has no row.
+            // One that was being started anew has no row, but for those of it that were killed.
             app.unwanted = true;
+            if let Some(tombstone) = app.tombstone() {
+                self.keep(running_key(name), Some(tombstone.row()), fx);
+            }
         }
         true
     }
@@ -305,7 +326,7 @@ impl State {
             self.processes.get(&root).map(|p| (p.labels.clone(), p.rare.unsayable)).unwrap_or_default();
         for pid in in_reverse {
             self.mark(pid, &labels);
-            dead.extend(self.exit(pid, ExitReason::Shutdown, now, fx));
+            dead.extend(self.exit(pid, below(&reason), now, fx));
         }
         // One that is to run again has then what is left now.
         self.keep_running(name, fx);
@@ -320,7 +341,8 @@ impl State {
         let reason = cut(problem.unwrap_or_else(|| "done".to_owned()), REASON_BYTES);
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
-        fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone() }));
+        let stopped_by = app.stopped_by.as_ref().map(Name::to_string);
+        fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone(), stopped_by }));
         let labels = app.labels.join(&labels).ok().filter(|_| !unsayable);
         if let Some(action) = app.starter {
             let starter = self.opened.get(&action).map_or(Pid::KERNEL, |open| open.pid);

@@ -3,7 +3,7 @@
 //! A process that is suspended is handed nothing, and its acts wait with it. What it had asked for before goes on, and
 //! is answered when it does. Nobody hands anything to a session, so its acts are refused instead.
 
-use super::effects::{Again, Effects, Reply, Wake};
+use super::effects::{Again, Effects, Notice, Reply, Wake};
 use super::event::{Content, Text};
 use super::open::OpenKind;
 use super::request::Request;
@@ -35,15 +35,17 @@ impl State {
             // Whatever it carries now made it so.
             process.own_labels = process.labels.clone();
         }
-        self.record(ActionId(0), Content::Suspended(Text { reason, pid: pid.0 }), now, fx);
-        self.suspend(pid, Suspender::Kernel, now, fx);
+        self.record(ActionId(0), Content::Suspended(Text { reason: reason.clone(), pid: pid.0 }), now, fx);
+        self.suspend(pid, Suspender::Kernel, Some(reason), now, fx);
     }
 
-    /// Suspends a process that runs.
-    pub(crate) fn suspend(&mut self, pid: Pid, by: Suspender, now: Now, fx: &mut Effects) {
+    /// Suspends a process that runs; `reason` where nobody asked for it.
+    pub(crate) fn suspend(&mut self, pid: Pid, by: Suspender, reason: Option<String>, now: Now, fx: &mut Effects) {
         let Some(process) = self.processes.get_mut(&pid) else { return };
         process.enter(Lifecycle::Suspended);
         process.rare.suspended = Some(by);
+        let (name, app) = (process.name.to_string(), process.app.clone());
+        fx.wakes.push(Wake::Notice(Notice::Suspended { pid, name, app, reason }));
         if process.program.is_some() {
             fx.wakes.push(Wake::Hold { pid });
         }
@@ -55,6 +57,8 @@ impl State {
     pub(crate) fn resume(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
         let Some(process) = self.processes.get_mut(&pid) else { return };
         process.enter(Lifecycle::Running);
+        let (name, app) = (process.name.to_string(), process.app.clone());
+        fx.wakes.push(Wake::Notice(Notice::Resumed { pid, name, app }));
         if process.rare.suspended.take() == Some(Suspender::Kernel) {
             // Whoever may lift the limit has forgiven what led to it.
             process.rare.refusals.clear();
@@ -87,7 +91,7 @@ impl State {
             };
             let Some(process) = self.processes.get_mut(&pid) else { return };
             let Some(envelope) = process.mailbox.take(*correlation) else { continue };
-            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            self.waiting.take(&envelope, process.durable);
             let received = self.receive_waiting(pid, &envelope, now, fx);
             self.close(action, received, now, fx);
         }

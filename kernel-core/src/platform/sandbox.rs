@@ -1,6 +1,6 @@
 //! The role that runs programs, and the port through which alone a program reaches anything.
 
-use super::{BoxFuture, HostError, MaybeSend, MaybeSync};
+use super::{BoxFuture, Gauge, HostError, MaybeSend, MaybeSync};
 use crate::id::Pid;
 use crate::ipc::Envelope;
 use crate::process::{Limits, Program};
@@ -110,6 +110,13 @@ pub trait Guest: MaybeSend + 'static {
     /// of the trusted base and return quickly, false for anything that can loop.
     fn inline(&self) -> bool {
         false
+    }
+
+    /// What it has used so far of the message that it is busy with, where the host can see into it meanwhile: it shows
+    /// no CPU time when `handle` has been called, and then what is used at most a few milliseconds late. What is shown
+    /// counts for a message that is cut short, of which no [`Handled`] tells.
+    fn gauge(&self) -> Option<Gauge> {
+        None
     }
 
     /// Completes when the host has seen that nothing of it runs any more, once it was dropped. Asked just before that,

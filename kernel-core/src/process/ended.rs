@@ -61,6 +61,11 @@ impl History {
         self.ended.iter().rev().find(|ended| ended.pid == pid)
     }
 
+    /// The same, to complete what is remembered of it.
+    pub fn of_mut(&mut self, pid: Pid) -> Option<&mut Ended> {
+        self.ended.iter_mut().rev().find(|ended| ended.pid == pid)
+    }
+
     /// The latest end of a process of that name in `app`.
     pub fn last_of(&self, app: &Name, name: &Name) -> Option<&Ended> {
         self.ended.iter().rev().find(|ended| ended.app.as_ref() == Some(app) && ended.name == *name)

@@ -15,7 +15,7 @@ pub use program::{Limits, Program};
 pub use supervision::{MAX_INTENSITY, Restart, Restarts, Shutdown, Strategy, Supervision};
 pub use used::Used;
 
-use crate::agency::{Holdings, Role};
+use crate::agency::{Ceilings, Holdings, Role};
 use crate::budget::{AccountId, Meter, OnExhausted};
 use crate::capability::Capabilities;
 use crate::id::{ActionId, MessageId, Pid, StreamId};
@@ -169,6 +169,12 @@ pub struct Rare {
     pub services: BTreeMap<Name, Labels>,
     /// Tools that it answers for.
     pub tools: BTreeSet<Name>,
+    /// What it began with, where gifts have brought labels since: these are not its own doing.
+    pub first_labels: Option<Box<Labels>>,
+    /// Within which ceilings it runs, and all that it starts, where the role of whoever is above it has any.
+    pub ceilings: Option<Box<Ceilings>>,
+    /// The act that spawned it, where it has a program.
+    pub spawned_by: Option<ActionId>,
     /// Where its rights come from, if not all from its parent.
     pub holdings: Option<Box<Holdings>>,
     /// Who is told when it ends, with what each carried when it asked for that.
@@ -224,6 +230,8 @@ impl Timer {
 /// What the end of a process does to one that is linked to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Linked {
+    /// It made the link, or the other did alone.
+    pub made: bool,
     /// It is told, instead of ended.
     pub trap: bool,
     /// What those carried who made the link.

@@ -29,6 +29,13 @@ pub struct Used {
 }
 
 impl Used {
+    /// What is more with so many nanoseconds of CPU time, in an instance that has had so many bytes of memory and has
+    /// them now.
+    pub fn more(&self, cpu: u64, memory: u64) -> Used {
+        let (beyond, beyond_now) = (memory.saturating_sub(self.memory), memory.saturating_sub(self.memory_now));
+        Used { cpu, memory: beyond, memory_now: beyond_now, ..Used::default() }
+    }
+
     /// Adds what another has used.
     pub fn add(&mut self, other: &Used) {
         let Used { messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored } = other;

@@ -6,8 +6,8 @@ use crate::id::Pid;
 use crate::ipc::Envelope;
 use crate::path::Name;
 use crate::platform::{
-    ActReply, BoxFuture, Fault, FaultKind, Guest, Handled, Handler, HostError, LogLevel, MaybeSend, Port, Program,
-    Programs, Sandbox, StartRequest, Syscalls, Usage,
+    ActReply, BoxFuture, Fault, FaultKind, Gauge, Guest, Handled, Handler, HostError, LogLevel, MaybeSend, Port,
+    Program, Programs, Sandbox, StartRequest, Syscalls, Usage,
 };
 use crate::refusal::Refusal;
 use crate::time::Instant;
@@ -19,6 +19,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The fuel that a component takes for one act here, where no instructions are counted.
 const FUEL_OF_ACT: u64 = 1_000;
+/// The CPU time that it takes for one, nanoseconds, where none is measured.
+const CPU_OF_ACT: u64 = 1_000;
+/// The memory that it has, bytes: a page.
+const MEMORY: u64 = 65_536;
 
 /// Errors that begin so are not returned by the script but end it, as these things end a component.
 const FAULTS: &[(&str, FaultKind)] =
@@ -26,7 +30,7 @@ const FAULTS: &[(&str, FaultKind)] =
 
 /// Runs handlers: a native program is the handler of its name, a component the handler that is
 /// registered under the hexadecimal digits of its hash. Of what they use, only the acts of components are counted,
-/// as fuel.
+/// as fuel and as CPU time, and a component has one page of memory.
 #[derive(Clone, Debug)]
 pub struct SimSandbox {
     platform: SimPlatform,
@@ -91,7 +95,10 @@ impl Sandbox for SimSandbox {
                     let reason = "the most instances that this host keeps at once are running".to_owned();
                     return Err(Fault { kind: FaultKind::Room, reason });
                 }
-                let full = Arc::new(Tank { limit: request.limits.fuel, use_: Mutex::default(), port: port.clone() });
+                let gauge = Gauge::default();
+                gauge.set_memory(MEMORY);
+                let limit = request.limits.fuel;
+                let full = Arc::new(Tank { limit, use_: Mutex::default(), gauge, port: port.clone() });
                 port = Port::new(full.clone(), port.pid());
                 tank = Some(full);
                 let digits = hex(&hash);
@@ -108,6 +115,9 @@ impl Sandbox for SimSandbox {
 
 impl Guest for SimGuest {
     fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled> {
+        if let Some(tank) = &self.tank {
+            tank.gauge.set_cpu(0);
+        }
         Box::pin(async move {
             let Some(tank) = &self.tank else {
                 let result = self.handler.handle(message).await;
@@ -122,12 +132,16 @@ impl Guest for SimGuest {
                     Err(Fault { kind: FaultKind::Fuel, reason })
                 }
             };
-            Handled { result, usage: Usage { fuel: tank.used(), ..Usage::default() } }
+            Handled { result, usage: Usage { fuel: tank.used(), ..tank.gauge.read() } }
         })
     }
 
     fn inline(&self) -> bool {
         self.inline
+    }
+
+    fn gauge(&self) -> Option<Gauge> {
+        self.tank.as_ref().map(|tank| tank.gauge.clone())
     }
 }
 
@@ -136,6 +150,7 @@ struct Tank {
     port: Port,
     limit: Option<u64>,
     use_: Mutex<Use>,
+    gauge: Gauge,
 }
 
 /// Of one activation.
@@ -177,6 +192,7 @@ impl Syscalls for Tank {
                 return ActReply::Wait(reply);
             }
             now.fuel += FUEL_OF_ACT;
+            self.gauge.set_cpu(self.gauge.read().cpu + CPU_OF_ACT);
         }
         self.port.act(verb, resource, body)
     }

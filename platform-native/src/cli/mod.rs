@@ -89,6 +89,8 @@ enum Command {
     Resume(client::Process),
     /// Interrupt one of its processes, or tell it to look again
     Signal(client::Signal),
+    /// Give one of its processes rights
+    Grant(client::Grant),
     /// Take rights from one of its processes, and from all that have them from it
     Revoke(client::Revoke),
     /// End one of its processes and all that it started
@@ -163,6 +165,7 @@ impl Command {
             Command::Spawn(spawn) => spawn.which.json,
             Command::Suspend(process) | Command::Resume(process) => process.which.json,
             Command::Signal(signal) => signal.which.json,
+            Command::Grant(grant) => grant.which.json,
             Command::Revoke(revoke) => revoke.which.json,
             Command::Kill(kill) => kill.which.json,
             Command::Approvals(approvals) => approvals.json(),
@@ -190,6 +193,7 @@ impl Command {
             Command::Suspend(process) => process.suspend(terminal),
             Command::Resume(process) => process.resume(terminal),
             Command::Signal(signal) => signal.run(terminal),
+            Command::Grant(grant) => grant.run(terminal),
             Command::Revoke(revoke) => revoke.run(terminal),
             Command::Kill(kill) => kill.run(terminal),
             Command::Approvals(approvals) => approvals.run(terminal),
@@ -295,6 +299,7 @@ mod tests {
             "suspend",
             "resume",
             "signal",
+            "grant",
             "revoke",
             "kill",
             "logs",

@@ -12,74 +12,86 @@ pub(crate) enum Align {
     Right,
 }
 
-/// A table that is filled row by row and then printed.
+/// A table that is filled row by row and then printed. All cells lie in one text: there may be very many.
 #[derive(Debug)]
 pub(crate) struct Table {
-    columns: Vec<(&'static str, Align)>,
-    rows: Vec<Vec<String>>,
+    columns: Vec<Column>,
+    text: String,
+    /// Where each cell ends, all of the first row first.
+    ends: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Column {
+    name: &'static str,
+    align: Align,
+    /// The widest cell, the name too.
+    width: usize,
+    shown: bool,
 }
 
 impl Table {
     /// An empty table.
     pub(crate) fn new(columns: &[(&'static str, Align)]) -> Table {
-        Table { columns: columns.to_vec(), rows: Vec::new() }
+        let column =
+            |&(name, align): &(&'static str, Align)| Column { name, align, width: name.chars().count(), shown: true };
+        Table { columns: columns.iter().map(column).collect(), text: String::new(), ends: Vec::new() }
     }
 
     /// Adds a row; cells beyond the columns are left out, missing ones are empty.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let mut cells: Vec<String> = cells.into_iter().take(self.columns.len()).collect();
-        cells.resize(self.columns.len(), String::new());
-        self.rows.push(cells);
+        let mut cells = cells.into_iter();
+        for column in &mut self.columns {
+            let cell = cells.next().unwrap_or_default();
+            column.width = column.width.max(cell.chars().count());
+            self.text.push_str(&cell);
+            self.ends.push(self.text.len());
+        }
     }
 
     /// Leaves out columns, the first of these first, until a line takes no more than `columns`.
     pub(crate) fn fit(&mut self, columns: Option<usize>, droppable: &[&str]) {
         let Some(columns) = columns else { return };
         for name in droppable {
-            let widest = self.widths().iter().map(|width| width + GAP.len()).sum::<usize>().saturating_sub(GAP.len());
-            let index = self.columns.iter().position(|(known, _)| known == name);
-            let Some(index) = index.filter(|_| widest > columns) else { continue };
-            self.columns.remove(index);
-            self.rows.iter_mut().for_each(|row| drop(row.remove(index)));
+            let shown = self.columns.iter().filter(|column| column.shown);
+            let widest = shown.map(|column| column.width + GAP.len()).sum::<usize>().saturating_sub(GAP.len());
+            if widest > columns {
+                self.columns.iter_mut().filter(|column| column.name == *name).for_each(|column| column.shown = false);
+            }
         }
     }
 
     /// The heading and the rows, each a line. Widths are counted in characters, which is right for
     /// what the kernel names; a cell that holds wider ones only moves what follows in its line.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let widths = self.widths();
-        let heading: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let line = |row: &Vec<String>| {
-            let mut line = String::with_capacity(widths.iter().map(|width| width + GAP.len()).sum());
-            for ((cell, (_, align)), width) in row.iter().zip(&self.columns).zip(&widths) {
-                let blanks = std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()));
-                match align {
-                    Align::Left => {
-                        line.push_str(cell);
-                        line.extend(blanks);
-                    }
-                    Align::Right => {
-                        line.extend(blanks);
-                        line.push_str(cell);
-                    }
-                }
-                line.push_str(GAP);
-            }
-            line.truncate(line.trim_end().len());
-            line
-        };
-        std::iter::once(&heading).chain(&self.rows).map(line).collect()
+        let names = self.columns.iter().map(|column| column.name);
+        let mut begin = 0;
+        let rows = self.ends.chunks(self.columns.len().max(1)).map(|ends| {
+            let cells = ends.iter().map(|end| &self.text[std::mem::replace(&mut begin, *end)..*end]);
+            self.line(cells)
+        });
+        std::iter::once(self.line(names)).chain(rows).collect()
     }
 
-    /// The widest of each column.
-    fn widths(&self) -> Vec<usize> {
-        let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| name.chars().count()).collect();
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+    fn line<'c>(&self, cells: impl Iterator<Item = &'c str>) -> String {
+        let whole = self.columns.iter().map(|column| column.width + GAP.len()).sum();
+        let mut line = String::with_capacity(whole);
+        for (cell, Column { align, width, .. }) in cells.zip(&self.columns).filter(|(_, column)| column.shown) {
+            let blanks = std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()));
+            match align {
+                Align::Left => {
+                    line.push_str(cell);
+                    line.extend(blanks);
+                }
+                Align::Right => {
+                    line.extend(blanks);
+                    line.push_str(cell);
+                }
             }
+            line.push_str(GAP);
         }
-        widths
+        line.truncate(line.trim_end().len());
+        line
     }
 }
 

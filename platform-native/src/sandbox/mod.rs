@@ -2,7 +2,7 @@
 
 use kernel_core::ipc::Envelope;
 use kernel_core::platform::{
-    BoxFuture, Fault, Guest, Handled, HostError, Port, Program, Programs, Sandbox, StartRequest,
+    BoxFuture, Fault, Gauge, Guest, Handled, HostError, Port, Program, Programs, Sandbox, StartRequest,
 };
 
 mod native;
@@ -77,5 +77,13 @@ impl Guest for NativeGuest {
 
     fn inline(&self) -> bool {
         matches!(self, NativeGuest::Native(_))
+    }
+
+    fn gauge(&self) -> Option<Gauge> {
+        match self {
+            NativeGuest::Wasm(guest) => Some(guest.gauge()),
+            // It is of the trusted base, and has no limit of CPU time or memory.
+            NativeGuest::Native(_) => None,
+        }
     }
 }

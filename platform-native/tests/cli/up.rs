@@ -2,14 +2,17 @@
 
 mod approvals;
 mod attached;
+mod between;
 mod configuration;
 mod events;
+mod granted;
 mod hostile;
 mod life;
 mod openapi;
 mod peers;
 mod played;
 mod revoked;
+mod spawned;
 mod suspended;
 
 use crate::harness::{Done, Home, agent};

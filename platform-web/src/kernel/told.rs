@@ -24,9 +24,14 @@ fn of_notice(notice: Notice) -> Value {
     match notice {
         Notice::Phase { name, micros } => json!({ "kind": "phase", "name": name, "micros": micros }),
         Notice::Running { pid, name, app } => json!({ "kind": "running", "pid": pid, "name": name, "app": app }),
-        Notice::Exited { pid, name, app, reason } => json!({
+        Notice::Exited { pid, name, app, reason, lost } => json!({
             "kind": "exited", "pid": pid, "name": name, "app": app, "exit": reason.word(), "detail": reason.detail(),
+            "lost": lost,
         }),
+        Notice::Suspended { pid, name, app, reason } => {
+            json!({ "kind": "suspended", "pid": pid, "name": name, "app": app, "reason": reason })
+        }
+        Notice::Resumed { pid, name, app } => json!({ "kind": "resumed", "pid": pid, "name": name, "app": app }),
         Notice::Restarting { app, name, wait } => {
             json!({ "kind": "restarting", "app": app, "name": name, "wait_ms": wait.as_millis() as u64 })
         }
@@ -43,7 +48,9 @@ fn of_notice(notice: Notice) -> Value {
         Notice::Log { pid, name, app, level, text } => {
             json!({ "kind": "log", "pid": pid, "name": name, "app": app, "level": level, "text": text })
         }
-        Notice::Ended { app, ok, reason } => json!({ "kind": "ended", "app": app, "ok": ok, "reason": reason }),
+        Notice::Ended { app, ok, reason, stopped_by } => {
+            json!({ "kind": "ended", "app": app, "ok": ok, "reason": reason, "stopped_by": stopped_by })
+        }
         other => json!({ "kind": "other", "text": format!("{other:?}") }),
     }
 }

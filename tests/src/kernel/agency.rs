@@ -1,10 +1,11 @@
 //! Rights that processes are given and lose while they run.
 
-use crate::world::{Agent, Host, Recorded, World, agent, app};
+use crate::world::{Agent, Answers, Hand, Host, Recorded, World, agent, app};
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
 use kernel_core::kernel::event::{Content, Rights};
 use kernel_core::process::{Lifecycle, Restart};
+use kernel_core::refusal::Code;
 use serde_json::{Value, json};
 
 /// An act on another process, with rights to use and to grant in its body, which has no spaces.
@@ -120,8 +121,9 @@ pub async fn a_gift_ends_with_its_giver<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// The operator and whoever is above a process take from it whatever it holds, also what its manifest gave it; a restart by
-/// its supervisor begins with the manifest's rights again. Others take nothing that they did not give.
+/// The operator and whoever is above a process take from it whatever it holds, also what its manifest gave it. What the
+/// operator took does not come back with a restart by its supervisor, and does where the application is started anew. Others
+/// take nothing that they did not give.
 pub async fn what_a_manifest_gave_can_be_taken<H: Host>(host: H) {
     host.put("in", "x", b"x").await;
     let world = World::boot(host, Environment::dev()).await;
@@ -137,7 +139,7 @@ pub async fn what_a_manifest_gave_can_be_taken<H: Host>(host: H) {
     world
         .until(|world| world.process("reader").pid != reader && world.process("reader").state == Lifecycle::Running)
         .await;
-    assert_eq!(world.act("reader", "read /fs/in/x").await, "ok x");
+    assert!(world.act("reader", "read /fs/in/x").await.starts_with("denied: "), "a restart is no way to have it back");
     let kid = world.act("boss", "spawn /agent/kid {\"name\":\"mine\"}").await;
     assert!(kid.starts_with("ok "), "{kid}");
     assert_eq!(world.act("mine", "read /fs/in/x").await, "ok x");
@@ -148,6 +150,9 @@ pub async fn what_a_manifest_gave_can_be_taken<H: Host>(host: H) {
     let session = world.session().await;
     let told = operate(&world, "revoke", session.pid(), &["read /proc/**"], &[]).await;
     assert!(told.starts_with("not_found: "), "{told}");
+    session.act("stop", "/app/firm", "").await.expect("stopped");
+    session.act("start", "/app/firm", "").await.expect("started");
+    assert_eq!(world.act("reader", "read /fs/in/x").await, "ok x");
     world.finish().await;
 }
 
@@ -207,5 +212,170 @@ pub async fn a_gift_carries_the_labels_of_its_giver<H: Host>(host: H) {
         world.session().await.act("read", &format!("/proc/{}", world.pid("open")), "").await.expect("what it is");
     let info: Value = serde_json::from_slice(&info).expect("JSON");
     assert_eq!(info["use"], json!([IN]));
+    world.finish().await;
+}
+
+/// What a process was spawned with is not held up by what its own child gives it: that has it from there.
+pub async fn a_child_holds_nothing_up_for_its_parent<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let own = ["grant /proc/*", "revoke /proc/*", "spawn /agent/*", IN];
+    let boss = giver("boss", &own);
+    world.run(app("firm", [boss, giver("mid", &own), agent("other")])).await;
+    let spawned = |by: &'static str, called: &str| {
+        let rights = json!(["grant /proc/*", "revoke /proc/*", "spawn /agent/*"]);
+        let body = json!({ "name": called, "use": rights, "grant": own }).to_string().replace(' ', "\\u0020");
+        let (world, spawn) = (&world, format!("spawn /agent/mid {body}"));
+        async move { world.act(by, &spawn).await }
+    };
+    assert!(spawned("boss", "parent").await.starts_with("ok "));
+    assert!(spawned("parent", "child").await.starts_with("ok "));
+    let parent = world.pid("parent");
+    assert_eq!(world.act("child", &act("grant", parent, &[], &[IN])).await, "ok {}");
+    assert!(world.act("boss", &act("revoke", world.pid("boss"), &[], &[IN])).await.starts_with("ok "));
+    for name in ["parent", "child"] {
+        let told = world.act(name, &act("grant", world.pid("other"), &[IN], &[])).await;
+        assert!(told.starts_with("denied: "), "{name}: {told}");
+    }
+    world.finish().await;
+}
+
+/// Nobody gives itself what it may only hand on, gives a supervisor anything, or fills up what another may be given.
+pub async fn a_gift_has_its_bounds<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("firm", [giver("boss", &[IN]), giver("other", &[IN]), agent("clerk")])).await;
+    let told = world.act("boss", &act("grant", world.pid("boss"), &[IN], &[])).await;
+    assert!(told.starts_with("invalid: "), "{told}");
+    let root = world.process("boss").parent;
+    let told = world.act("boss", &act("grant", root, &[IN], &[])).await;
+    assert!(told.starts_with("denied: ") && told.contains("supervisor"), "{told}");
+    let clerk = world.pid("clerk");
+    let many: Vec<String> = (0..65).map(|n| format!("read /fs/in/{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let told = world.act("boss", &act("grant", clerk, &many, &[])).await;
+    assert!(told.starts_with("too_large: "), "{told}");
+    for one in &many[..8] {
+        assert_eq!(world.act("boss", &act("grant", clerk, &[one], &[])).await, "ok {}", "{one}");
+    }
+    let told = world.act("boss", &act("grant", clerk, &["read /fs/in/x"], &[])).await;
+    assert!(told.starts_with("full: "), "{told}");
+    assert_eq!(world.act("other", &act("grant", clerk, &["read /fs/in/x"], &[])).await, "ok {}");
+    assert_eq!(operate(&world, "grant", clerk, &["read /fs/in/y"], &[]).await, "ok {}");
+    world.finish().await;
+}
+
+/// To take a part of what one right gives would leave all of it: the refusal names that right, and nothing is taken.
+pub async fn what_would_go_on_is_not_said_to_be_taken<H: Host>(host: H) {
+    host.put("in", "a/x", b"ax").await;
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("firm", [agent("reader").uses(&[IN, "read /fs/in/a/x"])])).await;
+    let reader = world.pid("reader");
+    let told = operate(&world, "revoke", reader, &["read /fs/in/a/**"], &[]).await;
+    assert!(told.starts_with("conflict: ") && told.contains("`read /fs/in/**`"), "{told}");
+    assert_eq!(world.act("reader", "read /fs/in/a/x").await, "ok ax");
+    let told = operate(&world, "revoke", reader, &["read /fs/**"], &[]).await;
+    assert_eq!(told, "ok {\"use\":[\"read /fs/in/**\",\"read /fs/in/a/x\"],\"grant\":[]}");
+    world.finish().await;
+}
+
+/// A stream ends with the right to where it leads, also one that is still being opened; others stay.
+pub async fn connections_end_with_their_right<H: Host>(host: H) {
+    let world = World::with(host, Environment::dev(), Hand::wired()).await;
+    let [a, b] = ["connect /net/a.com:443", "connect /net/b.com:443"];
+    world.run(app("net", [agent("caller").uses(&[a, b])])).await;
+    let caller = world.pid("caller");
+    for (connect, stream) in [(a, 1), (b, 2)] {
+        let told = world.act("caller", connect).await;
+        assert!(told.contains(&format!("/stream/{stream}")), "{told}");
+    }
+    world.hand.answers(Answers::Later);
+    let session = world.session().await;
+    let waits = session.act("call", &format!("/proc/{caller}"), format!("\nact {a} {{\"deadline_ms\":80000000}}"));
+    let taken = async {
+        world.until(|world| world.hand.asked().len() == 3).await;
+        operate(&world, "revoke", caller, &[a], &[]).await
+    };
+    let (told, taken) = futures::join!(waits, taken);
+    assert!(taken.starts_with("ok "), "{taken}");
+    let told = String::from_utf8_lossy(&told.expect("a transcript")).into_owned();
+    assert!(told.contains("denied: ") && !told.contains("/stream/3"), "{told}");
+    world.hand.answers(Answers::Pass);
+    assert!(world.act("caller", "write /stream/1 - x").await.starts_with("denied: "), "it is not its own any more");
+    assert!(world.act("caller", "write /stream/2 - x").await.starts_with("ok "));
+    assert!(world.act("caller", "write /stream/3 - x").await.starts_with("denied: "), "it never was");
+    world.finish().await;
+}
+
+/// Whoever may link no more takes nobody along; a link that the other made, too, stays.
+pub async fn what_is_tied_is_untied_with_its_right<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let linking = |name: &str| agent(name).uses(&["link /proc/*"]);
+    world.run(app("firm", [linking("a"), agent("b"), linking("c")])).await;
+    let [a, b, c] = ["a", "b", "c"].map(|name| world.pid(name));
+    for (who, whom) in [("a", b), ("a", c), ("c", a)] {
+        assert_eq!(world.act(who, &format!("link /proc/{whom}")).await, "ok {}");
+    }
+    assert!(operate(&world, "revoke", a, &["link /proc/*"], &[]).await.starts_with("ok "));
+    world.session().await.act("kill", &format!("/proc/{a}"), "").await.expect("killed");
+    assert_eq!(world.ended("c").await.0, "linked");
+    assert_eq!(world.process("b").state, Lifecycle::Running);
+    world.finish().await;
+}
+
+/// What a tool answers is labelled as it said when it was called, whoever took its name from it meanwhile.
+pub async fn an_answer_is_labelled_by_the_tool_that_was_called<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let secret = "act register /tool/db {\"effect\":{},\"output_labels\":[\"secret\"]}";
+    let db = agent("db").uses(&["register /tool/db"]).does(secret);
+    world.run(app("firm", [db, agent("caller").uses(&["call /tool/db"])])).await;
+    let (db, session) = (world.pid("db"), world.session().await);
+    let long = "{\"deadline_ms\":80000000}";
+    let asks = format!("{long}\nact call /tool/db {long} act read /proc/self/inbox {long}");
+    let caller = format!("/proc/{}", world.pid("caller"));
+    let asks = session.act("call", &caller, asks);
+    let taken = async {
+        world.until(|world| world.process("db").used.acts == 2).await;
+        let taken = operate(&world, "revoke", db, &["register /tool/db"], &[]).await;
+        world.session().await.act("send", &format!("/proc/{db}"), "\nx").await.expect("sent");
+        taken
+    };
+    let (told, taken) = futures::join!(asks, taken);
+    assert!(taken.starts_with("ok "), "{taken}");
+    let told = String::from_utf8_lossy(&told.expect("a transcript")).into_owned();
+    assert!(told.contains("ok {\"labels\":[\"secret\"]}"), "{told}");
+    world.finish().await;
+}
+
+/// An operator spawns an agent of an application that runs: below its process, within its plan, and gone with it.
+pub async fn an_operator_spawns_in_a_running_application<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let hand = agent("hand").uses(&["read /fs/in/**"]);
+    world.run(app("crew", [agent("boss").uses(&["spawn /agent/*"]), hand])).await;
+    let session = world.session().await;
+    let spawned = session.act("spawn", "/agent/hand", "{\"app\":\"crew\"}").await.expect("spawned");
+    let pid = serde_json::from_slice::<serde_json::Value>(&spawned).expect("JSON")["pid"].as_u64().expect("a pid");
+    let name = format!("hand-{pid}");
+    let row = world.process(&name);
+    assert_eq!(
+        (row.pid.0, row.parent, row.app.as_ref().map(|app| app.as_str())),
+        (pid, world.pid("crew"), Some("crew"))
+    );
+    assert_eq!(world.act(&name, "read /fs/in/x").await, "ok x");
+    assert!(world.act(&name, "list /fs/in").await.starts_with("denied: "));
+    for (body, code, says) in [
+        ("{\"app\":\"crew\",\"name\":\"boss\"}", Code::Conflict, "which starts that one itself"),
+        ("{\"app\":\"crew\",\"use\":[\"list /fs/in/**\"]}", Code::Denied, "may not give `list /fs/in/**`"),
+        ("{\"app\":\"crew\",\"use\":[\"spawn /agent/*\"]}", Code::Denied, "the plan of `hand` does not give it"),
+        ("{\"app\":\"none\"}", Code::NotFound, "no application `none` runs"),
+    ] {
+        let refusal = session.act("spawn", "/agent/hand", body).await.expect_err(says);
+        assert!(refusal.code == code && refusal.reason.contains(says), "{refusal}");
+    }
+    let refusal = session.act("spawn", "/agent/nobody", "{\"app\":\"crew\"}").await.expect_err("there is none");
+    assert_eq!(refusal.code, Code::NotFound);
+    let told = world.act("boss", "spawn /agent/hand {\"app\":\"crew\"}").await;
+    assert!(told.starts_with("denied: ") && told.contains("for the operator"), "{told}");
+    session.act("stop", "/app/crew", "").await.expect("stopped");
+    assert_eq!(world.ended(&name).await.0, "shutdown");
     world.finish().await;
 }

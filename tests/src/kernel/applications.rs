@@ -126,6 +126,29 @@ pub async fn a_child_that_does_not_start_is_its_parents_affair<H: Host>(host: H)
     world.finish().await;
 }
 
+/// Whoever is told that an application ended is told who stopped it, unless that was its own doing.
+pub async fn who_stops_an_application_is_told<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let by = async |world: &mut World<H>| loop {
+        if let Notice::Ended { ok: true, stopped_by, .. } = world.notice().await {
+            return stopped_by;
+        }
+    };
+    let session = world.session().await;
+    world.run(app("one", [agent("a")])).await;
+    session.act("stop", "/app/one", "").await.expect("stopped");
+    assert_eq!(by(&mut world).await.as_deref(), Some("operator"));
+    let root = session.act("start", "/app/one", "").await.expect("started");
+    let root: serde_json::Value = serde_json::from_slice(&root).expect("JSON");
+    session.act("stop", &format!("/proc/{}", root["pid"]), "").await.expect("stopped");
+    assert_eq!(by(&mut world).await.as_deref(), Some("operator"));
+    // One of its own stops it.
+    world.run(app("one", [agent("a").uses(&["stop /app/one"])])).await;
+    assert_eq!(world.act("a", "stop /app/one").await, "ok {}");
+    assert_eq!(by(&mut world).await, None);
+    world.finish().await;
+}
+
 /// One that runs is not started again, and one that is stopped can be.
 pub async fn it_runs_once_at_a_time<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;

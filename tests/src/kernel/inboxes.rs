@@ -279,12 +279,19 @@ pub async fn a_crash_is_known_for_one<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     assert_eq!(world.kernel().found(), Found::default());
     world.run(post()).await;
+    world.run(app("plain", [agent("busy")]).unmounted()).await;
     waits(&world, "b").await;
+    waits(&world, "busy").await;
+    let session = world.session().await;
+    let path = format!("/proc/{}", world.pid("busy"));
+    for _ in 0..2 {
+        session.act("send", &path, "\nx").await.expect("sent");
+    }
     world.log().await;
     world.crash().await;
-    let found = Found { crashed: true, unknown: 0, stored: 1, letters: 0 };
+    let found = Found { crashed: true, lost: 2, unknown: 0, stored: 1, letters: 0 };
     assert_eq!(world.kernel().found(), found);
     world.reboot().await;
-    assert_eq!(world.kernel().found(), Found { crashed: false, ..found });
+    assert_eq!(world.kernel().found(), Found { crashed: false, lost: 0, ..found });
     world.finish().await;
 }

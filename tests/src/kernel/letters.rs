@@ -9,6 +9,7 @@ use kernel_core::environment::Environment;
 use kernel_core::ipc::body::MAX_PAYLOAD;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::{LETTERS_OF_ONE, Session};
+use kernel_core::process::Shutdown;
 use kernel_core::refusal::Code;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -38,6 +39,17 @@ async fn full<H: Host>(host: H) -> World<H> {
     waits(&world, "b").await;
     assert_eq!(world.tell("a", "repeat 910 send /svc/b - x").await, "910 ok");
     world
+}
+
+/// `caller` gives up a call of `b`, which answers only then.
+async fn answers_too_late<H: Host>(world: &World<H>, caller: &str) {
+    let (told, ()) = join!(world.act(caller, "call /svc/b {\"deadline_ms\":5000} now"), async {
+        world.pause().await;
+        world.hand.advance(Duration::from_secs(6));
+    });
+    assert!(told.starts_with("timed_out: "), "{told}");
+    assert!(world.act("a", "send /svc/b {\"correlation\":9} go").await.starts_with("ok "));
+    world.heard("b").await;
 }
 
 /// What is full takes again.
@@ -231,13 +243,7 @@ pub async fn a_letter_to_a_durable_inbox_is_stored<H: Host>(host: H) {
     let a = agent("a").uses(&["send /svc/b", "send /letter/*", "send /proc/*"]);
     world.run(app("slow", [a, caller, serving("b")])).await;
     waits(&world, "b").await;
-    let (told, ()) = join!(world.act("caller", "call /svc/b {\"deadline_ms\":5000} now"), async {
-        world.pause().await;
-        world.hand.advance(Duration::from_secs(6));
-    });
-    assert!(told.starts_with("timed_out: "), "{told}");
-    assert!(world.act("a", "send /svc/b {\"correlation\":9} go").await.starts_with("ok "));
-    world.heard("b").await;
+    answers_too_late(&world, "caller").await;
     let session = world.session().await;
     let letter = path(&letters(&session).await[0]);
     let acts = |world: &World<H>| world.process("a").used.acts;
@@ -262,13 +268,7 @@ pub async fn a_reply_that_came_too_late_is_a_letter<H: Host>(host: H) {
     let callee = serving("b").carries(&["secret"]);
     world.run(app("slow", [agent("a").uses(&["call /svc/b", "send /svc/b"]), callee])).await;
     waits(&world, "b").await;
-    let (told, ()) = join!(world.act("a", "call /svc/b {\"deadline_ms\":5000} now"), async {
-        world.pause().await;
-        world.hand.advance(Duration::from_secs(6));
-    });
-    assert!(told.starts_with("timed_out: "), "{told}");
-    assert!(world.act("a", "send /svc/b {\"correlation\":9} go").await.starts_with("ok "));
-    world.heard("b").await;
+    answers_too_late(&world, "a").await;
     let session = world.session().await;
     let all = letters(&session).await;
     assert_eq!(all.len(), 1, "{all:?}");
@@ -325,6 +325,28 @@ pub async fn what_a_subscriber_misses_is_no_letter<H: Host>(host: H) {
     let all = letters(&session).await;
     assert_eq!((all.len(), &all[0]["bytes"]), (1, &json!(5)), "{all:?}");
     assert_eq!(world.kernel().summary().verdicts.dead_letters, LETTERS_OF_ONE as u64 + 2);
+    world.finish().await;
+}
+
+/// What a durable inbox has accepted by a subscription is not missed: where it cannot be handed over any more it is kept.
+pub async fn what_a_durable_inbox_accepted_of_a_topic_is_a_letter<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let b = || serving("b").uses(&["subscribe /topic/news"]).durable().stops(Shutdown::Kill);
+    world.run(app("post", [b()])).await;
+    assert_eq!(world.act("b", "subscribe /topic/news").await, "ok {}");
+    waits(&world, "b").await;
+    let session = world.session().await;
+    session.act("publish", "/topic/news", "{\"labels\":[\"secret\"]}\nsaid").await.expect("published");
+    session.act("stop", "/app/post", "").await.expect("stopped");
+    assert!(letters(&session).await.is_empty());
+    // This version of it may not know of that.
+    world.run(app("post", [b().cleared_for(&[])])).await;
+    let all = letters(&session).await;
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!((&all[0]["kind"], &all[0]["code"]), (&json!("topic"), &json!("denied")));
+    assert_eq!((&all[0]["target"], &all[0]["labels"]), (&json!("/topic/news"), &json!(["secret"])));
+    let read = session.act("read", &path(&all[0]), "").await.expect("a letter");
+    assert!(read.ends_with(b"}\nsaid"), "{read:?}");
     world.finish().await;
 }
 

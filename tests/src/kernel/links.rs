@@ -38,7 +38,7 @@ pub async fn a_failure_takes_the_linked_with_it<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// An orderly end does nothing to those that are linked.
+/// An end by itself and well does nothing to those that are linked; to be stopped from above is none, as OTP has it.
 pub async fn an_orderly_end_ends_nobody_else<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     world.run(app("tied", [linking("a"), agent("b")])).await;
@@ -48,10 +48,13 @@ pub async fn an_orderly_end_ends_nobody_else<H: Host>(host: H) {
     let session = world.session().await;
     session.act("link", &format!("/proc/{}", world.pid("c")), "").await.expect("linked");
     session.act("stop", &b, "").await.expect("stopped");
-    session.act("stop", "/app/more", "").await.expect("stopped");
-    assert_eq!((world.ended("b").await.0, world.ended("c").await.0), ("normal".to_owned(), "shutdown".to_owned()));
+    assert_eq!(world.ended("b").await.0, "normal");
     assert_eq!(world.tell("a", "").await, "");
     session.act("read", "/proc/self", "").await.expect("it lives");
+    let other = world.session().await;
+    other.act("stop", "/app/more", "").await.expect("stopped");
+    assert_eq!(world.ended("c").await.0, "shutdown");
+    session.act("read", "/proc/self", "").await.expect_err("it ended with it");
     world.finish().await;
 }
 
@@ -70,6 +73,21 @@ pub async fn whoever_traps_is_told<H: Host>(host: H) {
     world.session().await.act("kill", &paths[0], "").await.expect("killed");
     let (exit, detail) = world.ended("c").await;
     assert!(exit == "linked" && detail.contains(&paths[0]), "{exit}: {detail}");
+
+    // Whoever traps is told of every end, and of the end of an application what it was.
+    world.run(app("more", [linking("d"), agent("e"), agent("f")]).unmounted()).await;
+    let paths = ["e", "f"].map(|name| format!("/proc/{}", world.pid(name)));
+    assert_eq!(world.act("d", &format!("link {} {{\"trap\":true}}", paths[0])).await, "ok {}");
+    let (session, linked) = (world.session().await, world.session().await);
+    session.act("stop", &paths[0], "").await.expect("stopped");
+    let heard = world.heard("d").await;
+    assert!(heard.starts_with(&format!("exit {} [] {{\"reason\":\"normal\"", paths[0])), "{heard}");
+    linked.act("link", &paths[1], "{\"trap\":true}").await.expect("linked");
+    session.act("kill", &format!("/proc/{}", world.pid("more")), "").await.expect("killed");
+    assert_eq!(world.ended("f").await.0, "killed");
+    let told = linked.act("read", "/proc/self/inbox", "{}").await.expect("told");
+    let told = String::from_utf8_lossy(&told);
+    assert!(told.contains(&paths[1]) && told.contains("{\"reason\":\"killed\""), "{told}");
     world.finish().await;
 }
 
@@ -182,7 +200,7 @@ pub async fn what_failed_by_a_link_is_noted_before_it_is_told<H: Host>(host: H) 
     session.act("call", &tied, "{\"labels\":[\"secret\"]}\n").await.expect("an answer");
     session.act("kill", &format!("/proc/{}", cause.pid()), "").await.expect("killed");
     let ended = loop {
-        if let Notice::Ended { app, ok, reason } = world.notice().await {
+        if let Notice::Ended { app, ok, reason, .. } = world.notice().await {
             break (app, ok, reason);
         }
     };

@@ -18,6 +18,7 @@ pub mod messages;
 pub mod processes;
 pub mod roles;
 pub mod signals;
+pub mod stops;
 pub mod supervision;
 pub mod supervisors;
 pub mod suspension;

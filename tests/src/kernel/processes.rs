@@ -7,7 +7,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::State;
 use kernel_core::kernel::effects::{Effects, Performance, Wake};
 use kernel_core::kernel::input::Input;
-use kernel_core::process::InstanceKind;
+use kernel_core::process::{InstanceKind, Lifecycle, Used};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -91,6 +91,55 @@ pub async fn what_is_killed_is_seen_dead<H: Host>(host: H) {
     let told = receipt(&kill.await.expect("killed"));
     assert!(told["dead"][0]["after_ms"].as_u64().is_some_and(|ms| ms >= 1200), "{told}");
     assert_eq!(told["unreachable"], serde_json::json!([]));
+    world.finish().await;
+}
+
+/// What a message has used is seen before it is over, where the host can see into its guest, and stays counted where its
+/// process ends in the middle of it: in the row of that, and once in those of all above it, gone or alive.
+pub async fn what_a_message_uses_is_seen_and_stays_counted<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let seen = world.host.sees_usage();
+    let spawns = &["spawn /agent/kid"];
+    let boss = agent("boss").uses(&["spawn /agent/*"]).grants(spawns);
+    world.run(app("busy", [boss, agent("mid").uses(spawns), agent("kid")])).await;
+    for (by, spawn) in [
+        ("boss", "spawn /agent/mid {\"name\":\"m\",\"use\":[\"spawn\\u0020/agent/kid\"]}"),
+        ("m", "spawn /agent/kid {\"name\":\"k\",\"use\":[]}"),
+        ("m", "spawn /agent/kid {\"name\":\"spent\",\"use\":[],\"limits\":{\"acts\":5}}"),
+    ] {
+        let told = world.act(by, spawn).await;
+        assert!(told.starts_with("ok "), "{spawn}: {told}");
+    }
+    for name in ["k", "spent"] {
+        assert_eq!(world.tell(name, "").await, "");
+    }
+    let session = world.session().await;
+    let send = async |to: &str, script: &str| {
+        session.act("send", &format!("/proc/{}", world.pid(to)), format!("\n{script}")).await.expect("sent");
+    };
+    let before = world.process("k").used;
+    send("k", "do repeat 50 read /proc/self\nact read /proc/self/inbox {\"correlation\":7}").await;
+    world.until(|world| world.process("k").used.acts == before.acts + 51).await;
+    world.until(|world| world.process("k").used.cpu > before.cpu || !seen).await;
+    let during = world.process("k").used;
+    assert_eq!((during.messages, during.cpu > before.cpu), (before.messages + 1, seen));
+    assert!((during.memory_now > 0 || !seen) && during.memory >= during.memory_now, "{during:?}");
+    let tree = world.process("boss").tree;
+    assert!(tree.cpu >= world.process("boss").used.cpu + during.cpu, "{tree:?}");
+
+    // One that ends by its own act, before anybody could look.
+    let before = world.process("spent").used;
+    send("spent", "do repeat 9 read /proc/self").await;
+    let over = |world: &World<H>| world.process("spent").state == Lifecycle::Exited;
+    world.until(|world| over(world) && (world.process("spent").used.cpu > before.cpu || !seen)).await;
+
+    session.act("kill", &format!("/proc/{}", world.pid("m")), "").await.expect("killed");
+    let [boss, m, k, spent] = ["boss", "m", "k", "spent"].map(|name| world.process(name));
+    assert!(k.used.cpu >= during.cpu && k.used.memory >= during.memory && k.used.memory_now == 0, "{k:?}");
+    for of in [|used: &Used| used.cpu, |used: &Used| used.memory] {
+        let sum = [&m, &k, &spent].iter().map(|process| of(&process.used)).sum::<u64>();
+        assert_eq!((of(&m.tree), of(&boss.tree)), (sum, sum + of(&boss.used)));
+    }
     world.finish().await;
 }
 

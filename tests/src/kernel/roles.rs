@@ -104,3 +104,42 @@ pub async fn roles_only_narrow<H: Host>(host: H) {
     }
     world.finish().await;
 }
+
+/// Whom those start whom a role started runs within its ceilings, too.
+pub async fn ceilings_hold_all_the_way_down<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let ceilings = Ceilings { memory: Some(8 << 20), ..Ceilings::default() };
+    let lead = CustomRole { ceilings, ..role("lead", &["worker"]) };
+    let boss = agent("boss").role("lead").uses(&["spawn /agent/*"]).grants(&["spawn /agent/*"]);
+    let hand = agent("hand").uses(&["spawn /agent/*"]);
+    world.run(app("firm", [boss, hand]).describing([lead])).await;
+    let told = world.act("boss", "spawn /agent/hand {\"name\":\"one\"}").await;
+    assert!(told.starts_with("ok "), "{told}");
+    assert!(world.act("one", &spawn("hand", "two")).await.starts_with("ok "));
+    for name in ["one", "two"] {
+        let session = world.session().await;
+        let info = session.act("read", &format!("/proc/{}", world.pid(name)), "").await.expect("what it is");
+        let info: serde_json::Value = serde_json::from_slice(&info).expect("JSON");
+        assert_eq!(info["memory_limit"], 8 << 20, "{name}");
+    }
+    world.finish().await;
+}
+
+/// The process of an application is a supervisor: whoever may start none starts no application either, and whoever puts
+/// ceilings on what it starts cannot put them on one.
+pub async fn an_application_is_started_as_a_supervisor_is<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let all = ["supervisor", "service", "worker", "lead", "tight"];
+    let ceilings = Ceilings { acts: Some(5), ..Ceilings::default() };
+    let roles = [role("lead", &all), CustomRole { ceilings, ..role("tight", &all) }];
+    let starter = |name, role| agent(name).role(role).uses(&["start /app/inner"]);
+    let agents = [starter("hand", "worker"), starter("narrow", "tight"), starter("boss", "lead")];
+    world.run(app("outer", agents).unmounted().describing(roles)).await;
+    world.install(app("inner", [agent("kid")]).unmounted()).await;
+    let told = world.act("hand", "start /app/inner").await;
+    assert!(told.starts_with("denied: ") && told.contains("`worker`, which may start worker"), "{told}");
+    let told = world.act("narrow", "start /app/inner").await;
+    assert!(told.starts_with("denied: ") && told.contains("ceilings"), "{told}");
+    assert!(world.act("boss", "start /app/inner").await.starts_with("ok "));
+    world.finish().await;
+}

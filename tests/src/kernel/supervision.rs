@@ -1,12 +1,13 @@
 //! Agents that end and are started again: which, with whom, how often, and what of them is new.
 
-use crate::world::{Host, World, agent, app};
-use kernel_core::app::Budget;
+use crate::world::{Host, Recorded, World, agent, app, supervisor};
+use kernel_core::app::{Budget, SupervisorPlan};
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
-use kernel_core::kernel::Revived;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::{Content, Restarting};
+use kernel_core::kernel::{Revived, Tombstones};
+use kernel_core::path::Name;
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
 use std::time::Duration;
 
@@ -16,19 +17,19 @@ fn patient() -> Supervision {
 }
 
 /// Has a puppet end as `script` says.
-async fn end<H: Host>(world: &World<H>, agent: &str, script: &str) {
+pub(super) async fn end<H: Host>(world: &World<H>, agent: &str, script: &str) {
     let path = format!("/proc/{}", world.pid(agent));
     world.session().await.act("send", &path, format!("\ndo {script}")).await.expect("sent");
 }
 
 /// Waits until the process `old` is gone and another of its name runs.
-async fn comes_again<H: Host>(world: &World<H>, agent: &str, old: Pid) -> Pid {
+pub(super) async fn comes_again<H: Host>(world: &World<H>, agent: &str, old: Pid) -> Pid {
     world.until(|world| world.process(agent).pid != old && world.process(agent).state == Lifecycle::Running).await;
     world.pid(agent)
 }
 
 /// The next end of an application: whether nothing went wrong, and the reason.
-async fn app_ends<H: Host>(world: &mut World<H>) -> (bool, String) {
+pub(super) async fn app_ends<H: Host>(world: &mut World<H>) -> (bool, String) {
     loop {
         if let Notice::Ended { ok, reason, .. } = world.notice().await {
             return (ok, reason);
@@ -112,10 +113,11 @@ pub async fn nothing_starts_again_what_was_killed<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// In which order processes ended and ran since the last notice that was looked at, until so many run.
-async fn order<H: Host>(world: &mut World<H>, run: usize) -> Vec<String> {
+/// In which order processes ended and ran since the last notice that was looked at, until so many ran and so many ended.
+pub(super) async fn order<H: Host>(world: &mut World<H>, ran: usize, ended: usize) -> Vec<String> {
     let mut seen: Vec<String> = Vec::new();
-    while seen.iter().filter(|what| what.starts_with('+')).count() < run {
+    let count = |seen: &[String], what| seen.iter().filter(|one| one.starts_with(what)).count();
+    while count(&seen, '+') < ran || count(&seen, '-') < ended {
         match world.notice().await {
             Notice::Exited { name, .. } if name != "operator" => seen.push(format!("-{name}")),
             Notice::Running { name, .. } => seen.push(format!("+{name}")),
@@ -137,10 +139,10 @@ pub async fn the_others_come_again_with_it<H: Host>(host: H) {
         let [a, b, c, d] = ["a", "b", "c", "d"].map(agent);
         let [a, b, c] = [a, b.after(&["a"]), c.after(&["b"])].map(|agent| agent.restarts(Restart::Transient));
         world.run(app("chain", [a, b, c, d]).supervised(Supervision { strategy, ..patient() })).await;
-        order(&mut world, 4).await;
+        order(&mut world, 4, 0).await;
         end(&world, "b", "fail x").await;
         let run = expected.iter().filter(|what| what.starts_with('+')).count();
-        assert_eq!(order(&mut world, run).await, expected, "{strategy:?}");
+        assert_eq!(order(&mut world, run, 0).await, expected, "{strategy:?}");
         world.session().await.act("stop", "/app/chain", "").await.expect("stopped");
         assert_eq!(app_ends(&mut world).await, (true, "done".to_owned()));
     }
@@ -268,6 +270,7 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
         let names: Vec<&str> = revived.iter().map(|app| app.app.as_str()).collect();
         assert_eq!(names, ["stays"]);
         assert!(revived.iter().all(|app| app.result.is_ok()), "{revived:?}");
+        assert_eq!(revived[0].without.iter().map(Name::as_str).collect::<Vec<_>>(), ["b"]);
         let all = world.kernel().summary().processes;
         let mut alive: Vec<&str> =
             all.iter().filter(|p| p.state == Lifecycle::Running).map(|p| p.name.as_str()).collect();
@@ -277,6 +280,8 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
         assert_eq!(world.labels("m").await, ["secret"]);
         assert!(world.act("a", "read /fs/in/nothing").await.starts_with("not_found: "));
     }
+    let timed = |e: &Recorded| matches!(&e.content, Content::Phase(phase) if phase.name == "apps");
+    assert_eq!(world.log().await.iter().filter(|e| timed(e)).count(), 6);
     // What cannot be started is told, and tried again the next time.
     let broken = kernel_core::kernel::rows::key(kernel_core::kernel::rows::TABLE_APP, b"stays");
     world.reboot_over(vec![(broken, None)]).await;
@@ -290,7 +295,8 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
 /// is the agent's affair.
 pub async fn what_is_no_longer_wanted_does_not_come_again<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    let boss = agent("boss").uses(&["start /app/inner", "spawn /agent/*"]).grants(&["read /fs/in/**"]);
+    let boss =
+        agent("boss").role("supervisor").uses(&["start /app/inner", "spawn /agent/*"]).grants(&["read /fs/in/**"]);
     for name in ["stopped", "anew", "removed", "other"] {
         world.run(app(name, [agent(&name[..1])]).unmounted()).await;
     }
@@ -314,6 +320,61 @@ pub async fn what_is_no_longer_wanted_does_not_come_again<H: Host>(host: H) {
     let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
     assert_eq!(told, [("other", false), ("outer", true)]);
     drop(session);
+    world.finish().await;
+}
+
+/// What was killed is started again by nobody but an operator: not by a later boot, and not because it was stopped or another
+/// one was installed in its place.
+pub async fn only_an_operator_starts_again_what_was_killed<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let apps = || {
+        [
+            app("whole", [agent("w")]).unmounted(),
+            app("last", [agent("l"), agent("m")]).unmounted().ends_with("l"),
+            app("part", [agent("p"), agent("q")]).unmounted(),
+            app("sound", [agent("s")]).unmounted(),
+        ]
+    };
+    for app in apps() {
+        world.run(app).await;
+    }
+    let root = world.kernel().apps().into_iter().find(|app| app.name.as_str() == "whole").expect("it runs").pid;
+    for pid in [root, world.pid("l"), world.pid("p")] {
+        world.session().await.act("kill", &format!("/proc/{pid}"), "").await.expect("killed");
+    }
+    world.ended("m").await;
+    for app in ["part", "sound"] {
+        world.session().await.act("stop", &format!("/app/{app}"), "").await.expect("stopped");
+    }
+    let buried =
+        [("whole", true, vec![]), ("last", true, vec!["l"]), ("part", false, vec!["p"]), ("sound", false, vec![])];
+    for again in 0..3 {
+        world.log().await;
+        for (app, whole, agents) in &buried {
+            let agents = agents.iter().map(|agent| Name::parse(agent).expect("a name")).collect();
+            assert_eq!(world.tombstones(app).await, Tombstones { whole: *whole, agents }, "{app}, {again}");
+        }
+        world.reboot().await;
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        assert!(revived.is_empty(), "{revived:?}");
+        let session = world.session().await;
+        session.act("stop", "/app/part", "").await.expect_err("it does not run");
+        session.act("start", "/app/part", r#"{"continues":true}"#).await.expect_err("it did not run");
+        for app in apps() {
+            world.install(app).await;
+        }
+    }
+    let session = world.session().await;
+    session.act("start", "/app/whole", "").await.expect("started");
+    session.act("start", "/app/part", r#"{"without":["q"]}"#).await.expect("started");
+    session.act("stop", "/app/part", "").await.expect("stopped");
+    session.act("remove", "/app/last", "").await.expect("removed");
+    drop(session);
+    world.log().await;
+    for (app, left) in [("whole", None), ("part", Some("q")), ("last", None)] {
+        let agents = left.map(|agent| Name::parse(agent).expect("a name")).into_iter().collect();
+        assert_eq!(world.tombstones(app).await, Tombstones { whole: false, agents }, "{app}");
+    }
     world.finish().await;
 }
 
@@ -361,5 +422,19 @@ pub async fn a_fresh_start_forgives_nothing<H: Host>(host: H) {
     comes_again(&world, "b", b).await;
     world.pause().await;
     assert_eq!((world.process("a").pid, world.process("a").state), (a, Lifecycle::Suspended));
+    // Nor does the fresh start of a supervisor with all below it.
+    let agents = ["c", "d"].map(|name| agent(name).under("s").restarts(Restart::Permanent));
+    let never = Supervision { intensity: 0, ..Supervision::default() };
+    let above = SupervisorPlan { supervision: never, ..supervisor("s") };
+    world.run(app("below", agents).unmounted().overseen([above])).await;
+    assert_eq!(world.tell("c", "repeat 60 read /fs/in/x").await, "60 denied");
+    let old = world.pid("c");
+    end(&world, "d", "fail x").await;
+    comes_again(&world, "c", old).await;
+    end(&world, "c", "repeat 60 read /fs/in/x").await;
+    world
+        .until(|world| world.process("c").state == Lifecycle::Suspended || world.process("c").used.refused == 60)
+        .await;
+    assert_eq!(world.process("c").state, Lifecycle::Suspended);
     world.finish().await;
 }

@@ -2,82 +2,47 @@
 //! that one of them does not get the better of.
 
 use super::messages::{serving, waits};
-use crate::world::{Agent, App, Host, World, agent, app, name, supervisor};
+use super::supervision::{app_ends, comes_again, end, order};
+use crate::world::{Agent, App, Host, Recorded, World, agent, app, name, supervisor};
 use kernel_core::agency::Role;
 use kernel_core::app::SupervisorPlan;
 use kernel_core::environment::Environment;
 use kernel_core::id::Pid;
-use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, Restart, Shutdown, Strategy, Supervision};
 use std::time::Duration;
 
-/// Has a puppet end as `script` says.
-async fn end<H: Host>(world: &World<H>, agent: &str, script: &str) {
-    let path = format!("/proc/{}", world.pid(agent));
-    world.session().await.act("send", &path, format!("\ndo {script}")).await.expect("sent");
-}
-
-/// Waits until another process of that name runs than `old`.
-async fn comes_again<H: Host>(world: &World<H>, agent: &str, old: Pid) -> Pid {
-    world.until(|world| world.process(agent).pid != old && world.process(agent).state == Lifecycle::Running).await;
-    world.pid(agent)
-}
-
-/// The next end of an application: whether nothing went wrong, and the reason.
-async fn app_ends<H: Host>(world: &mut World<H>) -> (bool, String) {
-    loop {
-        if let Notice::Ended { ok, reason, .. } = world.notice().await {
-            return (ok, reason);
-        }
-    }
-}
-
-/// In which order processes ended and ran since the last notice that was looked at, until so many ran and so many ended.
-async fn order<H: Host>(world: &mut World<H>, ran: usize, ended: usize) -> Vec<String> {
-    let mut seen: Vec<String> = Vec::new();
-    let count = |seen: &[String], what| seen.iter().filter(|one| one.starts_with(what)).count();
-    while count(&seen, '+') < ran || count(&seen, '-') < ended {
-        match world.notice().await {
-            Notice::Exited { name, .. } if name != "operator" => seen.push(format!("-{name}")),
-            Notice::Running { name, .. } => seen.push(format!("+{name}")),
-            _ => {}
-        }
-    }
-    seen
-}
-
-fn below(called: &str, above: &str) -> SupervisorPlan {
+pub(super) fn below(called: &str, above: &str) -> SupervisorPlan {
     SupervisorPlan { supervisor: Some(name(above)), ..supervisor(called) }
 }
 
 /// A permanent agent below a supervisor.
-fn firm(called: &str, above: &str) -> Agent {
+pub(super) fn firm(called: &str, above: &str) -> Agent {
     agent(called).under(above).restarts(Restart::Permanent)
 }
 
-fn intensity(mut plan: SupervisorPlan, intensity: u32) -> SupervisorPlan {
+pub(super) fn intensity(mut plan: SupervisorPlan, intensity: u32) -> SupervisorPlan {
     plan.supervision.intensity = intensity;
     plan
 }
 
 /// An agent that has something in hand until it is asked to end, and one that goes on even then.
-fn busy(called: &str) -> Agent {
+pub(super) fn busy(called: &str) -> Agent {
     agent(called).does("act read /proc/self/inbox {\"deadline_ms\":80000000}")
 }
 
 /// An agent that never answers a call: whoever calls it has something in hand that does not end when it is asked to.
-fn deaf() -> Agent {
+pub(super) fn deaf() -> Agent {
     agent("deaf").does("act read /proc/self/inbox {\"correlation\":77,\"deadline_ms\":80000000}")
 }
 
 /// Starts an application with one that is deaf, to stay. Nobody waits until its agents have handled what they begin with.
-async fn start<H: Host>(world: &World<H>, name: &str, app: App) {
+pub(super) async fn start<H: Host>(world: &World<H>, name: &str, app: App) {
     world.install(app).await;
     world.session().await.act("start", &format!("/app/{name}"), "").await.expect("started");
 }
 
-async fn waits_for_the_deaf<H: Host>(world: &World<H>, name: &str) {
+pub(super) async fn waits_for_the_deaf<H: Host>(world: &World<H>, name: &str) {
     let call = format!("act call /proc/{} {{\"deadline_ms\":80000000}}", world.pid("deaf"));
     end(world, name, &call).await;
     world.until(|world| world.process(name).used.acts == 1).await;
@@ -384,10 +349,12 @@ pub async fn budgets_below_a_supervisor_go_on<H: Host>(host: H) {
 pub async fn links_cross_supervisors<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     let links = &["link /proc/*"];
-    let agents = [firm("a", "s").uses(links), firm("b", "t"), firm("c", "t"), agent("z").uses(links)];
+    let last = agent("last").under("t").restarts(Restart::Transient);
+    let agents = [firm("a", "s").uses(links), firm("b", "t"), firm("c", "t"), last, agent("z").uses(links)];
     let supervisors = [intensity(supervisor("s"), 1), intensity(supervisor("t"), 1)];
     let patient = Supervision { intensity: 9, backoff: Duration::ZERO, ..Supervision::default() };
-    world.run(app("tied", agents).unmounted().overseen(supervisors).supervised(patient)).await;
+    let tied = app("tied", agents).unmounted().overseen(supervisors).supervised(patient);
+    world.run(tied.ends_with("last")).await;
     let path = |world: &World<H>, name: &str| format!("/proc/{}", world.pid(name));
     assert_eq!(world.act("a", &format!("link {}", path(&world, "b"))).await, "ok {}");
     let (a, b, c, s, t) = (world.pid("a"), world.pid("b"), world.pid("c"), world.pid("s"), world.pid("t"));
@@ -399,9 +366,11 @@ pub async fn links_cross_supervisors<H: Host>(host: H) {
     assert_eq!(world.act("z", &format!("link {}", path(&world, "t"))).await, "ok {}");
     // A fresh start of those above it is no way out of being suspended.
     world.session().await.act("suspend", &path(&world, "c"), "").await.expect("suspended");
+    let last = world.pid("last");
     end(&world, "z", "fail x").await;
-    comes_again(&world, "t", t).await;
-    comes_again(&world, "b", b).await;
+    for (name, old) in [("t", t), ("b", b), ("last", last)] {
+        comes_again(&world, name, old).await;
+    }
     world.pause().await;
     assert_eq!((world.process("c").pid, world.process("c").state), (c, Lifecycle::Exited));
     let started = world.log().await.into_iter().filter_map(|event| match event.content {
@@ -458,6 +427,7 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
     let apps = [
         ("killed", "c", one("killed", slow("c")).unmounted()),
         ("stopped", "b", one("stopped", slow("b")).unmounted()),
+        ("halted", "d", one("halted", slow("d")).unmounted()),
         ("stays", "a", one("stays", reads(slow("a")))),
     ];
     let mut calls = Vec::new();
@@ -476,12 +446,13 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
     }
     world.until(|world| calls.iter().all(|(name, _)| world.process(name).used.acts == 1)).await;
     let session = world.session().await;
-    let (stopped, killed) = {
+    let (stopped, halted, killed) = {
         let mut shutdown = std::pin::pin!(world.kernel().shutdown("over"));
         assert!(futures::poll!(shutdown.as_mut()).is_pending());
         assert!(calls.iter().all(|(name, _)| world.process(name).state == Lifecycle::Stopping));
         let mut stop = std::pin::pin!(session.act("stop", "/app/stopped", ""));
         assert!(futures::poll!(stop.as_mut()).is_pending());
+        let halted = session.act("stop", &format!("/proc/{}", world.pid("halted")), "");
         let killed = format!("/proc/{}", world.pid("killed"));
         let mut kill = std::pin::pin!(session.act("kill", &killed, ""));
         assert!(futures::poll!(kill.as_mut()).is_pending());
@@ -489,10 +460,10 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
         world.hand.advance(Duration::from_secs(51));
         world.until(|world| world.process("a").used.acts == 7).await;
         world.hand.advance(Duration::from_secs(50));
-        let (_, stopped, killed) = futures::join!(shutdown, stop, kill);
-        (stopped, killed)
+        let (_, stopped, halted, killed) = futures::join!(shutdown, stop, halted, kill);
+        (stopped, halted, killed)
     };
-    assert!(stopped.is_ok() && killed.is_ok(), "{stopped:?} {killed:?}");
+    assert!(stopped.is_ok() && halted.is_ok() && killed.is_ok(), "{stopped:?} {halted:?} {killed:?}");
     drop(session);
     world.boot_again().await;
     let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
@@ -502,5 +473,33 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
     let a = format!("/proc/{}", world.pid("a"));
     let told = world.tell("a", "act read /fs/in/x").await;
     assert!(told.contains(&format!("{a} ended (limit)")), "{told}");
+    world.finish().await;
+}
+
+/// Why an application fails is in the log, and that it is not to run again is stored, before those who are given their time have
+/// stopped: a crash meanwhile takes neither away.
+pub async fn what_an_application_fails_by_outlives_a_crash<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let slow = agent("slow").uses(&["call /proc/*"]).stops(Shutdown::Infinite);
+    let once = Supervision { intensity: 0, ..Supervision::default() };
+    let falls = agent("falls").restarts(Restart::Permanent);
+    start(&world, "firm", app("firm", [deaf(), slow, falls]).supervised(once)).await;
+    waits_for_the_deaf(&world, "slow").await;
+    end(&world, "falls", "fail x").await;
+    world.until(|world| world.process("slow").state == Lifecycle::Stopping).await;
+    let told = |log: Vec<Recorded>| {
+        let reasons = log.into_iter().filter_map(|e| match e.content {
+            Content::Failing(failing) => Some(failing.reason),
+            Content::AppEnded(_) => Some("over".to_owned()),
+            _ => None,
+        });
+        reasons.collect::<Vec<_>>()
+    };
+    let before = told(world.log().await);
+    assert!(matches!(&before[..], [reason] if reason.contains("is the most")), "{before:?}");
+    world.crash().await;
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+    assert!(revived.is_empty(), "{revived:?}");
+    assert_eq!(told(world.log().await), before);
     world.finish().await;
 }

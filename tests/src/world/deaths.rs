@@ -4,7 +4,7 @@ use super::Hand;
 use bytes::Bytes;
 use kernel_core::ipc::Envelope;
 use kernel_core::platform::{
-    BoxFuture, Fault, FaultKind, Guest, Handled, HostError, MaybeSend, Port, Sandbox, StartRequest,
+    BoxFuture, Fault, FaultKind, Gauge, Guest, Handled, HostError, MaybeSend, Port, Sandbox, StartRequest,
 };
 
 /// Another host's sandbox.
@@ -45,6 +45,10 @@ impl<G: Guest> Guest for WatchedGuest<G> {
 
     fn inline(&self) -> bool {
         self.guest.inline()
+    }
+
+    fn gauge(&self) -> Option<Gauge> {
+        self.guest.gauge()
     }
 
     fn death(&self) -> Option<BoxFuture<'static, ()>> {

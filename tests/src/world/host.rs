@@ -7,10 +7,11 @@ use kernel_core::codec::hex;
 use kernel_core::kernel::Parts;
 use kernel_core::path::Name;
 use kernel_core::platform::{Platform, Programs};
-use kernel_core::sim::{Sim, SimDevices, SimPlatform, SimStorage};
+use kernel_core::sim::{Faults, Sim, SimDevices, SimPlatform, SimStorage, Tear};
 use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The puppet as a component, for the hosts that run components.
 pub const COMPONENT: &[u8] = include_bytes!("../../fixtures/guests/puppet.wasm");
@@ -81,6 +82,12 @@ pub trait Host {
         false
     }
 
+    /// Whether it sees what a message uses before that is over. A handler of the host is not looked into, nor is a worker of
+    /// a tab.
+    fn sees_usage(&self) -> bool {
+        false
+    }
+
     /// Lets all else that is ready here have its turn, however little time passes.
     fn turn(&self) -> impl Future<Output = ()> {
         kernel_core::sim::turn()
@@ -105,6 +112,11 @@ impl SimHost {
         SimHost { sim, storage, devices, kind }
     }
 
+    /// One with handlers where the seed is even, and with a component where it is odd.
+    pub fn seeded(seed: u64) -> SimHost {
+        SimHost::new(seed, if seed.is_multiple_of(2) { Kind::Handler } else { Kind::Component })
+    }
+
     /// The machine.
     pub fn sim(&self) -> Arc<Sim> {
         self.sim.clone()
@@ -113,6 +125,27 @@ impl SimHost {
     /// Its disk.
     pub fn storage(&self) -> &SimStorage {
         &self.storage
+    }
+
+    /// From now on its disk is slow, by less than `slow` milliseconds, and in every other draw fails within `soon` commits:
+    /// it is full from there on, or the power fails within that commit, before or after it is stored.
+    pub fn ails(&self, slow: u64, soon: u64) {
+        let mut faults = Faults { slow: Duration::from_millis(self.sim.random() % slow), ..Faults::default() };
+        if self.sim.random().is_multiple_of(2) {
+            let commit = self.storage.next_commit() + self.sim.random() % soon;
+            // A host keeps a batch whole or not at all, whether or not it came to say so.
+            match self.sim.random() % 3 {
+                0 => faults.fail_from = Some(commit),
+                1 => faults.tear = Some(Tear { commit, changes: 0 }),
+                _ => faults.tear = Some(Tear { commit, changes: usize::MAX }),
+            }
+        }
+        self.storage.set_faults(faults);
+    }
+
+    /// From now on its disk is as good as any; where the power has failed, once it is booted again.
+    pub fn heals(&self) {
+        self.storage.set_faults(Faults::default());
     }
 }
 
@@ -130,6 +163,10 @@ impl Host for SimHost {
     }
 
     fn is_soon_full(&self) -> bool {
+        self.kind == Kind::Component
+    }
+
+    fn sees_usage(&self) -> bool {
         self.kind == Kind::Component
     }
 

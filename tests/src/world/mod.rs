@@ -33,7 +33,10 @@ use kernel_core::ipc::body;
 use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
-use kernel_core::kernel::{BootOptions, Journal, Kernel, ProcessRow, Session, Told, log_key, open_log, replay};
+use kernel_core::kernel::{
+    BootOptions, Journal, Kernel, ProcessRow, Session, Told, Tombstones, log_key, open_log, replay,
+};
+use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
 use kernel_core::process::{InstanceKind, Lifecycle};
 use kernel_core::refusal::{Code, Refusal};
@@ -41,7 +44,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a session of the suite may do and give.
-const EVERYTHING: &[&str] = &[
+pub const EVERYTHING: &[&str] = &[
     "read /fs/**",
     "list /fs/**",
     "write /fs/**",
@@ -186,6 +189,11 @@ impl<H: Host> World<H> {
         self.kernel.as_ref().expect("a kernel that runs")
     }
 
+    /// What is stored.
+    pub fn rows(&self) -> &Rows<<H::Platform as kernel_core::platform::Platform>::Storage> {
+        self.rows.as_ref().expect("a kernel that runs")
+    }
+
     /// Shuts the kernel down in order and boots another over what is stored.
     pub async fn reboot(&mut self) {
         self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
@@ -212,11 +220,16 @@ impl<H: Host> World<H> {
     pub async fn reboot_over(&mut self, changes: Vec<(kernel_core::platform::Key, Option<Bytes>)>) {
         self.whole = false;
         self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
-        let rows = self.rows.clone().expect("a kernel that runs");
+        let rows = self.rows().clone();
         rows.commit(kernel_core::platform::Batch { changes }).await.expect("rows that are written");
         drop(rows);
         self.let_go().await;
         self.start().await;
+    }
+
+    /// Whether its disk has failed, so that nothing is acknowledged any more.
+    pub fn has_failed(&self) -> bool {
+        self.kernel().health().not_durable.is_some()
     }
 
     async fn let_go(&mut self) {
@@ -231,6 +244,15 @@ impl<H: Host> World<H> {
     /// A session that may do and give everything that the suite needs.
     pub async fn session(&self) -> Session {
         self.session_with(EVERYTHING, EVERYTHING).await
+    }
+
+    /// The same, where the kernel answers still.
+    ///
+    /// # Errors
+    /// `not_durable` where its disk has failed.
+    pub async fn try_session(&self) -> Result<Session, Refusal> {
+        let held = Capabilities::new(rights(EVERYTHING), rights(EVERYTHING)).expect("few rights");
+        self.kernel().attach(name("operator"), Role::User, held).await
     }
 
     /// A session with these rights.
@@ -375,13 +397,19 @@ impl<H: Host> World<H> {
 
     /// A row as it is stored now.
     pub async fn row(&self, key: &[u8]) -> Option<Bytes> {
-        self.rows.as_ref().expect("a kernel that runs").get(key).await.expect("rows")
+        self.rows().get(key).await.expect("rows")
+    }
+
+    /// Who was killed of an application, as it is stored.
+    pub async fn tombstones(&self, app: &str) -> Tombstones {
+        let app = Name::parse(app).expect("a name");
+        Tombstones::of(self.rows.as_ref().expect("a kernel that runs"), &app).await.expect("rows")
     }
 
     /// Changes a stored row, behind the kernel's back.
     pub async fn put_row(&self, key: &[u8], value: &[u8]) {
         let changes = vec![(Bytes::copy_from_slice(key), Some(Bytes::copy_from_slice(value)))];
-        self.rows.as_ref().expect("a kernel that runs").commit(Batch { changes }).await.expect("a commit");
+        self.rows().commit(Batch { changes }).await.expect("a commit");
     }
 
     /// Makes everything durable and reads the log.
@@ -392,7 +420,7 @@ impl<H: Host> World<H> {
 
     /// The log as it is stored now.
     pub async fn stored(&self) -> Vec<Recorded> {
-        let rows = self.rows.as_ref().expect("a kernel that runs");
+        let rows = self.rows();
         let (mut from, to) = (event_key(0), table_range(TABLE_EVENTS).1);
         let mut found = Vec::new();
         loop {
@@ -414,7 +442,7 @@ impl<H: Host> World<H> {
     /// Shuts down, verifies what is stored and replays the journal.
     pub async fn finish(mut self) -> Finished<H> {
         let shutdown = self.kernel().shutdown("the clause is over").await;
-        let rows = self.rows.clone().expect("a kernel that runs");
+        let rows = self.rows().clone();
         let public = self.public;
         self.let_go().await;
         let opened = open_log(&rows, &log_key(public)).await.expect("a log that verifies");

@@ -52,6 +52,10 @@ impl Host for NativeHost {
         self.kind == Kind::Component
     }
 
+    fn sees_usage(&self) -> bool {
+        self.kind == Kind::Component
+    }
+
     async fn put(&self, mount: &str, path: &str, body: &[u8]) {
         let file = self.file(mount, path);
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("folders");

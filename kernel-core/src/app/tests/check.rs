@@ -250,3 +250,17 @@ fn a_rule_and_its_application_fit_into_one_name() {
     let found = shown(&with(&"x".repeat(room + 1)).unwrap_err());
     assert!(found.contains("rule.id: ") && found.contains("has more than 64 bytes: shorten its id"), "{found}");
 }
+
+#[test]
+fn where_the_fuel_of_all_is_limited_each_component_says_what_a_message_may_use() {
+    let text = whole_with("memory = \"256MiB\"", "memory = \"256MiB\"\nfuel = 1000");
+    let text = text.replace("limits = { ", "limits = { fuel = 1001, ");
+    let problems = shown(&checked(&text).expect_err("two without, one with too much"));
+    for says in [
+        "agent.reporter.limits.fuel: `reporter` needs a limit",
+        "agent.publisher.limits.fuel: `publisher` needs a limit",
+        "agent.walker.limits.fuel: 1001 for one message is more than the 1000",
+    ] {
+        assert!(problems.contains(says), "{problems}");
+    }
+}

@@ -19,11 +19,6 @@ fn firm(agents: &[(&str, &str, &str)], roles: &[(&str, &str, &str)]) -> String {
     text
 }
 
-fn planned(text: &str) -> Plan {
-    let checked = checked(text).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
-    plan(&checked, &Consent::default(), &[]).unwrap_or_else(|e| panic!("{e}"))
-}
-
 #[test]
 fn a_role_is_read_whole_or_starts_nobody() {
     let ceilings =
@@ -79,24 +74,14 @@ fn what_cannot_be_is_said_with_its_place() {
         ),
         (&[("x", "lead", "spawn /agent/x")], &[("lead", "", "")], "a `lead` may not start a `lead`"),
     ] {
-        let text = firm(agents, roles);
-        let found = match parse("weft.toml", &text) {
-            Ok(_) => checked(&text).map(|_| ()).map_err(|problems| shown(&problems)),
-            Err(problems) => Err(shown(&problems)),
-        };
-        let found = found.expect_err(says);
-        assert!(found.contains(says), "{found}\n  not {says}");
+        refused(&firm(agents, roles), says);
     }
 }
 
 #[test]
 fn a_plan_that_was_not_made_here_is_held_against_itself() {
     let good = planned(&firm(&[("x", "lead", "")], &[("lead", "worker", "")]));
-    let change = |change: &dyn Fn(&mut Plan)| {
-        let mut plan = good.clone();
-        change(&mut plan);
-        plan.contradiction().expect("it contradicts itself")
-    };
+    let change = |change: &dyn Fn(&mut Plan)| contradiction(&good, change);
     assert!(change(&|plan| plan.roles.clear()).contains("which nothing describes"));
     assert!(change(&|plan| plan.agents[0].role = name("root")).contains("which nothing describes"));
     assert!(change(&|plan| plan.roles[0].name = name("worker")).contains("is there already"));

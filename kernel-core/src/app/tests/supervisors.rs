@@ -19,11 +19,6 @@ fn tree(agents: &[(&str, &str, &str)], supervisors: &[(&str, &str, &str)]) -> St
     text
 }
 
-fn planned(text: &str) -> Plan {
-    let checked = checked(text).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
-    plan(&checked, &Consent::default(), &[Feature::Restart]).unwrap_or_else(|e| panic!("{e}"))
-}
-
 fn names(plan: &Plan) -> Vec<&str> {
     plan.agents.iter().map(|agent| agent.name.as_str()).collect()
 }
@@ -89,24 +84,14 @@ fn what_cannot_be_is_said_with_its_place() {
             "these wait for each other: s -> t -> s",
         ),
     ] {
-        let text = tree(agents, supervisors);
-        let found = match parse("weft.toml", &text) {
-            Ok(_) => checked(&text).map(|_| ()).map_err(|problems| shown(&problems)),
-            Err(problems) => Err(shown(&problems)),
-        };
-        let found = found.expect_err(says);
-        assert!(found.contains(says), "{found}\n  not {says}");
+        refused(&tree(agents, supervisors), says);
     }
 }
 
 #[test]
 fn a_plan_that_was_not_made_here_is_held_against_itself() {
     let good = planned(&tree(&[("x", "t", "")], &[("s", "", ""), ("t", "s", "")]));
-    let change = |change: &dyn Fn(&mut Plan)| {
-        let mut plan = good.clone();
-        change(&mut plan);
-        plan.contradiction().expect("it contradicts itself")
-    };
+    let change = |change: &dyn Fn(&mut Plan)| contradiction(&good, change);
     assert!(change(&|plan| plan.supervisors.reverse()).contains("which is no supervisor before it"));
     assert!(change(&|plan| plan.supervisors.truncate(1)).contains("which is no supervisor"));
     assert!(change(&|plan| plan.supervisors[1].name = name("s")).contains("two supervisors"));

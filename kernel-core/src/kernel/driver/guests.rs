@@ -5,7 +5,7 @@ use super::super::input::Input;
 use super::{Activation, Inner, Instance, Todo, survived};
 use crate::id::Pid;
 use crate::ipc::Envelope;
-use crate::platform::{BoxFuture, Fault, FaultKind, Handled, Platform, Program, Sandbox, StartRequest, Usage};
+use crate::platform::{BoxFuture, Fault, FaultKind, Gauge, Handled, Platform, Program, Sandbox, StartRequest, Usage};
 use futures::future::Abortable;
 use std::pin::pin;
 use std::task::Poll;
@@ -33,7 +33,7 @@ impl<P: Platform> Inner<P> {
 
     /// Hands one envelope to a guest and its answer back to step. One that is `held` begins with it when it is let go.
     pub(super) async fn hand_over(&self, pid: Pid, mut guest: Instance<P>, held: bool, envelope: Envelope) {
-        let message = envelope.id;
+        let (message, gauge, mut begun) = (envelope.id, guest.gauge(), false);
         let survived = {
             let mut handling = pin!(survived(guest.handle(envelope)));
             let at_once = if held { Poll::Pending } else { futures::poll!(handling.as_mut()) };
@@ -41,10 +41,18 @@ impl<P: Platform> Inner<P> {
                 Poll::Ready(handled) => handled,
                 // Most handlers are done by now, and need no way to be stopped.
                 Poll::Pending => {
-                    let Some((registration, brake)) = self.lock().stoppable(pid) else { return };
+                    let stoppable = self.lock().stoppable(pid, gauge.clone());
+                    let Some((registration, brake)) = stoppable else {
+                        // Its process ended meanwhile, before anybody could see what it used.
+                        if let Some(gauge) = gauge {
+                            self.submit(Input::Unreported { pid, usage: gauge.read() });
+                        }
+                        return;
+                    };
+                    begun = true;
                     match Abortable::new(brake.on(handling), registration).await {
                         Ok(handled) => handled,
-                        // Its process is gone.
+                        // Its process is gone, and what it had used was told with that.
                         Err(_) => return,
                     }
                 }
@@ -52,14 +60,25 @@ impl<P: Platform> Inner<P> {
         };
         let handled = survived.unwrap_or_else(|reason| Handled {
             result: Err(Fault { kind: FaultKind::Trap, reason }),
-            usage: Usage::default(),
+            usage: gauge.as_ref().map(Gauge::read).unwrap_or_default(),
         });
         let mut todo = Todo::default();
         let gone = {
             let mut core = self.lock();
-            let gone = if handled.result.is_err() { Some(guest) } else { core.give_back(pid, guest) };
-            core.take(&self.platform, Input::Handled { pid, message, handled }, 0, None, &mut todo);
-            gone
+            if begun && !core.has_place(pid) {
+                // As above.
+                Some(guest)
+            } else {
+                let gone = match handled.result {
+                    Ok(_) => core.give_back(pid, guest),
+                    Err(_) => {
+                        core.forgo(pid);
+                        Some(guest)
+                    }
+                };
+                core.take(&self.platform, Input::Handled { pid, message, handled }, 0, None, &mut todo);
+                gone
+            }
         };
         drop(gone);
         self.finish(todo);

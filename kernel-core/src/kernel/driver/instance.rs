@@ -4,7 +4,7 @@ use super::Inner;
 use crate::id::Pid;
 use crate::ipc::Envelope;
 use crate::kernel::input::Input;
-use crate::platform::{BoxFuture, Fault, FaultKind, Guest, Handled, Platform, Sandbox, Usage};
+use crate::platform::{BoxFuture, Fault, FaultKind, Gauge, Guest, Handled, Platform, Sandbox, Usage};
 use std::future::ready;
 use std::sync::Weak;
 
@@ -37,6 +37,11 @@ impl<P: Platform> Instance<P> {
                 Box::pin(ready(Handled { result: Err(fault), usage: Usage::default() }))
             }
         }
+    }
+
+    /// What it has used so far of a message that it is busy with.
+    pub(super) fn gauge(&self) -> Option<Gauge> {
+        self.guest.as_ref().and_then(Guest::gauge)
     }
 
     /// Whether it may run on the caller's stack.

@@ -10,10 +10,11 @@ use crate::kernel::Told;
 use crate::kernel::committer::{After, Pending};
 use crate::kernel::effects::{Again, Effects, Perform, Performance, Reply, Wake};
 use crate::kernel::input::Input;
+use crate::kernel::inspect::ProcessRow;
 use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
 use crate::kernel::state::{Need, ROUNDS, State};
-use crate::platform::{ActReply, Platform, StartRequest, Suspension};
+use crate::platform::{ActReply, Gauge, Platform, StartRequest, Suspension, Usage};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use futures::channel::oneshot;
@@ -41,6 +42,8 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) draining: bool,
     /// Whether an `Input::Continue` is on its way.
     continues: bool,
+    /// Whether an `Input::Tick` is on its way for what was due as soon as it was known.
+    ticks: bool,
     pub(super) armed: Option<Instant>,
     pub(super) observers: Vec<Observer>,
     /// What each process that logs may still log.
@@ -57,18 +60,20 @@ pub(super) enum Waiter {
     Future(oneshot::Sender<Outcome>),
 }
 
-/// A guest's place: the guest while it has nothing to do, the ways to stop it while it has.
+/// A guest's place: the guest while it has nothing to do, what there is of it outside while it has.
 pub(super) struct Slot<P: Platform> {
     pub(super) guest: Option<Instance<P>>,
     pub(super) busy: Option<Busy>,
 }
 
-/// How a guest that is busy is stopped.
+/// A guest that is busy: how it is stopped, and what it uses.
 pub(super) struct Busy {
     /// For good.
     pub(super) abort: AbortHandle,
     /// Until it is let go.
     pub(super) brake: Brake,
+    /// Where the host can see into it.
+    pub(super) gauge: Option<Gauge>,
 }
 
 /// One envelope on its way into a guest.
@@ -90,6 +95,7 @@ pub(super) struct Todo<P: Platform> {
     pub(super) own: Option<Outcome>,
     pub(super) drain: bool,
     pub(super) go_on: bool,
+    pub(super) tick: bool,
     pub(super) commit: bool,
     pub(super) rearm: bool,
     /// Whether a step has panicked, so that nobody gets an answer any more who waits for one.
@@ -109,6 +115,7 @@ impl<P: Platform> Default for Todo<P> {
             own: None,
             drain: false,
             go_on: false,
+            tick: false,
             commit: false,
             rearm: false,
             broken: false,
@@ -134,6 +141,7 @@ impl<P: Platform> Core<P> {
             ready: VecDeque::new(),
             draining: false,
             continues: false,
+            ticks: false,
             armed: None,
             observers,
             credits: BTreeMap::new(),
@@ -166,10 +174,13 @@ impl<P: Platform> Core<P> {
         let Ok((now, stepped)) = catch_unwind(step) else { return self.break_off(platform, todo) };
         match stepped {
             Ok(()) => {
+                if let Input::Tick = input {
+                    self.ticks = false;
+                }
                 if let Some(journal) = &mut self.journal {
                     journal.push((now, input));
                 }
-                self.sort(own, platform, todo);
+                self.sort(now.at, own, platform, todo);
             }
             Err(need) if rounds < ROUNDS => {
                 let touches = self.state.touches(&input);
@@ -213,7 +224,7 @@ impl<P: Platform> Core<P> {
         }
     }
 
-    fn sort(&mut self, own: Option<CallId>, platform: &P, todo: &mut Todo<P>) {
+    fn sort(&mut self, now: Instant, own: Option<CallId>, platform: &P, todo: &mut Todo<P>) {
         let mut fx = std::mem::take(&mut self.fx);
         self.pending.add(fx.records.drain(..), fx.rows.drain(..));
         for reply in fx.replies.drain(..) {
@@ -231,11 +242,18 @@ impl<P: Platform> Core<P> {
                 todo.performs.push(perform);
             }
         }
+        let mut unreported = Vec::new();
         for wake in fx.wakes.drain(..) {
+            if let Wake::Drop { pid } = wake {
+                unreported.extend(self.used_so_far(pid).map(|usage| Input::Unreported { pid, usage }));
+            }
             self.wake(wake, todo);
         }
         let (withdrawn, again) = (std::mem::take(&mut fx.withdrawn), std::mem::take(&mut fx.again));
         self.fx = fx;
+        for input in unreported {
+            self.take(platform, input, 0, None, todo);
+        }
         for Again { pid, call, request } in again {
             self.take(platform, Input::Act { pid, call, request }, 0, None, todo);
         }
@@ -249,7 +267,10 @@ impl<P: Platform> Core<P> {
             todo.go_on = true;
         }
         let next = self.state.next_deadline();
-        if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
+        if next.is_some_and(|at| at <= now) {
+            // No clock needs to be waited for.
+            todo.tick |= !std::mem::replace(&mut self.ticks, true);
+        } else if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
             self.armed = next;
             todo.rearm = true;
         }
@@ -380,15 +401,38 @@ impl<P: Platform> Core<P> {
         self.guests.get(&pid)?.busy.as_ref()
     }
 
-    /// Leaves the ways to stop the guest of `pid`, which is out of its place; `None` if its process is gone.
-    pub(super) fn stoppable(&mut self, pid: Pid) -> Option<(AbortRegistration, Brake)> {
+    /// What the message that the guest of `pid` is busy with has used until now, as far as the host can see that.
+    fn used_so_far(&self, pid: Pid) -> Option<Usage> {
+        let usage = self.busy(pid)?.gauge.as_ref()?.read();
+        (usage != Usage::default()).then_some(usage)
+    }
+
+    /// The processes that live, as state tells of them, and what those that are busy have used until now.
+    pub(in crate::kernel) fn living(&self, from: Pid, most: usize, now: Instant) -> Vec<ProcessRow> {
+        let mut rows = self.state.living(from, most, now);
+        for row in &mut rows {
+            if let Some(usage) = self.used_so_far(row.pid) {
+                row.uses(&usage);
+            }
+        }
+        rows
+    }
+
+    /// Whether the guest of `pid` has a place still: its process lives.
+    pub(super) fn has_place(&self, pid: Pid) -> bool {
+        self.guests.get(&pid).is_some()
+    }
+
+    /// Leaves the ways to stop the guest of `pid`, which is out of its place, and its gauge; `None` if its process is
+    /// gone.
+    pub(super) fn stoppable(&mut self, pid: Pid, gauge: Option<Gauge>) -> Option<(AbortRegistration, Brake)> {
         let brake = Brake::default();
         if self.is_held(pid) {
             brake.hold();
         }
         let slot = self.guests.get_mut(&pid)?;
         let (abort, registration) = AbortHandle::new_pair();
-        slot.busy = Some(Busy { abort, brake: brake.clone() });
+        slot.busy = Some(Busy { abort, brake: brake.clone(), gauge });
         Some((registration, brake))
     }
 
@@ -408,6 +452,13 @@ impl<P: Platform> Core<P> {
             self.guests.remove(&pid);
         }
         self.dying.remove(&pid)
+    }
+
+    /// The guest of `pid` is done with its message and does not come back into its place.
+    pub(super) fn forgo(&mut self, pid: Pid) {
+        if let Some(slot) = self.guests.get_mut(&pid) {
+            slot.busy = None;
+        }
     }
 
     /// Puts a guest into its place, unless its process is gone.

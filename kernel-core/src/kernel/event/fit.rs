@@ -53,6 +53,7 @@ impl Content {
                 fit_list(&mut attached.grant);
             }
             Content::AppEnded(ended) => fit(&mut ended.reason, REASON_BYTES),
+            Content::Failing(failing) => fit(&mut failing.reason, REASON_BYTES),
             Content::DeadLetter(letter) => {
                 fit(&mut letter.sender, ASKED_BYTES);
                 fit(&mut letter.target, ASKED_BYTES);

@@ -84,7 +84,9 @@ impl State {
     fn is_own(&self, pid: Pid, parsed: &Parsed) -> bool {
         match (&parsed.resource, parsed.verb) {
             (Resource::Proc(target), Verb::Read | Verb::Stop) | (Resource::Inbox(target), Verb::Read) => *target == pid,
-            (Resource::Stream(stream), Verb::Read | Verb::Write | Verb::Stop) => self.streams.get(stream) == Some(&pid),
+            (Resource::Stream(stream), Verb::Read | Verb::Write | Verb::Stop) => {
+                self.streams.get(stream).is_some_and(|connection| connection.pid == pid)
+            }
             // Only its own subscriptions are meant.
             (Resource::Topic(_) | Resource::Topics(_), Verb::Stop) => true,
             (resource, Verb::Start | Verb::Stop) => resource.kind() == Kind::Timer,

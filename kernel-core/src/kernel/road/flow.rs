@@ -8,6 +8,7 @@ use crate::kernel::state::{Need, State};
 use crate::kernel::verb::Op;
 use crate::label::{Labels, TooManyLabels};
 use crate::path::{FsPath, Kind, Resource, Verb};
+use crate::process::Process;
 use crate::refusal::{Code, Refusal};
 
 /// What the kernel knows of a resource before it decides.
@@ -33,7 +34,8 @@ impl State {
 
     /// The same if it carried only what it began with.
     pub(super) fn carried_at_first(&self, pid: Pid, parsed: &Parsed) -> Result<Labels, TooManyLabels> {
-        put_on(self.processes.get(&pid).map(|p| p.own_labels.clone()).unwrap_or_default(), parsed)
+        let first = |p: &Process| p.rare.first_labels.as_deref().unwrap_or(&p.own_labels).clone();
+        put_on(self.processes.get(&pid).map(first).unwrap_or_default(), parsed)
     }
 
     /// Asks for every row that an act of `pid` looks at: what the target has, and how new the act is.
@@ -58,7 +60,7 @@ impl State {
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));
                 need.want(self, crate::kernel::verb::app_labels_key(name));
-                need.want(self, crate::kernel::app::running_key(name));
+                need.want(self, crate::kernel::running::running_key(name));
                 // Starting it spawns its agents in the same step, so what those acts need is needed now.
                 need.want(self, rows::novelty(name, Verb::Spawn, Kind::Agent));
             }
@@ -143,7 +145,7 @@ impl State {
 
     /// Whether others have brought labels to `pid`, see [`State::sway`].
     pub(super) fn is_swayed(&self, pid: Pid) -> bool {
-        self.processes.get(&pid).is_some_and(|process| process.swayed)
+        self.processes.get(&pid).is_some_and(|process| process.swayed || process.rare.first_labels.is_some())
     }
 
     /// A refusal that tells of somebody else's doing: whoever gets it carries from then on what that was

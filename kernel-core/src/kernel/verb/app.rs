@@ -6,13 +6,13 @@
 //! spawned on the road.
 
 use super::{Body, invalid, table};
-use crate::agency::Role;
+use crate::agency::{Ceilings, Role};
 use crate::app::{Inbox, MountMode, Plan, rule_name};
 use crate::budget::Meter;
 use crate::capability::{Capabilities, Right};
 use crate::governance::{Charter, Rule};
 use crate::id::Pid;
-use crate::kernel::app::{App, Running, running_key};
+use crate::kernel::app::App;
 use crate::kernel::budgets::Drawn;
 use crate::kernel::defined::{budget_of, own_rights_of, spawns};
 use crate::kernel::effects::Effects;
@@ -21,6 +21,7 @@ use crate::kernel::members::members;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::rows;
+use crate::kernel::running::{Running, Standing, running_key};
 use crate::kernel::state::{Mount, State};
 use crate::kernel::{FEATURES, Until};
 use crate::label::Labels;
@@ -67,6 +68,10 @@ pub(super) fn parse_install(body: &Body) -> Result<Install, Refusal> {
     if let Some(contradiction) = plan.contradiction() {
         return Err(invalid(format!("the plan of `{}` cannot be followed: {contradiction}", plan.app)));
     }
+    if let Some(agent) = plan.holds_unknown_fuel() {
+        let why = format!("`{agent}` has no limits.fuel, and the fuel of all is limited");
+        return Err(invalid(format!("the plan of `{}` cannot be followed: {why}", plan.app)));
+    }
     match plan.features().iter().find(|feature| !FEATURES.contains(feature)) {
         None => Ok(Install { plan }),
         Some(feature) => {
@@ -102,8 +107,9 @@ impl State {
         self.refuse_running(act, holder, format!("`{name}` is running; stop it first"))?;
         let row = serde_json::to_vec(&install.plan).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
         self.keep(app_key(name), Some(row.into()), fx);
-        // What should run is what was started, not what is installed in its place.
-        self.keep(running_key(name), None, fx);
+        // What should run is what was started, not what is installed in its place. Who was killed stays so.
+        let tombstone = self.row(&running_key(name))?.and_then(|row| Running::read(row).tombstone());
+        self.keep(running_key(name), tombstone.map(|tombstone| tombstone.row()), fx);
         // Nobody would ever be handed it.
         let agents = install.plan.agents.iter().filter(|agent| agent.inbox == Inbox::Durable);
         let durable: BTreeSet<&Name> = agents.map(|agent| &agent.name).collect();
@@ -134,20 +140,18 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let should_run = self.row(&running_key(name))?.is_some();
-        if should_run {
-            self.keep(running_key(name), None, fx);
-        }
-        let Some(app) = self.apps.get_mut(name) else {
-            return match should_run {
-                true => Ok(Answer::empty()),
-                false => Err(Refusal::new(Code::NotFound, format!("`{name}` is not running"))),
+        let Some(root) = self.apps.get(name).map(|app| app.root) else {
+            let row = self.row(&running_key(name))?.map(|row| Running::read(row));
+            let Some(should_run) = row.filter(|row| row.standing == Standing::Wanted) else {
+                return Err(Refusal::new(Code::NotFound, format!("`{name}` is not running")));
             };
+            self.keep(running_key(name), should_run.tombstone().map(|tombstone| tombstone.row()), fx);
+            return Ok(Answer::empty());
         };
         // Also where a kernel that stops would have left it for the next one.
-        app.unwanted = true;
-        let root = app.root;
+        self.forget_running(name, fx);
         self.mark(root, &act.labels);
+        self.note_stop(name, act.pid);
         self.stop_app(name, None, ExitReason::Shutdown, now, fx);
         // One of its own would wait for its own end.
         let own = self.processes.get(&act.pid).is_none_or(|process| process.app.as_ref() == Some(name));
@@ -158,6 +162,15 @@ impl State {
                 self.open(act, Open::new(act, OpenKind::AppStop), Some(now.at.after(STOP_DEADLINE)));
                 Ok(Answer::Later)
             }
+        }
+    }
+
+    /// Notes that `by` stops an application, which has not come to its end and is not its own.
+    pub(super) fn note_stop(&mut self, name: &Name, by: Pid) {
+        let other = self.processes.get(&by).filter(|process| process.app.as_ref() != Some(name));
+        let Some(who) = other.map(|process| process.name.clone()) else { return };
+        if let Some(app) = self.apps.get_mut(name).filter(|app| !app.ending) {
+            app.stopped_by = Some(who);
         }
     }
 
@@ -250,6 +263,12 @@ impl State {
             true => self.drawn_before(name, &hash, now)?,
             false => Drawn { began: now.wall, ..Drawn::default() },
         };
+        let ceilings = self.refuse_role(act.pid, &Role::Supervisor, &format!("the application `{name}`"))?;
+        if ceilings.is_some_and(|ceilings| ceilings != Ceilings::default()) {
+            let reason =
+                format!("whom this process starts runs within ceilings, and the application `{name}` has its own");
+            return Err(Refusal::new(Code::Denied, reason));
+        }
         let grant = self.application_grant(act, &plan)?;
         let charter = self.charter_with(name, &plan)?;
         let root = self.create(
@@ -342,6 +361,7 @@ impl State {
                 stops: Vec::new(),
                 over: false,
                 unwanted: false,
+                stopped_by: None,
             },
         );
         if let Some(app) = self.apps.get_mut(name) {
@@ -351,22 +371,19 @@ impl State {
             self.keep(running_key(name), None, fx);
         }
         self.open(act, Open::new(act, OpenKind::AppStart), Some(now.at.after(START_DEADLINE)));
-        if self.apps.get(name).is_some_and(|app| app.agents().all(|agent| app.killed.contains(&agent.name))) {
-            self.all_running(name, now, fx);
-        } else {
-            self.spawn_ready(name, now, fx);
-        }
+        self.spawn_ready(name, now, fx);
         Ok(Answer::Later)
     }
 
     /// What an application had drawn of its budget when the kernel stopped that it ran in.
     fn drawn_before(&self, name: &Name, plan: &[u8; 32], now: Now) -> Result<Drawn, Refusal> {
-        let Some(row) = self.row(&running_key(name))? else {
+        let row = self.row(&running_key(name))?.map(|row| minicbor::decode::<Running>(row)).transpose();
+        let row =
+            row.map_err(|e| Refusal::new(Code::Failed, format!("what `{name}` had drawn cannot be read: {e}")))?;
+        let Some(Running { drawn, plan: known, .. }) = row.filter(|row| row.standing == Standing::Wanted) else {
             let reason = format!("`{name}` did not run when the kernel stopped, so there is nothing to go on with");
             return Err(Refusal::new(Code::NotFound, reason));
         };
-        let Running { drawn, plan: known, .. } = minicbor::decode(row)
-            .map_err(|e| Refusal::new(Code::Failed, format!("what `{name}` had drawn cannot be read: {e}")))?;
         match *known == *plan {
             // A version that kept no budgets did not know when it was started.
             true if drawn.began == WallTime::default() => Ok(Drawn { began: now.wall, ..drawn }),

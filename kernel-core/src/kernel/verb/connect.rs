@@ -6,7 +6,7 @@ use crate::ipc::body;
 use crate::kernel::effects::{Effects, Perform, Performance};
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
-use crate::kernel::state::State;
+use crate::kernel::state::{Connection, State};
 use crate::label::Labels;
 use crate::path::Endpoint;
 use crate::platform::DeviceRequest;
@@ -51,7 +51,8 @@ impl State {
             DeviceRequest::Connect { stream, host: endpoint.host().to_owned(), port: endpoint.port(), private };
         fx.acts.push(Perform { action: act.action, durable: act.durable, what: Performance::Device(request) });
         let deadline = now.at.after(call::deadline(connect.deadline_ms));
-        self.open(act, Open::new(act, OpenKind::Connecting { stream, labels: act.labels.clone() }), Some(deadline));
+        let kind = OpenKind::Connecting { stream, private, labels: act.labels.clone() };
+        self.open(act, Open::new(act, kind), Some(deadline));
         Ok(Answer::Later)
     }
 
@@ -63,15 +64,15 @@ impl State {
     }
 
     /// The connection stands: the stream belongs to whoever asked for it.
-    pub(crate) fn connected(&mut self, pid: Pid, stream: StreamId, labels: Labels) -> Bytes {
+    pub(crate) fn connected(&mut self, stream: StreamId, connection: Connection, labels: Labels) -> Bytes {
         #[derive(Serialize)]
         struct Connected {
             stream: String,
         }
-        self.streams.insert(stream, pid);
-        if let Some(process) = self.processes.get_mut(&pid) {
+        if let Some(process) = self.processes.get_mut(&connection.pid) {
             process.rare.streams.insert(stream, labels);
         }
+        self.streams.insert(stream, connection);
         body::json(&Connected { stream: format!("/stream/{stream}") })
     }
 }

@@ -1,7 +1,7 @@
 //! `grant` and `revoke`: rights that a process is given, or loses, while it runs.
 
 use super::{Body, header, invalid};
-use crate::agency::{Given, MAX_GIVEN};
+use crate::agency::{Given, MAX_FROM_ONE, MAX_GIFT, MAX_GIVEN};
 use crate::capability::{Capabilities, Right};
 use crate::id::Pid;
 use crate::ipc::body;
@@ -9,6 +9,7 @@ use crate::kernel::effects::Effects;
 use crate::kernel::rights::Doing;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
+use crate::process::Process;
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::{Deserialize, Serialize};
@@ -48,13 +49,28 @@ impl State {
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let rights = rights.clone().bind(pid);
+        let session = self.is_session(act.pid);
+        if pid == act.pid {
+            return Err(invalid("a process gives itself nothing: what it may only hand on it may not use"));
+        }
         let mut holdings = self
             .holdings_of(pid)
             .filter(|_| self.processes.get(&pid).is_some_and(|process| process.is_alive()))
             .ok_or_else(|| super::process::absent(pid))?;
+        if !session && self.supervised_by(pid).is_some() {
+            let reason = format!("/proc/{pid} is a supervisor, which the operator alone gives rights");
+            return Err(Refusal::new(Code::Denied, reason));
+        }
         self.refuse_widening(act.pid, &rights)?;
+        let size = rights.use_rights().len() + rights.grant_rights().len();
+        if size > MAX_GIFT {
+            return Err(Refusal::new(
+                Code::TooLarge,
+                format!("{size} rights are more than the {MAX_GIFT} of one gift"),
+            ));
+        }
         // What a session gives outlives it, as what it starts does.
-        let by = if self.is_session(act.pid) { Pid::KERNEL } else { act.pid };
+        let by = if session { Pid::KERNEL } else { act.pid };
         let has = |list: fn(&Capabilities) -> &[Right], given: &Given| {
             list(&rights).iter().all(|right| list(&given.rights).binary_search(right).is_ok())
         };
@@ -62,14 +78,24 @@ impl State {
             given.by == by && has(Capabilities::use_rights, given) && has(Capabilities::grant_rights, given)
         };
         // What the operator gave is never younger for being given again; what others gave may stand on something younger.
-        if by == Pid::KERNEL && holdings.given.iter().any(|given| again(&given)) {
+        if session && holdings.given.iter().any(|given| again(&given)) {
             return Ok(Answer::empty());
         }
-        if holdings.given.len() >= MAX_GIVEN {
-            let reason = format!("/proc/{pid} holds {MAX_GIVEN} gifts already, which is the most");
+        let others = holdings.given.iter().filter(|given| given.by != Pid::KERNEL).count();
+        let own = holdings.given.iter().filter(|given| given.by == by).count();
+        if !session && (others >= MAX_GIVEN || own >= MAX_FROM_ONE) {
+            let reason = format!(
+                "/proc/{pid} holds {others} gifts, {own} of them from you: {MAX_GIVEN} are the most, and {MAX_FROM_ONE} from one"
+            );
             return Err(self.tell_of_rights(act, pid, Refusal::new(Code::Full, reason)));
         }
-        holdings.given.push(Given { by, action: act.action, youngest: Pid(self.counters.pid), rights });
+        let carries = |process: &Process| process.labels.join(&act.labels).and(process.own_labels.join(&act.labels));
+        if let Some(Err(e)) = self.processes.get(&pid).map(carries) {
+            let full = Refusal::new(Code::TooLarge, format!("/proc/{pid} cannot carry what comes with that: {e}"));
+            return Err(self.tell_of_rights(act, pid, full));
+        }
+        self.gifts += 1;
+        holdings.given.push(Given { by, number: self.gifts, youngest: Pid(self.counters.pid), rights });
         let doing = Doing { action: act.action, labels: &act.labels };
         if let Err(e) = self.hold(pid, holdings, doing, now, fx) {
             let full = Refusal::new(Code::TooLarge, format!("/proc/{pid} cannot hold that: {e}"));
@@ -92,15 +118,21 @@ impl State {
         let rights = rights.clone().bind(pid);
         let mut holdings = self.holdings_of(pid).ok_or_else(|| super::process::absent(pid))?;
         let before = self.processes.get(&pid).map(|process| process.capabilities.clone()).unwrap_or_default();
-        let all = self.is_superior(act.pid, pid);
-        if !holdings.take(&rights, (!all).then_some(act.pid)) {
-            let whose = if all { "" } else { " from you" };
-            let none = Refusal::new(Code::NotFound, format!("/proc/{pid} holds nothing of that{whose}"));
-            return Err(self.tell_of_rights(act, pid, none));
-        }
-        // What it holds was chosen by others, and what it carries may tell of them.
+        let by = (!self.is_superior(act.pid, pid)).then_some(act.pid);
+        // What it holds was chosen by others, and what it carries may tell of them: whoever may not know it is told nothing.
         let carried = self.processes.get(&pid).map(|process| process.labels.clone()).unwrap_or_default();
         let told = self.taint(act.pid, &carried).is_ok();
+        if told && let Some(wider) = holdings.wider(&rights, by) {
+            let reason =
+                format!("/proc/{pid} holds `{wider}`, which would go on giving what is to be taken: take that");
+            return Err(Refusal::new(Code::Conflict, reason).by_other());
+        }
+        if !holdings.take(&rights, by) {
+            let whose = if by.is_some() { " from you" } else { "" };
+            let none = Refusal::new(Code::NotFound, format!("/proc/{pid} holds nothing of that{whose}"));
+            return if told { Err(none) } else { Ok(Answer::empty()) };
+        }
+        self.take_for_good(act.pid, pid, &rights);
         let doing = Doing { action: act.action, labels: &act.labels };
         // Fewer than there were.
         let _ = self.hold(pid, holdings, doing, now, fx);
@@ -112,6 +144,18 @@ impl State {
         let taken = Taken { use_: gone(Capabilities::use_rights), grant: gone(Capabilities::grant_rights) };
         // A right is taken whatever its holder carries; which, is told only to whoever may know.
         Ok(if told { Answer::Reply(body::json(&taken)) } else { Answer::empty() })
+    }
+
+    /// What the operator takes from one that its supervisor starts again is not in what it is started with then.
+    fn take_for_good(&mut self, by: Pid, pid: Pid, rights: &Capabilities) {
+        let Some(process) = self.processes.get(&pid).filter(|_| self.is_session(by)) else { return };
+        let Some(app) = process.app.as_ref().and_then(|app| self.apps.get(app)) else { return };
+        if app.spawned.get(&process.name) == Some(&pid) {
+            // Those below a supervisor have what it may hand on.
+            for member in app.below(&process.name).iter().chain([&process.name]) {
+                self.catalog.narrow(process.app.as_ref(), member, rights);
+            }
+        }
     }
 
     /// A refusal that tells of what `pid` holds, which is the doing of others.

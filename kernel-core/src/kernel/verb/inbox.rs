@@ -40,7 +40,7 @@ impl State {
             return Err(Refusal::new(Code::NotFound, "the process is gone"));
         };
         if let Some(envelope) = process.mailbox.take(read.correlation) {
-            self.waiting = self.waiting.saturating_sub(envelope.weight());
+            self.waiting.take(&envelope, process.durable);
             return self.receive_waiting(act.pid, &envelope, now, fx).map(Answer::Reply);
         }
         if process.life == Lifecycle::Stopping {

@@ -1,11 +1,11 @@
 //! Limits of one process, below those of the agent that it is: they may only be lower.
 
 use super::invalid;
+use crate::agency::Ceilings;
 use crate::budget::Meter;
 use crate::kernel::catalog::Agent;
 use crate::path::Name;
-use crate::platform::Program;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -32,50 +32,36 @@ pub struct SpawnLimits {
 impl SpawnLimits {
     /// `agent` within these limits.
     pub(super) fn lower(&self, agent: &Agent) -> Result<Agent, Refusal> {
-        let mut lowered = agent.clone();
-        let name = &agent.name;
-        for (key, meter, limit) in [
-            ("acts", Meter::Acts, self.acts),
-            ("messages", Meter::Messages, self.messages),
-            ("tool_calls", Meter::ToolCalls, self.tool_calls),
+        let drawn = |meter| agent.budget.iter().find(|(of, _)| *of == meter).map(|(_, limit)| *limit);
+        for (key, limit, before) in [
+            ("acts", self.acts, drawn(Meter::Acts)),
+            ("messages", self.messages, drawn(Meter::Messages)),
+            ("tool_calls", self.tool_calls, drawn(Meter::ToolCalls)),
+            ("fuel", self.fuel, agent.limits.fuel),
+            ("memory", self.memory, Some(agent.limits.memory)),
+            ("handle_ms", self.handle_ms, Some(millis(agent.limits.handle))),
+            ("wall_ms", self.wall_ms, agent.wall.map(millis)),
         ] {
-            let Some(limit) = limit else { continue };
-            let before = agent.budget.iter().find(|(of, _)| *of == meter).map(|(_, limit)| *limit);
-            not_higher(name, key, limit, before)?;
-            lowered.budget.retain(|(of, _)| *of != meter);
-            lowered.budget.push((meter, limit));
+            not_higher(&agent.name, key, limit, before)?;
         }
-        if let Some(fuel) = self.fuel {
-            if matches!(agent.program, Some(Program::Native { .. })) {
-                let reason = format!("limits.fuel: `{name}` is a program of the host, which is not metered");
-                return Err(Refusal::new(Code::Unsupported, reason));
-            }
-            not_higher(name, "fuel", fuel, agent.limits.fuel)?;
-            lowered.limits.fuel = Some(fuel);
-        }
-        if let Some(memory) = self.memory {
-            not_zero("memory", memory)?;
-            not_higher(name, "memory", memory, Some(agent.limits.memory))?;
-            lowered.limits.memory = memory;
-        }
-        if let Some(handle) = self.handle_ms {
-            not_zero("handle_ms", handle)?;
-            not_higher(name, "handle_ms", handle, Some(millis(agent.limits.handle)))?;
-            lowered.limits.handle = agent.limits.handle.min(Duration::from_millis(handle));
-        }
-        if let Some(wall) = self.wall_ms {
-            not_higher(name, "wall_ms", wall, agent.wall.map(millis))?;
-            let wall = Duration::from_millis(wall);
-            lowered.wall = Some(agent.wall.map_or(wall, |own| own.min(wall)));
-        }
-        Ok(lowered)
+        not_zero("memory", self.memory)?;
+        not_zero("handle_ms", self.handle_ms)?;
+        agent.within(&Ceilings {
+            memory: self.memory,
+            handle: self.handle_ms.map(Duration::from_millis),
+            wall: self.wall_ms.map(Duration::from_millis),
+            acts: self.acts,
+            messages: self.messages,
+            tool_calls: self.tool_calls,
+            fuel: self.fuel,
+        })
     }
 }
 
 /// Refuses a limit that is higher than the agent's own; without one, any is lower.
-fn not_higher(agent: &Name, key: &str, limit: u64, before: Option<u64>) -> Result<(), Refusal> {
-    match before {
-        Some(before) if limit > before => Err(invalid(format!(
+fn not_higher(agent: &Name, key: &str, limit: Option<u64>, before: Option<u64>) -> Result<(), Refusal> {
+    match limit.zip(before) {
+        Some((limit, before)) if limit > before => Err(invalid(format!(
             "limits.{key}: {limit} is more than the {before} of agent `{agent}`; limits of one process may only be lower"
         ))),
         _ => Ok(()),
@@ -83,9 +69,11 @@ fn not_higher(agent: &Name, key: &str, limit: u64, before: Option<u64>) -> Resul
 }
 
 /// Refuses what a program could not even start with.
-fn not_zero(key: &str, limit: u64) -> Result<(), Refusal> {
+fn not_zero(key: &str, limit: Option<u64>) -> Result<(), Refusal> {
     match limit {
-        0 => Err(invalid(format!("limits.{key}: must be more than zero: with nothing a program cannot even start"))),
+        Some(0) => {
+            Err(invalid(format!("limits.{key}: must be more than zero: with nothing a program cannot even start")))
+        }
         _ => Ok(()),
     }
 }

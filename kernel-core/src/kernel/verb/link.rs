@@ -37,11 +37,7 @@ impl State {
             // Nobody outlives itself.
             _ if pid == act.pid => {}
             Link { unlink: true, .. } => {
-                for (one, other) in [(pid, act.pid), (act.pid, pid)] {
-                    if let Some(process) = self.processes.get_mut(&one) {
-                        process.rare.links.remove(&other);
-                    }
-                }
+                self.untie(pid, act.pid);
             }
             Link { trap, .. } => {
                 // Both, or none.
@@ -60,7 +56,8 @@ impl State {
         let held = self.processes.get(&pid).and_then(|process| process.rare.links.get(&to));
         let labels = held.map_or(Ok(labels.clone()), |held| held.labels.join(labels));
         let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, format!("the link cannot be labelled: {e}")))?;
-        Ok(Linked { trap: trap.or(held.map(|held| held.trap)).unwrap_or_default(), labels })
+        let made = trap.is_some() || held.is_some_and(|held| held.made);
+        Ok(Linked { made, trap: trap.or(held.map(|held| held.trap)).unwrap_or_default(), labels })
     }
 
     /// The end of `to` concerns `pid` from now on.
@@ -68,5 +65,26 @@ impl State {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.rare.links.insert(to, linked);
         }
+    }
+
+    fn untie(&mut self, one: Pid, other: Pid) {
+        for (one, other) in [(one, other), (other, one)] {
+            if let Some(process) = self.processes.get_mut(&one) {
+                process.rare.links.remove(&other);
+            }
+        }
+    }
+
+    /// Takes away the links that `pid` alone made and may make no more.
+    pub(crate) fn untie_lost(&mut self, pid: Pid, may: impl Fn(Pid) -> bool) {
+        let Some(process) = self.processes.get(&pid) else { return };
+        let theirs = |other: &Pid| self.processes.get(other).and_then(|other| other.rare.links.get(&pid));
+        let lost = process
+            .rare
+            .links
+            .iter()
+            .filter(|(other, link)| link.made && !may(**other) && theirs(other).is_none_or(|theirs| !theirs.made));
+        let lost: Vec<Pid> = lost.map(|(other, _)| *other).collect();
+        lost.into_iter().for_each(|other| self.untie(pid, other));
     }
 }

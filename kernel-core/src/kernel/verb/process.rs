@@ -124,7 +124,12 @@ impl State {
             return Err(absent(pid));
         }
         match self.supervised_by(pid) {
-            Some((app, None)) => self.stop_app(&app, None, ExitReason::Normal, now, fx),
+            Some((app, None)) => {
+                self.note_stop(&app, act.pid);
+                // Also where a kernel that stops would have left it for the next one.
+                self.forget_running(&app, fx);
+                self.stop_app(&app, None, ExitReason::Normal, now, fx);
+            }
             Some((app, Some(supervisor))) => self.end_supervisor(&app, &supervisor, ExitReason::Normal, now, fx),
             None => self.ask_to_end(pid, ExitReason::Normal, now, fx),
         }

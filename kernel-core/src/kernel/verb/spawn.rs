@@ -48,6 +48,8 @@ pub struct Spawn {
     pub grant: Option<Vec<Right>>,
     /// Lower limits than the manifest's.
     pub limits: Option<SpawnLimits>,
+    /// The application that runs in which it is spawned; for the operator alone.
+    pub app: Option<Name>,
 }
 
 impl State {
@@ -59,33 +61,53 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let app = self.processes.get(&act.pid).and_then(|p| p.app.clone());
+        let parent = match &spawn.app {
+            None => act.pid,
+            Some(app) => self.operated(act.pid, app)?,
+        };
+        let app = self.processes.get(&parent).and_then(|p| p.app.clone());
         let mut definition = self
             .catalog
             .get(app.as_ref(), agent)
             .ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no agent `{agent}` to spawn here")))?;
-        if let Some(ceilings) = self.refuse_role(act.pid, &definition)? {
-            definition = Arc::new(definition.within(&ceilings)?);
+        let ceilings = self.refuse_role(parent, &definition.role, &format!("agent `{}`", definition.name))?;
+        if let Some(ceilings) = &ceilings {
+            definition = Arc::new(definition.within(ceilings)?);
         }
         if let Some(limits) = &spawn.limits {
             definition = Arc::new(limits.lower(&definition)?);
         }
         self.profile_allows(&definition)?;
-        self.refuse_depth(act.pid)?;
-        let name = spawn.name.clone().unwrap_or_else(|| definition.name.clone());
+        self.refuse_depth(parent)?;
+        let name = match (&spawn.name, &spawn.app) {
+            (Some(name), _) => name.clone(),
+            (None, None) => definition.name.clone(),
+            // That name is for the one that the application starts.
+            (None, Some(_)) => Name::parse(&format!("{agent}-{}", self.counters.pid + 1))
+                .map_err(|_| Refusal::new(Code::Invalid, format!("say its `name`: `{agent}` is too long to add to")))?,
+        };
+        let members = spawn.app.as_ref().and_then(|app| self.apps.get(app));
+        if members.is_some_and(|app| app.member(&name).is_some()) {
+            let reason = format!("`{name}` is the name of an agent of the application, which starts that one itself");
+            return Err(Refusal::new(Code::Conflict, reason));
+        }
+        let supervised = self.supervises(act.pid, app.as_ref(), &name);
+        let member_of = app.as_ref().and_then(|app| self.apps.get(app));
+        if supervised && !member_of.is_some_and(|app| app.awaits(&name)) {
+            // Somebody was asked, and much may have happened since.
+            return Err(Refusal::new(Code::Cancelled, format!("`{name}` is not to be started any more")));
+        }
         if let Some(holder) = self.named(app.as_ref(), &name) {
             // That there is one is the doing of whoever named it.
             let labels = self.processes.get(&holder).map(|p| p.labels.clone()).unwrap_or_default();
             let taken = Refusal::new(Code::Conflict, format!("a process named `{name}` is running already"));
             return Err(self.tell_of(act.pid, &labels, taken));
         }
-        if definition.program.is_none() && !self.supervises(act.pid, app.as_ref(), agent) {
+        if definition.program.is_none() && !(supervised && name == *agent) {
             let reason = format!("`{agent}` is a supervisor, which only its own supervisor starts");
             return Err(Refusal::new(Code::Denied, reason));
         }
-        if app.as_ref().and_then(|app| self.apps.get(app)).is_some_and(|app| app.coming.contains_key(&name))
-            && !self.supervises(act.pid, app.as_ref(), &name)
-        {
+        if !supervised && member_of.is_some_and(|app| app.coming.contains_key(&name)) {
             return Err(Refusal::new(Code::Conflict, format!("an agent named `{name}` is being started again")));
         }
         let requested = Capabilities::new(
@@ -93,11 +115,28 @@ impl State {
             spawn.grant.clone().unwrap_or_else(|| definition.capabilities.grant_rights().to_vec()),
         )
         .map_err(|e| Refusal::new(Code::Invalid, e.to_string()))?;
-        self.refuse_widening(act.pid, &requested)?;
-        self.refuse_memory(act.pid, &definition)?;
+        self.refuse_widening(parent, &requested)?;
+        self.refuse_memory(parent, &definition)?;
+        let mut carried = act.labels.clone();
+        if parent != act.pid {
+            // What the application may give is for all its agents; this one gets no more than its own plan says.
+            let beyond = |list: fn(&Capabilities) -> &[Right]| {
+                let own = list(&definition.capabilities);
+                list(&requested).iter().find(|right| !own.iter().any(|one| one.includes(right))).cloned()
+            };
+            if let Some(right) = beyond(Capabilities::use_rights).or_else(|| beyond(Capabilities::grant_rights)) {
+                let reason = format!("the plan of `{agent}` does not give it `{right}`");
+                return Err(Refusal::new(Code::Denied, reason));
+            }
+            // It is of the application, whose process carries what that was made of and what went wrong in it.
+            let of_app = self.processes.get(&parent).map(|process| process.labels.clone()).unwrap_or_default();
+            self.taint(act.pid, &of_app)?;
+            let too_many = |e| Refusal::new(Code::TooLarge, format!("`{name}` cannot be labelled: {e}"));
+            carried = carried.join(&of_app).map_err(too_many)?;
+        }
         let labels = definition
             .labels
-            .join(&act.labels)
+            .join(&carried)
             .map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}` cannot be labelled: {e}")))?;
         if let Some(ceiling) = &definition.clearance
             && !labels.is_subset(ceiling)
@@ -122,13 +161,17 @@ impl State {
                 name,
                 app,
                 role: definition.role.clone(),
-                parent: act.pid,
+                parent,
                 capabilities: requested,
                 labels,
                 agent: Some(&definition),
             },
             now,
         );
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.rare.ceilings = ceilings.map(Box::new);
+            process.rare.spawned_by = Some(act.action);
+        }
         self.go_on_with_account(pid);
         if let Some(account) = self.processes.get(&pid).map(|p| p.account) {
             // There is room: that was just looked at. It is given back with the account.
@@ -140,6 +183,17 @@ impl State {
         let kind = OpenKind::Spawn { child: pid, ended: None };
         self.open(act, Open::new(act, kind), Some(now.at.after(START_DEADLINE)));
         Ok(Answer::Later)
+    }
+
+    /// The process of an application that runs, below which `pid`, who is the operator, spawns.
+    fn operated(&self, pid: Pid, app: &Name) -> Result<Pid, Refusal> {
+        let role = self.processes.get(&pid).map(|process| &process.role);
+        if !self.is_session(pid) || !matches!(role, Some(Role::User | Role::Root)) {
+            let reason = "`app` is for the operator: a process spawns in its own application";
+            return Err(Refusal::new(Code::Denied, reason));
+        }
+        let running = self.apps.get(app).filter(|app| !app.ending && app.starting.is_none());
+        running.map(|app| app.root).ok_or_else(|| Refusal::new(Code::NotFound, format!("no application `{app}` runs")))
     }
 
     /// A process that starts others and does nothing else: it runs at once.
@@ -167,32 +221,30 @@ impl State {
         app.and_then(|app| self.apps.get(app)).is_some_and(|app| app.supervisor_of(member) == Some(pid))
     }
 
-    /// Refuses whom the role of `parent` may not start, or no more of; the ceilings that this role puts on whom it may.
-    fn refuse_role(&self, parent: Pid, agent: &Agent) -> Result<Option<Ceilings>, Refusal> {
+    /// Refuses `what`, of role `started`, that the role of `parent` may not start, or no more of; the ceilings within which it
+    /// runs, where it may.
+    pub(super) fn refuse_role(&self, parent: Pid, started: &Role, what: &str) -> Result<Option<Ceilings>, Refusal> {
         let Some(parent) = self.processes.get(&parent) else {
             return Err(Refusal::new(Code::NotFound, "the parent is gone"));
         };
         let (role, name) = (&parent.role, &parent.name);
-        if !role.may_start(&agent.role) {
+        if !role.may_start(started) {
             let starts = match &role.starts()[..] {
                 [] => "nobody".to_owned(),
                 names => names.join(", "),
             };
-            let reason = format!(
-                "{name} is a `{}`, which may start {starts}; agent `{}` is a `{}`",
-                role.as_str(),
-                agent.name,
-                agent.role.as_str()
-            );
+            let (role, started) = (role.as_str(), started.as_str());
+            let reason = format!("{name} is a `{role}`, which may start {starts}; {what} is a `{started}`");
             return Err(Refusal::new(Code::Denied, reason));
         }
-        let Some(custom) = role.custom() else { return Ok(None) };
+        let above = parent.rare.ceilings.as_deref().copied();
+        let Some(custom) = role.custom() else { return Ok(above) };
         match custom.children {
             Some(most) if parent.children.len() >= most as usize => {
                 let reason = format!("a `{}` may have {most} children at once, and {name} has them", custom.name);
                 Err(Refusal::new(Code::Exhausted, reason))
             }
-            _ => Ok(Some(custom.ceilings)),
+            _ => Ok(Some(above.unwrap_or_default().and(&custom.ceilings))),
         }
     }
 

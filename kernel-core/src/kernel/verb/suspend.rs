@@ -28,7 +28,7 @@ impl State {
             // Whoever is outside has a say in it from now on.
             Some(Some(before)) if *before == Suspender::Process => *before = by,
             Some(Some(_)) => {}
-            _ => self.suspend(pid, by, now, fx),
+            _ => self.suspend(pid, by, None, now, fx),
         }
         Ok(Answer::empty())
     }

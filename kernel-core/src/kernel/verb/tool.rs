@@ -52,7 +52,8 @@ pub(crate) struct Tool {
     pub(crate) effect: Effect,
     /// What may reach it; `None` where it does not say.
     pub(crate) clearance: Option<Labels>,
-    output_labels: Labels,
+    /// Joined to all that it answers.
+    pub(crate) output_labels: Labels,
     schema: Option<Arc<Schema>>,
 }
 

@@ -189,10 +189,16 @@ impl State {
         let absent = || Refusal::new(Code::NotFound, format!("there is no subscription to {} to stop", act.resource));
         let held = self.topics.of(act.pid, &pattern).cloned().ok_or_else(absent)?;
         self.leaves_no_trace(act, &held.labels, "ends no subscription that it did not make: what stays away")?;
-        self.topics.unsubscribe(act.pid, &pattern);
-        let untold = self.processes.get_mut(&act.pid).and_then(|process| process.mailbox.end(held.id));
-        self.waiting = self.waiting.saturating_sub(untold.map_or(0, |told| told.weight()));
+        self.unsubscribe(act.pid, &pattern);
         Ok(Answer::empty())
+    }
+
+    /// Ends a subscription, with what is still to be told of what it missed.
+    pub(crate) fn unsubscribe(&mut self, pid: Pid, pattern: &Pattern) {
+        let Some(id) = self.topics.of(pid, pattern).map(|subscription| subscription.id) else { return };
+        self.topics.unsubscribe(pid, pattern);
+        let untold = self.processes.get_mut(&pid).and_then(|process| process.mailbox.end(id));
+        self.waiting.shrink(untold.map_or(0, |told| told.weight()));
     }
 
     /// An envelope that says that messages did not come.
@@ -278,7 +284,8 @@ impl State {
             last.labels = labels;
             last.body = body::json(&Lagged { from, to, ..told });
             *first = MessageId(from);
-            self.waiting = self.waiting.saturating_sub(before) + last.weight();
+            self.waiting.shrink(before);
+            self.waiting.grow(last.weight());
             return Ok(());
         }
         let lagged = self.lagged(subscription, missed, labels.clone());
@@ -287,7 +294,7 @@ impl State {
             self.close(receive, received, now, fx);
             return Ok(());
         }
-        self.waiting += lagged.weight();
+        self.waiting.grow(lagged.weight());
         if let Some(process) = self.processes.get_mut(&pid) {
             process.mailbox.lag(subscription.id, missed.0, lagged);
         }

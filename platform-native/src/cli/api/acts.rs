@@ -56,6 +56,13 @@ impl Encoding {
     }
 }
 
+impl Act {
+    /// Whether it gives rights to a process, which takes a session of its own.
+    pub(super) fn gives(&self) -> bool {
+        self.verb == Verb::Grant.as_str()
+    }
+}
+
 /// Does it, as `session`. The kernel answers no sooner than the environment wants it to.
 pub(super) async fn act(session: &Session, act: Act) -> Result<Value, Refused> {
     let Act { verb, resource, body: line, payload, encoding } = act;

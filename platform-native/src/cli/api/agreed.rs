@@ -1,17 +1,20 @@
 //! Which plan the operator agreed to, for each application that was installed here: by what its rows hash to.
 //!
 //! An application is started with what its plan says that it was given. A plan that somebody else has put into the place of
-//! the one that was agreed to gives nothing. They stand in `plans.json` of the data directory.
+//! the one that was agreed to gives nothing. They stand in `plans.json` of the data directory, each before its application is
+//! put in place: where that is cut short, what was there before gives nothing either, as its folders may be the other's.
 
+use super::look;
 use super::refused::Refused;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::text::shown;
 use crate::data_dir::{keep_text, text_of};
 use kernel_core::codec::hex;
 use kernel_core::path::Name;
+use kernel_core::platform::{Storage, StorageError};
 use kernel_core::refusal::Code;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -50,18 +53,37 @@ impl AgreedPlans {
         hashes.get(app).is_some_and(|hash| *hash == hash_of(row))
     }
 
-    /// `row` is the plan of `app` that was agreed to. Blocks briefly.
-    pub(super) fn keep(&self, app: &Name, row: &[u8]) -> Result<(), Refused> {
+    /// Those of the applications in `rows` that are installed as was agreed to.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub(crate) async fn installed(&self, rows: &impl Storage) -> Result<BTreeSet<Name>, StorageError> {
+        let plans = look::plan_rows(rows).await?;
+        Ok(plans.into_iter().filter(|(app, row)| self.is(app, row)).map(|(app, _)| app).collect())
+    }
+
+    /// `row` is the plan of `app` that was agreed to; what the one before hashed to. Blocks briefly.
+    pub(super) fn keep(&self, app: &Name, row: &[u8]) -> Result<Option<String>, Refused> {
+        self.become_so(app, Some(hash_of(row)))
+    }
+
+    /// What was agreed to before [`AgreedPlans::keep`] is again. Where that cannot be written it is not. Blocks briefly.
+    pub(super) fn restore(&self, app: &Name, before: Option<String>) {
+        let _ = self.become_so(app, before);
+    }
+
+    fn become_so(&self, app: &Name, hash: Option<String>) -> Result<Option<String>, Refused> {
         let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = hashes.insert(app.clone(), hash_of(row));
-        let kept = serde_json::to_string_pretty(&*hashes).map_err(std::io::Error::from);
-        kept.and_then(|text| keep_text(&self.data_dir, FILE, &text)).map_err(|e| {
-            match before {
-                Some(before) => hashes.insert(app.clone(), before),
-                None => hashes.remove(app),
-            };
-            Refused::new(Code::Failed, format!("{FILE} in the data directory cannot be written: {e}"))
-        })
+        let mut next = hashes.clone();
+        let before = match hash {
+            Some(hash) => next.insert(app.clone(), hash),
+            None => next.remove(app),
+        };
+        let kept = serde_json::to_string_pretty(&next).map_err(std::io::Error::from);
+        kept.and_then(|text| keep_text(&self.data_dir, FILE, &text))
+            .map_err(|e| Refused::new(Code::Failed, format!("{FILE} in the data directory cannot be written: {e}")))?;
+        *hashes = next;
+        Ok(before)
     }
 }
 
@@ -79,7 +101,10 @@ mod tests {
         let (one, other) = (Name::parse("one").unwrap(), Name::parse("other").unwrap());
         let plans = AgreedPlans::open(tmp.path()).unwrap();
         assert!(!plans.is(&one, b"plan"));
-        plans.keep(&one, b"plan").unwrap();
+        assert_eq!(plans.keep(&one, b"plan").unwrap(), None);
+        let before = plans.keep(&one, b"other").unwrap();
+        assert!(plans.is(&one, b"other") && !plans.is(&one, b"plan"));
+        plans.restore(&one, before);
         for plans in [plans, AgreedPlans::open(tmp.path()).unwrap()] {
             assert!(plans.is(&one, b"plan") && !plans.is(&one, b"plan ") && !plans.is(&other, b"plan"));
         }

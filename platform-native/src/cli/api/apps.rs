@@ -64,76 +64,124 @@ pub(super) async fn install(api: Arc<Api>, install: Install) -> Result<Value, Re
         let mounts: BTreeMap<Name, PathBuf> = given.mounts.into_iter().filter(|(mount, _)| bound(mount)).collect();
         let pairs: Vec<(Name, PathBuf)> = mounts.clone().into_iter().collect();
         can_be_written(&plan, &pairs)?;
-        put(&api, checked, plan.clone(), mounts).await?;
+        let one = AgreedApp { checked, plan: plan.clone(), mounts };
+        put(&api, vec![one]).await?.into_iter().collect::<Result<(), _>>()?;
         let app = json!({ "name": plan.app, "version": plan.version, "content": hex(&plan.content) });
         Ok(json!({ "weft": VERSION, "app": app, "unused": unused }))
     })
     .await
 }
 
-/// Puts an application in place that the operator has agreed to, with these folders for its mounts. Once begun it goes on,
-/// whether or not anybody waits for it.
-pub(crate) async fn put(
-    api: &Arc<Api>,
-    checked: Checked,
-    plan: Plan,
-    mounts: BTreeMap<Name, PathBuf>,
-) -> Result<(), Refused> {
-    let api = api.clone();
-    carry_on(async move { put_now(&api, &checked, &plan, mounts).await }).await
+/// An application that the operator has agreed to, with the folders of its mounts.
+#[derive(Clone)]
+pub(crate) struct AgreedApp {
+    pub(crate) checked: Checked,
+    pub(crate) plan: Plan,
+    pub(crate) mounts: BTreeMap<Name, PathBuf>,
 }
 
-async fn put_now(
-    api: &Arc<Api>,
-    checked: &Checked,
-    plan: &Plan,
-    mounts: BTreeMap<Name, PathBuf>,
-) -> Result<(), Refused> {
+/// What is to be installed, and what there was before.
+struct Ready {
+    payload: Vec<u8>,
+    folders: BTreeMap<Name, PathBuf>,
+    /// What was agreed to.
+    hash: Option<String>,
+}
+
+/// Puts these in place; of each, whether it is. Their folders are handed out together, so that what one had can become
+/// another's, and whoever is not put in place after all has again what it had, as far as nobody else has that now. Once begun
+/// it goes on to its end, whether or not anybody waits for it.
+pub(crate) async fn put(api: &Arc<Api>, apps: Vec<AgreedApp>) -> Result<Vec<Result<(), Refused>>, Refused> {
+    if apps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let api = api.clone();
+    carry_on(async move { put_now(&api, apps).await }).await
+}
+
+async fn put_now(api: &Arc<Api>, apps: Vec<AgreedApp>) -> Result<Vec<Result<(), Refused>>, Refused> {
     let _turn = api.room.turns.acquire().await;
-    let name = plan.app.clone();
-    if api.kernel.apps().iter().any(|app| app.name == name) {
+    let mut payloads = Vec::new();
+    for app in &apps {
+        payloads.push(payload(api, app).await);
+    }
+    let theirs = api.clone();
+    let hand_out = move || apps_ready(&theirs, apps, payloads);
+    let ready = tokio::task::spawn_blocking(hand_out).await.map_err(broken)?;
+    let (mut results, mut failed) = (Vec::new(), Vec::new());
+    for (name, ready) in ready {
+        let installed = match &ready {
+            Ok(Ready { payload, .. }) => act(api, "install", &name, body::join(&json!({}), payload)).await.map(drop),
+            Err(_) => Ok(()),
+        };
+        results.push(match (ready, installed) {
+            (Ok(ready), Err(refusal)) => {
+                failed.push((name, ready));
+                Err(refusal.into())
+            }
+            (ready, _) => ready.map(drop),
+        });
+    }
+    if !failed.is_empty() {
+        let theirs = api.clone();
+        tokio::task::spawn_blocking(move || give_back(&theirs, &failed)).await.map_err(broken)?;
+    }
+    Ok(results)
+}
+
+/// What is handed to the kernel of one, whose programs it has then.
+async fn payload(api: &Api, app: &AgreedApp) -> Result<Vec<u8>, Refused> {
+    let name = &app.plan.app;
+    if api.kernel.apps().iter().any(|row| row.name == *name) {
         return Err(Refused::new(Code::Conflict, format!("`{name}` is running; stop it first")));
     }
-    for program in checked.programs().values() {
+    for program in app.checked.programs().values() {
         api.kernel.keep_component(program.bytes.clone()).await?;
     }
-    let (theirs, app) = (api.clone(), name.clone());
-    let undo = tokio::task::spawn_blocking(move || theirs.mounts.give(&[(&app, &mounts)])).await.map_err(broken)??;
-    let payload =
-        serde_json::to_vec(plan).map_err(|e| Refusal::new(Code::Invalid, format!("the plan cannot be written: {e}")));
-    let installed = match payload {
-        Ok(payload) => act(api, "install", &name, body::join(&json!({}), &payload)).await,
-        Err(refusal) => Err(refusal),
-    };
-    let agreed = async {
-        installed?;
-        // What is started later is this, and not what somebody else has put into its place.
-        let row = look::plan_row(api, &name).await?;
-        let (theirs, app) = (api.clone(), name.clone());
-        tokio::task::spawn_blocking(move || theirs.agreed.keep(&app, &row)).await.map_err(broken)?
-    };
-    let agreed = agreed.await;
-    if agreed.is_err() {
-        api.mounts.undo(undo);
-    }
-    agreed
+    let unwritten = |e| Refusal::new(Code::Invalid, format!("the plan cannot be written: {e}"));
+    Ok(serde_json::to_vec(&app.plan).map_err(unwritten)?)
 }
 
-/// Hands these folders over to these applications, which are installed and about to be replaced, as far as nobody else
-/// was given others under these names. Where that cannot be, each is refused when it is put in place.
-pub(crate) async fn hand_over(api: &Arc<Api>, given: Vec<(Name, BTreeMap<Name, PathBuf>)>) {
-    let api = api.clone();
-    let handed = carry_on(async move {
-        let _turn = api.room.turns.acquire().await;
-        let theirs = api.clone();
-        let give = move || {
-            let given: Vec<_> = given.iter().map(|(app, folders)| (app, folders)).collect();
-            theirs.mounts.give(&given).map(drop)
-        };
-        tokio::task::spawn_blocking(give).await.map_err(broken)?
-    });
-    // Why not is told of the one that it keeps out.
-    let _ = handed.await;
+/// Notes that these are agreed to, and then gives them their folders: together, or each for itself where one cannot be given
+/// what it is to have. Blocks briefly.
+fn apps_ready(
+    api: &Api,
+    apps: Vec<AgreedApp>,
+    payloads: Vec<Result<Vec<u8>, Refused>>,
+) -> Vec<(Name, Result<Ready, Refused>)> {
+    let agreed = |app: &AgreedApp, payload: Result<Vec<u8>, Refused>| {
+        let (name, payload) = (&app.plan.app, payload?);
+        let (folders, hash) = (api.mounts.given(name), api.agreed.keep(name, &payload)?);
+        Ok(Ready { payload, folders, hash })
+    };
+    let mut ready: Vec<_> = apps.iter().zip(payloads).map(|(app, payload)| agreed(app, payload)).collect();
+    let given: Vec<_> =
+        apps.iter().zip(&ready).filter(|(_, ready)| ready.is_ok()).map(|(app, _)| app.given()).collect();
+    if !given.is_empty() && api.mounts.give(&given).is_err() {
+        for (app, ready) in apps.iter().zip(&mut ready).filter(|(_, ready)| ready.is_ok()) {
+            let Err(refused) = api.mounts.give(&[app.given()]) else { continue };
+            if let Ok(Ready { hash, .. }) = std::mem::replace(ready, Err(refused)) {
+                api.agreed.restore(&app.plan.app, hash);
+            }
+        }
+    }
+    apps.into_iter().map(|app| app.plan.app).zip(ready).collect()
+}
+
+impl AgreedApp {
+    fn given(&self) -> (&Name, &BTreeMap<Name, PathBuf>) {
+        (&self.plan.app, &self.mounts)
+    }
+}
+
+/// What is there before, where something was not put in its place, has what it had, or else cannot be started. Blocks
+/// briefly.
+fn give_back(api: &Api, failed: &[(Name, Ready)]) {
+    let before: Vec<_> = failed.iter().map(|(app, ready)| (app, &ready.folders)).collect();
+    let back = api.mounts.give_back(&before);
+    for (app, ready) in failed.iter().filter(|(app, _)| back.contains(&app)) {
+        api.agreed.restore(app, ready.hash.clone());
+    }
 }
 
 /// What is installed where something is to be.
@@ -186,14 +234,14 @@ fn check(manifest: &str, programs: &BTreeMap<String, String>) -> Result<Checked,
 /// Starts an application and waits until all its agents run. Once begun it goes on.
 pub(super) async fn start(api: Arc<Api>, name: Name, start: Start) -> Result<Value, Refused> {
     carry_on(async move {
-        let pid = begin(&api, &name, start.until).await?;
+        let pid = begin(&api, &name, start.until, &[]).await?;
         Ok(json!({ "weft": VERSION, "app": name, "pid": pid }))
     })
     .await
 }
 
-/// The same, for whoever waits; its process.
-pub(crate) async fn begin(api: &Arc<Api>, name: &Name, until: Until) -> Result<u64, Refused> {
+/// The same, for whoever waits, and without some of its agents; its process.
+pub(crate) async fn begin(api: &Arc<Api>, name: &Name, until: Until, without: &[Name]) -> Result<u64, Refused> {
     let turn = api.room.turns.acquire().await;
     let plan = look::plan(api, name).await?;
     for mount in &plan.mounts {
@@ -207,7 +255,8 @@ pub(crate) async fn begin(api: &Arc<Api>, name: &Name, until: Until) -> Result<u
         return Err(Refused::new(Code::Conflict, reason).help("look at what it asks for, and install it again"));
     }
     let session = sessions::starter(&api.kernel, &plan).await?;
-    let reply = session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": until })));
+    let reply =
+        session.act("start", &format!("/app/{name}"), body::json(&json!({ "until": until, "without": without })));
     // The kernel has it: what it was given cannot be given to somebody else any more.
     drop(turn);
     let reply = reply.await;

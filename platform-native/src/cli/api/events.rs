@@ -165,10 +165,14 @@ fn said(notice: Notice) -> Option<(&'static str, Value)> {
     Some(match notice {
         Notice::Phase { name, micros } => ("phase", json!({ "name": name, "micros": micros })),
         Notice::Running { pid, name, app } => ("running", json!({ "pid": pid, "name": name, "app": app })),
-        Notice::Exited { pid, name, app, reason } => {
+        Notice::Exited { pid, name, app, reason, lost } => {
             let (word, detail) = (reason.word(), reason.detail());
-            ("exited", json!({ "pid": pid, "name": name, "app": app, "reason": word, "detail": detail }))
+            ("exited", json!({ "pid": pid, "name": name, "app": app, "reason": word, "detail": detail, "lost": lost }))
         }
+        Notice::Suspended { pid, name, app, reason } => {
+            ("suspended", json!({ "pid": pid, "name": name, "app": app, "reason": reason }))
+        }
+        Notice::Resumed { pid, name, app } => ("resumed", json!({ "pid": pid, "name": name, "app": app })),
         Notice::Restarting { app, name, wait } => {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             ("restarting", json!({ "app": app, "name": name, "wait_ms": wait }))
@@ -191,7 +195,9 @@ fn said(notice: Notice) -> Option<(&'static str, Value)> {
             let level = format!("{level:?}").to_ascii_lowercase();
             ("log", json!({ "pid": pid, "name": name, "app": app, "level": level, "text": text }))
         }
-        Notice::Ended { app, ok, reason } => ("ended", json!({ "name": app, "ok": ok, "reason": reason })),
+        Notice::Ended { app, ok, reason, stopped_by } => {
+            ("ended", json!({ "name": app, "ok": ok, "reason": reason, "stopped_by": stopped_by }))
+        }
         _ => return None,
     })
 }

@@ -5,16 +5,19 @@ use super::refused::Refused;
 use crate::cli::VERSION;
 use crate::cli::text::path;
 use bytes::Bytes;
+use kernel_core::agency::Role;
 use kernel_core::app::{MountMode, Plan};
 use kernel_core::codec::hex;
+use kernel_core::id::Pid;
 use kernel_core::kernel::rows::{TABLE_APP, key};
 use kernel_core::kernel::{AppRow, ProcessRow};
 use kernel_core::path::Name;
-use kernel_core::platform::Storage;
+use kernel_core::platform::{Storage, StorageError};
+use kernel_core::process::{Lifecycle, Used};
 use kernel_core::refusal::{Code, Refusal};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows read at once.
 const PAGE: usize = 64;
@@ -45,17 +48,93 @@ pub(super) fn health(api: &Api) -> Value {
     })
 }
 
-/// The processes that live, or all that are remembered, as JSON: there may be very many.
-pub(super) async fn processes(api: &Api, all: bool) -> Result<Bytes, Refused> {
+/// The processes that live, or all that are remembered, as JSON: there may be very many, and `brief` leaves out of each what
+/// is nothing.
+pub(super) async fn processes(api: &Api, all: bool, brief: bool) -> Result<Bytes, Refused> {
     #[derive(Serialize)]
-    struct Processes {
+    struct Processes<R> {
         weft: &'static str,
-        processes: Vec<ProcessRow>,
+        processes: R,
     }
-    let processes = if all { api.kernel.summary().processes } else { api.kernel.processes() };
+    let rows = if all { api.kernel.summary().processes } else { api.kernel.processes() };
     api.told().await?;
     let unwritten = |e| Refusal::new(Code::Failed, format!("the processes cannot be told: {e}"));
-    Ok(serde_json::to_vec(&Processes { weft: VERSION, processes }).map_err(unwritten)?.into())
+    let told = if brief {
+        let processes: Vec<Brief<'_>> = rows.iter().map(Brief::of).collect();
+        serde_json::to_vec(&Processes { weft: VERSION, processes })
+    } else {
+        serde_json::to_vec(&Processes { weft: VERSION, processes: rows })
+    };
+    Ok(told.map_err(unwritten)?.into())
+}
+
+/// A process without what is nothing, and without what it has used together with all that it started.
+#[derive(Serialize)]
+struct Brief<'r> {
+    pid: Pid,
+    parent: Pid,
+    name: &'r Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<&'r Name>,
+    role: &'r Role,
+    state: Lifecycle,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    exit: &'r str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'r str,
+    #[serde(skip_serializing_if = "is_nothing")]
+    messages: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    sent: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    tool_calls: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    acts: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    refused: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    cpu: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    memory: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    memory_now: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    fuel: u64,
+    #[serde(skip_serializing_if = "is_nothing")]
+    stored: i64,
+    wall: u64,
+}
+
+impl<'r> Brief<'r> {
+    fn of(row: &'r ProcessRow) -> Brief<'r> {
+        let ProcessRow { pid, parent, name, app, role, state, exit, detail, used, wall, tree: _ } = row;
+        let Used { messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored } = *used;
+        Brief {
+            pid: *pid,
+            parent: *parent,
+            name,
+            app: app.as_ref(),
+            role,
+            state: *state,
+            exit,
+            detail,
+            messages,
+            sent,
+            tool_calls,
+            acts,
+            refused,
+            cpu,
+            memory,
+            memory_now,
+            fuel,
+            stored,
+            wall: *wall,
+        }
+    }
+}
+
+fn is_nothing<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// The services that are answered for.
@@ -98,12 +177,20 @@ fn app(api: &Api, plan: &Plan, row: Option<&AppRow>) -> Value {
 pub(super) async fn installed(api: &Api) -> Result<Vec<Plan>, Refusal> {
     api.kernel.flushed().await?;
     let unread = |e: String| Refusal::new(Code::Failed, format!("the installed applications cannot be read: {e}"));
+    let rows = plan_rows(&api.rows).await.map_err(|e| unread(e.to_string()))?;
+    rows.values().map(|row| serde_json::from_slice(row).map_err(|e| unread(e.to_string()))).collect()
+}
+
+/// The same as they are stored.
+pub(super) async fn plan_rows(rows: &impl Storage) -> Result<BTreeMap<Name, Bytes>, StorageError> {
     let (mut from, to) = (key(TABLE_APP, b""), key(TABLE_APP + 1, b""));
-    let mut plans = Vec::new();
+    let mut plans = BTreeMap::new();
     loop {
-        let page = api.rows.scan(&from, &to, PAGE).await.map_err(|e| unread(e.to_string()))?;
-        for (_, row) in &page.rows {
-            plans.push(serde_json::from_slice(row).map_err(|e| unread(e.to_string()))?);
+        let page = rows.scan(&from, &to, PAGE).await?;
+        for (key, row) in page.rows {
+            // What is called otherwise no kernel has put there, and none would start it.
+            let name = std::str::from_utf8(&key[1..]).ok().and_then(|name| Name::parse(name).ok());
+            plans.extend(name.map(|name| (name, row)));
         }
         match page.next {
             Some(next) => from = next,

@@ -26,7 +26,7 @@ mod token;
 
 pub(crate) use acts::Encoding;
 pub(crate) use agreed::AgreedPlans;
-pub(crate) use apps::{InPlace, begin, compared, hand_over, in_place, put};
+pub(crate) use apps::{AgreedApp, InPlace, begin, compared, in_place, put};
 pub(crate) use events::{Ring, watch};
 pub(crate) use listen::Listener;
 pub(crate) use mounts::{Clash, Mounts, folders_of, givable};

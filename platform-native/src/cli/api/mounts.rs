@@ -46,12 +46,14 @@ struct Folder {
 }
 
 impl Mounts {
-    /// Those that were kept in `data_dir`, each bound as far as its folder is still there.
+    /// Those that were kept in `data_dir`, each bound as far as its folder is still there. What was given to others than
+    /// those that are `installed` as was agreed to is let go of: the kernel before ended while they were put in place or
+    /// removed.
     ///
     /// # Errors
     /// When what was kept cannot be read.
-    pub(crate) fn open(data_dir: &Path, devices: NativeDevices) -> Result<Mounts, Failure> {
-        let folders = kept(data_dir)?;
+    pub(crate) fn open(data_dir: &Path, devices: NativeDevices, installed: &BTreeSet<Name>) -> Result<Mounts, Failure> {
+        let folders = of_those(kept(data_dir)?, installed);
         let mounts = Mounts { data_dir: data_dir.to_owned(), devices, table: Mutex::default() };
         let mut table = Table { folders, ..Table::default() };
         for (name, folder) in &table.folders {
@@ -77,10 +79,9 @@ impl Mounts {
         self.table().problems.values().cloned().collect()
     }
 
-    /// Whether the mount `name` has a folder that can be used.
-    pub(crate) fn is_bound(&self, name: &Name) -> bool {
-        let table = self.table();
-        table.folders.contains_key(name) && !table.problems.contains_key(name)
+    /// Whether `app` was given a folder under the name `name` that can be used.
+    pub(crate) fn has(&self, app: &Name, name: &Name) -> bool {
+        self.of(name, app).1.is_none()
     }
 
     /// The folder of the mount `name` for `app`, and why it cannot be used.
@@ -97,28 +98,30 @@ impl Mounts {
         of_app(&self.table().folders, app)
     }
 
-    /// Binds the folders that these applications are given, in place of those that they had; what is to be undone if
-    /// they are not installed after all. Blocks briefly.
-    pub(super) fn give(&self, given: &[(&Name, &BTreeMap<Name, PathBuf>)]) -> Result<Undo, Refused> {
+    /// Binds the folders that these applications are given, in place of those that they had. Blocks briefly.
+    pub(super) fn give(&self, given: &[(&Name, &BTreeMap<Name, PathBuf>)]) -> Result<(), Refused> {
         let mut table = self.table();
-        let before = table.folders.clone();
-        let next = with(&before, given)
+        let next = with(&table.folders, given)
             .map_err(|Clash { reason, help, .. }| Refused::new(Code::Conflict, reason).help(help))?;
-        self.become_so(&mut table, next).map_err(|e| Refused::new(Code::Invalid, e))?;
-        Ok(Undo(before))
+        self.become_so(&mut table, next).map_err(|e| Refused::new(Code::Invalid, e))
     }
 
-    /// As it was before.
-    pub(super) fn undo(&self, undo: Undo) {
-        // What was bound before can be bound again; where it cannot, the next start tells of it.
-        let _ = self.become_so(&mut self.table(), undo.0);
+    /// These applications have again what they had before, where nobody else has that now, and else nothing; those that
+    /// have. Blocks briefly.
+    pub(super) fn give_back<'a>(&self, before: &[(&'a Name, &BTreeMap<Name, PathBuf>)]) -> Vec<&'a Name> {
+        let nothing = BTreeMap::new();
+        // First of all of them, as one may have what another had.
+        let taken: Vec<_> = before.iter().map(|(app, _)| (*app, &nothing)).collect();
+        if self.give(&taken).is_err() {
+            return Vec::new();
+        }
+        before.iter().filter(|one| self.give(&[**one]).is_ok()).map(|(app, _)| *app).collect()
     }
 
     /// Lets go of what no application that is installed was given.
     pub(super) fn keep(&self, installed: &BTreeSet<Name>) {
         let mut table = self.table();
-        let gone: BTreeSet<Name> = table.folders.values().flat_map(|folder| &folder.apps).cloned().collect();
-        let next = gone.difference(installed).fold(table.folders.clone(), |folders, app| without(&folders, app));
+        let next = of_those(table.folders.clone(), installed);
         if next != table.folders {
             let _ = self.become_so(&mut table, next);
         }
@@ -183,15 +186,21 @@ pub(crate) struct Clash {
     pub(crate) help: String,
 }
 
-/// Whether these applications can be given these folders in `data_dir`, also where a kernel has it.
+/// Whether these applications can be given these folders in `data_dir`, also where a kernel has it. `installed` are those
+/// whose folders are theirs; where that is not known, whoever was given any.
 ///
 /// # Errors
 /// When what others were given cannot be read.
 pub(crate) fn givable(
     data_dir: &Path,
+    installed: Option<&BTreeSet<Name>>,
     given: &[(&Name, &BTreeMap<Name, PathBuf>)],
 ) -> Result<Result<(), Clash>, Failure> {
-    let next = match with(&kept(data_dir)?, given) {
+    let mut folders = kept(data_dir)?;
+    if let Some(installed) = installed {
+        folders = of_those(folders, installed);
+    }
+    let next = match with(&folders, given) {
         Ok(next) => next,
         Err(clash) => return Ok(Err(clash)),
     };
@@ -233,10 +242,6 @@ fn kept(data_dir: &Path) -> Result<BTreeMap<Name, Folder>, Failure> {
     })
 }
 
-/// The folders as they were before an application was given some.
-#[derive(Debug)]
-pub(super) struct Undo(BTreeMap<Name, Folder>);
-
 /// The same with these applications given these folders, in place of those that they had.
 fn with(
     folders: &BTreeMap<Name, Folder>,
@@ -257,6 +262,15 @@ fn with(
         }
     }
     Ok(next)
+}
+
+/// The same without what none of these applications was given.
+fn of_those(mut folders: BTreeMap<Name, Folder>, apps: &BTreeSet<Name>) -> BTreeMap<Name, Folder> {
+    folders.retain(|_, folder| {
+        folder.apps.retain(|app| apps.contains(app));
+        !folder.apps.is_empty()
+    });
+    folders
 }
 
 /// The same without what only `app` was given.
@@ -293,9 +307,13 @@ mod tests {
     }
 
     impl Mounts {
-        fn give_one(&self, app: &Name, folders: &BTreeMap<Name, PathBuf>) -> Result<Undo, Refused> {
+        fn give_one(&self, app: &Name, folders: &BTreeMap<Name, PathBuf>) -> Result<(), Refused> {
             self.give(&[(app, folders)])
         }
+    }
+
+    fn installed(apps: &[&str]) -> BTreeSet<Name> {
+        apps.iter().map(|app| name(app)).collect()
     }
 
     #[tokio::test]
@@ -312,7 +330,7 @@ mod tests {
             devices.mounts().into_iter().map(|(name, path)| format!("{name}={}", path.display())).collect::<Vec<_>>()
         };
         let is = |name: &str, path: &Path| format!("{name}={}", path.display());
-        let mounts = Mounts::open(&data, devices.clone()).unwrap();
+        let mounts = Mounts::open(&data, devices.clone(), &installed(&[])).unwrap();
         mounts.give_one(&name("a"), &given(&[("repo", &one)])).unwrap();
         assert_eq!(bound(), [is("repo", &one)]);
         // The same folder is shared, another one is not.
@@ -325,16 +343,44 @@ mod tests {
         mounts.keep(&BTreeSet::from([name("b")]));
         drop(mounts);
         devices.unbind(&name("repo"));
-        let mounts = Mounts::open(&data, devices.clone()).unwrap();
+        let mounts = Mounts::open(&data, devices.clone(), &installed(&["a", "b"])).unwrap();
         assert_eq!(bound(), [is("repo", &one)]);
-        assert_eq!(mounts.of(&name("repo"), &name("b")).1, None);
-        assert!(mounts.of(&name("repo"), &name("a")).1.is_some());
-        let undo = mounts.give_one(&name("b"), &given(&[("repo", &two)])).unwrap();
-        assert_eq!(bound(), [is("repo", &two)]);
-        mounts.undo(undo);
-        assert_eq!(bound(), [is("repo", &one)]);
+        assert!(mounts.has(&name("b"), &name("repo")) && !mounts.has(&name("a"), &name("repo")));
         mounts.keep(&BTreeSet::new());
         assert!(bound().is_empty());
+        // What nobody who is there was given is let go of at a start.
+        mounts.give_one(&name("a"), &given(&[("repo", &one)])).unwrap();
+        drop(mounts);
+        devices.unbind(&name("repo"));
+        let gives = || givable(&data, Some(&installed(&[])), &[(&name("b"), &given(&[("repo", &two)]))]).unwrap();
+        assert!(gives().is_ok());
+        assert!(givable(&data, None, &[(&name("b"), &given(&[("repo", &two)]))]).unwrap().is_err());
+        let mounts = Mounts::open(&data, devices.clone(), &installed(&["b"])).unwrap();
+        assert!(bound().is_empty() && !mounts.has(&name("a"), &name("repo")));
+    }
+
+    /// Two that have changed folders have again what they had, and one whose folder somebody else has now has none.
+    #[tokio::test]
+    async fn what_was_given_in_vain_is_given_back() {
+        let tmp = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = tmp.path().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let (data, one, two) = (folder("data"), folder("one"), folder("two"));
+        let devices = NativeDevices::new(tokio::runtime::Handle::current());
+        let mounts = Mounts::open(&data, devices, &installed(&[])).unwrap();
+        let (a, b) = (name("a"), name("b"));
+        let (mine, yours) = (given(&[("x", &one)]), given(&[("y", &two)]));
+        mounts.give(&[(&a, &mine), (&b, &yours)]).unwrap();
+        let changed = [(&a, &given(&[("x", &two)])), (&b, &given(&[("y", &one)]))];
+        mounts.give(&changed).unwrap();
+        assert_eq!(mounts.give_back(&[(&a, &mine), (&b, &yours)]), [&a, &b]);
+        assert_eq!((mounts.given(&a), mounts.given(&b)), (mine.clone(), yours.clone()));
+        mounts.give(&changed).unwrap();
+        assert!(mounts.give_back(&[(&a, &mine)]).is_empty());
+        assert!(mounts.given(&a).is_empty() && mounts.given(&b) == *changed[1].1);
     }
 
     #[tokio::test]
@@ -344,15 +390,16 @@ mod tests {
         std::fs::create_dir(&data).unwrap();
         std::fs::create_dir(&one).unwrap();
         let devices = || NativeDevices::new(tokio::runtime::Handle::current());
-        Mounts::open(&data, devices()).unwrap().give_one(&name("a"), &given(&[("repo", &one)])).unwrap();
+        let open = || Mounts::open(&data, devices(), &installed(&["a"]));
+        open().unwrap().give_one(&name("a"), &given(&[("repo", &one)])).unwrap();
         std::fs::remove_dir(&one).unwrap();
-        let mounts = Mounts::open(&data, devices()).unwrap();
+        let mounts = open().unwrap();
         assert_eq!(mounts.problems().len(), 1);
         assert!(mounts.of(&name("repo"), &name("a")).1.is_some());
         std::fs::create_dir(&one).unwrap();
         mounts.give_one(&name("a"), &given(&[("repo", &one)])).unwrap();
         assert_eq!(mounts.of(&name("repo"), &name("a")), (Some(shown(&one)), None));
         std::fs::write(data.join(FILE), "{").unwrap();
-        assert_eq!(Mounts::open(&data, devices()).map(drop).unwrap_err().exit, Exit::Integrity);
+        assert_eq!(open().map(drop).unwrap_err().exit, Exit::Integrity);
     }
 }

@@ -85,11 +85,18 @@ pub(super) const ROUTES: &[Route] = &[
         op: Op::Processes,
         summary: "The processes that live, by pid",
         about: "",
-        query: &[Query {
-            name: "all",
-            values: &[],
-            about: "Also those that have ended, of which the latest 10,000 are kept",
-        }],
+        query: &[
+            Query {
+                name: "all",
+                values: &[],
+                about: "Also those that have ended, of which the latest 10,000 are kept",
+            },
+            Query {
+                name: "brief",
+                values: &[],
+                about: "Without `tree`, and of each without what is 0, empty or null, but for `parent` and `wall`; for very many processes",
+            },
+        ],
         body: None,
         reply: "Processes",
         errors: &[],

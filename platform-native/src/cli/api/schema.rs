@@ -28,13 +28,13 @@ pub(super) fn all() -> Value {
             ("apps", number()), ("services", number()), ("waiting_bytes", number()), ("letters", number()), ("stored", number()),
             ("verdicts", object(&counts)),
         ]),
-        "Process": object(&[
-            ("pid", number()), ("parent", number()), ("name", text()), ("app", maybe_text()), ("role", text()),
-            ("state", one_of(&["starting", "running", "suspended", "stopping", "exited"])), ("exit", text()),
-            ("detail", text()), ("messages", number()), ("sent", number()), ("tool_calls", number()),
+        "Process": with(object(&[
+            ("pid", number()), ("parent", number()), ("name", text()), ("role", text()),
+            ("state", one_of(&["starting", "running", "suspended", "stopping", "exited"])), ("wall", number()),
+        ]), &[
+            ("app", maybe_text()), ("exit", text()), ("detail", text()), ("messages", number()), ("sent", number()), ("tool_calls", number()),
             ("acts", number()), ("refused", number()), ("cpu", number()), ("memory", number()),
-            ("memory_now", number()), ("fuel", number()), ("stored", json!({ "type": "integer" })), ("wall", number()),
-            ("tree", of("Used")),
+            ("memory_now", number()), ("fuel", number()), ("stored", json!({ "type": "integer" })), ("tree", of("Used")),
         ]),
         "Used": object(&[
             ("messages", number()), ("sent", number()), ("tool_calls", number()), ("acts", number()),
@@ -77,11 +77,12 @@ pub(super) fn all() -> Value {
         "Answer": object(&[("allow", json!({ "type": "boolean" }))]),
         "Answered": answer(&[("action", number()), ("allow", json!({ "type": "boolean" })), ("by", text())]),
         "Event": with(object(&[("time", text())]), &[
-            ("pid", number()), ("name", text()), ("text", text()), ("level", text()), ("reason", text()),
+            ("pid", number()), ("name", text()), ("text", text()), ("level", text()), ("reason", maybe_text()),
             ("detail", json!({ "type": ["string", "object"] })), ("action", number()), ("what", text()), ("verb", text()),
             ("resource", text()), ("app", maybe_text()), ("ok", json!({ "type": "boolean" })), ("micros", number()),
             ("wait_ms", number()), ("allow", json!({ "type": "boolean" })), ("by", text()),
-            ("meter", text()), ("used", number()), ("limit", number()),
+            ("meter", text()), ("used", number()), ("limit", number()), ("lost", number()), ("stopped_by", maybe_text()),
+            ("not_durable", maybe_text()),
             ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),
         ]),
         "Shutdown": with(object(&[]), &[("reason", text())]),

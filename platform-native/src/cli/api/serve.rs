@@ -155,6 +155,8 @@ where
         async move { Ok::<_, Infallible>(connection.answer(request).await) }
     });
     let mut builder = http1::Builder::new();
+    // Who has said all that it wants is answered all the same.
+    builder.half_close(true);
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(HEADERS).max_buf_size(BUFFER);
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // Somebody who breaks off, is too slow or sends no HTTP is told so as far as that goes, and gone.
@@ -200,8 +202,8 @@ impl Connection {
         }
         let api = &self.api;
         if route.op == Op::Processes {
-            let all = query.iter().any(|(name, _)| *name == "all");
-            return Ok(json_response(StatusCode::OK, look::processes(api, all).await?));
+            let says = |what| query.iter().any(|(name, _)| *name == what);
+            return Ok(json_response(StatusCode::OK, look::processes(api, says("all"), says("brief")).await?));
         }
         let document = match route.op {
             Op::Health => look::health(api),
@@ -220,7 +222,10 @@ impl Connection {
             Op::Remove => apps::remove(api.clone(), named(slot)?).await?,
             Op::Act => {
                 let act: Act = read(route, request).await?;
-                acts::act(self.session().await?, act).await?
+                match act.gives() {
+                    true => acts::act(Held::giver(api.kernel.clone()).await?.session(), act).await?,
+                    false => acts::act(self.session().await?, act).await?,
+                }
             }
             Op::Approvals => approvals::list(api).await?,
             Op::Answer => {

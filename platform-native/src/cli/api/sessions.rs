@@ -1,7 +1,8 @@
 //! Who acts: a process of role user for each connection, held by `Kernel::attach`.
 //!
 //! It holds what an operator may do to a kernel and hands nothing on, and ends with its connection. An application is
-//! started by a process that holds what was given to that application, and outlives it.
+//! started by a process that holds what was given to that application, and outlives it. Rights are given to a process by one
+//! that may hand on what an operator may do, and do nothing else: it starts nothing that nobody has agreed to.
 
 use crate::shared::SharedPlatform;
 use bytes::Bytes;
@@ -55,10 +56,21 @@ pub(super) struct Held(Session);
 impl Held {
     /// A session of an operator.
     pub(super) async fn open(kernel: Kernel<SharedPlatform>) -> Result<Held, Refusal> {
+        Held::with(kernel, Capabilities::new(rights(RIGHTS)?, Vec::new())).await
+    }
+
+    /// A session that may give what an operator may do.
+    pub(super) async fn giver(kernel: Kernel<SharedPlatform>) -> Result<Held, Refusal> {
+        Held::with(kernel, Capabilities::new(rights(&["grant /proc/*"])?, rights(RIGHTS)?)).await
+    }
+
+    async fn with<E>(kernel: Kernel<SharedPlatform>, capabilities: Result<Capabilities, E>) -> Result<Held, Refusal>
+    where
+        E: std::fmt::Display + Send + 'static,
+    {
         // In a task of its own, which goes on where nobody waits for it any more: the process is made at once, and
         // the answer that names it may take until the log is written.
-        let opening =
-            tokio::spawn(async move { attach(&kernel, Capabilities::new(rights()?, Vec::new())).await.map(Held) });
+        let opening = tokio::spawn(async move { attach(&kernel, capabilities).await.map(Held) });
         opening.await.map_err(|e| Refusal::new(Code::Failed, format!("the session could not be made: {e}")))?
     }
 
@@ -104,8 +116,8 @@ pub(super) async fn end(session: &Session) {
     let _ = session.act("stop", "/proc/self", Bytes::new()).await;
 }
 
-fn rights() -> Result<Vec<Right>, Refusal> {
-    RIGHTS.iter().map(|text| Right::parse(text).map_err(invalid)).collect()
+fn rights(texts: &[&str]) -> Result<Vec<Right>, Refusal> {
+    texts.iter().map(|text| Right::parse(text).map_err(invalid)).collect()
 }
 
 fn pattern(text: &str) -> Result<Pattern, Refusal> {
@@ -122,7 +134,7 @@ mod tests {
 
     #[test]
     fn an_operator_holds_rights_and_reaches_nothing_outside() {
-        let rights = rights().unwrap();
+        let rights = rights(RIGHTS).unwrap();
         assert_eq!(rights.len(), RIGHTS.len());
         let mut sorted = RIGHTS.to_vec();
         sorted.sort_unstable();
@@ -130,6 +142,8 @@ mod tests {
         for outside in ["/fs/", "/net/", "/model/", "/container/", "/charter"] {
             assert!(!RIGHTS.iter().any(|right| right.contains(outside)), "{outside}");
         }
+        // By a session that may start nothing.
+        assert!(!RIGHTS.iter().any(|right| right.starts_with("grant")));
         // They come and go by the road that has them agreed to.
         assert!(!RIGHTS.iter().any(|right| right.starts_with("install") || right.starts_with("remove /app")));
         assert!(NAME.contains('.'));

@@ -162,6 +162,7 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
                 listed(&attached.grant)
             ),
             Content::AppEnded(ended) => format!("{}: {}", ended.app, ended.reason),
+            Content::Failing(failing) => format!("{} stops: {}", failing.app, failing.reason),
             Content::Restarting(restarting) => {
                 let others = match restarting.others.len() {
                     0 => String::new(),

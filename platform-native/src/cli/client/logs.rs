@@ -76,8 +76,19 @@ fn line(event: &Event, palette: Palette) -> String {
             format!("{level:<5} {}: {}", who(), text("text"))
         }
         "running" => format!("runs  {}", who()),
-        "exited" if text("detail").is_empty() => format!("ended {} {}", who(), text("reason")),
-        "exited" => format!("ended {} {}: {}", who(), text("reason"), text("detail")),
+        "exited" => {
+            let detail = if text("detail").is_empty() { String::new() } else { format!(": {}", text("detail")) };
+            let lost = match data["lost"].as_u64() {
+                Some(lost @ 1..) => format!("; {} lost", counted(lost, "waiting message")),
+                _ => String::new(),
+            };
+            format!("ended {} {}{detail}{lost}", who(), text("reason"))
+        }
+        "suspended" => {
+            let why = if text("reason").is_empty() { String::new() } else { format!(": {}", text("reason")) };
+            format!("{} {} is suspended{why}", palette.warn("held "), who())
+        }
+        "resumed" => format!("goes  {} goes on", who()),
         "verdict" => {
             let what = palette.warn(&text("what"));
             format!("{what} {}: {} {}: {}", who(), text("verb"), text("resource"), text("reason"))
@@ -95,6 +106,9 @@ fn line(event: &Event, palette: Palette) -> String {
         "answered" => {
             let said = if data["allow"] == true { "allowed it" } else { "did not allow it" };
             format!("asked {}: {} {said}", who(), text("by"))
+        }
+        "ended" if data["ok"] == true && data["stopped_by"].is_string() => {
+            format!("application {}: {} stopped it", text("name"), text("stopped_by"))
         }
         "ended" => format!("application {}: {}", text("name"), text("reason")),
         "phase" => format!("boot  {} took {} us", text("name"), data["micros"]),

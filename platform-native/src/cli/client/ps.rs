@@ -84,7 +84,7 @@ impl Ps {
     pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
         on_runtime(async {
             let mut kernel = self.which.connect().await?;
-            let bytes = kernel.bytes(if self.all { "/v1/processes?all" } else { "/v1/processes" }).await?;
+            let bytes = kernel.bytes(self.path()).await?;
             if self.which.json {
                 print_json(&kernel.parsed::<Value>(&bytes)?)?;
             } else {
@@ -94,6 +94,16 @@ impl Ps {
             }
             Ok(Exit::Done)
         })
+    }
+
+    /// What it asks for: no more than it shows.
+    fn path(&self) -> &'static str {
+        match (self.all, self.which.json || self.usage) {
+            (true, true) => "/v1/processes?all",
+            (false, true) => "/v1/processes",
+            (true, false) => "/v1/processes?all&brief",
+            (false, false) => "/v1/processes?brief",
+        }
     }
 
     fn lines(&self, rows: &[Row<'_>], terminal: Terminal) -> Vec<String> {

@@ -31,14 +31,14 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often progress is asked for and drawn.
 const DRAW: Duration = Duration::from_millis(500);
 
-/// How long the end of an application that was told to stop is waited for.
+/// How long the events up to the end of an application that has stopped are waited for.
 const LAST: Duration = Duration::from_secs(30);
 
 /// How long the answer to a start is waited for before the application is told to stop once more.
@@ -57,6 +57,8 @@ struct Attached<'a> {
     starting: Option<Starting>,
     /// Whether its start was asked for.
     begun: Rc<Cell<bool>>,
+    /// The code with which its start was refused: what runs under its name is not this run.
+    refused: Option<&'static str>,
     /// Its own process of this run, once it is known.
     root: Option<u64>,
     /// Whether its end may have been among events that were missed.
@@ -90,7 +92,7 @@ impl Run {
         let mut attached = Attached::new(&which, plan, events, before);
         let ending = drive::follow(&mut attached, &mut screen, &mut interrupt, self.timeout).await;
         screen.stopping(&ending);
-        if !matches!(ending, Ending::Ended | Ending::Gone(_) | Ending::NotDurable(_)) {
+        if !matches!(ending, Ending::Ended | Ending::Stopped(_) | Ending::Gone(_) | Ending::NotDurable(_)) {
             attached.stop(&mut screen).await;
         }
         let Attached { told, root, .. } = attached;
@@ -157,7 +159,8 @@ impl<'a> Attached<'a> {
             (started, at.elapsed())
         };
         let (starting, told): (Starting, Told) = (Box::pin(starting), Told::of(before));
-        Attached { which, plan, events, told, starting: Some(starting), begun, root: None, unsure: false }
+        let starting = Some(starting);
+        Attached { which, plan, events, told, starting, begun, refused: None, root: None, unsure: false }
     }
 
     /// Its start is answered.
@@ -167,9 +170,21 @@ impl<'a> Attached<'a> {
             Ok(reply) => {
                 self.root = reply["pid"].as_u64();
                 screen.step("start", took, &counted(self.plan.agents.len() as u64, "agent"));
-                None
+                if let Some(root) = self.root.filter(|root| self.told.first.is_some_and(|first| first < *root)) {
+                    // What was told is of somebody else's run, just before. What was told of this one is looked for.
+                    self.told = Told::of(Pid(root - 1));
+                    self.unsure = true;
+                }
+                self.over()
             }
-            Err(failure) => Some(ending_of(&failure)),
+            Err(failure) => {
+                self.refused = Some(failure.code);
+                if failure.code == Code::Conflict.as_str() {
+                    // What was told is of somebody else's run.
+                    self.told = Told::of(self.told.before);
+                }
+                Some(ending_of(&failure))
+            }
         }
     }
 
@@ -203,13 +218,20 @@ impl<'a> Attached<'a> {
                         // An earlier run's, unless all that came before it was missed.
                         self.unsure = true;
                     }
-                    if self.told.ended.is_some() {
-                        return Some(Ending::Ended);
+                    let over = self.over();
+                    if over.is_some() {
+                        return over;
                     }
                 }
             }
         }
         None
+    }
+
+    /// How it is over, as far as that was told. Until its start is answered, whose end that was is not known.
+    fn over(&self) -> Option<Ending> {
+        self.told.ended.as_ref().filter(|_| self.starting.is_none())?;
+        Some(self.told.stopped_by.clone().map_or(Ending::Ended, Ending::Stopped))
     }
 
     fn ask(&mut self, document: &Value, screen: &mut Screen) {
@@ -229,8 +251,12 @@ impl<'a> Attached<'a> {
             known["state"] != "installed" && self.root.is_none_or(|root| known["pid"].as_u64() == Some(root))
         });
         if !runs {
-            self.told.ended_unseen();
-            return Ok(Some(Ending::Ended));
+            // What tells of its end may be under way.
+            let ending = self.rest(DRAW, screen).await;
+            return Ok(Some(ending.unwrap_or_else(|| {
+                self.told.ended_unseen();
+                Ending::Ended
+            })));
         }
         let waiting = kernel.get("/v1/approvals").await?;
         for ask in waiting["approvals"].as_array().into_iter().flatten().filter(|ask| ask["app"] == app) {
@@ -240,35 +266,77 @@ impl<'a> Attached<'a> {
         Ok(None)
     }
 
+    /// Takes what comes within `most`, up to its end; that, if it is among it.
+    async fn rest(&mut self, most: Duration, screen: &mut Screen) -> Option<Ending> {
+        let ended = async {
+            while self.over().is_none()
+                && let Ok(Some(events)) = self.events.next().await
+            {
+                let ending = self.happened(events, screen);
+                if ending.is_some() {
+                    return ending;
+                }
+            }
+            self.over()
+        };
+        tokio::time::timeout(most, ended).await.ok().flatten()
+    }
+
     /// Stops it, and reads the events up to its end.
     async fn stop(&mut self, screen: &mut Screen) {
         if !self.begun.get() {
             return;
         }
-        let path = format!("/app/{}", self.plan.app);
-        let stop = async {
-            let until = loop {
-                let stopped = async { self.which.connect().await?.act("stop", &path, json!({})).await }.await;
-                if stopped.is_ok() {
+        let until = loop {
+            // Whose it is that runs is known once its start is answered, which it is at once where that is somebody else.
+            self.answered(AGAIN, screen).await;
+            match self.refused {
+                Some(code) if code == Code::Conflict.as_str() => return,
+                // It has failed while it was started: what tells of that is under way.
+                Some(_) => break DRAW,
+                None => {}
+            }
+            match self.stopped(screen).await {
+                Ok(_) => {
+                    self.answered(LAST, screen).await;
                     break LAST;
                 }
-                // It does not run, or has failed while it was started: what tells of that is under way. Or its start
-                // has not come to the kernel yet, and then it is stopped once that has.
-                let Some(starting) = &mut self.starting else { break DRAW };
-                if let Ok((result, took)) = tokio::time::timeout(AGAIN, starting).await {
-                    self.started(result, took, screen);
-                }
-            };
-            let ended = async {
-                while let Ok(Some(events)) = self.events.next().await {
-                    if self.happened(events, screen).is_some() {
-                        break;
-                    }
-                }
-            };
-            let _ = tokio::time::timeout(until, ended).await;
+                // The kernel waits only so long for one stop, and for the next one again.
+                Err(failure) if failure.code == Code::TimedOut.as_str() => {}
+                // Its start has not come to the kernel yet, and it is stopped once that has.
+                Err(_) if self.starting.is_some() => {}
+                // It does not run any more.
+                Err(_) => break DRAW,
+            }
         };
-        let _ = tokio::time::timeout(LAST, stop).await;
+        self.rest(until, screen).await;
+    }
+
+    /// Takes the answer to its start, if that comes within `most`.
+    async fn answered(&mut self, most: Duration, screen: &mut Screen) {
+        if let Some(starting) = &mut self.starting
+            && let Ok((result, took)) = tokio::time::timeout(most, starting).await
+        {
+            self.started(result, took, screen);
+        }
+    }
+
+    /// Asks the kernel to stop it, and takes what happens until that is answered: when it has stopped.
+    async fn stopped(&mut self, screen: &mut Screen) -> Result<Value, Failure> {
+        let (which, path) = (self.which, format!("/app/{}", self.plan.app));
+        let mut stopped = pin!(async { which.connect().await?.act("stop", &path, json!({})).await });
+        let mut more = true;
+        loop {
+            tokio::select! {
+                answer = &mut stopped => return answer,
+                events = self.events.next(), if more => {
+                    more = match events {
+                        Ok(Some(events)) => self.happened(events, screen).is_none(),
+                        _ => false,
+                    };
+                }
+            }
+        }
     }
 }
 

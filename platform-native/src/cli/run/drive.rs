@@ -41,6 +41,8 @@ pub(in crate::cli) const NOBODY: &str = "nobody";
 pub(super) enum Ending {
     /// The application ended by itself; the log says how.
     Ended,
+    /// Somebody else stopped it: who.
+    Stopped(String),
     /// The session was refused what it needed to install or start it.
     Refused(Refusal),
     /// It took longer than `--timeout`.
@@ -58,6 +60,7 @@ impl Ending {
     pub(super) fn reason(&self) -> String {
         match self {
             Ending::Ended => "the run is over".to_owned(),
+            Ending::Stopped(by) => format!("{by} stopped the application"),
             Ending::Refused(refusal) => format!("the application could not be started: {}", refusal.reason),
             Ending::TimedOut(limit) => format!("the run was not over within {} ms (--timeout)", limit.as_millis()),
             Ending::Interrupted(signal) => format!("the operator interrupted the run ({signal})"),

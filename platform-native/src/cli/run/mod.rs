@@ -47,7 +47,7 @@ use std::time::Duration;
                         asked.\n\nWith --attach it runs on a kernel that `weft up` has started: it is installed \
                         there, unless it is, started, followed to its end and, if it was not there before, removed again; what was \
                         logged, recorded and written stays. Only a terminal that is there answers for its acts, besides \
-                        weft approvals.\n\nExit codes: 0 done; 1 the application failed, was interrupted or timed out, or the result could \
+                        weft approvals.\n\nExit codes: 0 done; 1 the application failed, was stopped, interrupted or timed out, or the result could \
                         not be written to standard output; 2 usage; 3 a right that it needs was not given, or --strict \
                         and something was refused; 4 the log does not verify or could not be written; 5 unsupported \
                         here."

@@ -32,6 +32,8 @@ pub(super) enum Outcome {
     Failed,
     /// The session was refused what it needed to start it.
     Refused,
+    /// Somebody else stopped it.
+    Stopped,
     /// `--timeout`.
     TimedOut,
     /// A signal.
@@ -84,6 +86,7 @@ pub(super) fn outcome(ending: &Ending, record: &Record, not_durable: Option<&str
         (Ending::Refused(refusal), _) if refusal.code == Code::NotDurable => {
             (Outcome::NotDurable, refusal.reason.clone())
         }
+        (Ending::Stopped(by), _) => (Outcome::Stopped, format!("{by} stopped it")),
         (Ending::Gone(why), _) => (Outcome::Failed, format!("the kernel is gone: {why}")),
         (Ending::TimedOut(limit), _) => {
             let limit = text::duration(*limit);
@@ -213,6 +216,7 @@ mod tests {
         assert_eq!(exit_of(&Ending::Ended, &done, None, true), Exit::Done);
         assert_eq!(exit_of(&Ending::Ended, &failed, None, false), Exit::Failed);
         assert_eq!(exit_of(&Ending::TimedOut(Duration::from_secs(1)), &failed, None, false), Exit::Failed);
+        assert_eq!(exit_of(&Ending::Stopped("operator.api".to_owned()), &done, None, false), Exit::Failed);
         assert_eq!(exit_of(&Ending::Interrupted("Ctrl-C"), &failed, None, false), Exit::Failed);
         assert_eq!(exit_of(&Ending::Ended, &done, Some("disk full"), false), Exit::Integrity);
         let refused = |code| Ending::Refused(Refusal::new(code, "no"));

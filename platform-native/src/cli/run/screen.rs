@@ -189,6 +189,13 @@ impl Screen {
                     self.line(&format!("  {} {name} ({pid}) {text}", palette.bad("ended")));
                 }
             }
+            Notice::Suspended { name, pid, reason, .. } if on_terminal => {
+                let why = reason.as_ref().map_or_else(String::new, |why| format!(": {}", plain_within(why, WIDTH)));
+                self.line(&format!("  {} {name} ({pid}) is suspended{why}", palette.warn("held")));
+            }
+            Notice::Resumed { name, pid, .. } if on_terminal => {
+                self.line(&format!("  {} {name} ({pid}) goes on", palette.good("goes")));
+            }
             Notice::Restarting { name, wait, .. } if on_terminal => {
                 let after = if wait.is_zero() { String::new() } else { format!(" after {} ms", wait.as_millis()) };
                 self.line(&format!("  {} {name} is started again{after}", palette.warn("again")));

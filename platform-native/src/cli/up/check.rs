@@ -1,7 +1,9 @@
 //! `weft up --check`: what a start with a configuration would do. Nothing is changed, and no kernel is started: what was
 //! not closed in order is not repaired, so what it has is not known.
 
-use super::config::{Settings, Wanted};
+use super::apps::tombstones;
+use super::config::{Settings, Wanted, can_be_given};
+use super::report::left_out;
 use crate::cli::VERSION;
 use crate::cli::address::Address;
 use crate::cli::api::{AgreedPlans, InPlace, compared, folders_of};
@@ -11,9 +13,11 @@ use crate::cli::stored::Stored;
 use crate::cli::terminal::{Terminal, print, print_json, tell};
 use crate::cli::text::{path, plain, shown};
 use kernel_core::environment::Environment;
+use kernel_core::kernel::Tombstones;
 use kernel_core::kernel::rows::{TABLE_APP, key};
 use kernel_core::platform::Storage;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What would be done.
@@ -28,15 +32,23 @@ impl Check<'_> {
     /// Says it.
     ///
     /// # Errors
-    /// When what is stored cannot be read.
+    /// When a folder cannot be given, or what is stored cannot be read.
     pub(super) async fn say(&self, json: bool, terminal: Terminal) -> Result<Exit, Failure> {
         let stored = self.stored().await?;
+        let installed = match &stored {
+            Found::Held | Found::Unclosed => None,
+            Found::Nothing => Some(BTreeSet::new()),
+            Found::Stored(stored) => Some(AgreedPlans::open(self.data_dir)?.installed(&stored.rows).await?),
+        };
+        can_be_given(&self.settings.apps, self.data_dir, installed.as_ref())?;
         let mut would = Vec::new();
         for wanted in &self.settings.apps {
             let before = match &stored {
                 Found::Held | Found::Unclosed => None,
-                Found::Nothing => Some(InPlace::Nothing),
-                Found::Stored(stored) => Some(self.before(stored, wanted).await?),
+                Found::Nothing => Some((InPlace::Nothing, Tombstones::default())),
+                Found::Stored(stored) => {
+                    Some((self.before(stored, wanted).await?, tombstones(&stored.rows, wanted).await?))
+                }
             };
             would.push((wanted, before));
         }
@@ -114,31 +126,37 @@ impl Wanted {
     }
 }
 
-fn document(wanted: &Wanted, before: Option<&InPlace>) -> Value {
+fn document(wanted: &Wanted, before: Option<&(InPlace, Tombstones)>) -> Value {
     let (would, from) = match before {
         None => (None, None),
-        Some(InPlace::Nothing) => (Some("install"), None),
-        Some(InPlace::Other(version)) => (Some("replace"), Some(version)),
-        Some(InPlace::Same) => (Some("keep"), None),
+        Some((InPlace::Nothing, _)) => (Some("install"), None),
+        Some((InPlace::Other(version), _)) => (Some("replace"), Some(version)),
+        Some((InPlace::Same, _)) => (Some("keep"), None),
     };
+    let killed = before.map(|(_, tombstones)| json!({ "whole": tombstones.whole, "agents": tombstones.agents }));
     json!({
         "app": wanted.plan.app, "version": wanted.plan.version, "path": path(&wanted.folder), "would": would, "from": from,
-        "unused": wanted.unused,
+        "killed": killed, "unused": wanted.unused,
     })
 }
 
-fn line(wanted: &Wanted, before: Option<&InPlace>, stored: &Found) -> String {
-    let does = match before {
-        None => {
-            let why = match stored {
-                Found::Unclosed => "what is stored was not closed in order and is repaired by the next start",
-                _ => "a kernel has the data directory",
-            };
-            format!("nothing is wrong with it; {why}, so what is there is not known")
-        }
-        Some(InPlace::Nothing) => "is installed and started".to_owned(),
-        Some(InPlace::Other(version)) => format!("takes the place of {version}, and is started"),
-        Some(InPlace::Same) => "is there already, and is started".to_owned(),
+fn line(wanted: &Wanted, before: Option<&(InPlace, Tombstones)>, stored: &Found) -> String {
+    let Some((before, Tombstones { whole, agents })) = before else {
+        let why = match stored {
+            Found::Unclosed => "what is stored was not closed in order and is repaired by the next start",
+            _ => "a kernel has the data directory",
+        };
+        let nothing = format!("nothing is wrong with it; {why}, so what is there is not known");
+        return format!("  {} {}: {nothing}", wanted.plan.app, wanted.plan.version);
     };
-    format!("  {} {}: {does}", wanted.plan.app, wanted.plan.version)
+    let is = match before {
+        InPlace::Nothing => "is installed and".to_owned(),
+        InPlace::Other(version) => format!("takes the place of {version}, and is"),
+        InPlace::Same => "is there already, and is".to_owned(),
+    };
+    let started = match whole {
+        true => "not started: it was killed".to_owned(),
+        false => format!("started{}", left_out(agents)),
+    };
+    format!("  {} {}: {is} {started}", wanted.plan.app, wanted.plan.version)
 }

@@ -2,7 +2,7 @@
 //! done. Paths in it are relative to its folder.
 
 use crate::cli::address::Address;
-use crate::cli::api::{Clash, givable};
+use crate::cli::api::{AgreedApp, Clash, givable};
 use crate::cli::application;
 use crate::cli::consent::Given;
 use crate::cli::exit::{Exit, Failure, problems};
@@ -79,30 +79,55 @@ impl Settings {
         let data_dir = config.data_dir.as_ref().map(|path| folder.join(&path.value));
         Ok(Settings { data_dir, listen, environment: config.environment.clone(), apps })
     }
+}
 
-    /// Whether a kernel in `data_dir` can give its applications their folders, which are looked at beside those that
-    /// others were given there.
-    ///
-    /// # Errors
-    /// The first folder that it cannot give, with its place, or that it cannot be known what others were given.
-    pub(super) fn can_be_given(&self, data_dir: &Path) -> Result<(), Failure> {
-        for wanted in &self.apps {
-            let of = |name: &Name| wanted.places.get(name).map_or("", String::as_str);
-            for (name, folder) in &wanted.mounts {
-                keep_apart(data_dir, [(name, folder.as_path())])
-                    .map_err(|failure| Failure { message: format!("{}: {}", of(name), failure.message), ..failure })?;
-            }
-        }
-        let given: Vec<_> = self.apps.iter().map(|wanted| (&wanted.plan.app, &wanted.mounts)).collect();
-        if given.iter().all(|(_, mounts)| mounts.is_empty()) {
-            return Ok(());
-        }
-        givable(data_dir, &given)?.map_err(|Clash { app, mount, reason, help }| {
-            let wanted = self.apps.iter().find(|wanted| wanted.plan.app == app);
-            let place = wanted.and_then(|wanted| wanted.places.get(&mount)).map_or("", String::as_str);
-            Failure::new(Exit::Usage, "mount", format!("{place}: {reason}")).help(help)
-        })
+impl Wanted {
+    /// It, as it is put in place.
+    pub(super) fn agreed(&self) -> AgreedApp {
+        AgreedApp { checked: self.checked.clone(), plan: self.plan.clone(), mounts: self.mounts.clone() }
     }
+
+    /// Where the file gives it the folder of `mount`.
+    fn place_of(&self, mount: &Name) -> &str {
+        self.places.get(mount).map_or("", String::as_str)
+    }
+}
+
+/// Whether the folders of these applications and `data_dir` lie apart.
+///
+/// # Errors
+/// The first that does not, with its place.
+pub(super) fn lie_apart(wanted: &[Wanted], data_dir: &Path) -> Result<(), Failure> {
+    for wanted in wanted {
+        for (name, folder) in &wanted.mounts {
+            let placed = |failure: Failure| Failure {
+                message: format!("{}: {}", wanted.place_of(name), failure.message),
+                ..failure
+            };
+            keep_apart(data_dir, [(name, folder.as_path())]).map_err(placed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a kernel in `data_dir` can give these applications their folders, which are looked at beside those that others
+/// were given there: those that are `installed`, or all where that is not known.
+///
+/// # Errors
+/// The first folder that it cannot give, with its place, or that it cannot be known what others were given.
+pub(super) fn can_be_given(
+    wanted: &[Wanted],
+    data_dir: &Path,
+    installed: Option<&BTreeSet<Name>>,
+) -> Result<(), Failure> {
+    let given: Vec<_> = wanted.iter().map(|wanted| (&wanted.plan.app, &wanted.mounts)).collect();
+    if given.iter().all(|(_, mounts)| mounts.is_empty()) {
+        return Ok(());
+    }
+    givable(data_dir, installed, &given)?.map_err(|Clash { app, mount, reason, help }| {
+        let place = wanted.iter().find(|wanted| wanted.plan.app == app).map_or("", |wanted| wanted.place_of(&mount));
+        Failure::new(Exit::Usage, "mount", format!("{place}: {reason}")).help(help)
+    })
 }
 
 /// What one `[[app]]` comes to.

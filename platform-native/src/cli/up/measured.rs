@@ -12,6 +12,7 @@ use kernel_core::path::Name;
 use kernel_core::platform::{Platform, Programs};
 use kernel_core::process::InstanceKind;
 use kernel_core::refusal::Refusal;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -52,7 +53,7 @@ impl Measured {
             kernel: kernel.clone(),
             rows,
             profile,
-            mounts: Mounts::open(&host.data_dir, devices).expect("no mounts"),
+            mounts: Mounts::open(&host.data_dir, devices, &BTreeSet::new()).expect("no mounts"),
             agreed: AgreedPlans::open(&host.data_dir).expect("no plans"),
             events: Arc::new(Ring::new(0)),
             stop: Stop::new(),

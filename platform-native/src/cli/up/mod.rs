@@ -20,10 +20,11 @@ use super::place::Places;
 use super::run::parse_environment;
 use super::terminal::{Terminal, print, tell};
 use super::text::plain;
+use crate::shared::SharedRows;
 use apps::Applied;
 use boot::{Booted, boot};
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use config::{Settings, Wanted};
+use config::{Settings, Wanted, can_be_given, lie_apart};
 use kernel_core::chain::{Checkpoint, VerifierKey};
 use kernel_core::environment::Environment;
 use kernel_core::kernel::{Revived, Told};
@@ -46,7 +47,7 @@ const SETTLED: Duration = Duration::from_secs(10);
 #[command(
     after_help = "It stays until Ctrl-C, SIGTERM or `weft shutdown`, then stops everything in order. What talks \
                         to it: ps, top, services, health, logs, approvals, letters, send, call, spawn, suspend, resume, \
-                        signal, kill, shutdown, run --attach, and app install, start, stop, list and remove.\n\nIt always listens on run/api.sock in its data directory, for whoever \
+                        signal, grant, revoke, kill, shutdown, run --attach, and app install, start, stop, list and remove.\n\nIt always listens on run/api.sock in its data directory, for whoever \
                         runs it and nobody else. A TCP address takes the token in api.token of the data directory; what \
                         is said there is not encrypted.\n\nA configuration is a TOML file with data_dir, listen, environment and [[app]] \
                         (path, allow, mounts); docs/configuration.md describes it.\n\nExit codes: 0 stopped in \
@@ -89,7 +90,7 @@ impl Up {
         let data_dir = self.data_dir.clone().or_else(|| settings.data_dir.take());
         let data_dir = Places::from_env().of_kernel(data_dir.as_deref())?;
         let environment = self.env.clone().or_else(|| settings.environment.take()).unwrap_or_else(Environment::prod);
-        settings.can_be_given(&data_dir)?;
+        lie_apart(&settings.apps, &data_dir)?;
         let listen = if self.listen.is_empty() { std::mem::take(&mut settings.listen) } else { self.listen.clone() };
         if self.check {
             let (settings, environment, listen, data_dir) = (&settings, &environment, &listen, &data_dir);
@@ -118,7 +119,7 @@ impl Up {
             }
         };
         let Booted { kernel, told, rows, key, from, data_dir, database, devices, profile, steps, phases } = booted;
-        let prepared = prepare(listen, &data_dir, devices).await;
+        let prepared = prepare(listen, &data_dir, devices, &rows, wanted).await;
         let (mounts, agreed, listeners) = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => {
@@ -237,18 +238,26 @@ impl Up {
 /// Puts the applications in place that are wanted, starts again what should run, and then those of them that do not.
 async fn bring_up(api: &Arc<Api>, wanted: &[Wanted]) -> (Result<Vec<Revived>, Refusal>, Vec<Applied>) {
     let put = apps::put_all(api, wanted).await;
-    let revived = api.kernel.revive(|_, mount| api.mounts.is_bound(mount)).await;
+    // What was just put in place need not be written yet.
+    if let Err(refusal) = api.kernel.flushed().await {
+        return (Err(refusal), Vec::new());
+    }
+    let revived = api.kernel.revive(|app, mount| api.mounts.has(app, mount)).await;
     (revived, apps::start_all(api, put).await)
 }
 
-/// Binds the folders that were given before, and listens.
+/// Binds the folders that were given before, where those that are `wanted` can be given theirs, and listens.
 async fn prepare(
     listen: &[Address],
     data_dir: &Path,
     devices: crate::devices::NativeDevices,
+    rows: &SharedRows,
+    wanted: &[Wanted],
 ) -> Result<(Mounts, AgreedPlans, Vec<Listener>), Failure> {
-    let mounts = Mounts::open(data_dir, devices)?;
     let agreed = AgreedPlans::open(data_dir)?;
+    let installed = agreed.installed(rows).await?;
+    can_be_given(wanted, data_dir, Some(&installed))?;
+    let mounts = Mounts::open(data_dir, devices, &installed)?;
     let mut listeners = Vec::new();
     for address in [&[Address::of(data_dir)][..], listen].concat() {
         listeners.push(match &address {

@@ -7,6 +7,7 @@ use crate::cli::api::InPlace;
 use crate::cli::api::TOKEN;
 use crate::cli::text::{count, counted, duration, path, plain, shell, shown};
 use kernel_core::kernel::{Found, Revived};
+use kernel_core::path::Name;
 use serde_json::Value;
 use std::path::Path;
 
@@ -48,30 +49,30 @@ impl Listening<'_> {
         })
     }
 
-    /// What is known of a crash; null where the kernel before has stopped in order. How much waited in ordinary inboxes
-    /// is not: nobody stores that.
+    /// What is known of a crash; null where the kernel before has stopped in order. What waited in ordinary inboxes is
+    /// known as of the last write of the log.
     fn crash(&self) -> Value {
-        let Found { crashed, unknown, stored, letters } = self.found;
+        let Found { crashed, lost, unknown, stored, letters } = self.found;
         match crashed {
             true => {
-                json!({ "acts_unknown": unknown, "messages_kept": stored, "messages_lost": null, "letters": letters })
+                json!({ "acts_unknown": unknown, "messages_kept": stored, "messages_lost": lost, "letters": letters })
             }
             false => Value::Null,
         }
     }
 
     fn of_crash(&self, terminal: Terminal) -> Vec<String> {
-        let Found { crashed, unknown, stored, letters } = self.found;
+        let Found { crashed, lost, unknown, stored, letters } = self.found;
         if !crashed {
             return Vec::new();
         }
-        let counted = |n: usize, one: &str| counted(n as u64, one);
+        let of = |n: usize, one: &str| counted(n as u64, one);
         vec![
             format!("{} the kernel before did not stop in order", terminal.out.warn("warning:")),
-            format!("  of {} nobody knows what came; the log says `unknown`", counted(unknown, "outward act")),
-            format!("  {} in durable inboxes: handed again to whom they are for", counted(stored, "message")),
-            format!("  {} kept: weft letters", counted(letters, "dead letter")),
-            "  what waited in other inboxes is lost, and was counted nowhere".to_owned(),
+            format!("  of {} nobody knows what came; the log says `unknown`", of(unknown, "outward act")),
+            format!("  {} in durable inboxes: handed again to whom they are for", of(stored, "message")),
+            format!("  {} kept: weft letters", of(letters, "dead letter")),
+            format!("  {} in other inboxes when the log was last written: lost", counted(lost, "message")),
         ]
     }
 
@@ -83,8 +84,8 @@ impl Listening<'_> {
             palette.dim(format!("  {name:<9}{:>9}  {more}", duration(*took)).trim_end())
         }));
         lines.extend(self.of_crash(terminal));
-        lines.extend(self.revived.iter().map(|Revived { app, result }| match result {
-            Ok(pid) => format!("{} runs again, as process {pid}", plain(app)),
+        lines.extend(self.revived.iter().map(|Revived { app, without, result }| match result {
+            Ok(pid) => format!("{} runs again, as process {pid}{}", plain(app), left_out(without)),
             Err(refusal) => {
                 let reason = plain(&refusal.reason);
                 format!("{} {} should run and does not: {reason}", palette.warn("warning:"), plain(app))
@@ -99,7 +100,7 @@ impl Listening<'_> {
 }
 
 /// An application of the configuration, for a person.
-fn of_applied(Applied { app, version, before, result }: &Applied, terminal: Terminal) -> String {
+fn of_applied(Applied { app, version, before, without, result }: &Applied, terminal: Terminal) -> String {
     let what = match before {
         None => format!("{app} {version} is not put in place"),
         Some(InPlace::Nothing) => format!("{app} {version} is installed"),
@@ -107,7 +108,7 @@ fn of_applied(Applied { app, version, before, result }: &Applied, terminal: Term
         Some(InPlace::Same) => format!("{app} {version} is there as it was"),
     };
     match (before, result) {
-        (_, Ok(pid)) => format!("{what} and runs as process {pid}"),
+        (_, Ok(pid)) => format!("{what} and runs as process {pid}{}", left_out(without)),
         (None, Err(reason)) => format!("{} {what}: {}", terminal.out.warn("warning:"), plain(reason)),
         (Some(_), Err(reason)) => {
             format!("{} {what}, should run and does not: {}", terminal.out.warn("warning:"), plain(reason))
@@ -115,9 +116,21 @@ fn of_applied(Applied { app, version, before, result }: &Applied, terminal: Term
     }
 }
 
-fn of_revived(Revived { app, result }: &Revived) -> Value {
+fn of_revived(Revived { app, without, result }: &Revived) -> Value {
     let reason = result.as_ref().err().map(|refusal| &refusal.reason);
-    json!({ "app": app, "pid": result.as_ref().ok(), "reason": reason })
+    json!({ "app": app, "pid": result.as_ref().ok(), "reason": reason, "without": without })
+}
+
+/// Who of an application that runs was killed, for a person.
+pub(super) fn left_out(without: &[Name]) -> String {
+    match without {
+        [] => String::new(),
+        [one] => format!(", without {one}, which was killed"),
+        more => {
+            let names: Vec<&str> = more.iter().map(Name::as_str).collect();
+            format!(", without {}, which were killed", names.join(", "))
+        }
+    }
 }
 
 /// A kernel that has stopped in order.

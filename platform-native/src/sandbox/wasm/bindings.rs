@@ -31,8 +31,8 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn new(port: Port, seed: [u8; 32], memory_limit: u64) -> Context {
-        Context { port, random: ChaCha20Rng::from_seed(seed), memory: Memory::new(memory_limit) }
+    pub fn new(port: Port, seed: [u8; 32], memory: Memory) -> Context {
+        Context { port, random: ChaCha20Rng::from_seed(seed), memory }
     }
 }
 

@@ -3,12 +3,13 @@
 use super::bindings::{Context, wire};
 use super::engine::{Machine, Place};
 use super::fault;
+use super::limiter::Memory;
 use super::meter::{Meter, Metered};
 use super::programs::{Made, Ready};
 use super::ticker::Ticker;
 use kernel_core::ipc::Envelope;
 use kernel_core::meter::INSTANTIATION;
-use kernel_core::platform::{BoxFuture, Fault, FaultKind, Handled, Limits, Port, StartRequest, Usage};
+use kernel_core::platform::{BoxFuture, Fault, FaultKind, Gauge, Handled, Limits, Port, StartRequest, Usage};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub struct WasmGuest {
     fuel: Fuel,
     // CPU time and fuel of instantiation, which the first activation answers for.
     owed: (u64, u64),
+    // Of the activation that is under way.
+    gauge: Gauge,
     // What is told after the end.
     peak: u64,
 }
@@ -65,7 +68,9 @@ impl WasmGuest {
     ) -> Result<WasmGuest, Fault> {
         let StartRequest { limits, seed, again, .. } = *request;
         let place = machine.place(again).ok_or_else(fault::no_room)?;
-        let mut store = Store::new(machine.engine(), Context::new(port, seed, limits.memory));
+        let gauge = Gauge::default();
+        let memory = Memory::new(limits.memory, gauge.clone());
+        let mut store = Store::new(machine.engine(), Context::new(port, seed, memory));
         store.limiter(|context| &mut context.memory);
         store.epoch_deadline_async_yield_and_update(1);
         store.set_epoch_deadline(1);
@@ -93,10 +98,16 @@ impl WasmGuest {
             limit: limits.handle,
             fuel,
             owed: (meter.nanos(), used),
+            gauge,
         })
     }
 
+    pub(crate) fn gauge(&self) -> Gauge {
+        self.gauge.clone()
+    }
+
     pub(crate) fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled> {
+        self.gauge.set_cpu(0);
         Box::pin(async move {
             let Some(mut live) = self.live.take() else {
                 let fault = Fault { kind: FaultKind::Trap, reason: "it has ended before".to_owned() };
@@ -115,7 +126,7 @@ impl WasmGuest {
                     let used = made.fill(store, self.fuel.0, self.fuel.0).await?;
                     Ok((answer, used))
                 });
-                Metered::new(future, &mut meter, &self.ticker).await
+                Metered::new(future, &mut meter, &self.ticker).shown_on(&self.gauge, self.owed.0).await
             };
             let memory = &live.store.data().memory;
             self.peak = memory.used();

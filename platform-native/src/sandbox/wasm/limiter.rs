@@ -1,6 +1,7 @@
 //! One sum over all memories and tables of an instance and what it has beside them, and its limit.
 
 use kernel_core::meter::SIGNAL;
+use kernel_core::platform::Gauge;
 use wasmtime::ResourceLimiter;
 
 /// What a table element takes, bytes: wasmtime stores a pointer for each.
@@ -13,12 +14,13 @@ const MAX_TABLES: usize = 256;
 const MAX_MEMORIES: usize = 64;
 
 /// The memory that an instance has, and may have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Memory {
     used: u64,
     limit: u64,
     refused: Option<u64>,
     fuel_is_used_up: bool,
+    gauge: Gauge,
 }
 
 /// The instance asked for more than its limit, or has no fuel left; ends it.
@@ -27,8 +29,9 @@ pub(super) struct Memory {
 struct OverLimit;
 
 impl Memory {
-    pub(super) fn new(limit: u64) -> Memory {
-        Memory { used: 0, limit, refused: None, fuel_is_used_up: false }
+    /// None so far, of so much; what is used shows on `gauge`.
+    pub(super) fn new(limit: u64, gauge: Gauge) -> Memory {
+        Memory { used: 0, limit, refused: None, fuel_is_used_up: false, gauge }
     }
 
     /// Bytes of all memories and tables together. They never shrink, so this is also the peak.
@@ -60,6 +63,7 @@ impl Memory {
         match self.used.checked_add(more).filter(|sum| *sum <= self.limit) {
             Some(sum) => {
                 self.used = sum;
+                self.gauge.set_memory(sum);
                 Ok(true)
             }
             None => {
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_growth_that_was_never_asked_about_gives_nothing_back() {
-        let mut memory = Memory::new(1 << 20);
+        let mut memory = Memory::new(1 << 20, Gauge::default());
         memory.take(1_000).unwrap();
         assert!(memory.memory_growing(0, 500_000, None).unwrap());
         memory.memory_grow_failed(wasmtime::Error::msg("beyond its type")).unwrap();

@@ -8,6 +8,7 @@
 //! less than the time that passed: never too little, and too much by what else the thread did meanwhile.
 
 use super::ticker::Ticker;
+use kernel_core::platform::Gauge;
 use rustix::time::{ClockId, clock_gettime};
 use std::cell::Cell;
 use std::future::Future;
@@ -86,11 +87,19 @@ pub(super) struct Metered<'a, F> {
     future: Pin<&'a mut F>,
     meter: &'a mut Meter,
     ticker: &'a Ticker,
+    // With the nanoseconds that were used before.
+    gauge: Option<(&'a Gauge, u64)>,
 }
 
 impl<'a, F: Future> Metered<'a, F> {
     pub(super) fn new(future: Pin<&'a mut F>, meter: &'a mut Meter, ticker: &'a Ticker) -> Metered<'a, F> {
-        Metered { future, meter, ticker }
+        Metered { future, meter, ticker, gauge: None }
+    }
+
+    /// After each poll that does not complete it, `gauge` shows what it has used, and so many nanoseconds more that were
+    /// used before. Guests yield at each tick, so this is never later than that.
+    pub(super) fn shown_on(self, gauge: &'a Gauge, before: u64) -> Metered<'a, F> {
+        Metered { gauge: Some((gauge, before)), ..self }
     }
 }
 
@@ -108,7 +117,12 @@ impl<F: Future> Future for Metered<'_, F> {
         match (this.meter.measure(|| future.poll(cx)), this.meter.over()) {
             (_, Some(over)) => Poll::Ready(Err(over)),
             (Poll::Ready(output), None) => Poll::Ready(Ok(output)),
-            (Poll::Pending, None) => Poll::Pending,
+            (Poll::Pending, None) => {
+                if let Some((gauge, before)) = this.gauge {
+                    gauge.set_cpu(before.saturating_add(this.meter.nanos()));
+                }
+                Poll::Pending
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ fn asking() -> Home {
 }
 
 /// Waits for the one question that is open.
-fn question(up: &Up<'_>) -> Value {
+pub(super) fn question(up: &Up<'_>) -> Value {
     let limit = Instant::now() + Duration::from_secs(20);
     loop {
         let document = up.weft(&["approvals", "list", "--json"]).exits(0).json();

@@ -1,5 +1,6 @@
 //! A kernel that is started with a file: what it says, done once.
 
+use super::life::called;
 use super::{Up, echo};
 use crate::harness::{Home, agent};
 use serde_json::{Value, json};
@@ -183,19 +184,85 @@ fn what_one_had_can_be_given_to_another_and_nothing_twice() {
     stop(up);
 }
 
+/// The applications that a kernel has: each its version, its state and its folders.
+fn there(up: &Up<'_>) -> Vec<(Value, Value, Vec<Value>)> {
+    let document = up.weft(&["app", "list", "--json"]).exits(0).json();
+    let folders = |app: &Value| app["mounts"].as_array().unwrap().iter().map(|mount| mount["path"].clone()).collect();
+    let apps = document["apps"].as_array().unwrap().iter();
+    apps.map(|app| (app["version"].clone(), app["state"].clone(), folders(app))).collect()
+}
+
+/// What is not agreed to is not put in place: where nobody can keep that it was, what was there is there.
 #[test]
-fn what_was_not_put_in_place_is_not_said_to_be() {
-    let home = echo();
-    configure(&home, "");
+fn what_was_not_put_in_place_is_not_there() {
+    let home = reading(["repo", "repo"]);
+    give(&home, &[("play", "repo", "repo")]);
     let data = home.path("data");
     std::fs::create_dir(&data).unwrap();
     std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    // Nobody can keep what was agreed to.
-    std::fs::create_dir(data.join("plans.json.new")).unwrap();
+    let broken = data.join("plans.json.new");
+    let refused = || {
+        std::fs::create_dir(&broken).unwrap();
+        let up = Up::start(&home, &["--config", "up.toml"]);
+        let app = &up.said["apps"][0];
+        assert_eq!((&app["did"], &app["pid"]), (&Value::Null, &Value::Null), "{app}");
+        assert!(app["reason"].as_str().unwrap().contains("plans.json"), "{app}");
+        let there = there(&up);
+        stop(up);
+        std::fs::remove_dir(&broken).unwrap();
+        there
+    };
+    assert_eq!(refused(), []);
     let up = Up::start(&home, &["--config", "up.toml"]);
-    let app = &up.said["apps"][0];
-    assert_eq!((&app["did"], &app["pid"]), (&Value::Null, &Value::Null), "{app}");
-    assert!(app["reason"].as_str().unwrap().contains("plans.json"), "{app}");
+    let before = there(&up);
+    up.weft(&["app", "stop", "play"]).exits(0);
+    stop(up);
+    let manifest = std::fs::read_to_string(home.path("play/weft.toml")).unwrap();
+    home.manifest(&manifest.replace("0.1.0", "0.2.0"));
+    give(&home, &[("play", "repo", "out")]);
+    let [(version, state, folders)] = &refused()[..] else { panic!("{before:?}") };
+    assert_eq!((version, state, folders), (&json!("0.1.0"), &json!("installed"), &before[0].2));
+}
+
+/// Whoever ends a kernel while it puts an application in place leaves what was agreed to, and not what was to be
+/// installed: what is there then is not started with the folders of the other, and put in place anew.
+#[test]
+fn what_was_put_in_place_by_half_is_not_started() {
+    let home = reading(["repo", "repo"]);
+    give(&home, &[("play", "repo", "repo")]);
+    stop(Up::start(&home, &["--config", "up.toml"]));
+    let plans = home.path("data/plans.json");
+    let text = std::fs::read_to_string(&plans).unwrap();
+    let agreed: Value = serde_json::from_str(&text).unwrap();
+    std::fs::write(&plans, text.replace(agreed["play"].as_str().unwrap(), &"0".repeat(64))).unwrap();
+    let up = Up::start(&home, &["--env", "dev"]);
+    let again = &up.said["started_again"][0];
+    assert_eq!((&again["app"], &again["pid"]), (&json!("play"), &Value::Null), "{again}");
+    assert!(again["reason"].as_str().unwrap().contains("no folder is bound to its mount `repo`"), "{again}");
+    up.weft(&["app", "start", "play"]).exits(2).tells(&["no folder is bound"]);
+    stop(up);
+    let up = Up::start(&home, &["--config", "up.toml"]);
+    assert_eq!(up.said["apps"][0]["did"], "replaced", "{}", up.said);
+    assert_eq!(there(&up)[0].1, json!("running"));
+}
+
+/// A kernel that was ended between giving a folder and installing whom it was for leaves it to nobody.
+#[test]
+fn what_nobody_who_is_there_was_given_is_free() {
+    let home = reading(["repo", "repo"]);
+    give(&home, &[]);
+    stop(Up::start(&home, &["--config", "up.toml"]));
+    let out = home.path("out").canonicalize().unwrap();
+    let left =
+        json!({ "repo": { "path": out, "apps": ["gone"] }, "other": { "path": home.path("repo"), "apps": ["gone"] } });
+    std::fs::write(home.path("data/mounts.json"), left.to_string()).unwrap();
+    give(&home, &[("play", "repo", "repo")]);
+    home.weft(&["up", "--config", "up.toml", "--check"]).exits(0);
+    let up = Up::start(&home, &["--config", "up.toml"]);
+    assert_eq!(there(&up)[0].1, json!("running"), "{}", up.said);
+    stop(up);
+    let kept = std::fs::read_to_string(home.path("data/mounts.json")).unwrap();
+    assert!(!kept.contains("gone"), "{kept}");
 }
 
 #[test]
@@ -219,4 +286,56 @@ fn to_look_changes_nothing_also_after_a_crash() {
     assert_eq!(check()["stored"], "nothing");
     std::os::unix::fs::symlink("data", home.path("data")).unwrap();
     home.weft(&["up", "--config", "up.toml", "--check"]).exits(2).tells(&["cannot be looked at"]);
+}
+
+/// What was killed is not started by the file: an operator starts it again.
+#[test]
+fn what_was_killed_is_left_to_an_operator() {
+    let service = "[[service]]\nname = \"echo\"\nowner = \"echo\"\n";
+    let uses = "use = [\"register /svc/echo\"]";
+    let agents = [agent("echo", &["act register /svc/echo"], uses), agent("idle", &[], "")].concat();
+    let home = Home::new(&format!("{agents}{service}"));
+    configure(&home, "");
+    let kill = |up: &Up<'_>, name: &str| {
+        let [pid] = called(up, name)[..] else { panic!("not one {name}") };
+        up.weft(&["kill", &pid.to_string()]).exits(0);
+    };
+    let check = || home.weft(&["up", "--config", "up.toml", "--check"]).exits(0);
+    let (up, play) = start(&home);
+    assert_eq!(play["without"], json!([]));
+    kill(&up, "idle");
+    stop(up);
+    check().says(&["is there already, and is started, without idle, which was killed"]);
+    let (up, play) = start(&home);
+    assert_eq!((&play["without"], &up.said["started_again"][0]["without"]), (&json!(["idle"]), &json!(["idle"])));
+    // Also where it does not run any more.
+    up.weft(&["app", "stop", "play"]).exits(0);
+    stop(up);
+    let (up, play) = start(&home);
+    assert_eq!((&play["without"], &up.said["started_again"]), (&json!(["idle"]), &json!([])));
+    assert_eq!((called(&up, "echo").len(), called(&up, "idle").len()), (1, 0));
+    kill(&up, "play");
+    stop(up);
+    // As a whole it is not started, and neither is what takes its place.
+    check().says(&["is there already, and is not started: it was killed"]);
+    let dead = || {
+        let up = Up::start(&home, &["--config", "up.toml"]);
+        let play = &up.said["apps"][0];
+        assert_eq!((&play["pid"], &up.said["started_again"]), (&Value::Null, &json!([])), "{}", up.said);
+        assert_eq!(play["reason"], "it was killed; weft app start play starts it again");
+        assert!(called(&up, "echo").is_empty());
+        up
+    };
+    stop(dead());
+    let manifest = std::fs::read_to_string(home.path("play/weft.toml")).unwrap();
+    home.manifest(&manifest.replace("0.1.0", "0.2.0"));
+    let up = dead();
+    up.weft(&["app", "start", "play"]).exits(0);
+    assert_eq!((called(&up, "echo").len(), called(&up, "idle").len()), (1, 1));
+    stop(up);
+    let (up, play) = start(&home);
+    assert_eq!((&play["without"], called(&up, "idle").len()), (&json!([]), 1));
+    // How long that took is in the log.
+    stop(up);
+    home.weft(&["chain", "show", "--data-dir", "data"]).exits(0).says(&["apps "]);
 }

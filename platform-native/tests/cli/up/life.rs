@@ -1,13 +1,13 @@
 //! A kernel that stays, from its start to its end, as whoever runs it sees it.
 
-use super::{Up, echo};
+use super::{PATIENCE, Up, echo};
 use crate::harness::{Home, agent};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The living processes called `name`.
-fn called(up: &Up<'_>, name: &str) -> Vec<u64> {
+pub(super) fn called(up: &Up<'_>, name: &str) -> Vec<u64> {
     let rows = up.weft(&["ps", "--json"]).exits(0).json();
     let rows = rows["processes"].as_array().unwrap();
     rows.iter().filter(|row| row["name"] == name).map(|row| row["pid"].as_u64().unwrap()).collect()
@@ -70,6 +70,39 @@ fn a_kernel_that_stays_is_talked_to_and_stopped() {
     assert!(!home.path("data/run/api.sock").exists());
 }
 
+/// A guest that never comes to an end is found by what it uses, and its row keeps that when it was killed.
+#[test]
+fn what_computes_for_ever_is_found() {
+    let agent = "[[agent]]\nname = \"spinner\"\nprogram = { wasm = \"looper.wasm\" }\nlimits = { handle = \"10m\" }\n";
+    let home = Home::new(agent);
+    let up = Up::start(&home, &[]).with_play();
+    let row_of = |rows: &Value| {
+        let rows = rows["processes"].as_array().unwrap();
+        rows.iter().rfind(|row| row["name"] == "spinner").unwrap().clone()
+    };
+    let begun = Instant::now();
+    loop {
+        let row = row_of(&up.weft(&["top", "--every", "200ms", "--json"]).exits(0).json());
+        if row["cpu_percent"].as_f64().unwrap() > 0.0 {
+            assert!(row["memory"].as_u64().unwrap() > 0, "{row}");
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{row}");
+    }
+    let [pid] = called(&up, "spinner")[..] else { panic!("not one") };
+    let during = row_of(&up.weft(&["ps", "--json"]).exits(0).json());
+    assert!(during["memory_now"].as_u64().unwrap() > 0, "{during}");
+    up.weft(&["kill", &pid.to_string()]).exits(0);
+    let rows = up.weft(&["ps", "--all", "--json"]).exits(0).json();
+    let (gone, number) = (row_of(&rows), |row: &Value, name: &str| row[name].as_u64().unwrap());
+    assert_eq!((&gone["state"], number(&gone, "memory_now")), (&json!("exited"), 0));
+    for name in ["cpu", "memory"] {
+        assert!(number(&gone, name) >= number(&during, name) && number(&during, name) > 0, "{name}: {during} {gone}");
+    }
+    let play = rows["processes"].as_array().unwrap().iter().rfind(|row| row["name"] == "play").unwrap();
+    assert!(number(&play["tree"], "cpu") >= number(&gone, "cpu"), "{rows}");
+}
+
 #[test]
 fn what_a_durable_inbox_accepted_outlives_the_kernel() {
     // What it has taken it has handled only when all of its start is over.
@@ -91,7 +124,7 @@ fn what_a_durable_inbox_accepted_outlives_the_kernel() {
         up.kill();
         up = Up::start(&home, &[]);
         let crash = &up.said["crash"];
-        assert_eq!((&crash["messages_kept"], &crash["messages_lost"]), (&json!(1), &json!(null)), "{crash}");
+        assert_eq!((&crash["messages_kept"], &crash["messages_lost"]), (&json!(1), &json!(0)), "{crash}");
         assert_eq!((&crash["acts_unknown"], &crash["letters"]), (&json!(0), &json!(0)), "{crash}");
         let until = Instant::now() + Duration::from_secs(30);
         while !took(&up) {

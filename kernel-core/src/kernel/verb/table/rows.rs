@@ -178,8 +178,8 @@ pub static ROWS: &[Row] = &[
         ])
         .payload()
         .reply("`{\"id\":message,\"receivers\":count,\"missed\":count}`; missed are those whose mailbox is full or whose clearance is too low; who subscribed carrying what the publisher does not carry is in neither")
-        .doc("Puts the payload into the mailbox of every subscriber and does not wait. The number of the message is its number in \
-              the topic: it grows and never comes again. Messages of one sender on one topic arrive in their order. Receivers are \
+        .doc("Puts the payload into the mailbox of every subscriber and does not wait. The number of the message grows \
+              and never comes again. Messages of one sender on one topic arrive in their order. Receivers are \
               counted at once; where there are 256 or more, they are handed the message bit by bit, `missed` counts the first 256 of \
               them, and it is `full` while 1,024 messages or 64 MiB are being handed out so. What is retained is kept in memory: \
               of one topic the latest 128 messages and 2 MiB, of all together 4,096 and 32 MiB."),
@@ -243,7 +243,7 @@ pub static ROWS: &[Row] = &[
         ])
         .reply("`{\"letters\":[{letter, at, code, reason, sender, target, receiver, kind, labels, content_type, correlation, message, bytes}],\"next\":cursor or null}`; `at` is in nanoseconds since 1970, a kind that of the envelope or `reply`")
         .doc("Lists `/letter`: the messages that were sent and could not be delivered and the replies that came too late, the oldest \
-              first; what a subscriber did not receive is none. The latest 1,024 of them are kept, at most 16 MiB, and of one sender at most 128 and 4 MiB; they \
+              first; what a subscriber did not receive is none, unless its durable inbox had accepted it. The latest 1,024 of them are kept, at most 16 MiB, and of one sender at most 128 and 4 MiB; they \
               survive the kernel's end. Labels of what is listed join the process; what lies above its clearance is left out."),
     act(Verb::Read, &[Kind::Letter], Observing, LOOK)
         .reply("a line of JSON as `list` has it, then the payload")
@@ -259,7 +259,7 @@ pub static ROWS: &[Row] = &[
         .doc("Removes a letter. Its labels join the process; they and what the process carries join whoever finds that it is gone."),
     // Processes.
     act(Verb::Read, &[Kind::Proc], Observing, LOOK)
-        .takes(&[field("usage", Type::Bool, "what it has used, too, and the limits of its account; then all that a message of it, or of what it started, ever carried joins the caller")])
+        .takes(&[field("usage", Type::Bool, "what it has used, too, but for the CPU time, memory and fuel of a message that is not over, and the limits of its account; then all that a message of it, or of what it started, ever carried joins the caller")])
         .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`, and `usage` where it was asked for: `{messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored, wall, tree, limits}`; `tree` is the same of it and all that it started, `limits` are `{meter, used, limit}`")
         .doc("Reads what a process is and what it holds. What it carries joins the caller."),
     act(Verb::Spawn, &[Kind::Agent], Outward, SPAWN)
@@ -270,6 +270,7 @@ pub static ROWS: &[Row] = &[
             field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default those of the manifest, which is what rules see then").audited(),
             field("grant", Type::Texts(1_024), "rights to grant; default those of the manifest, which is what rules see then").audited(),
             field("limits", Type::Json, "lower limits than the manifest's for this one process: an object of `acts`, `messages`, `tool_calls`, `fuel`, `memory` (bytes), `handle_ms`, `wall_ms`; a higher one is `invalid`"),
+            field("app", Type::Text(64), "for the operator alone: the application that runs in which it is spawned, below its process and within its plan; `name` is `AGENT-PID` then where it is not said").audited(),
         ])
         .reply("`{\"pid\":process}`")
         .doc("Starts a process of an agent. What it asks for must lie within what the caller may grant. It carries what \
@@ -322,9 +323,9 @@ pub static ROWS: &[Row] = &[
             field("trap", Type::Bool, "the caller is told of the other's end by an envelope of kind `exit`, and does not end by it"),
             field("unlink", Type::Bool, "the link is taken away, on both sides"),
         ])
-        .doc("Ties the ends of the caller and of a process together: when one of them ends otherwise than in order (it was \
-              killed, failed, trapped, reached a limit), the other ends, too, as `linked`, unless it asked to be told instead. Orderly ends \
-              (`normal`, `shutdown`) do nothing to the other. For supervision it is a failure. To link again changes only \
+        .doc("Ties the ends of the caller and of a process together, as OTP has it: when one of them ends otherwise than by itself and \
+              well (it failed, trapped, was killed or stopped from above, reached a limit), the other ends, too, as `linked`, unless it \
+              asked to be told instead. An end that is `normal` does nothing to the other. Whoever asked to be told is told of every end. For supervision it is a failure. To link again changes only \
               whether the caller is told. Effect as `spawn`. Whoever ends or is told carries what whoever ended and whoever \
               linked them did."),
     act(Verb::Monitor, &[Kind::Proc, Kind::App], Observing, LOOK)
@@ -333,18 +334,21 @@ pub static ROWS: &[Row] = &[
     act(Verb::Grant, &[Kind::Proc], Outward, GRANT)
         .keeps_labels()
         .takes(RIGHTS)
-        .doc("Gives a process of the caller's own application rights while it runs: all of them must lie within what the caller may grant. A session gives them to any. It holds them for as \
-              long as the caller lives and may grant them, by what it held when it gave them; what a session gives outlives the \
-              session. A process holds at most 64 gifts. It carries what the caller carries from then on, and begins with it."),
+        .doc("Gives another process rights while it runs, at most 64: all of them must lie within what the caller may grant. It \
+              holds them for as long as the caller lives and may grant them, by what it held when it gave them; what a session \
+              gives outlives the session. A process holds at most 64 gifts, and 8 from one giver; a supervisor is given any by \
+              a session alone. It carries what the caller carries from then on, and begins with it."),
     act(Verb::Revoke, &[Kind::Proc], Outward, SPAWN)
         .keeps_labels()
         .takes(RIGHTS)
         .reply("`{\"use\":[right],\"grant\":[right]}`: what it lost; `{}` where the caller is not cleared for what it carries")
         .doc("Takes rights from a process: those that lie within the named ones. What the caller gave it; all that it holds, \
-              where the caller is itself, is above it, or is a session and it is none. `not_found` where that is nothing. Whoever \
-              has a right from somebody who may not grant it any more loses it in the same step, with the routes, services, \
-              tools, subscriptions and monitors that rest on it, and all streams with a right to `connect`. Effect as to \
-              `kill`: authority only narrows. Whoever loses something carries what the caller carries."),
+              where the caller is itself, is above it, or is a session and it is none. `not_found` where that is nothing, and \
+              `conflict`, where it holds a right that is more and would go on giving them. Whoever has a right from somebody who \
+              may not grant it any more loses it in the same step, with the routes, services, tools, subscriptions, monitors and \
+              links that rest on it, and the connections to where it may connect no more. What a session takes from an agent \
+              that its supervisor starts again it does not have then either, until its application is started anew. Effect \
+              as to `kill`: authority only narrows. Whoever loses something carries what the caller carries."),
     // Timers and streams.
     act(Verb::Start, &[Kind::Timer], Inner, EXCHANGE)
         .takes(&[
@@ -419,7 +423,7 @@ pub static ROWS: &[Row] = &[
     act(Verb::Read, &[Kind::Container], Observing, LOOK).doc("Reads a container's log.").missing("containers"),
     act(Verb::Elevate, &[Kind::Proc], Outward, GRANT)
         .doc("Asks for a right for a while. Effect as `grant`.")
-        .missing("grants at run time"),
+        .missing("rights that are given for a while"),
     act(Verb::Declassify, &[Kind::Proc, Kind::Fs, Kind::Tree], Outward, DECLASSIFY)
         .doc("Takes a label of secrecy away.")
         .missing("declassification"),

@@ -18,7 +18,7 @@ const LISTED: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Told {
     /// Processes of this run have greater numbers than this one; what is told of others was an earlier run's.
-    before: Pid,
+    pub(super) before: Pid,
     record: Record,
     /// What is known of acts that were asked about: who, and what.
     asked: BTreeMap<ActionId, (String, String)>,
@@ -27,6 +27,8 @@ pub(super) struct Told {
     pub(super) first: Option<u64>,
     /// How the application ended: whether nothing went wrong, and why.
     pub(super) ended: Option<(bool, String)>,
+    /// Who stopped it, if nothing went wrong until then.
+    pub(super) stopped_by: Option<String>,
     /// How many events came too fast.
     pub(super) missed: u64,
 }
@@ -35,7 +37,7 @@ impl Told {
     /// Nothing, of a run whose processes come after `before`.
     pub(super) fn of(before: Pid) -> Told {
         let (record, asked, tally) = (Record::default(), BTreeMap::new(), Tally::default());
-        Told { before, record, asked, tally, first: None, ended: None, missed: 0 }
+        Told { before, record, asked, tally, first: None, ended: None, stopped_by: None, missed: 0 }
     }
 
     /// Events were missed.
@@ -61,6 +63,8 @@ impl Told {
         let pid = match notice {
             Notice::Running { pid, .. }
             | Notice::Exited { pid, .. }
+            | Notice::Suspended { pid, .. }
+            | Notice::Resumed { pid, .. }
             | Notice::LimitNear { pid, .. }
             | Notice::Answered { pid, .. }
             | Notice::Verdict { pid, .. }
@@ -98,7 +102,10 @@ impl Told {
                     self.refused(*action, *pid, name, asked, what, reason);
                 }
             }
-            Notice::Ended { ok, reason, .. } => self.ended = Some((*ok, reason.clone())),
+            Notice::Ended { ok, reason, stopped_by, .. } => {
+                self.ended = Some((*ok, reason.clone()));
+                self.stopped_by = stopped_by.clone().filter(|_| *ok);
+            }
             _ => {}
         }
         true
@@ -176,7 +183,12 @@ pub(super) fn notice_of(event: &Event) -> Option<(String, Notice)> {
     let whose = text("app");
     let notice = match event.kind.as_str() {
         "running" => Notice::Running { pid, name, app },
-        "exited" => Notice::Exited { pid, name, app, reason: reason_of(&text("reason"), text("detail")) },
+        "exited" => {
+            let (reason, lost) = (reason_of(&text("reason"), text("detail")), number("lost"));
+            Notice::Exited { pid, name, app, reason, lost }
+        }
+        "suspended" => Notice::Suspended { pid, name, app, reason: data["reason"].as_str().map(str::to_owned) },
+        "resumed" => Notice::Resumed { pid, name, app },
         "restarting" => Notice::Restarting { app: whose.clone(), name, wait: Duration::from_millis(number("wait_ms")) },
         "limit_near" => {
             let (meter, used, limit) = (text("meter"), number("used"), number("limit"));
@@ -189,7 +201,8 @@ pub(super) fn notice_of(event: &Event) -> Option<(String, Notice)> {
         }
         "log" => Notice::Log { pid, name, app, level: level_of(&text("level")), text: text("text") },
         "ended" => {
-            return Some((name.clone(), Notice::Ended { app: name, ok: data["ok"] == true, reason: text("reason") }));
+            let (ok, stopped_by) = (data["ok"] == true, data["stopped_by"].as_str().map(str::to_owned));
+            return Some((name.clone(), Notice::Ended { app: name, ok, reason: text("reason"), stopped_by }));
         }
         _ => return None,
     };

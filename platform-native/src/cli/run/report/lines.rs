@@ -72,6 +72,7 @@ fn headline(report: &Report<'_>, palette: Palette) -> String {
         Outcome::Done => palette.good("done"),
         Outcome::Failed => palette.bad("failed"),
         Outcome::Refused => palette.bad("refused"),
+        Outcome::Stopped => palette.bad("stopped"),
         Outcome::TimedOut => palette.bad("timed out"),
         Outcome::Interrupted => palette.bad("interrupted"),
         Outcome::NotDurable if report.lost => palette.bad("the log is gone"),
