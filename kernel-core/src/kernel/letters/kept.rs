@@ -98,7 +98,6 @@ impl Letters {
     /// A letter was taken away by the doing of what carries `labels`: what is kept now of which letter, and of which
     /// nothing any more.
     pub(super) fn end(&mut self, letter: LetterId, labels: Labels) -> Vec<(LetterId, Option<Labels>)> {
-        self.remove(letter);
         if labels.is_empty() {
             return Vec::new();
         }
