@@ -75,9 +75,7 @@ impl Log {
         event::write(&mut self.row, seq, &self.hash, header, content);
         let leaf = Hash::leaf(rows::end_entry(&mut self.row, at));
         if self.row.len() > ROW_BYTES && at > 0 {
-            let next = self.row.split_off(at);
-            self.close_row(seq);
-            self.row = next;
+            self.close_row(at, seq);
         }
         self.dirty |= 1;
         let (dirty, tiles) = (&mut self.dirty, &mut self.tiles);
@@ -97,7 +95,7 @@ impl Log {
         if !self.unsealed {
             return Vec::new();
         }
-        self.close_row(self.tree.size());
+        self.close_row(self.row.len(), self.tree.size());
         let mut sealed = std::mem::take(&mut self.rows);
         sealed.append(&mut self.tiles);
         for level in (0..self.tree.levels()).filter(|level| self.dirty >> level & 1 == 1) {
@@ -168,11 +166,12 @@ impl Log {
         }
     }
 
-    /// Closes the row that is being filled; the next one begins with event `next`.
-    fn close_row(&mut self, next: u64) {
-        if !self.row.is_empty() {
-            let row = std::mem::take(&mut self.row);
-            self.rows.push((event_key(self.row_seq), Some(Bytes::from(row))));
+    /// Closes the row that is being filled at its byte `end`; what lies behind begins the next one, with event `next`. The
+    /// buffer is used again, so that a row grows in memory that is at hand.
+    fn close_row(&mut self, end: usize, next: u64) {
+        if end > 0 {
+            self.rows.push((event_key(self.row_seq), Some(Bytes::copy_from_slice(&self.row[..end]))));
+            self.row.drain(..end);
         }
         self.row_seq = next;
     }

@@ -32,6 +32,8 @@ const HEAVY: usize = 64 << 20;
 const LARGE: usize = 8 << 20;
 /// What an event or a row takes at least while it is unwritten, bytes.
 const ENTRY: usize = 400;
+/// For how many events and rows at most memory stays at hand between batches.
+const SPARE: usize = 16_384;
 /// How often, at most, a batch is signed that nobody asked a checkpoint for.
 const SIGN_EVERY: Duration = Duration::from_secs(1);
 
@@ -78,6 +80,8 @@ pub(super) struct Pending {
     unwritten: FxHashMap<Key, Option<Bytes>>,
     writing: FxHashMap<Key, Option<Bytes>>,
     after: Vec<After>,
+    /// Where the events of the batch after the next one go.
+    spare: Vec<Event>,
     /// What is unwritten, bytes.
     bytes: usize,
 }
@@ -159,17 +163,28 @@ impl Pending {
 
     /// Takes what there is; until [`Pending::written`] it can still be found.
     pub(super) fn start(&mut self) -> Taken {
-        self.writing = std::mem::take(&mut self.unwritten);
+        // After a failed commit there are rows of it in there still.
+        let fresh = if self.writing.is_empty() { std::mem::take(&mut self.writing) } else { FxHashMap::default() };
+        self.writing = std::mem::replace(&mut self.unwritten, fresh);
         self.bytes = 0;
         #[allow(clippy::disallowed_methods)] // They are sorted next.
         let mut rows: Vec<_> = self.writing.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         // The order of a map of hashes is nobody's: neighbours in storage are written one after the other.
         rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Taken { records: std::mem::take(&mut self.records), rows, after: std::mem::take(&mut self.after) }
+        let records = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
+        Taken { records, rows, after: std::mem::take(&mut self.after) }
     }
 
-    fn written(&mut self) {
-        self.writing = FxHashMap::default();
+    /// The batch of `records` is written. Its memory is used again, so that a busy kernel need not ask the system for it.
+    fn written(&mut self, mut records: Vec<Event>) {
+        records.clear();
+        if records.capacity() <= SPARE {
+            self.spare = records;
+        }
+        self.writing.clear();
+        if self.writing.capacity() > SPARE {
+            self.writing = FxHashMap::default();
+        }
     }
 }
 
@@ -251,7 +266,7 @@ async fn commit<P: Platform>(
     if let Err(error) = inner.storage.commit(Batch { changes: rows }).await {
         return give_up(inner, after, said(&error));
     }
-    inner.lock().pending.written();
+    inner.lock().pending.written(records);
     let (asked, rest) = apart(after);
     // Who asked for a checkpoint may close the kernel at once, and whoever waits for an answer is to have it by then.
     inner.release(rest, None);
