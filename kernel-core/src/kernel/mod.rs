@@ -178,18 +178,24 @@ impl<P: Platform> Kernel<P> {
         core.state.summary(core.living(Pid(0), usize::MAX, now))
     }
 
-    /// Every process that lives, by pid, with what it has used until now as in the summary. They are looked at in pieces, so that however many there are nobody waits for
-    /// it: what comes or goes meanwhile is among them or not.
+    /// Every process that lives, by pid, with what it has used until now as in the summary.
     pub fn processes(&self) -> Vec<ProcessRow> {
-        let (mut rows, now): (Vec<ProcessRow>, _) = (Vec::new(), self.inner.platform.now());
+        let mut rows = Vec::new();
+        self.each_process(|row| rows.push(row));
+        inspect::add_up(&mut rows);
+        rows
+    }
+
+    /// Shows every process that lives, by pid, with what it has used until now, but in `tree` without what those have that it
+    /// started and that live. They are looked at in pieces, so that however many there are nobody waits for it: what comes or goes
+    /// meanwhile is among them or not.
+    pub fn each_process(&self, mut show: impl FnMut(ProcessRow)) {
+        let (mut from, now) = (Pid(0), self.inner.platform.now());
         loop {
-            let from = rows.last().map_or(Pid(0), |last| Pid(last.pid.0 + 1));
             let some = self.inner.lock().living(from, LOOKED_AT, now);
-            if some.is_empty() {
-                inspect::add_up(&mut rows);
-                return rows;
-            }
-            rows.extend(some);
+            let Some(last) = some.last() else { return };
+            from = Pid(last.pid.0 + 1);
+            some.into_iter().for_each(&mut show);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Tables of plain text: aligned columns, two spaces apart, no trailing blanks.
 
+use std::fmt::{Display, Write};
+
 /// What stands between two columns.
 const GAP: &str = "  ";
 
@@ -39,12 +41,15 @@ impl Table {
     }
 
     /// Adds a row; cells beyond the columns are left out, missing ones are empty.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(crate) fn row<C: Display>(&mut self, cells: impl IntoIterator<Item = C>) {
         let mut cells = cells.into_iter();
         for column in &mut self.columns {
-            let cell = cells.next().unwrap_or_default();
-            column.width = column.width.max(cell.chars().count());
-            self.text.push_str(&cell);
+            let begin = self.text.len();
+            if let Some(cell) = cells.next() {
+                // Writing to a text cannot fail, and what a cell does not say of itself is not there.
+                let _ = write!(self.text, "{cell}");
+            }
+            column.width = column.width.max(self.text[begin..].chars().count());
             self.ends.push(self.text.len());
         }
     }
@@ -102,15 +107,15 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_lines_end_with_what_they_say() {
         let mut table = Table::new(&[("PID", Align::Right), ("NAME", Align::Left), ("EXIT", Align::Left)]);
-        table.row(["7".to_owned(), "walker".to_owned(), "normal".to_owned()]);
-        table.row(["12".to_owned(), "größe".to_owned()]);
+        table.row(["7", "walker", "normal"]);
+        table.row(["12", "größe"]);
         assert_eq!(table.lines(), ["PID  NAME    EXIT", "  7  walker  normal", " 12  größe"]);
     }
 
     #[test]
     fn columns_are_left_out_until_it_fits() {
         let mut table = Table::new(&[("A", Align::Left), ("BB", Align::Left), ("C", Align::Right)]);
-        table.row(["aaa".to_owned(), "bbb".to_owned(), "1".to_owned()]);
+        table.row(["aaa", "bbb", "1"]);
         table.fit(None, &["BB"]);
         table.fit(Some(11), &["BB", "A"]);
         assert_eq!(table.lines()[1], "aaa  bbb  1");
@@ -121,7 +126,7 @@ mod tests {
     #[test]
     fn cells_beyond_the_columns_are_left_out() {
         let mut table = Table::new(&[("A", Align::Left)]);
-        table.row(["1".to_owned(), "2".to_owned()]);
+        table.row(["1", "2"]);
         assert_eq!(table.lines(), ["A", "1"]);
     }
 }

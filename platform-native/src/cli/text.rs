@@ -3,17 +3,28 @@
 use kernel_core::app::closest;
 use kernel_core::path::Verb;
 use kernel_core::time::WallTime;
+use std::fmt::{self, Display};
 use std::path::Path;
 use std::time::Duration;
 
 /// `text` fit for a terminal: control codes and marks that reorder or hide text are escaped, and the
 /// rest stays. For everything that a guest, a file or a log may have written.
 pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_hostile(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    Plain(text).to_string()
+}
+
+/// The same, written where it is shown.
+pub(crate) struct Plain<'t>(pub(crate) &'t str);
+
+impl Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some((at, hostile)) = rest.char_indices().find(|(_, c)| is_hostile(*c)) {
+            write!(f, "{}{}", &rest[..at], hostile.escape_unicode())?;
+            rest = &rest[at + hostile.len_utf8()..];
+        }
+        f.write_str(rest)
     }
-    out
 }
 
 /// Whether a terminal would act upon it, or a reader be misled by it.
@@ -124,15 +135,25 @@ pub(crate) fn path(path: &Path) -> String {
 
 /// A count with its thousands set apart: "12,345".
 pub(crate) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
+    Count(n).to_string()
+}
+
+/// The same, written where it is shown.
+pub(crate) struct Count(pub(crate) u64);
+
+impl Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut thousands = 1;
+        while self.0 / thousands >= 1_000 {
+            thousands *= 1_000;
         }
-        out.push(digit);
+        write!(f, "{}", self.0 / thousands)?;
+        while thousands > 1 {
+            thousands /= 1_000;
+            write!(f, ",{:03}", self.0 / thousands % 1_000)?;
+        }
+        Ok(())
     }
-    out
 }
 
 /// A count of things: "1 event", "2 events".

@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Rows read at once.
 const PAGE: usize = 64;
 
+/// What a process takes in brief, bytes, more or less.
+const BRIEF: usize = 128;
+
 /// How the kernel is. It is told whether or not the log can be written.
 pub(super) fn health(api: &Api) -> Value {
     let health = api.kernel.health();
@@ -49,23 +52,48 @@ pub(super) fn health(api: &Api) -> Value {
 }
 
 /// The processes that live, or all that are remembered, as JSON: there may be very many, and `brief` leaves out of each what
-/// is nothing.
+/// is nothing, and is written as they are looked at.
 pub(super) async fn processes(api: &Api, all: bool, brief: bool) -> Result<Bytes, Refused> {
+    let unwritten = |e| Refusal::new(Code::Failed, format!("the processes cannot be told: {e}"));
+    let told = match (all, brief) {
+        (false, true) => living(api).map_err(unwritten)?,
+        (true, true) => {
+            let rows = api.kernel.summary().processes;
+            as_json(rows.iter().map(Brief::of).collect::<Vec<_>>()).map_err(unwritten)?
+        }
+        (true, false) => as_json(api.kernel.summary().processes).map_err(unwritten)?,
+        (false, false) => as_json(api.kernel.processes()).map_err(unwritten)?,
+    };
+    api.told().await?;
+    Ok(told.into())
+}
+
+fn as_json(processes: impl Serialize) -> serde_json::Result<Vec<u8>> {
     #[derive(Serialize)]
     struct Processes<R> {
         weft: &'static str,
         processes: R,
     }
-    let rows = if all { api.kernel.summary().processes } else { api.kernel.processes() };
-    api.told().await?;
-    let unwritten = |e| Refusal::new(Code::Failed, format!("the processes cannot be told: {e}"));
-    let told = if brief {
-        let processes: Vec<Brief<'_>> = rows.iter().map(Brief::of).collect();
-        serde_json::to_vec(&Processes { weft: VERSION, processes })
-    } else {
-        serde_json::to_vec(&Processes { weft: VERSION, processes: rows })
-    };
-    Ok(told.map_err(unwritten)?.into())
+    serde_json::to_vec(&Processes { weft: VERSION, processes })
+}
+
+/// The processes that live, in brief.
+fn living(api: &Api) -> serde_json::Result<Vec<u8>> {
+    let (mut json, end) = (as_json([(); 0])?, b"]}");
+    json.truncate(json.len() - end.len());
+    json.reserve(api.kernel.health().processes * BRIEF);
+    let (begin, mut written) = (json.len(), Ok(()));
+    api.kernel.each_process(|row| {
+        if json.len() > begin {
+            json.push(b',');
+        }
+        if written.is_ok() {
+            written = serde_json::to_writer(&mut json, &Brief::of(&row));
+        }
+    });
+    written?;
+    json.extend_from_slice(end);
+    Ok(json)
 }
 
 /// A process without what is nothing, and without what it has used together with all that it started.

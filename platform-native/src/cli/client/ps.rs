@@ -5,12 +5,13 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::on_runtime;
 use crate::cli::table::{Align, Table};
 use crate::cli::terminal::{Terminal, print, print_json};
-use crate::cli::text::{bytes, count, duration, plain};
+use crate::cli::text::{Count, Plain, bytes, duration};
 use kernel_core::process::Used;
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Duration;
 
 /// What is left out where the table does not fit, the first first.
@@ -128,24 +129,21 @@ impl Ps {
         let mut table = Table::new(&columns);
         let order = if self.tree { tree(rows) } else { rows.iter().map(|row| (0, row)).collect() };
         for (depth, row) in order {
-            let exit = match (&*row.exit, &*row.detail) {
-                (word, "") => plain(word),
-                (word, detail) => plain(&format!("{word}: {detail}")),
-            };
+            let between = if row.detail.is_empty() { "" } else { ": " };
             table.row([
-                row.pid.to_string(),
-                row.parent.to_string(),
-                format!("{}{}", "  ".repeat(depth), plain(&row.name)),
-                row.app.as_deref().map(plain).unwrap_or_default(),
-                plain(&row.role),
-                plain(&row.state),
-                count(row.messages),
-                count(row.acts),
-                count(row.refused),
-                count(row.cpu / 1_000_000),
-                bytes(row.memory),
-                count(row.fuel / 1_000_000),
-                exit,
+                &row.pid as &dyn Display,
+                &row.parent,
+                &format_args!("{:1$}{2}", "", 2 * depth, Plain(&row.name)),
+                &Plain(row.app.as_deref().unwrap_or_default()),
+                &Plain(&row.role),
+                &Plain(&row.state),
+                &Count(row.messages),
+                &Count(row.acts),
+                &Count(row.refused),
+                &Count(row.cpu / 1_000_000),
+                &bytes(row.memory),
+                &Count(row.fuel / 1_000_000),
+                &format_args!("{}{between}{}", Plain(&row.exit), Plain(&row.detail)),
             ]);
         }
         table.fit(terminal.out_columns, &DROPPABLE);
@@ -177,18 +175,18 @@ impl Ps {
         for (depth, row) in order {
             let used = if self.tree { row.tree } else { row.used() };
             table.row([
-                row.pid.to_string(),
-                format!("{}{}", "  ".repeat(depth), plain(&row.name)),
-                row.app.as_deref().map(plain).unwrap_or_default(),
-                duration(Duration::from_nanos(row.wall)),
-                count(used.cpu / 1_000_000),
-                count(used.acts),
-                count(used.sent),
-                count(used.tool_calls),
-                bytes(used.memory),
-                bytes(used.memory_now),
-                count(used.fuel / 1_000_000),
-                format!("{}{}", if used.stored < 0 { "-" } else { "" }, bytes(used.stored.unsigned_abs())),
+                &row.pid as &dyn Display,
+                &format_args!("{:1$}{2}", "", 2 * depth, Plain(&row.name)),
+                &Plain(row.app.as_deref().unwrap_or_default()),
+                &duration(Duration::from_nanos(row.wall)),
+                &Count(used.cpu / 1_000_000),
+                &Count(used.acts),
+                &Count(used.sent),
+                &Count(used.tool_calls),
+                &bytes(used.memory),
+                &bytes(used.memory_now),
+                &Count(used.fuel / 1_000_000),
+                &format_args!("{}{}", if used.stored < 0 { "-" } else { "" }, bytes(used.stored.unsigned_abs())),
             ]);
         }
         table.fit(terminal.out_columns, &USED_DROPPABLE);
