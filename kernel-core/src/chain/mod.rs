@@ -10,6 +10,7 @@
 mod checkpoint;
 mod error;
 mod event;
+mod evidence;
 mod hash;
 mod log;
 mod merkle;
@@ -28,6 +29,9 @@ mod tests;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{ChainError, Witness};
 pub use event::{AppendError, Decoded, EventError, Header, MAX_CONTENT, MAX_EVENT, decode, decode_verified};
+pub use evidence::{
+    Consistency, Evidence, EvidenceError, Inclusion, MAX_EVENTS, MAX_EVIDENCE, NotEvidence, Receipt, SaltedBody, Sealed,
+};
 pub use hash::Hash;
 pub use log::{AttachError, Log};
 pub use merkle::{TILE_WIDTH, TileId, Tree};

@@ -1,5 +1,6 @@
 //! Tests of the log. This file holds what they share: a storage in memory, a fixed key, a driver.
 
+mod evidence;
 mod growth;
 mod merkle;
 mod notes;

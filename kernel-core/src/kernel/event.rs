@@ -5,10 +5,12 @@
 //! does outside the state's lock.
 
 mod apps;
+mod explain;
 mod fit;
 mod limits;
 
 pub use apps::{AppEnded, Failing, Restarting};
+pub use explain::{Explanation, explain};
 pub(crate) use fit::{append, bounded, bounded_verdict};
 pub use limits::{LimitNear, LimitRaised};
 

@@ -157,6 +157,19 @@ impl Stored {
         }
     }
 
+    /// The note of the log's last `checkpoint`: the one that is `stored`, unless that is of an earlier state, as where a
+    /// kernel was killed between two signatures. Then the directory's own key signs it.
+    ///
+    /// # Errors
+    /// That it would have to be signed, and the key is not there.
+    pub(crate) async fn note(&self, stored: Option<&str>, checkpoint: &Checkpoint) -> Result<String, Failure> {
+        let is_last = |note: &&str| Checkpoint::open_unverified(note).is_ok_and(|stored| stored == *checkpoint);
+        match stored.filter(is_last) {
+            Some(note) => Ok(note.to_owned()),
+            None => self.sign(checkpoint).await,
+        }
+    }
+
     /// The note of `checkpoint`, signed by the directory's own key.
     pub(crate) async fn sign(&self, checkpoint: &Checkpoint) -> Result<String, Failure> {
         let keys = self.keys.as_ref().ok_or_else(|| {

@@ -17,6 +17,7 @@ mod killed;
 mod limits;
 mod manifest;
 mod mounts;
+mod receipts;
 mod rules;
 mod running;
 mod signals;

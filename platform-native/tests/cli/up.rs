@@ -11,6 +11,7 @@ mod life;
 mod openapi;
 mod peers;
 mod played;
+mod receipts;
 mod revoked;
 mod spawned;
 mod suspended;

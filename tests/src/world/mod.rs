@@ -25,7 +25,7 @@ use futures::StreamExt;
 use futures::channel::mpsc;
 use kernel_core::agency::Role;
 use kernel_core::capability::Capabilities;
-use kernel_core::chain::{Checkpoint, Hash, TABLE_EVENTS, decode, entries, event_key};
+use kernel_core::chain::{Checkpoint, Hash, Receipt, TABLE_EVENTS, VerifierKey, decode, entries, event_key};
 use kernel_core::codec::table_range;
 use kernel_core::environment::Environment;
 use kernel_core::id::{ActionId, Pid};
@@ -34,7 +34,8 @@ use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{
-    BootOptions, Journal, Kernel, ProcessRow, Session, Told, Tombstones, log_key, open_log, replay,
+    BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Session, Told, Tombstones, log_key, open_log, receipt,
+    replay,
 };
 use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
@@ -416,6 +417,20 @@ impl<H: Host> World<H> {
     pub async fn log(&self) -> Vec<Recorded> {
         self.kernel().checkpoint().await.expect("a checkpoint");
         self.stored().await
+    }
+
+    /// The receipt of an act under a checkpoint over all that has happened.
+    ///
+    /// # Errors
+    /// As those of [`receipt`].
+    pub async fn receipt(&self, action: ActionId, with_body: bool) -> Result<Receipt, ReceiptError> {
+        let (_, note) = self.kernel().checkpoint().await.expect("a checkpoint");
+        receipt(self.rows(), action, &note, with_body).await
+    }
+
+    /// The key that signs the log.
+    pub fn key(&self) -> VerifierKey {
+        log_key(self.public)
     }
 
     /// The log as it is stored now.

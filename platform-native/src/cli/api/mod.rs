@@ -16,6 +16,7 @@ mod listen;
 mod look;
 mod mounts;
 mod openapi;
+mod receipts;
 mod refused;
 mod request;
 mod routes;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch as channel};
 
-/// How many applications are taken in at a time.
+/// How many applications are taken in, and receipts made, at a time.
 const LARGE: usize = 2;
 
 /// What all connections share.
@@ -67,7 +68,7 @@ pub(crate) struct Room {
     started: Instant,
     /// Applications are installed and removed one at a time.
     turns: Semaphore,
-    /// Only so many are read at a time, because they are large.
+    /// Only so many are read at a time, because they are large, and so is the log that is read for a receipt.
     large: Semaphore,
 }
 

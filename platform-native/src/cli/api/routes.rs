@@ -20,6 +20,7 @@ pub(super) enum Op {
     Approvals,
     Answer,
     Events,
+    Receipt,
     Shutdown,
     OpenApi,
 }
@@ -217,6 +218,23 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         body: None,
         reply: "Event",
+        errors: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/receipts/{action}",
+        op: Op::Receipt,
+        summary: "What the log says of one act, with the proof that it does",
+        about: "The answer is the file that `weft verify` takes: a checkpoint over all that happened so far is signed for \
+                it. The log is read from its beginning up to the end of the act. An act that is under way gets a receipt \
+                that does not verify yet, as `outcome_missing` or `admission_missing`.",
+        query: &[Query {
+            name: "body",
+            values: &[],
+            about: "Also what the act was done with, where that is kept; without it there is only what it hashes to",
+        }],
+        body: None,
+        reply: "Receipt",
         errors: &[],
     },
     Route {

@@ -85,6 +85,10 @@ pub(super) fn all() -> Value {
             ("not_durable", maybe_text()),
             ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),
         ]),
+        "Receipt": with(object(&[
+            ("evidence", one_of(&["receipt"])), ("version", number()), ("action", number()),
+            ("events", list(object(&[("seq", number()), ("event", text()), ("proof", texts())]))), ("checkpoint", text()),
+        ]), &[("body", object(&[("salt", text()), ("body", text())]))]),
         "Shutdown": with(object(&[]), &[("reason", text())]),
         "Stopped": answer(&[("checkpoint", object(&[
             ("origin", text()), ("size", number()), ("root", text()), ("key", text()), ("note", text()),

@@ -9,7 +9,7 @@ use super::listen::{Listener, Peer};
 use super::refused::Refused;
 use super::routes::{self, Op, Route, Slot};
 use super::sessions::Held;
-use super::{Api, acts, apps, look, openapi, request};
+use super::{Api, acts, apps, look, openapi, receipts, request};
 use crate::cli::VERSION;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -205,6 +205,10 @@ impl Connection {
             let says = |what| query.iter().any(|(name, _)| *name == what);
             return Ok(json_response(StatusCode::OK, look::processes(api, says("all"), says("brief")).await?));
         }
+        if route.op == Op::Receipt {
+            let with_body = query.iter().any(|(name, _)| *name == "body");
+            return Ok(json_response(StatusCode::OK, receipts::receipt(api, numbered(slot)?, with_body).await?));
+        }
         let document = match route.op {
             Op::Health => look::health(api),
             Op::Services => look::services(api).await?,
@@ -237,7 +241,7 @@ impl Connection {
                 let reason = if reason.is_empty() { "the operator asked for it".to_owned() } else { reason };
                 json!({ "weft": VERSION, "checkpoint": api.stop.ask(reason).await? })
             }
-            Op::OpenApi | Op::Events | Op::Processes => openapi::document(),
+            Op::OpenApi | Op::Events | Op::Processes | Op::Receipt => openapi::document(),
         };
         Ok(json_response(StatusCode::OK, document.to_string().into()))
     }

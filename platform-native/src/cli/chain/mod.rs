@@ -1,15 +1,22 @@
-//! `weft chain`: reading and verifying the log of a kernel that is not running.
+//! `weft chain`: reading and verifying the log of a kernel that is not running, and proofs of what is in it.
 
 mod checkpoint;
+mod evidence;
+mod export;
 mod line;
+mod prove;
+mod receipt;
 mod show;
 mod verify;
+
+pub(crate) use evidence::VerifyFile;
+pub(crate) use receipt::Receipt;
 
 use super::exit::{Exit, Failure};
 use super::place::Places;
 use super::stored::Stored;
 use super::terminal::Terminal;
-use kernel_core::chain::VerifierKey;
+use kernel_core::chain::{Log, VerifierKey};
 use std::path::PathBuf;
 
 /// What `weft chain` can be asked for.
@@ -30,6 +37,15 @@ pub(crate) enum Command {
     /// The log is verified first. What is printed is a C2SP signed note: redirect it to a file and give
     /// that to `weft chain verify --against FILE`.
     Checkpoint(checkpoint::Checkpoint),
+    /// Print the proof that the log has one event, for `weft verify`
+    Prove(prove::Prove),
+    /// Print the proof that the log begins with an earlier state of it, for `weft verify`
+    Consistency(prove::Consistency),
+    /// Write all of it for other programs: as C2SP tiles, or an event a line
+    ///
+    /// What `--tiles` writes is a C2SP tlog-tiles log, as any static file server can serve it. A folder that holds an
+    /// earlier state of the same log is brought up to date; whoever reads it meanwhile finds the earlier state whole.
+    Export(export::Export),
 }
 
 /// Which log.
@@ -49,6 +65,13 @@ impl Which {
         let path = Places::from_env().existing(self.data_dir.as_deref())?;
         Stored::open(&path, self.key.clone()).await
     }
+
+    /// The same, and its log once that is verified.
+    async fn verified(&self) -> Result<(Stored, Log), Failure> {
+        let stored = self.open().await?;
+        let log = stored.verify(None).await?.log;
+        Ok((stored, log))
+    }
 }
 
 fn parse_key(text: &str) -> Result<VerifierKey, String> {
@@ -62,6 +85,9 @@ impl Command {
             Command::Show(show) => show.json,
             Command::Verify(verify) => verify.json,
             Command::Checkpoint(checkpoint) => checkpoint.json,
+            Command::Prove(prove) => prove.json,
+            Command::Consistency(consistency) => consistency.json,
+            Command::Export(export) => export.json,
         }
     }
 
@@ -71,6 +97,9 @@ impl Command {
             Command::Show(show) => show.run(terminal).await,
             Command::Verify(verify) => verify.run(terminal).await,
             Command::Checkpoint(checkpoint) => checkpoint.run().await,
+            Command::Prove(prove) => prove.run().await,
+            Command::Consistency(consistency) => consistency.run().await,
+            Command::Export(export) => export.run(terminal).await,
         }
     }
 }

@@ -81,7 +81,7 @@ impl Show {
                         if !self.wants(act.as_ref()) {
                             return ControlFlow::Continue(());
                         }
-                        if self.json { as_json(&entry) } else { as_text(&entry, act.as_ref(), terminal) }
+                        if self.json { entry.json().to_string() } else { as_text(&entry, act.as_ref(), terminal) }
                     }
                     Err((seq, reason)) if self.json => json!({ "row": seq, "unreadable": reason }).to_string(),
                     Err((seq, reason)) => {
@@ -157,22 +157,6 @@ fn as_text(entry: &Entry, act: Option<&Act>, terminal: Terminal) -> String {
     }
     let line = format!("{:>8}  {}  {kind}  {:<20}  {}", entry.seq, palette.dim(&time), who(act), what(entry, act));
     fitted(&line, terminal.out_columns, 10).join("\n")
-}
-
-fn as_json(entry: &Entry) -> String {
-    let (content, unreadable) = match &entry.content {
-        Ok(content) => (json!(content), None),
-        Err(reason) => (serde_json::Value::Null, Some(reason)),
-    };
-    json!({
-        "seq": entry.seq,
-        "time": time(entry.wall),
-        "action": entry.action,
-        "kind": entry.kind_name(),
-        "content": content,
-        "unreadable": unreadable,
-    })
-    .to_string()
 }
 
 /// Prints as it comes, or the last few at the end.

@@ -103,7 +103,7 @@ impl Connection {
     }
 
     /// The bytes of what is answered to a `GET`, which [`Connection::parsed`] makes something of.
-    pub(super) async fn bytes(&mut self, path: &str) -> Result<Bytes, Failure> {
+    pub(in crate::cli) async fn bytes(&mut self, path: &str) -> Result<Bytes, Failure> {
         self.whole(Method::GET, path, None).await
     }
 
@@ -174,7 +174,7 @@ impl Connection {
     }
 
     /// The connection broke off.
-    pub(super) fn broke_off(&self, why: &str) -> Failure {
+    pub(in crate::cli) fn broke_off(&self, why: &str) -> Failure {
         let message = format!("the kernel at {} broke off: {why}", self.address);
         Failure::new(Exit::Failed, "broke_off", message).help("see whether it still runs: weft health")
     }
