@@ -283,6 +283,8 @@ export type Verified =
       signed: number;
       /** Of how many outward acts the body is kept and is the one that the log commits to, was too long to be kept, or was erased since. */
       bodies: { kept: number; long: number; erased: number };
+      /** The root of the resource tree, in hexadecimal, and how many nodes it covers; null where the log tells of none yet. */
+      tree: { root: string; nodes: number } | null;
       problem?: undefined;
     }
   | {
@@ -290,7 +292,7 @@ export type Verified =
       /** Events that the log says it has. */
       size: number;
       root: null;
-      /** What is wrong: a code such as `chain_gap`, `truncated` or `body_changed`, a sentence, what to do, and the number of the event that it is about, if it is about one. */
+      /** What is wrong: a code such as `chain_gap`, `truncated`, `body_changed` or `tree_changed`, a sentence, what to do, and the number of the event that it is about, if it is about one. */
       problem: { code: string; text: string; hint: string; seq: number | null };
     };
 

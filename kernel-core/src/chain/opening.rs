@@ -37,6 +37,8 @@ pub struct Opened {
     pub signed: u64,
     /// What a batch left behind that was never acknowledged.
     pub torn: Option<Torn>,
+    /// The last event that [`Opening::noting`] picked, and what it tells.
+    pub noted: Option<(u64, Hash)>,
 }
 
 impl Opened {
@@ -82,6 +84,9 @@ pub struct Opening {
     /// Where the chain of hashes breaks.
     broken: Option<Break>,
     beyond: Beyond,
+    /// What to note of an event, by its kind and content, and the last that was.
+    pick: Option<fn(u8, &[u8]) -> Option<Hash>>,
+    noted: Option<(u64, Hash)>,
 }
 
 /// An event that does not follow the one before it. The tiles will tell which of them was changed.
@@ -123,7 +128,15 @@ impl Opening {
             tiles: TileCheck::default(),
             broken: None,
             beyond: Beyond::default(),
+            pick: None,
+            noted: None,
         }
+    }
+
+    /// Notes the last event of which `pick`, given its kind and content, makes something. To be called before the first
+    /// page.
+    pub fn noting(self, pick: fn(u8, &[u8]) -> Option<Hash>) -> Opening {
+        Opening { pick: Some(pick), ..self }
     }
 
     /// Compares with a checkpoint that was kept elsewhere as well, which is what finds a tail that was cut
@@ -219,7 +232,7 @@ impl Opening {
         });
         let Some(head) = self.head else {
             let log = Log::new(self.origin);
-            return missing.map_or(Ok(Opened { log, signed: 0, torn: None }), Err);
+            return missing.map_or(Ok(Opened { log, signed: 0, torn: None, noted: None }), Err);
         };
         let (size, changed) = (head.size, self.tiles.changed_leaf());
         if let Some(Break { seq, goes_on }) = self.broken {
@@ -247,7 +260,7 @@ impl Opening {
             return Err(wrong);
         }
         let log = Log::at(self.origin, self.tree, self.hash, self.last_row, head.checkpoint, false);
-        Ok(Opened { log, signed: self.signed, torn: self.beyond.torn(size) })
+        Ok(Opened { log, signed: self.signed, torn: self.beyond.torn(size), noted: self.noted })
     }
 
     fn enter(&mut self, stage: Stage) {
@@ -331,6 +344,9 @@ impl Opening {
                 return Ok(());
             }
             self.hash = leaf;
+            if let Some(hash) = self.pick.and_then(|pick| pick(event.header.kind, event.content)) {
+                self.noted = Some((seq, hash));
+            }
             self.meet_checkpoints();
         }
         if self.tree.size() == first { Err(tampered(first, "its row is empty")) } else { Ok(()) }

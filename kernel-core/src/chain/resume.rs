@@ -103,7 +103,7 @@ impl Resume {
         debug_assert_eq!(self.stage, Stage::Done, "rows are still wanted");
         let size = self.size();
         let Some(head) = self.head else {
-            return Ok(Opened { log: Log::new(self.origin), signed: 0, torn: None });
+            return Ok(Opened { log: Log::new(self.origin), signed: 0, torn: None, noted: None });
         };
         if self.seq < size {
             return Err(ChainError::Truncated { seq: self.seq, size, by: Witness::Head });
@@ -124,7 +124,7 @@ impl Resume {
         let edge = self.last.into_iter().map(|tile| if is_full(&tile) { Vec::new() } else { tile }).collect();
         let tree = Tree::resume(size, edge).filter(|tree| tree.root() == head.root).ok_or_else(other)?;
         let log = Log::at(self.origin, tree, head.hash, head.last_row, head.checkpoint, false);
-        Ok(Opened { log, signed: self.signed, torn: self.beyond.torn(size) })
+        Ok(Opened { log, signed: self.signed, torn: self.beyond.torn(size), noted: None })
     }
 
     fn size(&self) -> u64 {

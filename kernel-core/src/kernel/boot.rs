@@ -35,15 +35,18 @@ impl State {
             environment: boot.environment.clone(),
             repair: boot.repair.clone(),
             unsigned: boot.unsigned,
+            tree: Some(boot.tree.root()),
         };
         self.record(ActionId(0), Content::Boot(booted), now, fx);
         self.keep_alive(0, fx);
+        self.keep_tree_head(ActionId(0), fx);
         for action in &boot.interrupted {
             let outcome = Outcome {
                 result: Outcome::UNKNOWN.to_owned(),
                 reason: "the kernel stopped before it learned what came of it".to_owned(),
                 bytes: 0,
                 note: String::new(),
+                tree: None,
             };
             self.record(*action, Content::Outcome(outcome), now, fx);
             fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));

@@ -160,6 +160,8 @@ pub struct Boot {
     pub waited: Option<u64>,
     /// The messages in durable inboxes.
     pub inboxes: Vec<KeptMessage>,
+    /// The uppermost node of the tree.
+    pub tree: crate::tree::Node,
 }
 
 /// The numbers that are never reused in one data directory.

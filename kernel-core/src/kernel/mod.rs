@@ -38,6 +38,7 @@ mod start;
 pub mod state;
 mod stop;
 mod suspend;
+mod tree;
 pub mod verb;
 
 pub use app::Until;
@@ -50,6 +51,9 @@ pub use replay::{ReplayError, replay};
 pub use revive::{Revived, Tombstones};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
+pub use tree::{
+    CheckedTree, Child, Children, ProveError, TreeProof, Unproven, check_tree, prove_node, tree_children, tree_record,
+};
 
 use crate::agency::Role;
 use crate::capability::Capabilities;

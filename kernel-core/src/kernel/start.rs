@@ -1,17 +1,19 @@
 //! Boot, outside step: read and verify what is stored, then bring up the driver.
 //!
-//! Phases, each timed and recorded: storage, keys, chain, and apps, once the host has them started again
+//! Phases, each timed and recorded: storage, keys, chain, tree, and apps, once the host has them started again
 //! (`revive.rs`). What does not verify is refused
 //! with the reason; a kernel never starts fresh over a log that it cannot trust.
 
 use super::Told;
 use super::committer;
 use super::driver::{Core, Gone, Inner, Observer};
+use super::event::tree_root;
 use super::inboxes::{self, KeptMessage};
 use super::input::{Boot, Counters, Input};
 use super::letters::{self, KeptLetter};
 use super::rows;
 use super::state::State;
+use super::tree;
 use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
 use crate::codec::hex;
 use crate::environment::Environment;
@@ -27,7 +29,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rows read at once.
-const PAGE: usize = 256;
+pub(super) const PAGE: usize = 256;
 
 /// The largest number that a boot starts from. A thousand of them a nanosecond would not come this far in 100 days,
 /// and from here on none wraps before the next boot refuses.
@@ -93,6 +95,9 @@ pub enum BootError {
     /// The kernel's own rows do not fit the log that they were stored with. Nothing was changed.
     #[error("the data directory is damaged: {0}")]
     Damaged(String),
+    /// The tree is not the one that the log tells. Nothing was changed.
+    #[error("the tree is not the one that the log tells: {0}")]
+    Tree(String),
     /// There is state and no log at all that it could have come from. Nothing was changed.
     #[error(
         "the data directory holds state but its log is gone; restore it from a copy, or start with another directory"
@@ -143,12 +148,26 @@ pub(super) async fn boot<P: Platform>(
     let last = counters(last.as_deref(), opened.log.size())?;
     let unsigned = opened.log.size() - opened.signed;
     let mut repair = String::new();
+    let mut torn_tree = false;
     if let Some(torn) = opened.torn {
         repair =
             format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
         storage.commit(Batch { changes: torn.repair }).await?;
+        torn_tree = true;
     }
     phases.end("chain", platform.now());
+
+    let tree = match tree::found(&storage, opened.noted.map(|(_, root)| root)).await {
+        Ok(Some(head)) => head,
+        Ok(None) => tree::rebuild(&storage).await?,
+        // The batch that was torn had changed a part of it, which was never acknowledged.
+        Err(BootError::Tree(_)) if torn_tree => {
+            repair.push_str("; the tree's hashes were made anew");
+            tree::rebuild(&storage).await?
+        }
+        Err(error) => return Err(error),
+    };
+    phases.end("tree", platform.now());
 
     let mut seed = [0; 32];
     platform.fill(&mut seed);
@@ -167,6 +186,7 @@ pub(super) async fn boot<P: Platform>(
         letters,
         inboxes,
         waited,
+        tree,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);
@@ -198,7 +218,7 @@ pub fn log_key(public: [u8; 32]) -> VerifierKey {
 /// What does not verify, and where.
 pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
     let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
-    feed(storage, Opening::new(key.name.clone(), trust)).await
+    feed(storage, Opening::new(key.name.clone(), trust).noting(tree_root)).await
 }
 
 /// Feeds the rows that `opening` wants, to its end.

@@ -31,6 +31,7 @@ use crate::platform::{Key, Profile};
 use crate::process::{History, InstanceKind, Process, TimerKey};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
+use crate::tree::Node;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -85,6 +86,8 @@ pub struct State {
     pub(crate) ledger: Ledger,
     pub(crate) novelty: Novelty,
     pub(crate) rows: Rows,
+    /// The uppermost node of the tree.
+    pub(crate) tree: Node,
     pub(crate) tally: Tally,
     /// What waits in all mailboxes together.
     pub(crate) waiting: Waiting,
@@ -258,6 +261,7 @@ impl State {
             ledger: Ledger::new(),
             novelty: Novelty::default(),
             rows: Rows::new(CACHED),
+            tree: boot.tree,
             tally: Tally::default(),
             waiting: Waiting::default(),
             waits_for_fuel: Vec::new(),

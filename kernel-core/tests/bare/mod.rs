@@ -38,6 +38,7 @@ pub(crate) fn boot(handlers: &[(Name, InstanceKind)], fx: &mut Effects) -> State
         letters: Vec::new(),
         waited: None,
         inboxes: Vec::new(),
+        tree: kernel_core::tree::Node::EMPTY,
     };
     let mut state = State::new(&boot, Environment::dev(), handlers);
     step(&mut state, &Input::Boot(boot), fx);

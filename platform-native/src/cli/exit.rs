@@ -205,6 +205,8 @@ impl From<BootError> for Failure {
                 .help(
                     "keep the data directory as evidence and restore a copy, or start anew elsewhere: --data-dir DIR",
                 ),
+            BootError::Tree(_) => Failure::new(Exit::Integrity, "tree_changed", error.to_string())
+                .help("keep the data directory as evidence and restore a copy; `weft chain verify` says what differs"),
             other => Failure::new(Exit::Integrity, "boot", said(&other)),
         }
     }

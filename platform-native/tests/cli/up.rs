@@ -8,6 +8,7 @@ mod events;
 mod granted;
 mod hostile;
 mod life;
+mod nodes;
 mod openapi;
 mod peers;
 mod played;

@@ -34,8 +34,8 @@ use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{
-    BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Session, Told, Tombstones, log_key, open_log, receipt,
-    replay,
+    BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Session, Told, Tombstones, check_tree, log_key, open_log,
+    receipt, replay,
 };
 use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
@@ -225,6 +225,26 @@ impl<H: Host> World<H> {
         rows.commit(kernel_core::platform::Batch { changes }).await.expect("rows that are written");
         drop(rows);
         self.let_go().await;
+        self.start().await;
+    }
+
+    /// Shuts the kernel down, puts rows among what is stored behind its back, and sees that no kernel boots over it, for a
+    /// reason that says `why`. Then puts back what was there, and boots another.
+    pub async fn refused_over(&mut self, changes: Vec<(kernel_core::platform::Key, Option<Bytes>)>, why: &str) {
+        self.whole = false;
+        self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
+        self.let_go().await;
+        let (parts, rows) = self.hand.watch(self.host.open().await);
+        let mut before = Vec::new();
+        for (key, _) in &changes {
+            before.push((key.clone(), rows.get(key).await.expect("rows")));
+        }
+        rows.commit(Batch { changes }).await.expect("rows that are written");
+        let refused = Kernel::boot(parts, BootOptions::new(self.environment.clone())).await;
+        let refused = refused.err().expect("a boot that is refused").to_string();
+        assert!(refused.contains(why), "{refused}");
+        rows.commit(Batch { changes: before }).await.expect("rows that are written");
+        drop(rows);
         self.start().await;
     }
 
@@ -466,6 +486,8 @@ impl<H: Host> World<H> {
             Ok((Checkpoint { size: signed, .. }, _)) => {
                 assert_eq!((opened.signed, signed), (size, size), "the last checkpoint is over all of the log");
                 if self.whole {
+                    let told = opened.noted.map(|(_, root)| root);
+                    check_tree(&rows, told).await.expect("a tree that is the one that the log tells");
                     let natives = [(name("puppet"), InstanceKind::Kept)];
                     let again = replay(&self.journal, public, self.environment.clone(), &natives);
                     assert_eq!(again.expect("a journal that replays"), (size, head), "the journal gives the same log");

@@ -113,10 +113,13 @@ fn answer(answered: &Answered) -> String {
 }
 
 fn came_of(outcome: &Outcome) -> String {
-    let Outcome { result, reason, bytes, note } = outcome;
+    let Outcome { result, reason, bytes, note, tree } = outcome;
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
     match &**result {
-        Outcome::DONE => format!("done{note}, {bytes} bytes answered"),
+        Outcome::DONE => {
+            let tree = tree.map(|root| format!(", and the root of the tree is {root}")).unwrap_or_default();
+            format!("done{note}, {bytes} bytes answered{tree}")
+        }
         Outcome::UNKNOWN => "unknown: the kernel ended before it was told what came of it".to_owned(),
         other if reason.is_empty() => format!("not done, {other}{note}"),
         other => format!("not done, {other}{note}: {reason}"),

@@ -52,6 +52,8 @@ pub struct Write {
     pub labels: Labels,
     /// Compare-and-set: the SHA-256 that the value must have, or `None` inside for "must not exist".
     pub expect: Option<Option<[u8; 32]>>,
+    /// What a node of the tree is said to be; empty for a file.
+    pub kind: String,
     /// The raw bytes.
     pub payload: Bytes,
 }
@@ -63,6 +65,7 @@ struct WriteHeader {
     append: bool,
     offset: Option<u64>,
     labels: Labels,
+    kind: String,
     /// Hexadecimal SHA-256, or "absent".
     expect: Option<String>,
 }
@@ -76,7 +79,7 @@ pub(super) fn parse_write(body: &Body) -> Result<Write, Refusal> {
         _ => return Err(invalid("a write says exactly one of \"replace\":true, \"append\":true, \"offset\":n")),
     };
     let expect = h.expect.as_deref().map(parse_expect).transpose()?;
-    Ok(Write { mode, labels: h.labels, expect, payload: body.payload.clone() })
+    Ok(Write { mode, labels: h.labels, expect, kind: h.kind, payload: body.payload.clone() })
 }
 
 fn parse_expect(text: &str) -> Result<Option<[u8; 32]>, Refusal> {

@@ -1,6 +1,6 @@
 //! `read`, `write` and `remove` on `/tree`: state that outlives the process, with compare-and-set.
 //!
-//! A node is one row; step asks for it by `Need`, so the tree may be larger than memory and a
+//! A node is one row, and the tree's hashes are rows beside it (`kernel/tree.rs`); step asks for it by `Need`, so the tree may be larger than memory and a
 //! compare-and-set is exact. Labels of what was written come back with what is read. That a node is not there,
 //! and how often it was written, is somebody's doing as well: a labelled removal leaves a row without a value,
 //! whose labels come back to whoever finds nothing, and a node remembers what all that its version counts was
@@ -10,41 +10,19 @@ use super::files::{Read, Write, read_len};
 use crate::id::Pid;
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
-use crate::kernel::rows;
 use crate::kernel::state::State;
+use crate::kernel::tree::node_key;
 use crate::label::Labels;
 use crate::path::TreePath;
 use crate::platform::WriteMode;
 use crate::refusal::{Code, Refusal};
+use crate::tree::Record;
 use bytes::Bytes;
-use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-/// One node of the resource tree.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct Node {
-    /// Grows by one with every write; 0 where it was removed.
-    #[n(0)]
-    pub(crate) version: u64,
-    /// Who wrote it last.
-    #[n(1)]
-    pub(crate) owner: Pid,
-    /// What its value is marked with, or its removal.
-    #[n(2)]
-    pub(crate) labels: Labels,
-    /// The value; none where it was removed.
-    #[cbor(n(3), with = "minicbor::bytes")]
-    pub(crate) value: Option<Vec<u8>>,
-    /// What earlier values were marked with, as far as its version tells of them.
-    #[n(4)]
-    #[cbor(default, skip_if = "Labels::is_empty")]
-    pub(crate) earlier: Labels,
-}
-
 impl State {
-    fn node(&self, path: &TreePath) -> Result<Option<Node>, Refusal> {
-        let Some(row) = self.row(&key(path))? else { return Ok(None) };
+    fn node(&self, path: &TreePath) -> Result<Option<Record>, Refusal> {
+        let Some(row) = self.row(&node_key(path))? else { return Ok(None) };
         minicbor::decode(row).map(Some).map_err(|e| {
             Refusal::new(Code::Failed, format!("/tree/{} cannot be read, so it stays closed: {e}", path.as_str()))
         })
@@ -82,16 +60,15 @@ impl State {
             }
         }
         let replaced = before.as_ref().and_then(|n| n.value.as_ref()).map_or(0, Vec::len);
-        let version = before.map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
+        let version = before.as_ref().map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
             Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
         })?;
         // That it is there tells of what it was compared with.
         let labels = if write.expect.is_some() { act.labels.join(&earlier) } else { Ok(act.labels.clone()) };
         let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
-        let value = Some(write.payload.to_vec());
-        let node = Node { version, owner: act.pid, labels, value, earlier };
-        let row = minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
-        self.keep(key(path), Some(row.into()), fx);
+        let (value, kind) = (Some(write.payload.to_vec()), write.kind.clone());
+        let node = Record { version, owner: act.pid, labels, value, earlier, kind };
+        self.set_record(act.action, path, before.as_ref(), Some(&node), fx)?;
         self.has_stored(act.pid, write.payload.len(), replaced);
         Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
     }
@@ -104,19 +81,15 @@ impl State {
     ) -> Result<Answer, Refusal> {
         let node = self.node(path)?.ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
-        let Some(value) = node.value else { return Err(absent(path)) };
+        let Some(stored) = node.value.as_ref().map(Vec::len) else { return Err(absent(path)) };
         // That it is gone tells that it was there.
         let labels = act.labels.join(&node.labels).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
-        let row = if labels.is_empty() {
-            None
-        } else {
-            // The number of the next write says nothing of those before, so what they were labelled is let go of.
-            let earlier = Labels::NONE;
-            let node = Node { version: 0, owner: act.pid, labels, value: None, earlier };
-            Some(minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?.into())
-        };
-        self.keep(key(path), row, fx);
-        self.has_stored(act.pid, 0, value.len());
+        // The number of the next write says nothing of those before, so what they were labelled is let go of.
+        let (earlier, kind) = (Labels::NONE, String::new());
+        let mark = Record { version: 0, owner: act.pid, labels, value: None, earlier, kind };
+        let mark = (!mark.labels.is_empty()).then_some(&mark);
+        self.set_record(act.action, path, Some(&node), mark, fx)?;
+        self.has_stored(act.pid, 0, stored);
         Ok(Answer::empty())
     }
 
@@ -130,12 +103,8 @@ impl State {
 }
 
 /// What a node and all that its version counts were marked with.
-fn all_labels(node: &Node) -> Result<Labels, Refusal> {
+fn all_labels(node: &Record) -> Result<Labels, Refusal> {
     node.labels.join(&node.earlier).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))
-}
-
-fn key(path: &TreePath) -> crate::platform::Key {
-    rows::key(rows::TABLE_TREE, path.as_str().as_bytes())
 }
 
 fn absent(path: &TreePath) -> Refusal {

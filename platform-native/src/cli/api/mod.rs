@@ -24,6 +24,7 @@ mod schema;
 mod serve;
 mod sessions;
 mod token;
+mod tree;
 
 pub(crate) use acts::Encoding;
 pub(crate) use agreed::AgreedPlans;

@@ -21,6 +21,8 @@ pub(super) enum Op {
     Answer,
     Events,
     Receipt,
+    Children,
+    Prove,
     Shutdown,
     OpenApi,
 }
@@ -236,6 +238,30 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         reply: "Receipt",
         errors: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/tree/children",
+        op: Op::Children,
+        summary: "What is directly below a node of the tree, by name",
+        about: "As it is stored, for whoever runs the kernel: to read a node as a process does is an act. At most 1,000 on a page; \
+                `next` is the `cursor` of the next. One that has a node and something below it may be on two pages.",
+        query: &[],
+        body: Some(("ListNodes", SMALL)),
+        reply: "Children",
+        errors: &[415],
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/tree/prove",
+        op: Op::Prove,
+        summary: "A proof of what a node of the tree is, or that it is not there",
+        about: "Everything so far is made durable, and a checkpoint is signed over it: the proof leads from the node to the \
+                root of the tree, to the event that tells it, and to that checkpoint.",
+        query: &[],
+        body: Some(("ProveNode", SMALL)),
+        reply: "Proved",
+        errors: &[415],
     },
     Route {
         method: Method::POST,

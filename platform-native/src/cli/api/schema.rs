@@ -89,6 +89,25 @@ pub(super) fn all() -> Value {
             ("evidence", one_of(&["receipt"])), ("version", number()), ("action", number()),
             ("events", list(object(&[("seq", number()), ("event", text()), ("proof", texts())]))), ("checkpoint", text()),
         ]), &[("body", object(&[("salt", text()), ("body", text())]))]),
+        "ListNodes": with(object(&[("path", text())]), &[("cursor", maybe_text())]),
+        "Child": object(&[
+            ("node", json!({ "anyOf": [of("Node"), { "type": "null" }] })), ("bytes", maybe_number()),
+            ("parent", json!({ "type": "boolean" })),
+        ]),
+        "Node": object(&[
+            ("version", number()), ("owner", number()), ("labels", texts()), ("value", maybe_text()), ("earlier", texts()),
+            ("kind", text()),
+        ]),
+        "Children": answer(&[
+            ("children", json!({ "type": "object", "additionalProperties": of("Child") })), ("next", maybe_text()),
+        ]),
+        "ProveNode": object(&[("path", text())]),
+        "Proof": object(&[
+            ("path", text()), ("node", json!({ "anyOf": [of("Node"), { "type": "null" }] })),
+            ("head", object(&[("record", text()), ("children", text())])), ("rows", texts()), ("seq", number()),
+            ("event", text()), ("inclusion", texts()), ("checkpoint", text()),
+        ]),
+        "Proved": answer(&[("proof", of("Proof"))]),
         "Shutdown": with(object(&[]), &[("reason", text())]),
         "Stopped": answer(&[("checkpoint", object(&[
             ("origin", text()), ("size", number()), ("root", text()), ("key", text()), ("note", text()),

@@ -248,7 +248,13 @@ mod tests {
 
     #[test]
     fn an_outcome_without_its_intent_names_the_number() {
-        let outcome = Outcome { result: "done".to_owned(), reason: String::new(), bytes: 1_500, note: "x".to_owned() };
+        let outcome = Outcome {
+            result: "done".to_owned(),
+            reason: String::new(),
+            bytes: 1_500,
+            note: "x".to_owned(),
+            tree: None,
+        };
         let outcome = entry(Content::Outcome(outcome));
         assert_eq!(what(&outcome, Acts::default().of(&outcome).as_ref()), "act 9: done (x)");
     }

@@ -70,6 +70,7 @@ fn body(name: &str) -> Value {
         }
         "Start" => json!({ "until": "quiet" }),
         "Answer" => json!({ "allow": true }),
+        "ListNodes" | "ProveNode" => json!({ "path": "/tree" }),
         "Shutdown" => json!({ "reason": "the last" }),
         other => panic!("no example of {other}"),
     }

@@ -71,6 +71,17 @@ const WRITE: &[Field] = &[
     LABELS,
 ];
 
+/// The same for a node.
+const WRITE_NODE: &[Field] = &[
+    WRITE[0],
+    WRITE[1],
+    WRITE[2],
+    WRITE[3],
+    WRITE[4],
+    field("kind", Type::Text(64), "what it is, in a word of the writer's choice, which is kept with it; default none")
+        .audited(),
+];
+
 const fn act(verb: Verb, kinds: &'static [Kind], class: Class, base: Effect) -> Row {
     Row {
         verb,
@@ -148,17 +159,17 @@ pub static ROWS: &[Row] = &[
               process; the file keeps the labels of what it was compared with."),
     act(Verb::Write, &[Kind::Tree], Outward, CHANGE)
         .keeps_labels()
-        .takes(WRITE)
+        .takes(WRITE_NODE)
         .payload()
         .reply("`{\"version\":number}`, one more than before")
         .doc("Puts the payload in the place of a node, which is made if it is not there: of `offset`, `append` and \
-              `replace` it takes `replace`. The node keeps the labels, also those of what it was compared with. The reply tells how often it was written, so what \
+              `replace` it takes `replace`. The outcome in the log tells the root of the tree that this makes. The node keeps the labels, also those of what it was compared with. The reply tells how often it was written, so what \
               those writes were labelled joins the process."),
     act(Verb::Remove, &[Kind::Fs], Outward, CHANGE)
         .doc("Removes a file or an empty folder. What it was labelled joins the process and whoever finds nothing there."),
     act(Verb::Remove, &[Kind::Tree], Outward, CHANGE)
         .keeps_labels()
-        .doc("Removes a node. What the node was labelled joins the process; that and what the process carries joins \
+        .doc("Removes a node, and none below it. The outcome in the log tells the root of the tree that this makes. What the node was labelled joins the process; that and what the process carries joins \
               whoever finds nothing there."),
     // Messages.
     act(Verb::Send, &[Kind::Proc, Kind::Service], Inner, EXCHANGE)
