@@ -35,6 +35,7 @@ impl State {
             environment: boot.environment.clone(),
             repair: boot.repair.clone(),
             unsigned: boot.unsigned,
+            verified_from: (boot.verified_from > 0).then_some(boot.verified_from),
         };
         self.record(ActionId(0), Content::Boot(booted), now, fx);
         self.keep_alive(0, fx);

@@ -150,6 +150,10 @@ pub struct Booted {
     #[n(4)]
     #[cbor(default)]
     pub unsigned: u64,
+    /// The first event that this start verified, where that was not the very first: those before it are vouched for by the
+    /// signed root alone, and whether they are still there as they were is for a verification of the whole.
+    #[n(5)]
+    pub verified_from: Option<u64>,
 }
 
 /// Kind 1.

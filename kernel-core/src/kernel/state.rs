@@ -284,6 +284,7 @@ impl State {
                 unknown: boot.interrupted.len(),
                 stored: boot.inboxes.len(),
                 letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),
+                verified_from: boot.verified_from,
             },
             sends_again: None,
             deadlines: BTreeMap::new(),

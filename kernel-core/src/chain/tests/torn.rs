@@ -12,7 +12,7 @@ fn interrupted() -> (Store, Vec<Row>) {
 
 fn repaired(store: &Store) -> Opened {
     let opened = open(store).unwrap();
-    let quick = resume(store).unwrap();
+    let quick = open_end(store).unwrap();
     let torn = opened.torn.clone().expect("it is torn");
     let quick_torn = quick.torn.expect("it is torn");
     let sorted = |mut rows: Vec<Row>| {
@@ -60,7 +60,7 @@ fn a_torn_row_that_was_acknowledged_is_damage() {
     store.0.insert(event_key(255), row.slice(..row.len() - 1));
     let e = open(&store).unwrap_err();
     assert!(matches!(e, ChainError::Tampered { seq: 509, .. }), "{e:?}");
-    assert_eq!(resume(&store).unwrap_err().seq(), Some(509));
+    assert_eq!(open_end(&store).unwrap_err().seq(), Some(509));
 }
 
 /// A batch of several rows may be torn; rows of several batches mean that the head is an older one.
@@ -81,7 +81,7 @@ fn one_batch_may_be_torn_but_not_two() {
     batch.pop();
     store.commit(batch);
     assert_eq!(open(&store).unwrap_err().code(), "head_mismatch");
-    assert_eq!(resume(&store).unwrap_err().code(), "head_mismatch");
+    assert_eq!(open_end(&store).unwrap_err().code(), "head_mismatch");
 }
 
 proptest! {
