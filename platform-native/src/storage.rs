@@ -45,6 +45,9 @@ pub(crate) const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(
 /// The table, as it is read.
 pub(crate) type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
+/// Pages of rows on their way; without an error at its end, these are all.
+pub(crate) type Pages = tokio::sync::mpsc::Receiver<Result<Vec<(Bytes, Bytes)>, StorageError>>;
+
 /// Bytes of pages that redb may keep in memory.
 const CACHE: usize = 32 << 20;
 
@@ -166,6 +169,31 @@ impl RedbStorage {
             })
             .map_err(|e| io_error(&shared.place, "starting the thread that commits", e))?;
         Ok(RedbStorage { shared, jobs: Some(jobs), committer: Some(committer), runtime })
+    }
+
+    /// All rows as they are at one moment, page after page; commits go on meanwhile. It ends where nobody takes them.
+    pub(crate) fn all(&self) -> Pages {
+        // Whoever takes them is never far behind, so that few wait in memory.
+        let (sender, pages) = tokio::sync::mpsc::channel(1);
+        let shared = self.shared.clone();
+        self.runtime.spawn_blocking(move || {
+            let doing = "reading rows";
+            let read = guarded(&shared.place, || {
+                let (rows, mut from) = (shared.rows(doing)?, Bytes::new());
+                loop {
+                    let page =
+                        page(&rows, &from, &[0xff], usize::MAX).map_err(|e| from_redb(&shared.place, doing, e))?;
+                    match (sender.blocking_send(Ok(page.rows)), page.next) {
+                        (Ok(()), Some(next)) => from = next,
+                        _ => return Ok(()),
+                    }
+                }
+            });
+            if let Err(error) = read {
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        pages
     }
 
     /// Runs a read on a blocking thread: a page that is not cached is read from disk.

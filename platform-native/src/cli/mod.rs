@@ -8,6 +8,7 @@ mod address;
 mod api;
 mod app;
 mod application;
+mod backup;
 mod chain;
 mod client;
 mod consent;
@@ -100,6 +101,10 @@ enum Command {
     Approvals(client::Approvals),
     /// Stop it in order
     Shutdown(client::Shutdown),
+    /// Make a verified copy of all that a kernel keeps, while it runs or not
+    Backup(backup::Backup),
+    /// Make a data directory from a backup
+    Restore(backup::Restore),
     /// Check applications, and install, start, stop and remove them
     #[command(subcommand)]
     App(app::Command),
@@ -170,6 +175,8 @@ impl Command {
             Command::Kill(kill) => kill.which.json,
             Command::Approvals(approvals) => approvals.json(),
             Command::Shutdown(shutdown) => shutdown.which.json,
+            Command::Backup(backup) => backup.which.json,
+            Command::Restore(restore) => restore.json,
             Command::App(app) => app.json(),
             Command::Chain(chain) => chain.json(),
             Command::Doctor(doctor) => doctor.json,
@@ -198,6 +205,8 @@ impl Command {
             Command::Kill(kill) => kill.run(terminal),
             Command::Approvals(approvals) => approvals.run(terminal),
             Command::Shutdown(shutdown) => shutdown.run(terminal),
+            Command::Backup(backup) => backup.run(terminal),
+            Command::Restore(restore) => restore.run(terminal),
             Command::App(app) => app.run(terminal),
             Command::Chain(chain) => on_runtime(chain.run(terminal)),
             Command::Doctor(doctor) => on_runtime(doctor.run(terminal)),
@@ -304,6 +313,8 @@ mod tests {
             "kill",
             "logs",
             "approvals",
+            "backup",
+            "restore",
             "app",
             "chain",
             "doctor",

@@ -3,6 +3,7 @@
 //! Every test has a home of its own. The guests are real components from `tests/fixtures/guests`.
 
 mod audit;
+mod backup;
 mod chain;
 mod chance;
 mod component;

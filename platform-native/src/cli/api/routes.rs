@@ -20,6 +20,7 @@ pub(super) enum Op {
     Approvals,
     Answer,
     Events,
+    Backup,
     Shutdown,
     OpenApi,
 }
@@ -217,6 +218,19 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         body: None,
         reply: "Event",
+        errors: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/backup",
+        op: Op::Backup,
+        summary: "All that is stored, as of one moment",
+        about: "What `weft backup` makes a backup of: everything that was done so far is signed, then the rows are sent as \
+                they are between two commits, while the kernel goes on. The key that signs is not among them. What does \
+                not end with its end mark was cut short.",
+        query: &[],
+        body: None,
+        reply: "Backup",
         errors: &[],
     },
     Route {

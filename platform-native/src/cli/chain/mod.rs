@@ -5,6 +5,8 @@ mod line;
 mod show;
 mod verify;
 
+pub(in crate::cli) use verify::{kept, read};
+
 use super::exit::{Exit, Failure};
 use super::place::Places;
 use super::stored::Stored;
@@ -51,7 +53,8 @@ impl Which {
     }
 }
 
-fn parse_key(text: &str) -> Result<VerifierKey, String> {
+/// A key as it is written.
+pub(in crate::cli) fn parse_key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text).ok_or_else(|| "a key is written NAME+ID+BASE64, as a run prints it".to_owned())
 }
 

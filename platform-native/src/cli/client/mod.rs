@@ -78,6 +78,16 @@ impl Which {
         Which { data_dir: path(data_dir), at: at.cloned(), token_file: path(token_file), json: false }
     }
 
+    /// The data directory that it has on this machine.
+    pub(in crate::cli) fn place(&self) -> Result<PathBuf, Failure> {
+        Places::from_env().of_kernel(self.data_dir.as_deref())
+    }
+
+    /// Whether it may have its data directory elsewhere.
+    pub(in crate::cli) fn is_elsewhere(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// Talks to it.
     ///
     /// # Errors
