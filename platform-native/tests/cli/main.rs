@@ -8,6 +8,7 @@ mod chain;
 mod chance;
 mod component;
 mod consent;
+mod crashed;
 mod disk;
 mod flags;
 mod full;

@@ -14,6 +14,7 @@ pub(in crate::cli) use stream::{FILES, served};
 
 use super::client::Which;
 use super::exit::{Exit, Failure};
+use super::interrupt::Interrupt;
 use super::on_runtime;
 use super::stored::Stored;
 use super::terminal::{Terminal, print, print_json, tell};
@@ -84,7 +85,7 @@ struct About {
 impl Backup {
     /// Runs it.
     pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        on_runtime(self.make(terminal))
+        on_runtime(unless_interrupted(self.make(terminal), terminal))
     }
 
     async fn make(&self, terminal: Terminal) -> Result<Exit, Failure> {
@@ -209,6 +210,23 @@ async fn all_of(stored: &Stored, copy: &mut Copy) -> Result<(), Failure> {
         match page.next {
             Some(next) => from = next,
             None => return Ok(()),
+        }
+    }
+}
+
+/// Does `work`, and gives it up where somebody wants it to end: what it has written by then is taken away.
+async fn unless_interrupted(
+    work: impl Future<Output = Result<Exit, Failure>>,
+    terminal: Terminal,
+) -> Result<Exit, Failure> {
+    let mut interrupt = Interrupt::listen(terminal)
+        .await
+        .map_err(|e| Failure::new(Exit::Unsupported, "signals", format!("signals cannot be received: {e}")))?;
+    tokio::select! {
+        done = work => done,
+        signal = interrupt.wait() => {
+            let message = format!("interrupted by {signal}; nothing of it was kept");
+            Err(Failure::new(Exit::Failed, "interrupted", message))
         }
     }
 }

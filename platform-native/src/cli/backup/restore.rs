@@ -1,7 +1,7 @@
 //! `weft restore`: a data directory from a backup, verified before it is there.
 
 use super::copy::Copy;
-use super::{ABOUT, about, all_of, document, warn_of_fork};
+use super::{ABOUT, about, all_of, document, unless_interrupted, warn_of_fork};
 use crate::cli::chain::{kept, parse_key, read};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::on_runtime;
@@ -42,7 +42,7 @@ pub(crate) struct Restore {
 impl Restore {
     /// Runs it.
     pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        on_runtime(self.restore(terminal))
+        on_runtime(unless_interrupted(self.restore(terminal), terminal))
     }
 
     async fn restore(&self, terminal: Terminal) -> Result<Exit, Failure> {
