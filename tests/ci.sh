@@ -362,10 +362,14 @@ step_long() {
         run "${fuzz[@]}" run "${flags[@]}" "$target" "tests/fuzz/corpus/$target" "${seeds[@]}" -- \
             -max_total_time="${WEFT_FUZZ_SECONDS:-180}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -verbosity=0 -print_final_stats=1
     done
-    ran run env WEFT_AUDIT_SEEDS=100 WEFT_KILLS=60 WEFT_INTERRUPTS=60 cargo test --locked --workspace --test cli -- \
+    ran run env WEFT_AUDIT_SEEDS=100 WEFT_KILLS=300 WEFT_INTERRUPTS=60 cargo test --locked --workspace --test cli -- \
         all_that_was_planted at_any_moment
+    # A commit that is cut at each of its bytes.
+    ran run env WEFT_TORN=1 cargo test --locked -p platform-native --lib -- cut_at_any_byte
     run cargo bench --locked -p kernel-core
     run cargo bench --locked -p platform-native
+    # The start over a log of 10,000,000 events, which takes 7 GB of disk.
+    run cargo bench --locked -p platform-native --bench long_log
     # Ten minutes of spawns, crashes and kills, after which memory is what it was.
     run cargo bench --locked -p platform-native --bench soak
     # The same work by raw tokio channels and by two actor libraries.

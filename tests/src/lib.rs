@@ -132,7 +132,7 @@ macro_rules! each_kernel_clause {
                 what_failed_by_a_link_is_noted_before_it_is_told;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, a_route_is_for_equal_acts_alone, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
-                a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,
+                a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash, a_start_verifies_the_end_of_a_long_log,
                 what_could_not_be_done_opens_no_route, what_was_given_up_ends_as_its_device_says,
                 what_no_device_answered_is_unknown, a_panic_stops_everything, the_same_scenario_gives_the_same_log;
             messages: messages_arrive_once_and_in_order, a_full_mailbox_is_full, a_receive_selects,

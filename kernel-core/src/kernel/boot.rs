@@ -36,6 +36,7 @@ impl State {
             repair: boot.repair.clone(),
             unsigned: boot.unsigned,
             tree: Some(boot.tree.root()),
+            verified_from: (boot.verified_from > 0).then_some(boot.verified_from),
         };
         self.record(ActionId(0), Content::Boot(booted), now, fx);
         self.keep_alive(0, fx);

@@ -159,6 +159,10 @@ pub struct Booted {
     #[n(5)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree: Option<Hash>,
+    /// The first event that this start verified, where that was not the very first: those before it are vouched for by the
+    /// signed root alone, and whether they are still there as they were is for a verification of the whole.
+    #[n(6)]
+    pub verified_from: Option<u64>,
 }
 
 /// Kind 1.
@@ -205,7 +209,7 @@ pub struct Outcome {
     /// The pid of a spawn, the address of a connection; empty otherwise.
     #[n(3)]
     pub note: String,
-    /// The root of the tree after an act that changed it; none of any other.
+    /// The root of the tree after an act that changed it, and where nothing has told it for long.
     #[n(4)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree: Option<Hash>,

@@ -149,6 +149,9 @@ pub struct Boot {
     /// How many events at the end of the stored log no signature covers: whoever holds the disk could have made
     /// them.
     pub unsigned: u64,
+    /// The first event of the stored log that was verified at this start.
+    #[serde(default)]
+    pub verified_from: u64,
     /// Outward acts that the last boot began and did not end.
     pub interrupted: Vec<ActionId>,
     /// How many label rows each mount has: of its files, and of its folders for their entries.

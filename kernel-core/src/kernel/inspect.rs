@@ -92,6 +92,8 @@ pub struct Found {
     pub stored: usize,
     /// How many dead letters were kept.
     pub letters: usize,
+    /// The first event of its log that this boot verified; 0 if all of them.
+    pub verified_from: u64,
 }
 
 /// How a kernel is.

@@ -2,7 +2,8 @@
 //!
 //! Phases, each timed and recorded: storage, keys, chain, tree, and apps, once the host has them started again
 //! (`revive.rs`). What does not verify is refused
-//! with the reason; a kernel never starts fresh over a log that it cannot trust.
+//! with the reason; a kernel never starts fresh over a log that it cannot trust. Of a long log only the end is
+//! verified, so that a start takes no longer than what it goes on from is worth; the rest is for `weft chain verify`.
 
 use super::Told;
 use super::committer;
@@ -30,6 +31,9 @@ use std::sync::Arc;
 
 /// Rows read at once.
 pub(super) const PAGE: usize = 256;
+
+/// How many of the signed events a boot verifies, about: more than a row of them can hold.
+const RECENT: u64 = 8_192;
 
 /// The largest number that a boot starts from. A thousand of them a nanosecond would not come this far in 100 days,
 /// and from here on none wraps before the next boot refuses.
@@ -140,13 +144,13 @@ pub(super) async fn boot<P: Platform>(
     let key = log_key(public);
     phases.end("keys", platform.now());
 
-    let opened = open_log(&storage, &key).await?;
+    let opened = open_end(&storage, &key).await?;
     if opened.log.size() == 0 && holds_state(&storage).await? {
         return Err(BootError::NoLog);
     }
     let opened = if platform.profile().atomic_commits { opened.whole()? } else { opened };
     let last = counters(last.as_deref(), opened.log.size())?;
-    let unsigned = opened.log.size() - opened.signed;
+    let (unsigned, verified_from) = (opened.log.size() - opened.signed, opened.from);
     let mut repair = String::new();
     let mut torn_tree = false;
     if let Some(torn) = opened.torn {
@@ -181,6 +185,7 @@ pub(super) async fn boot<P: Platform>(
         profile,
         repair,
         unsigned,
+        verified_from,
         interrupted,
         labelled,
         letters,
@@ -219,6 +224,22 @@ pub fn log_key(public: [u8; 32]) -> VerifierKey {
 pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
     let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
     feed(storage, Opening::new(key.name.clone(), trust).noting(tree_root)).await
+}
+
+/// Reads and verifies the end of the stored log: what is gone on from, back to an event that tells the root of the tree.
+/// Where that fails, the whole is read, which tells best where the fault lies.
+async fn open_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
+    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
+    let mut recent = RECENT;
+    loop {
+        let opening = Opening::new(key.name.clone(), trust.clone()).from_end(recent).noting(tree_root);
+        match feed(storage, opening).await {
+            Err(BootError::Chain(found)) => return Err(open_log(storage, key).await.err().unwrap_or(found.into())),
+            // A long time of nothing but observing acts, or a log of before there were roots.
+            Ok(opened) if opened.noted.is_none() && opened.from > 0 => recent = recent.saturating_mul(8),
+            opened => return opened,
+        }
+    }
 }
 
 /// Feeds the rows that `opening` wants, to its end.

@@ -88,6 +88,8 @@ pub struct State {
     pub(crate) rows: Rows,
     /// The uppermost node of the tree.
     pub(crate) tree: Node,
+    /// Events since one told the root of the tree.
+    pub(crate) rootless: u64,
     pub(crate) tally: Tally,
     /// What waits in all mailboxes together.
     pub(crate) waiting: Waiting,
@@ -262,6 +264,7 @@ impl State {
             novelty: Novelty::default(),
             rows: Rows::new(CACHED),
             tree: boot.tree,
+            rootless: 0,
             tally: Tally::default(),
             waiting: Waiting::default(),
             waits_for_fuel: Vec::new(),
@@ -288,6 +291,7 @@ impl State {
                 unknown: boot.interrupted.len(),
                 stored: boot.inboxes.len(),
                 letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),
+                verified_from: boot.verified_from,
             },
             sends_again: None,
             deadlines: BTreeMap::new(),

@@ -33,6 +33,7 @@ pub(crate) fn boot(handlers: &[(Name, InstanceKind)], fx: &mut Effects) -> State
         profile,
         repair: String::new(),
         unsigned: 0,
+        verified_from: 0,
         interrupted: Vec::new(),
         labelled: BTreeMap::new(),
         letters: Vec::new(),

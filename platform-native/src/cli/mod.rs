@@ -8,6 +8,7 @@ mod address;
 mod api;
 mod app;
 mod application;
+mod backup;
 mod chain;
 mod client;
 mod consent;
@@ -104,6 +105,10 @@ enum Command {
     /// Look at the resource tree, change it, and prove what is in it
     #[command(subcommand)]
     Tree(tree::Command),
+    /// Make a verified copy of all that a kernel keeps, while it runs or not
+    Backup(backup::Backup),
+    /// Make a data directory from a backup
+    Restore(backup::Restore),
     /// Check applications, and install, start, stop and remove them
     #[command(subcommand)]
     App(app::Command),
@@ -179,6 +184,8 @@ impl Command {
             Command::Approvals(approvals) => approvals.json(),
             Command::Shutdown(shutdown) => shutdown.which.json,
             Command::Tree(tree) => tree.json(),
+            Command::Backup(backup) => backup.which.json,
+            Command::Restore(restore) => restore.json,
             Command::App(app) => app.json(),
             Command::Chain(chain) => chain.json(),
             Command::Receipt(receipt) => receipt.json,
@@ -210,6 +217,8 @@ impl Command {
             Command::Approvals(approvals) => approvals.run(terminal),
             Command::Shutdown(shutdown) => shutdown.run(terminal),
             Command::Tree(tree) => tree.run(terminal),
+            Command::Backup(backup) => backup.run(terminal),
+            Command::Restore(restore) => restore.run(terminal),
             Command::App(app) => app.run(terminal),
             Command::Chain(chain) => on_runtime(chain.run(terminal)),
             Command::Receipt(receipt) => on_runtime(receipt.run()),
@@ -316,6 +325,8 @@ mod tests {
             "logs",
             "approvals",
             "tree",
+            "backup",
+            "restore",
             "app",
             "chain",
             "receipt",

@@ -161,6 +161,14 @@ pub(crate) fn counted(n: u64, one: &str) -> String {
     format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// What a start has verified of a log of so many events.
+pub(crate) fn verified(events: u64, from: u64) -> String {
+    match from {
+        0 => format!("{} in its log verified", counted(events, "event")),
+        _ => format!("{} in its log, verified from event {} on", counted(events, "event"), count(from)),
+    }
+}
+
 /// Bytes in the unit that leaves one to four digits before the point: "512 B", "3.2 MiB".
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

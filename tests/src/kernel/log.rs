@@ -3,6 +3,7 @@
 use crate::world::{Answers, Commits, Hand, Host, Kind, Recorded, World, agent, app};
 use futures::join;
 use kernel_core::app::MountMode;
+use kernel_core::chain::event_key;
 use kernel_core::environment::Environment;
 use kernel_core::governance::Then;
 use kernel_core::id::ActionId;
@@ -303,6 +304,34 @@ pub async fn what_was_answered_outlives_a_crash<H: Host>(host: H) {
     assert_eq!(&session.act("read", "/tree/kept", "").await.expect("kept")[..], b"value");
     drop(session);
     assert_eq!(intents(&world.log().await, "/tree/kept").len(), 1);
+    world.finish().await;
+}
+
+/// Of a long log a start verifies the end, and says from where on. It goes on from what was signed: an event before that
+/// was changed is found by whoever verifies the whole, also after more was signed.
+pub async fn a_start_verifies_the_end_of_a_long_log<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    for _ in 0..10 {
+        assert_eq!(world.tell("writer", "repeat 1000 read /fs/in/x").await, "1000 ok");
+    }
+    world.log().await;
+    let first = world.row(&event_key(0)).await.expect("the first events");
+    let mut changed = first.to_vec();
+    *changed.last_mut().expect("not empty") ^= 1;
+    world.reboot_over(vec![(event_key(0), Some(changed.into()))]).await;
+    let from = world.kernel().found().verified_from;
+    assert!(from > 0);
+    world.kernel().checkpoint().await.expect("signed");
+    assert!(!world.verifies().await);
+    world.put_row(&event_key(0), &first).await;
+    assert!(world.verifies().await);
+    let boots = world.log().await.into_iter().filter_map(|e| match e.content {
+        Content::Boot(boot) => Some(boot.verified_from),
+        _ => None,
+    });
+    assert_eq!(boots.collect::<Vec<_>>(), [None, Some(from)]);
     world.finish().await;
 }
 

@@ -433,6 +433,11 @@ impl<H: Host> World<H> {
         self.rows().commit(Batch { changes }).await.expect("a commit");
     }
 
+    /// Whether the whole log verifies as it is stored now.
+    pub async fn verifies(&self) -> bool {
+        open_log(self.rows(), &log_key(self.public)).await.is_ok()
+    }
+
     /// Makes everything durable and reads the log.
     pub async fn log(&self) -> Vec<Recorded> {
         self.kernel().checkpoint().await.expect("a checkpoint");

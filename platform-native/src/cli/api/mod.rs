@@ -45,8 +45,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch as channel};
 
-/// How many applications are taken in, and receipts made, at a time.
+/// How many applications are taken in, and receipts made, at a time, and how many backups.
 const LARGE: usize = 2;
+
+/// What of a kernel that stays lies beside its rows, and belongs to them.
+pub(crate) const KEPT: [&str; 2] = [agreed::FILE, mounts::FILE];
 
 /// What all connections share.
 pub(crate) struct Api {
@@ -71,11 +74,18 @@ pub(crate) struct Room {
     turns: Semaphore,
     /// Only so many are read at a time, because they are large, and so is the log that is read for a receipt.
     large: Semaphore,
+    /// The same for backups, each of which keeps the rows of its moment.
+    backups: Arc<Semaphore>,
 }
 
 impl Default for Room {
     fn default() -> Room {
-        Room { started: Instant::now(), turns: Semaphore::new(1), large: Semaphore::new(LARGE) }
+        Room {
+            started: Instant::now(),
+            turns: Semaphore::new(1),
+            large: Semaphore::new(LARGE),
+            backups: Arc::new(Semaphore::new(LARGE)),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) enum Op {
     Receipt,
     Children,
     Prove,
+    Backup,
     Shutdown,
     OpenApi,
 }
@@ -262,6 +263,18 @@ pub(super) const ROUTES: &[Route] = &[
         body: Some(("ProveNode", SMALL)),
         reply: "Proved",
         errors: &[415],
+    },
+    Route {
+        path: "/v1/backup",
+        op: Op::Backup,
+        summary: "All that is stored, as of one moment",
+        about: "What `weft backup` makes a backup of: everything that was done so far is signed, then the rows are sent as \
+                they are between two commits, while the kernel goes on. The key that signs is not among them. What does \
+                not end with its end mark was cut short.",
+        query: &[],
+        body: None,
+        reply: "Backup",
+        errors: &[],
     },
     Route {
         method: Method::POST,

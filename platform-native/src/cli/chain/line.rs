@@ -115,7 +115,10 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
                     0 => String::new(),
                     n => format!("; {} before it had no signature", counted(n, "event")),
                 };
-                format!("weft {} on {}, {}{repair}{unsigned}", boot.version, boot.host, boot.environment)
+                let verified = boot
+                    .verified_from
+                    .map_or_else(String::new, |from| format!("; verified from event {} on", count(from)));
+                format!("weft {} on {}, {}{repair}{unsigned}{verified}", boot.version, boot.host, boot.environment)
             }
             Content::Phase(phase) => format!("{} {}", phase.name, duration(Duration::from_micros(phase.micros))),
             Content::Intent(decided)

@@ -11,6 +11,7 @@ mod verify;
 
 pub(crate) use evidence::VerifyFile;
 pub(crate) use receipt::Receipt;
+pub(in crate::cli) use verify::{kept, read};
 
 use super::exit::{Exit, Failure};
 use super::place::Places;
@@ -74,7 +75,8 @@ impl Which {
     }
 }
 
-fn parse_key(text: &str) -> Result<VerifierKey, String> {
+/// A key as it is written.
+pub(in crate::cli) fn parse_key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text).ok_or_else(|| "a key is written NAME+ID+BASE64, as a run prints it".to_owned())
 }
 

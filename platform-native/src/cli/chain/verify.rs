@@ -123,7 +123,7 @@ fn of_tree(CheckedTree { root, nodes }: CheckedTree) -> String {
 }
 
 /// The bytes of `file`, and no more than a checkpoint may have.
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(in crate::cli) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |e: std::io::Error| {
         Failure::usage(format!("the checkpoint {} cannot be read: {e}", shown(file)))
             .help("give a file that `weft chain checkpoint` wrote")
@@ -135,7 +135,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The checkpoint that was read from `file`, if `key` signed it.
-fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Failure> {
+pub(in crate::cli) fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Failure> {
     let shown = shown(file);
     let not_one = |why: &str| {
         Failure::usage(format!("{shown} is not a checkpoint: {why}"))

@@ -123,7 +123,16 @@ impl Connection {
 
     /// The events behind `last`, or those that `query` says.
     pub(super) async fn events(&mut self, query: &str, last: Option<&str>) -> Result<Incoming, Failure> {
-        let response = self.send(Method::GET, &format!("/v1/events?{query}"), None, last).await?;
+        self.opened(&format!("/v1/events?{query}"), last).await
+    }
+
+    /// What is answered to a `GET`, as it comes.
+    pub(in crate::cli) async fn streamed(&mut self, path: &str) -> Result<Incoming, Failure> {
+        self.opened(path, None).await
+    }
+
+    async fn opened(&mut self, path: &str, last: Option<&str>) -> Result<Incoming, Failure> {
+        let response = self.send(Method::GET, path, None, last).await?;
         if response.status().is_success() {
             return Ok(response.into_body());
         }

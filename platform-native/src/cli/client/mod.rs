@@ -84,6 +84,16 @@ impl Which {
         self.at.is_none().then_some(self.data_dir.as_deref())
     }
 
+    /// The data directory that it has on this machine.
+    pub(in crate::cli) fn place(&self) -> Result<PathBuf, Failure> {
+        Places::from_env().of_kernel(self.data_dir.as_deref())
+    }
+
+    /// Whether it may have its data directory elsewhere.
+    pub(in crate::cli) fn is_elsewhere(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// Talks to it.
     ///
     /// # Errors

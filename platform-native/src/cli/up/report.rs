@@ -40,6 +40,7 @@ impl Listening<'_> {
             "environment": self.environment.name(),
             "pid": std::process::id(),
             "boot": boot.collect::<Vec<_>>(),
+            "verified_from": self.found.verified_from,
             "crash": self.crash(),
             "started_again": self.revived.iter().map(of_revived).collect::<Vec<_>>(),
             "apps": self.applied.iter().map(Applied::document).collect::<Vec<_>>(),
@@ -52,7 +53,7 @@ impl Listening<'_> {
     /// What is known of a crash; null where the kernel before has stopped in order. What waited in ordinary inboxes is
     /// known as of the last write of the log.
     fn crash(&self) -> Value {
-        let Found { crashed, lost, unknown, stored, letters } = self.found;
+        let Found { crashed, lost, unknown, stored, letters, .. } = self.found;
         match crashed {
             true => {
                 json!({ "acts_unknown": unknown, "messages_kept": stored, "messages_lost": lost, "letters": letters })
@@ -62,7 +63,7 @@ impl Listening<'_> {
     }
 
     fn of_crash(&self, terminal: Terminal) -> Vec<String> {
-        let Found { crashed, lost, unknown, stored, letters } = self.found;
+        let Found { crashed, lost, unknown, stored, letters, .. } = self.found;
         if !crashed {
             return Vec::new();
         }

@@ -113,6 +113,10 @@ fn the_document_is_what_is_served() {
 /// Asks for it, and holds what is answered against what the document says.
 fn check(up: &Up<'_>, document: &Value, method: &str, path: &str, operation: &Value) {
     let said = &operation["responses"]["200"]["content"];
+    if said.get("application/octet-stream").is_some() {
+        // Its tests are those of `weft backup`, which reads it.
+        return;
+    }
     if said.get("text/event-stream").is_some() {
         return check_events(up, document, said);
     }
