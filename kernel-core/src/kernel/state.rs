@@ -282,6 +282,7 @@ impl State {
                 unknown: boot.interrupted.len(),
                 stored: boot.inboxes.len(),
                 letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),
+                cut_short: boot.cut_short.iter().map(|(app, _)| app.clone()).collect(),
             },
             sends_again: None,
             deadlines: BTreeMap::new(),
