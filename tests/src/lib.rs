@@ -126,6 +126,7 @@ macro_rules! each_kernel_clause {
             letters: what_could_not_be_delivered_is_kept, a_letter_keeps_its_labels,
                 an_absence_of_a_letter_is_labelled, sending_again_is_an_act_of_whoever_does_it,
                 a_letter_waits_for_no_answer, a_reply_that_came_too_late_is_a_letter, a_reply_that_came_too_late_is_bounded,
+                late_replies_count_for_whoever_asked,
                 what_a_subscriber_misses_is_no_letter, what_a_durable_inbox_accepted_of_a_topic_is_a_letter, no_absence_of_a_letter_drives_out_another,
                 sending_again_hides_no_other_letter, a_letter_to_a_durable_inbox_is_stored, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
