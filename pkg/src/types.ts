@@ -299,7 +299,7 @@ export type Verified =
 /**
  * Something that happened; `kind` says what, the rest what belongs to it. `revived` tells what came of an application that
  * should run and was started again at the boot: `app`, its `pid`, or the `reason` why it does not run, and `without`: those of its agents
- * that were killed and are left out.
+ * that were killed, or that it had been started without, and are left out, and `suspended`: those that are suspended as they were before.
  */
 export type Notice = { kind: string } & Record<string, unknown>;
 

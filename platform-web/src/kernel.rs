@@ -18,7 +18,7 @@ use kernel_core::environment::Environment;
 use kernel_core::id::ActionId;
 use kernel_core::ipc::body;
 use kernel_core::kernel::effects::Notice;
-use kernel_core::kernel::{BootOptions, Kernel, Parts, Revived, Session, Told};
+use kernel_core::kernel::{BootOptions, Kernel, Parts, Session, Told};
 use kernel_core::path::Name;
 use kernel_core::platform::{Durability, Platform, Profile, Programs, Spawn};
 use kernel_core::process::InstanceKind;
@@ -393,13 +393,15 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
 async fn revive(kernel: Kernel<WebPlatform>, devices: WebDevices, told: Function) {
     let bound = |app: &Name, mount: &Name| devices.given(mount).is_some_and(|given| given.contains(app));
     // Where the rows cannot be read the kernel has told already that it goes no further.
-    for Revived { app, without, result } in kernel.revive(bound).await.unwrap_or_default() {
-        let (pid, reason) = match result {
+    for revived in kernel.revive(bound).await.unwrap_or_default() {
+        let (pid, reason) = match &revived.result {
             Ok(pid) => (Some(pid), None),
-            Err(refusal) => (None, Some(refusal.reason)),
+            Err(refusal) => (None, Some(&refusal.reason)),
         };
-        let news =
-            json!({ "notice": { "kind": "revived", "app": app, "pid": pid, "reason": reason, "without": without } });
+        let news = json!({ "notice": {
+            "kind": "revived", "app": revived.app, "pid": pid, "reason": reason, "without": revived.without(),
+            "suspended": revived.suspended,
+        } });
         let _ = told.call1(&JsValue::NULL, &to_js(&news));
     }
 }

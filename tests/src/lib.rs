@@ -61,7 +61,8 @@ macro_rules! each_kernel_clause {
                 a_gift_ends_with_its_giver, what_a_manifest_gave_can_be_taken, what_rests_on_a_right_ends_with_it,
                 a_gift_carries_the_labels_of_its_giver, a_child_holds_nothing_up_for_its_parent, a_gift_has_its_bounds,
                 what_would_go_on_is_not_said_to_be_taken, connections_end_with_their_right,
-                what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called, an_operator_spawns_in_a_running_application;
+                what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called, an_operator_spawns_in_a_running_application,
+                what_was_taken_is_not_there_at_a_later_boot;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
@@ -125,6 +126,7 @@ macro_rules! each_kernel_clause {
             letters: what_could_not_be_delivered_is_kept, a_letter_keeps_its_labels,
                 an_absence_of_a_letter_is_labelled, sending_again_is_an_act_of_whoever_does_it,
                 a_letter_waits_for_no_answer, a_reply_that_came_too_late_is_a_letter, a_reply_that_came_too_late_is_bounded,
+                late_replies_count_for_whoever_asked,
                 what_a_subscriber_misses_is_no_letter, what_a_durable_inbox_accepted_of_a_topic_is_a_letter, no_absence_of_a_letter_drives_out_another,
                 sending_again_hides_no_other_letter, a_letter_to_a_durable_inbox_is_stored, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
@@ -157,7 +159,8 @@ macro_rules! each_kernel_clause {
                 more_restarts_than_allowed_are_a_failure, restarts_wait_longer_each_time,
                 restarts_draw_from_the_account_of_the_application,
                 what_should_run_outlives_the_kernel, what_is_no_longer_wanted_does_not_come_again,
-                only_an_operator_starts_again_what_was_killed,
+                only_an_operator_starts_again_what_was_killed, who_is_killed_during_a_start_stays_dead,
+                what_was_cut_short_is_told,
                 a_kernel_that_fails_keeps_what_should_run, a_fresh_start_forgives_nothing;
             supervisors: agents_are_children_of_their_supervisor,
                 a_supervisor_that_cannot_go_on_is_started_again, what_cannot_be_mended_goes_up,
@@ -167,7 +170,7 @@ macro_rules! each_kernel_clause {
                 budgets_below_a_supervisor_go_on, links_cross_supervisors, whoever_is_suspended_stops_at_once,
                 a_kernel_that_stops_forgets_nothing, what_an_application_fails_by_outlives_a_crash;
             suspension: whoever_is_suspended_is_handed_nothing, what_the_suspended_wait_for_waits,
-                who_may_resume, the_suspended_are_not_started_again, whoever_waits_to_be_resumed_is_not_done,
+                who_may_resume, the_suspended_are_not_started_again, the_suspended_stay_so_at_a_later_boot, whoever_waits_to_be_resumed_is_not_done,
                 what_does_not_run_is_not_suspended, the_state_of_a_process_is_labelled;
             timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time, timers_of_the_suspended_stand_still;
             tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,

@@ -4,6 +4,7 @@ use super::effects::{Effects, Notice, Reply, Wake};
 use super::event::{Attached, Booted, Content, Outcome, Phase, Text, bounded};
 use super::input::Boot;
 use super::rows;
+use super::running::{Running, running_key};
 use super::state::State;
 use super::verb::New;
 use crate::agency::Role;
@@ -41,6 +42,10 @@ impl State {
         self.record(ActionId(0), Content::Boot(booted), now, fx);
         self.keep_alive(0, fx);
         self.keep_tree_head(ActionId(0), fx);
+        for (app, row) in &boot.cut_short {
+            // It is told of once. Who of it was killed stays so.
+            self.keep(running_key(app), Running::read(row).tombstone().map(|tombstone| tombstone.row()), fx);
+        }
         for action in &boot.interrupted {
             let outcome = Outcome {
                 result: Outcome::UNKNOWN.to_owned(),

@@ -9,6 +9,7 @@ use crate::id::{ActionId, CallId, MessageId, Pid};
 use crate::path::Name;
 use crate::platform::{DeviceReply, Fault, Handled, Usage};
 use crate::refusal::Code;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// One input of `State::step`.
@@ -165,6 +166,8 @@ pub struct Boot {
     pub inboxes: Vec<KeptMessage>,
     /// The uppermost node of the tree.
     pub tree: crate::tree::Node,
+    /// The applications that ran until they were quiet when the last boot ended, with their rows.
+    pub cut_short: Vec<(Name, Bytes)>,
 }
 
 /// The numbers that are never reused in one data directory.

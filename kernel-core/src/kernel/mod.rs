@@ -222,7 +222,7 @@ impl<P: Platform> Kernel<P> {
 
     /// What this boot has found of the one before.
     pub fn found(&self) -> Found {
-        self.inner.lock().state.found
+        self.inner.lock().state.found.clone()
     }
 
     /// Waits until everything that has happened so far is in the log on disk; at once where it is.

@@ -13,6 +13,7 @@ use super::inboxes::{self, KeptMessage};
 use super::input::{Boot, Counters, Input};
 use super::letters::{self, KeptLetter};
 use super::rows;
+use super::running::{Running, Standing};
 use super::state::State;
 use super::tree;
 use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
@@ -130,6 +131,7 @@ pub(super) async fn boot<P: Platform>(
     let labelled = labelled(&storage).await?;
     let letters = letters(&storage).await?;
     let inboxes = inboxes(&storage).await?;
+    let cut_short = cut_short(&storage).await?;
     let alive = storage.get(&rows::key(rows::TABLE_ALIVE, b"")).await?;
     // What is not its form is told as a crash all the same.
     let waited = alive.map(|row| row[..].try_into().map_or(0, u64::from_be_bytes));
@@ -192,6 +194,7 @@ pub(super) async fn boot<P: Platform>(
         inboxes,
         waited,
         tree,
+        cut_short,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);
@@ -299,6 +302,14 @@ async fn labelled<S: Storage>(storage: &S) -> Result<BTreeMap<Name, u64>, Storag
         }
     }
     Ok(counts)
+}
+
+/// The rows of the applications that ran until they were quiet, and were not.
+async fn cut_short<S: Storage>(storage: &S) -> Result<Vec<(Name, Bytes)>, StorageError> {
+    let rows = all(storage, rows::TABLE_RUNNING).await?.into_iter();
+    let once = rows.filter(|(_, row)| Running::read(row).standing == Standing::Once);
+    let name = |key: &Bytes| std::str::from_utf8(&key[1..]).ok().and_then(|name| Name::parse(name).ok());
+    Ok(once.filter_map(|(key, row)| Some((name(&key)?, row))).collect())
 }
 
 /// The dead letters that are kept.

@@ -8,6 +8,7 @@ use super::app::App;
 use super::catalog::Catalog;
 use super::effects::Effects;
 use super::file_labels::Flights;
+use super::fuel::WaitsForFuel;
 use super::inboxes::Inboxes;
 use super::input::{Boot, Counters, Input};
 use super::inspect::Found;
@@ -93,9 +94,7 @@ pub struct State {
     pub(crate) tally: Tally,
     /// What waits in all mailboxes together.
     pub(crate) waiting: Waiting,
-    /// Those whose messages wait until fuel that others hold has come back, and whether some has since that was looked at.
-    pub(crate) waits_for_fuel: Vec<Pid>,
-    pub(crate) fuel_came_back: bool,
+    pub(crate) waits_for_fuel: WaitsForFuel,
     /// The processes of which some count is not in the log yet.
     pub(crate) untold: BTreeSet<Pid>,
     /// Why nothing is acknowledged any more, once the data directory could not be written.
@@ -267,8 +266,7 @@ impl State {
             rootless: 0,
             tally: Tally::default(),
             waiting: Waiting::default(),
-            waits_for_fuel: Vec::new(),
-            fuel_came_back: false,
+            waits_for_fuel: WaitsForFuel::default(),
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
@@ -292,6 +290,7 @@ impl State {
                 stored: boot.inboxes.len(),
                 letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),
                 verified_from: boot.verified_from,
+                cut_short: boot.cut_short.iter().map(|(app, _)| app.clone()).collect(),
             },
             sends_again: None,
             deadlines: BTreeMap::new(),

@@ -239,13 +239,17 @@ pub struct Linked {
 }
 
 /// Who suspended a process, which decides who may let it go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
 pub enum Suspender {
     /// The kernel, for too many refusals.
+    #[n(0)]
     Kernel,
     /// Somebody outside: a session of a user.
+    #[n(1)]
     User,
     /// A process.
+    #[n(2)]
     Process,
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn boot(handlers: &[(Name, InstanceKind)], fx: &mut Effects) -> State
         missing: Vec::new(),
     };
     let boot = Boot {
+        cut_short: Vec::new(),
         seed: [7; 32],
         host: "bare".to_owned(),
         version: "0".to_owned(),

@@ -85,7 +85,11 @@ enum Command {
     Call(client::Call),
     /// Start a process of one of its agents
     Spawn(client::Spawn),
-    /// Keep one of its processes from going on
+    /// Keep one of its processes from going on, until it is resumed
+    #[command(
+        after_help = "An agent of an application that stays is suspended after the end of the kernel, too, until it is \
+                            resumed or the application is started anew. A process that an agent has started is gone then."
+    )]
     Suspend(client::Process),
     /// Let a suspended process go on
     Resume(client::Process),

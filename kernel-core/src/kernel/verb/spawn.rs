@@ -428,6 +428,7 @@ impl State {
                     process.enter(Lifecycle::Running);
                     let (name, app) = (process.name.to_string(), process.app.clone());
                     fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name, app }));
+                    self.suspend_again(child, now, fx);
                 }
                 let closed = Closed { note: child.to_string(), by_other: false };
                 self.end_open(action, Ok(body::json(&Spawned { pid: child })), closed, now, fx);

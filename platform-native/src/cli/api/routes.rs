@@ -265,6 +265,7 @@ pub(super) const ROUTES: &[Route] = &[
         errors: &[415],
     },
     Route {
+        method: Method::GET,
         path: "/v1/backup",
         op: Op::Backup,
         summary: "All that is stored, as of one moment",

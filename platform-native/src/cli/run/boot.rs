@@ -82,6 +82,9 @@ pub(super) async fn boot(
         screen.notice(&phase);
     }
     screen.step("kernel", at.elapsed(), &verified(from, kernel.found().verified_from));
+    for app in kernel.found().cut_short {
+        screen.warning(&format!("{app} was cut short before: the kernel that ran it did not stop in order"));
+    }
     Ok(Booted {
         kernel,
         told,
