@@ -272,7 +272,7 @@ step_native() {
     ran run cargo test --locked --manifest-path examples/repo-audit/Cargo.toml -p scan -p guest -p reporter
 }
 
-# Defines `witness_python`, a Python that has aics-tlog, which wants 3.12.
+# Puts into `AICS_TLOG` where a Python lies that has aics-tlog, which wants 3.12.
 need_aics_tlog() {
     local venv=$TARGET/tools/aics-tlog python
     if [[ ! -x $venv/bin/aics-tlog ]]; then
@@ -286,14 +286,15 @@ need_aics_tlog() {
         run "$venv/bin/pip" install --quiet --disable-pip-version-check aics-tlog==0.2.1 ||
             missing "aics-tlog" "pip install aics-tlog==0.2.1, whose last lines above say why it could not."
     fi
-    witness_python() { run "$venv/bin/python" -B tests/witness/check.py "$@"; }
+    AICS_TLOG=$venv
 }
 
 # What is exported is a log to programs that were written by others: once, and again when it has grown.
 step_witness() {
     need_rust
     need_aics_tlog
-    run cargo build --locked --workspace --bin weft
+    # As step `native` has built it.
+    run cargo test --locked --workspace --no-run --test cli
     run env CARGO_TARGET_DIR="$TARGET/witness" cargo build --locked --manifest-path tests/witness/Cargo.toml
     local weft=$TARGET/debug/weft at key act state proof
     at=$(mktemp -d) && mkdir "$at/out"
@@ -313,8 +314,8 @@ step_witness() {
     for proof in "${proofs[@]}"; do run "$weft" verify "$proof" --key "$key"; done
     run "$TARGET/witness/debug/witness" "$at/first"
     run "$TARGET/witness/debug/witness" "$at/second" "${proofs[@]}"
-    witness_python "$at/first" "$key"
-    witness_python "$at/second" "$key" "${proofs[@]}"
+    run "$AICS_TLOG/bin/python" -B tests/witness/check.py "$at/first" "$key"
+    run "$AICS_TLOG/bin/python" -B tests/witness/check.py "$at/second" "$key" "${proofs[@]}"
     rm -rf "$at"
 }
 
