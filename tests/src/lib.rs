@@ -97,7 +97,7 @@ macro_rules! each_kernel_clause {
                 a_kernel_that_has_stopped_answers, a_component_is_kept_as_its_hash_says,
                 a_boot_tells_what_was_not_signed, a_dead_letter_names_its_act,
                 a_refusal_for_another_reason_is_another, what_cannot_be_read_is_a_refusal,
-                what_a_device_cannot_do_is_no_refusal;
+                what_a_device_cannot_do_is_no_refusal, a_refusal_tells_no_secret;
             floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
                 whoever_is_suspended_receives_nothing,
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,

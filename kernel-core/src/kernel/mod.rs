@@ -46,7 +46,7 @@ pub use bodies::{Bodies, check_bodies};
 pub use inboxes::KeptMessage;
 pub use inspect::{AppRow, Found, Health, ProcessRow, ServiceRow, Summary};
 pub use letters::{KeptLetter, LETTERS, LETTERS_BYTES, LETTERS_OF_ONE, LETTERS_OF_ONE_BYTES};
-pub use receipt::{Proved, Proven, ReceiptError, prove, prove_consistency, receipt, root_of, verify_receipt};
+pub use receipt::{Proved, Proven, ReceiptError, prove, prove_consistency, receipt, root_of, row_of, verify_receipt};
 pub use replay::{ReplayError, replay};
 pub use revive::{Revived, Tombstones};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};

@@ -137,10 +137,16 @@ pub async fn root_of<S: Storage>(storage: &S, old: u64, size: u64) -> Result<Has
     with_tiles(storage, |tiles| root_at(old, &mut |id| tiles.get(&id).cloned())).await
 }
 
-/// Event `seq` as it is stored. Rows have many events each, so the one that holds it is looked for by halves: it begins
-/// at `low` or behind that, and before `high`.
-async fn event_at<S: Storage>(storage: &S, seq: u64) -> Result<Vec<u8>, ReceiptError> {
+/// The first event of the stored row that holds event `seq`, which is there. Rows have many events each, so it is looked
+/// for by halves: the row begins at `low` or behind that, and before `high`.
+///
+/// # Errors
+/// What cannot be read.
+pub async fn row_of<S: Storage>(storage: &S, seq: u64) -> Result<u64, StorageError> {
     let (mut low, mut high) = (0, seq + 1);
+    if storage.get(&event_key(seq)).await?.is_some() {
+        return Ok(seq);
+    }
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         let page = storage.scan(&event_key(middle), &event_key(high), 1).await?;
@@ -149,7 +155,12 @@ async fn event_at<S: Storage>(storage: &S, seq: u64) -> Result<Vec<u8>, ReceiptE
             None => high = middle,
         }
     }
-    let row = storage.get(&event_key(low)).await?.unwrap_or_default();
+    Ok(low)
+}
+
+/// Event `seq` as it is stored.
+async fn event_at<S: Storage>(storage: &S, seq: u64) -> Result<Vec<u8>, ReceiptError> {
+    let row = storage.get(&event_key(row_of(storage, seq).await?)).await?.unwrap_or_default();
     let mut all = entries(&row).flatten();
     let found = all.find(|bytes| decode_verified(bytes).is_ok_and(|event| event.seq == seq));
     found.map(<[u8]>::to_vec).ok_or_else(|| ReceiptError::NotFound(format!("event {seq} is not stored")))

@@ -3,10 +3,11 @@
 use crate::harness::{Done, Home, agent};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use kernel_core::chain::{Checkpoint, TileId, decode, entries, root_at};
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// A home in which `play` has run: one act was refused, one done, one waits for nothing.
+/// A home in which `play` has run: one act was refused and one done.
 fn ran() -> Home {
     let steps = ["act connect /net/203.0.113.7:443", "act write /tree/app/play/x {\"replace\":true} a-secret-of-mine"];
     let home = Home::new(&agent("actor", &steps, "use = [\"write /tree/app/play/**\"]"));
@@ -173,4 +174,83 @@ fn secrets_are_in_no_log_no_receipt_and_no_error() {
     // What was written is kept, where it belongs.
     let kept = Command::new("grep").args(["-ac", "planted-in-a-value"]).arg(home.data().join("weft.redb")).output();
     assert_ne!(String::from_utf8_lossy(&kept.expect("grep").stdout).trim(), "0");
+}
+
+#[test]
+fn a_log_is_exported_once_and_brought_up_to_date() {
+    let home = ran();
+    let key = kernel_core::chain::VerifierKey::parse(&key(&home)).unwrap();
+    let export = || home.weft(&["chain", "export", "--tiles", "tiles", "--json"]);
+    let whole = || {
+        let note = std::fs::read_to_string(home.path("tiles/checkpoint")).unwrap();
+        let checkpoint = Checkpoint::open(&note, std::slice::from_ref(&key)).unwrap();
+        let tile = |id: TileId| {
+            // The widest that is there: an older and narrower one is its beginning.
+            let widths = (1..=256).rev().map(|width| home.path("tiles").join(id.path(width)));
+            widths.filter_map(|path| std::fs::read(path).ok()).next().map(bytes::Bytes::from)
+        };
+        assert_eq!(root_at(checkpoint.size, &mut |id| tile(id)).unwrap(), checkpoint.root);
+        let (last, width) = ((checkpoint.size - 1) / 256, (checkpoint.size - 1) % 256 + 1);
+        let bundle = std::fs::read(home.path("tiles").join(TileId::entries_path(last, width))).unwrap();
+        let events: Vec<Vec<u8>> = entries(&bundle).map(|event| event.unwrap().to_vec()).collect();
+        assert_eq!(events.len() as u64, width);
+        assert_eq!(decode(events.last().unwrap()).unwrap().seq, checkpoint.size - 1);
+        checkpoint.size
+    };
+    let told = export().exits(0).json();
+    assert_eq!((told["before"].as_u64(), told["size"].as_u64()), (None, Some(whole())));
+    let again = export().exits(0).json();
+    assert_eq!((&again["written"], &again["before"]), (&json!(0), &told["size"]));
+    for _ in 0..20 {
+        home.weft(&["run", "play"]).exits(0);
+    }
+    assert_eq!(export().exits(0).json()["size"].as_u64(), Some(whole()));
+    assert!(whole() > 256, "there is a full tile");
+    let left = std::fs::read_dir(home.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().starts_with(".tiles")));
+
+    // Neither what is no log nor the log of others is written over, and what is ahead of this one is a finding.
+    home.weft(&["chain", "export", "--tiles", "repo"]).exits(2).tells(&["holds something else than a log"]);
+    let other = ran();
+    let theirs = home.path("tiles").display().to_string();
+    other.weft(&["chain", "export", "--tiles", &theirs]).exits(2).tells(&["holds the log of somebody else"]);
+    let old = home.path("old").display().to_string();
+    std::fs::create_dir(&old).unwrap();
+    for name in ["weft.redb", "log.key", "lock"] {
+        std::fs::copy(home.data().join(name), home.path("old").join(name)).unwrap();
+    }
+    home.weft(&["run", "play"]).exits(0);
+    export().exits(0);
+    let behind = home.weft(&["chain", "export", "--tiles", "tiles", "--data-dir", "old", "--json"]).exits(4);
+    assert_eq!(behind.json()["error"]["code"], "truncated");
+    home.weft(&["chain", "export"]).exits(2);
+    home.weft(&["chain", "export", "--jsonl", "--tiles", "x"]).exits(2);
+
+    let lines = home.weft(&["chain", "export", "--jsonl"]).exits(0).out;
+    let shown = home.weft(&["chain", "show", "--json"]).exits(0).json();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(&lines, shown["events"].as_array().unwrap());
+}
+
+#[test]
+fn what_is_shown_is_narrowed_by_place_and_time() {
+    let home = ran();
+    let events = |more: &[&str]| {
+        let document = home.weft(&[&["chain", "show", "--json"], more].concat()).exits(0).json();
+        document["events"].as_array().unwrap().clone()
+    };
+    let kinds = |more: &[&str]| events(more).iter().map(|e| e["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(kinds(&["--resource", "/tree/app/**"]), ["intent", "outcome"], "an outcome belongs to its act");
+    assert_eq!(kinds(&["--resource", "/net/203.0.113.7:*"]), ["refused"]);
+    assert_eq!(kinds(&["--resource", "/tree/app/**", "--verb", "read"]).len(), 0);
+    let all = events(&[]);
+    assert_eq!(events(&["--since", "5"]), all[5..]);
+    assert_eq!(events(&["--since", all[3]["time"].as_str().unwrap()]).last(), all.last());
+    assert_eq!((events(&["--since", "1h"]).len(), events(&["--since", "2100-01-01"]).len()), (all.len(), 0));
+    home.weft(&["chain", "show", "--resource", "/fs/**", "--since", "2100-01-01"])
+        .exits(0)
+        .tells(&["is about /fs/** since 2100-01-01"]);
+    home.weft(&["chain", "show", "--resource", "fs"]).exits(2);
+    home.weft(&["chain", "show", "--since", "soon"]).exits(2).tells(&["how long ago as 10m"]);
+    home.weft(&["chain", "show", "--follow"]).exits(2).tells(&["no kernel runs on", "leave out --follow"]);
 }

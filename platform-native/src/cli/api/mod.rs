@@ -13,6 +13,7 @@ mod apps;
 mod door;
 mod events;
 mod listen;
+mod log;
 mod look;
 mod mounts;
 mod openapi;

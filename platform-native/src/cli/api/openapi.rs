@@ -37,9 +37,11 @@ fn operation(route: &Route) -> Value {
     if route.path.contains("{name}") {
         parameters.push(json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } }));
     }
-    if route.path.contains("{action}") {
-        let number = json!({ "type": "integer", "minimum": 0 });
-        parameters.push(json!({ "name": "action", "in": "path", "required": true, "schema": number }));
+    for name in ["action", "event"] {
+        if route.path.contains(&format!("{{{name}}}")) {
+            let number = json!({ "type": "integer", "minimum": 0 });
+            parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": number }));
+        }
     }
     for query in route.query {
         let schema = match query.values {

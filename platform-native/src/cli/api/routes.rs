@@ -20,6 +20,7 @@ pub(super) enum Op {
     Approvals,
     Answer,
     Events,
+    Log,
     Receipt,
     Children,
     Prove,
@@ -32,7 +33,7 @@ pub(super) enum Op {
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) method: Method,
-    /// A segment in braces is a name, or the number of an act.
+    /// A segment in braces is a name, or the number of an act or an event.
     pub(super) path: &'static str,
     pub(super) op: Op,
     /// One line.
@@ -225,6 +226,18 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         method: Method::GET,
+        path: "/v1/log/{event}",
+        op: Op::Log,
+        summary: "The log from one event on, as far as it is on disk",
+        about: "Some rows of it: `next` is the number to ask for then. Beyond the last event there are none, and `next` is \
+                the number that comes next. `event` of each is its bytes, whose hash the one after it has as `prev`.",
+        query: &[],
+        body: None,
+        reply: "Log",
+        errors: &[],
+    },
+    Route {
+        method: Method::GET,
         path: "/v1/receipts/{action}",
         op: Op::Receipt,
         summary: "What the log says of one act, with the proof that it does",
@@ -308,16 +321,17 @@ pub(super) enum Slot {
     Name(Name),
     /// For `{action}`.
     Action(ActionId),
+    /// For `{event}`.
+    Event(u64),
 }
 
 impl Slot {
     fn parse(slot: &str, text: &str) -> Result<Slot, Refused> {
         let wrong = |e: String| Refused::new(Code::Invalid, format!("the path names none: {e}"));
+        let number = || text.parse().map_err(|_| wrong("its number is a whole one".to_owned()));
         match slot {
-            "{action}" => {
-                let number = text.parse().map_err(|_| wrong("the number of an act is a whole number".to_owned()))?;
-                Ok(Slot::Action(ActionId(number)))
-            }
+            "{action}" => Ok(Slot::Action(ActionId(number()?))),
+            "{event}" => Ok(Slot::Event(number()?)),
             _ => Name::parse(text).map(Slot::Name).map_err(|e| wrong(e.to_string())),
         }
     }

@@ -85,6 +85,10 @@ pub(super) fn all() -> Value {
             ("not_durable", maybe_text()),
             ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),
         ]),
+        "Log": answer(&[("next", number()), ("events", list(object(&[
+            ("seq", number()), ("time", text()), ("action", number()), ("kind", text()), ("event", text()),
+            ("content", json!({ "type": ["object", "null"] })), ("unreadable", maybe_text()),
+        ])))]),
         "Receipt": with(object(&[
             ("evidence", one_of(&["receipt"])), ("version", number()), ("action", number()),
             ("events", list(object(&[("seq", number()), ("event", text()), ("proof", texts())]))), ("checkpoint", text()),

@@ -9,7 +9,7 @@ use super::listen::{Listener, Peer};
 use super::refused::Refused;
 use super::routes::{self, Op, Route, Slot};
 use super::sessions::Held;
-use super::{Api, acts, apps, look, openapi, receipts, request, tree};
+use super::{Api, acts, apps, log, look, openapi, receipts, request, tree};
 use crate::cli::{VERSION, backup};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -242,6 +242,10 @@ impl Connection {
             }
             Op::Children => tree::children(api, read(route, request).await?).await?,
             Op::Prove => tree::prove(api, read(route, request).await?).await?,
+            Op::Log => match slot {
+                Some(Slot::Event(event)) => log::log(api, event).await?,
+                _ => return Err(Refused::new(Code::Invalid, "the path names no event")),
+            },
             Op::Shutdown => {
                 let Shutdown { reason } = read(route, request).await?;
                 let reason = if reason.is_empty() { "the operator asked for it".to_owned() } else { reason };

@@ -7,6 +7,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::stored::Stored;
 use crate::cli::terminal::{Output, Terminal, print, print_json};
 use crate::cli::text::{self, counted, plain_json, shown};
+use clap::ArgGroup;
 use kernel_core::chain::{
     ChainError, Checkpoint, Log, TABLE_EVENTS, TILE_WIDTH, TileId, Witness, entries, event_key, tile_key,
 };
@@ -27,14 +28,15 @@ const CHECKPOINT: &str = "checkpoint";
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("form").required(true).args(["tiles", "jsonl"]))]
 pub(crate) struct Export {
     #[command(flatten)]
     which: Which,
     /// Write tiles, entries and checkpoint into this folder
-    #[arg(long, value_name = "DIR", required_unless_present = "jsonl")]
+    #[arg(long, value_name = "FOLDER")]
     tiles: Option<PathBuf>,
     /// Print the events as `weft chain show --json` has them, one a line
-    #[arg(long, conflicts_with = "tiles")]
+    #[arg(long)]
     jsonl: bool,
     /// Print one JSON document of what was written where
     #[arg(long)]

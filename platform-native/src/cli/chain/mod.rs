@@ -3,6 +3,8 @@
 mod checkpoint;
 mod evidence;
 mod export;
+mod filter;
+mod follow;
 mod line;
 mod prove;
 mod receipt;
@@ -17,6 +19,7 @@ use super::exit::{Exit, Failure};
 use super::place::Places;
 use super::stored::Stored;
 use super::terminal::Terminal;
+use filter::Filter;
 use kernel_core::chain::{Log, VerifierKey};
 use std::path::PathBuf;
 
@@ -54,7 +57,7 @@ pub(crate) enum Command {
 pub(crate) struct Which {
     /// The data directory. Default: $WEFT_DATA_DIR, else the only one under ~/.local/share/weft
     #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
     /// Whose log it has to be, as a run prints it. Default: the key in the data directory
     #[arg(long, value_name = "KEY", value_parser = parse_key)]
     key: Option<VerifierKey>,

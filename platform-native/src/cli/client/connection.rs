@@ -108,7 +108,7 @@ impl Connection {
     }
 
     /// What an answer says.
-    pub(super) fn parsed<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, Failure> {
+    pub(in crate::cli) fn parsed<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, Failure> {
         serde_json::from_slice(bytes)
             .map_err(|e| self.broke_off(&format!("it answered something else than was expected ({e})")))
     }

@@ -85,7 +85,7 @@ fn the_document_is_what_is_served() {
     let paths = document["paths"].as_object().unwrap();
     let mut last = None;
     for (path, operations) in paths {
-        let served = path.replace("{name}", "play").replace("{action}", "7777777");
+        let served = path.replace("{name}", "play").replace("{action}", "7777777").replace("{event}", "1");
         let documented: BTreeSet<&str> = operations.as_object().unwrap().keys().map(String::as_str).collect();
         for method in METHODS {
             let Some(operation) = operations.get(method) else {

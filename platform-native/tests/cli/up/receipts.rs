@@ -2,7 +2,8 @@
 
 use super::openapi::unfit;
 use super::{Up, echo};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 
 #[test]
 fn a_kernel_that_runs_gives_receipts() {
@@ -41,4 +42,30 @@ fn a_kernel_that_runs_gives_receipts() {
     up.ended();
     // It held for what it covered, and holds on.
     home.weft(&["verify", "r.json", "--data-dir", "data"]).exits(0).says(&["The receipt holds"]);
+}
+
+#[test]
+fn the_log_of_a_kernel_that_runs_is_followed() {
+    let home = echo();
+    let up = Up::start(&home, &["--env", "prod"]).with_play();
+    let page = up.ask("GET", "/v1/log/2", None).is(200);
+    assert_eq!((page["events"][0]["seq"].as_u64(), &page["events"][0]["kind"]), (Some(2), &json!("phase")));
+    let end = up.ask("GET", "/v1/log/18446744073709551615", None).is(200);
+    assert!(end["events"].as_array().unwrap().is_empty() && end["next"].as_u64() >= page["next"].as_u64());
+    assert_eq!(up.ask("GET", "/v1/log/x", None).refuses(400), "invalid");
+
+    let arguments = ["chain", "show", "--follow", "--json", "--resource", "/tree/**", "--data-dir", "data"];
+    let mut follower = home.start(&[&arguments[..], &["--since", "0"]].concat());
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    for name in ["a", "b"] {
+        up.act("write", &format!("/tree/{name}"), json!({ "replace": true })).is(200);
+        for kind in ["intent", "outcome"] {
+            let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            assert_eq!(event["kind"], kind, "{event}");
+        }
+    }
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    assert!(lines.next().is_none(), "nothing of that is said after its end");
+    assert!(follower.wait().unwrap().success());
 }
