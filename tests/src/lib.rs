@@ -165,7 +165,7 @@ macro_rules! each_kernel_clause {
             supervisors: agents_are_children_of_their_supervisor,
                 a_supervisor_that_cannot_go_on_is_started_again, what_cannot_be_mended_goes_up,
                 siblings_come_again_with_all_below_them, whoever_stops_is_given_its_time,
-                nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
+                a_kernel_that_stops_waits_for_nobody_for_ever, nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
                 a_supervisor_can_be_stopped, a_durable_inbox_is_one_below_a_supervisor,
                 budgets_below_a_supervisor_go_on, links_cross_supervisors, whoever_is_suspended_stops_at_once,
                 a_kernel_that_stops_forgets_nothing, what_an_application_fails_by_outlives_a_crash;

@@ -157,6 +157,8 @@ pub(crate) enum Due {
     Restart(Name, Pid),
     /// A process that was to stop had so long.
     Stop(Pid, Duration),
+    /// The kernel was to have stopped.
+    Shutdown,
 }
 
 /// A folder that an application sees under `/fs`.
@@ -461,6 +463,7 @@ impl State {
                 Due::Wall(pid, limit) => self.outlived(pid, limit, now, fx),
                 Due::Stop(pid, time) => self.overdue(pid, time, now, fx),
                 Due::Restart(app, root) => self.restart_due(&app, root, now, fx),
+                Due::Shutdown => self.stop_at_once(now, fx),
             }
         }
     }
