@@ -10,7 +10,9 @@ use serde_json::Value;
 use sha2::Sha256;
 use sha2::digest::Output;
 use std::path::{Path, PathBuf};
-use tlog_tiles::{Checkpoint, Error, HashReader, Tile, TileHashReader, TileReader, prove_record, record_hash, tree_hash};
+use tlog_tiles::{
+    Checkpoint, Error, HashReader, Tile, TileHashReader, TileReader, prove_record, record_hash, tree_hash,
+};
 
 /// The tiles of a folder. Each is read in the width that is asked for.
 struct Folder(PathBuf);
