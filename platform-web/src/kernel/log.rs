@@ -4,9 +4,10 @@ use super::error::{Failure, Fallible};
 use crate::storage::RedbStorage;
 use js_sys::Date;
 use kernel_core::chain::{
-    Decoded, Head, Opening, TABLE_EVENTS, Trust, VerifierKey, decode, entries, event_key, event_seq, head_key,
+    Decoded, Head, Header, Opening, TABLE_EVENTS, Trust, VerifierKey, decode, entries, event_key, event_seq, head_key,
 };
 use kernel_core::codec::table_range;
+use kernel_core::id::ActionId;
 use kernel_core::kernel::event::{Content, tree_root};
 use kernel_core::kernel::{BootError, check_bodies, check_tree, feed};
 use kernel_core::platform::Storage;
@@ -77,15 +78,27 @@ async fn size(rows: &impl Storage) -> Fallible<u64> {
     Ok(Head::decode(&row).map_err(unreadable)?.size)
 }
 
-fn as_json(event: &Decoded<'_>) -> Value {
-    let (kind, action) = (event.header.kind, event.header.action);
-    let (name, content, unreadable) = match Content::decode(kind, event.content) {
+/// An event as `weft chain show --json` prints it.
+pub(super) fn as_json(event: &Decoded<'_>) -> Value {
+    let Header { kind, action, wall, .. } = event.header;
+    event_json(event.seq, wall, action, kind, Content::decode(kind, event.content))
+}
+
+/// The same from its parts.
+pub(super) fn event_json(
+    seq: u64,
+    wall: WallTime,
+    action: ActionId,
+    kind: u8,
+    content: Result<Content, String>,
+) -> Value {
+    let (name, content, unreadable) = match content {
         Ok(content) => (content.name().to_owned(), json!(content), None),
         Err(reason) => (format!("kind_{kind}"), Value::Null, Some(reason)),
     };
     json!({
-        "seq": event.seq,
-        "time": time(event.header.wall),
+        "seq": seq,
+        "time": time(wall),
         "action": action,
         "kind": name,
         "content": content,
