@@ -294,9 +294,7 @@ mod tests {
     #[test]
     fn only_commands_that_exist_are_shown() {
         let help = Arguments::command().render_long_help().to_string();
-        for later in ["receipt"] {
-            assert!(!help.contains(&format!("\n  {later} ")), "{later}");
-        }
+        assert!(!help.contains("\n  receipt "), "{help}");
         let now = [
             "run",
             "up",
