@@ -63,6 +63,9 @@ impl Opened {
     }
 }
 
+/// What is noted of an event, by its kind and content.
+pub type Pick = fn(u8, &[u8]) -> Option<Hash>;
+
 /// Verifies a whole log:
 ///
 /// ```text
@@ -98,7 +101,7 @@ pub struct Opening {
     broken: Option<Break>,
     beyond: Beyond,
     /// What to note of an event, by its kind and content, and the last that was.
-    pick: Option<fn(u8, &[u8]) -> Option<Hash>>,
+    pick: Option<Pick>,
     noted: Option<(u64, Hash)>,
 }
 
@@ -154,7 +157,7 @@ impl Opening {
 
     /// Notes the last event of which `pick`, given its kind and content, makes something. To be called before the first
     /// page.
-    pub fn noting(self, pick: fn(u8, &[u8]) -> Option<Hash>) -> Opening {
+    pub fn noting(self, pick: Pick) -> Opening {
         Opening { pick: Some(pick), ..self }
     }
 

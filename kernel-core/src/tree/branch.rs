@@ -123,7 +123,7 @@ pub(super) fn name_hash(name: &str) -> Hash {
 /// The `n`th hexadecimal digit of `hash`.
 pub(super) fn digit(hash: &Hash, n: usize) -> usize {
     let byte = hash.0[n / 2];
-    usize::from(if n % 2 == 0 { byte >> 4 } else { byte & 15 })
+    usize::from(if n.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
 }
 
 /// The key of the row that holds the children of the node at `path` (without `/tree/`) of which the hash of the name

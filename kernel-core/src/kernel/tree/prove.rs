@@ -228,6 +228,6 @@ async fn included<S: Storage>(storage: &S, seq: u64, size: u64) -> Result<Vec<Ha
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.is_ascii().then(|| text.as_bytes().as_chunks::<2>()).filter(|(_, rest)| rest.is_empty())?.0;
+    let pairs = text.is_ascii().then_some(text.as_bytes().as_chunks::<2>()).filter(|(_, rest)| rest.is_empty())?.0;
     pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
