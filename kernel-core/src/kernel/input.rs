@@ -162,6 +162,8 @@ pub struct Boot {
     pub inboxes: Vec<KeptMessage>,
     /// The uppermost node of the tree.
     pub tree: crate::tree::Node,
+    /// Snapshots of the tree, the oldest first.
+    pub snapshots: Vec<super::tree::Snapshot>,
 }
 
 /// The numbers that are never reused in one data directory.

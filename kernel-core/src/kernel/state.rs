@@ -19,6 +19,7 @@ use super::random::Random;
 use super::road::{Novelty, Over};
 use super::rows::{CACHED, Rows};
 use super::suspend::Withheld;
+use super::tree::Snapshot;
 use super::verb::{Tail, Tool};
 use crate::budget::Ledger;
 use crate::environment::Environment;
@@ -88,6 +89,8 @@ pub struct State {
     pub(crate) rows: Rows,
     /// The uppermost node of the tree.
     pub(crate) tree: Node,
+    /// Snapshots of the tree, the oldest first.
+    pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) tally: Tally,
     /// What waits in all mailboxes together.
     pub(crate) waiting: Waiting,
@@ -262,6 +265,7 @@ impl State {
             novelty: Novelty::default(),
             rows: Rows::new(CACHED),
             tree: boot.tree,
+            snapshots: boot.snapshots.clone(),
             tally: Tally::default(),
             waiting: Waiting::default(),
             waits_for_fuel: Vec::new(),
