@@ -188,7 +188,8 @@ macro_rules! each_kernel_clause {
                 a_stream_brings_what_it_was_written_under, a_stream_brings_what_it_was_read_under,
                 what_was_compared_or_removed_tells_of_it, a_refusal_names_no_receiver;
             tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, every_change_tells_the_root,
-                a_changed_tree_does_not_boot, what_was_changed_is_not_built_upon, a_proof_is_whole_in_itself;
+                a_changed_tree_does_not_boot, what_was_changed_is_not_built_upon, a_proof_is_whole_in_itself,
+                who_watches_is_told, a_watch_ends_with_its_right, a_snapshot_is_the_tree_as_it_was, what_is_stored_has_a_limit;
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,
                 a_mount_for_reading_is_not_written, what_is_missing_is_named, a_yes_is_too_late_for_the_suspended,

@@ -168,6 +168,8 @@ pub struct Boot {
     pub tree: crate::tree::Node,
     /// The applications that ran until they were quiet when the last boot ended, with their rows.
     pub cut_short: Vec<(Name, Bytes)>,
+    /// Snapshots of the tree, the oldest first.
+    pub snapshots: Vec<super::tree::Snapshot>,
 }
 
 /// The numbers that are never reused in one data directory.

@@ -120,7 +120,11 @@ impl State {
         // What a subscriber misses must not drive out what its publisher sent to others. What its durable inbox has
         // accepted was acknowledged, and is not missed.
         let kept = match envelope.kind {
-            EnvelopeKind::Topic | EnvelopeKind::Lagged if !self.has_accepted(receiver, envelope.id) => LetterId(0),
+            EnvelopeKind::Topic | EnvelopeKind::Watch | EnvelopeKind::Lagged
+                if !self.has_accepted(receiver, envelope.id) =>
+            {
+                LetterId(0)
+            }
             _ => self.keep_letter(&letter, now, fx),
         };
         self.note_letter(letter, kept, now, fx)

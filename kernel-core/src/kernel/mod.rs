@@ -52,7 +52,8 @@ pub use revive::{Revived, Tombstones};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
 pub use tree::{
-    CheckedTree, Child, Children, ProveError, TreeProof, Unproven, check_tree, prove_node, tree_children, tree_record,
+    Change, CheckedTree, Child, Children, Kept, ProveError, Snapshot, TreeProof, Unproven, check_tree, prove_node,
+    snapshots, tree_changes, tree_children, tree_record,
 };
 
 use crate::agency::Role;

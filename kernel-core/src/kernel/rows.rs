@@ -47,6 +47,11 @@ pub const TABLE_ALIVE: u8 = 0x4d;
 /// One row: the uppermost node of the tree, and the act that made it so.
 pub const TABLE_TREE_HEAD: u8 = 0x51;
 
+/// Snapshots of the tree, by the act that took each.
+pub const TABLE_SNAPSHOT: u8 = 0x52;
+/// What nodes were before they changed, by the number of the snapshot that goes by it, and path.
+pub const TABLE_SNAPSHOT_NODE: u8 = 0x53;
+
 /// Where the tables of the kernel end.
 pub const TABLE_END: u8 = 0xf0;
 

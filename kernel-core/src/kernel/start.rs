@@ -173,6 +173,8 @@ pub(super) async fn boot<P: Platform>(
         }
         Err(error) => return Err(error),
     };
+    let snapshots = tree::snapshots(&storage).await?;
+    tree::sweep(&storage, &snapshots).await?;
     phases.end("tree", platform.now());
 
     let mut seed = [0; 32];
@@ -195,6 +197,7 @@ pub(super) async fn boot<P: Platform>(
         waited,
         tree,
         cut_short,
+        snapshots,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);

@@ -20,6 +20,7 @@ use super::random::Random;
 use super::road::{Novelty, Over};
 use super::rows::{CACHED, Rows};
 use super::suspend::Withheld;
+use super::tree::Snapshot;
 use super::verb::{Tail, Tool};
 use crate::budget::Ledger;
 use crate::environment::Environment;
@@ -91,6 +92,8 @@ pub struct State {
     pub(crate) tree: Node,
     /// Events since one told the root of the tree.
     pub(crate) rootless: u64,
+    /// Snapshots of the tree, the oldest first.
+    pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) tally: Tally,
     /// What waits in all mailboxes together.
     pub(crate) waiting: Waiting,
@@ -266,6 +269,7 @@ impl State {
             rows: Rows::new(CACHED),
             tree: boot.tree,
             rootless: 0,
+            snapshots: boot.snapshots.clone(),
             tally: Tally::default(),
             waiting: Waiting::default(),
             waits_for_fuel: WaitsForFuel::default(),

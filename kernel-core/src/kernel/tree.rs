@@ -4,20 +4,26 @@
 //! the head row into the batch of its events; its outcome tells the root. A read looks at the node's row alone: that it
 //! is what the root is over is found where it is changed, proved or verified.
 
+mod changes;
 mod list;
 mod prove;
+mod snapshots;
 mod stored;
 
+pub(super) use changes::sweep;
+pub use changes::{Change, snapshots, tree_changes};
 pub use list::{Child, Children, tree_children, tree_record};
 pub use prove::{ProveError, TreeProof, Unproven, prove_node};
+pub use snapshots::{Kept, Snapshot};
 pub use stored::{CheckedTree, check_tree};
 pub(super) use stored::{found, rebuild};
 
 use super::effects::Effects;
 use super::rows;
 use super::state::{Need, State};
+use super::verb::{Op, Read};
 use crate::id::ActionId;
-use crate::path::{TreePath, Verb};
+use crate::path::TreePath;
 use crate::platform::Key;
 use crate::refusal::{Code, Refusal};
 use crate::tree::{self, Broken, MAX_DEPTH, Node, Record};
@@ -41,10 +47,18 @@ impl From<Broken> for Refusal {
 
 impl State {
     /// Asks for what an act on a node looks at. Only the node's own row orders acts among each other.
-    pub(super) fn want_node(&self, path: &TreePath, verb: Verb, need: &mut Need) {
-        need.want(self, node_key(path));
-        if verb != Verb::Read && !need.is_every() {
-            tree::wanted(path.as_str(), |key| self.rows.get(key), |key| need.want(self, key));
+    pub(super) fn want_node(&self, path: &TreePath, op: &Op, need: &mut Need) {
+        match op {
+            Op::Read(Read { at: Some(name), .. }) => self.want_node_at(path, name, need),
+            Op::Read(_) => need.want(self, node_key(path)),
+            Op::Write(_) | Op::Remove => {
+                need.want(self, node_key(path));
+                self.want_old_node(path, need);
+                if !need.is_every() {
+                    tree::wanted(path.as_str(), |key| self.rows.get(key), |key| need.want(self, key));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -69,6 +83,7 @@ impl State {
         let update = tree::set(self.tree, path.as_str(), hash(before), hash(after), row)?;
         let row = after.map(minicbor::to_vec).transpose();
         let row = row.map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
+        self.keep_old_node(path, fx)?;
         self.keep(node_key(path), row.map(Into::into), fx);
         for (key, row) in update.rows {
             self.keep(key, row, fx);

@@ -149,6 +149,8 @@ pub struct Rare {
     pub past: Labels,
     /// Whether that was more than a set may hold.
     pub past_unsayable: bool,
+    /// How many bytes it may have stored.
+    pub stored: Option<u64>,
     /// What becomes of it when its account is used up.
     pub on_exhausted: OnExhausted,
     /// What a person was asked for more of, for its account, and did not allow.

@@ -41,6 +41,7 @@ pub(crate) fn boot(handlers: &[(Name, InstanceKind)], fx: &mut Effects) -> State
         waited: None,
         inboxes: Vec::new(),
         tree: kernel_core::tree::Node::EMPTY,
+        snapshots: Vec::new(),
     };
     let mut state = State::new(&boot, Environment::dev(), handlers);
     step(&mut state, &Input::Boot(boot), fx);

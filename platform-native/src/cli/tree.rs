@@ -1,9 +1,9 @@
 //! `weft tree`: the resource tree of a kernel that stays. Where none runs, what only looks is done on its data directory.
 
 use super::VERSION;
-use super::api::Encoding;
+use super::api::{Encoding, changes_of};
 use super::client::{Connection, Which, payload, write};
-use super::exit::{Exit, Failure, of_refusal};
+use super::exit::{Exit, Failure};
 use super::on_runtime;
 use super::place::Places;
 use super::stored::Stored;
@@ -11,12 +11,12 @@ use super::table::{Align, Table};
 use super::terminal::{Terminal, print, print_json};
 use super::text::{bytes, plain};
 use kernel_core::chain::{Checkpoint, VerifierKey};
-use kernel_core::kernel::{TreeProof, prove_node, tree_children, tree_record};
-use kernel_core::path::{Resource, TreePath};
-use kernel_core::refusal::Code;
+use kernel_core::kernel::{TreeProof, Unproven, prove_node, snapshots, tree_children, tree_record};
+use kernel_core::path::{Name, Resource, TreePath};
+use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::Read as _;
 
 /// The most bytes of a value.
 const MOST: u64 = 1 << 20;
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// List what is directly below a node
     Ls(Ls),
     /// Print the value of a node
-    Get(Get),
+    Get(Read),
     /// Write a node, which is made if it is not there
     Put(Put),
     /// Remove a node, and none below it
@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// It leads from the node to the root of the tree, to the event of the log that tells this root, and to a signed
     /// checkpoint, so that whoever has the key of the log needs nothing else.
     Prove(Get),
+    /// Keep the whole tree as it is now under a name, which costs next to nothing
+    Snapshot(Snapshot),
+    /// List the snapshots, the oldest first
+    Snapshots(Listed),
+    /// Show which nodes are not now, or in a later snapshot, as they were in a snapshot
+    Diff(Diff),
 }
 
 /// The arguments of `weft tree ls`.
@@ -59,6 +65,49 @@ pub(crate) struct Get {
     /// The node, as in /tree/app/notes/x
     #[arg(value_name = "PATH", value_parser = parse)]
     path: Resource,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// The arguments of `weft tree get`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Read {
+    #[command(flatten)]
+    one: Get,
+    /// Print what it was in this snapshot, of a kernel that runs
+    #[arg(long, value_name = "NAME")]
+    snapshot: Option<String>,
+}
+
+/// The arguments of `weft tree snapshot`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Snapshot {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    name: Name,
+    /// Let go of it instead
+    #[arg(long)]
+    remove: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// The arguments of `weft tree snapshots`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Listed {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// The arguments of `weft tree diff`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Diff {
+    /// A snapshot
+    #[arg(value_name = "FROM")]
+    from: String,
+    /// A later one. Default: what there is now
+    #[arg(value_name = "TO")]
+    to: Option<String>,
     #[command(flatten)]
     which: Which,
 }
@@ -97,7 +146,9 @@ impl Command {
     fn which(&self) -> &Which {
         match self {
             Command::Ls(Ls { which, .. }) | Command::Put(Put { which, .. }) => which,
-            Command::Get(one) | Command::Rm(one) | Command::Prove(one) => &one.which,
+            Command::Get(Read { one, .. }) | Command::Rm(one) | Command::Prove(one) => &one.which,
+            Command::Snapshot(Snapshot { which, .. }) | Command::Diff(Diff { which, .. }) => which,
+            Command::Snapshots(Listed { which }) => which,
         }
     }
 
@@ -111,7 +162,10 @@ impl Command {
         on_runtime(async {
             match self {
                 Command::Ls(ls) => ls.run(terminal).await,
-                Command::Get(get) => get.get().await,
+                Command::Get(read) => read.run().await,
+                Command::Snapshot(snapshot) => snapshot.run().await,
+                Command::Snapshots(listed) => listed.run().await,
+                Command::Diff(diff) => diff.run().await,
                 Command::Put(put) => put.run().await,
                 Command::Rm(get) => get.remove().await,
                 Command::Prove(get) => get.prove().await,
@@ -180,31 +234,87 @@ impl Ls {
     }
 }
 
-impl Get {
-    async fn get(&self) -> Result<(), Failure> {
-        let value = match place(&self.which).await? {
+impl Read {
+    async fn run(&self) -> Result<(), Failure> {
+        let Get { path, which } = &self.one;
+        let there = match &self.snapshot {
+            // Whose labels it tells of is for the kernel to say.
+            Some(_) => Place::Kernel(which.connect().await?),
+            None => place(which).await?,
+        };
+        let value = match there {
             Place::Kernel(mut kernel) => {
-                payload(&kernel.act("read", &self.path.to_string(), json!({ "len": MOST })).await?)
+                payload(&kernel.act("read", &path.to_string(), json!({ "len": MOST, "at": self.snapshot })).await?)
             }
             Place::Stored(stored) => {
-                let record = tree_record(&stored.rows, node(&self.path)?).await?;
+                let record = tree_record(&stored.rows, node(path)?).await?;
                 let value = record.and_then(|record| record.value);
-                value.ok_or_else(|| {
-                    Failure::new(
-                        of_refusal(Code::NotFound),
-                        Code::NotFound.as_str(),
-                        format!("there is no node {}", self.path),
-                    )
-                })?
+                value.ok_or_else(|| Refusal::new(Code::NotFound, format!("there is no node {path}")))?
             }
         };
-        if self.which.json {
+        if which.json {
             let (encoding, text) = Encoding::of(&value);
-            return print_json(&json!({ "weft": VERSION, "path": self.path, "payload": text, "encoding": encoding }));
+            return print_json(&json!({ "weft": VERSION, "path": path, "payload": text, "encoding": encoding }));
         }
         write(&value)
     }
+}
 
+impl Snapshot {
+    async fn run(&self) -> Result<(), Failure> {
+        let verb = if self.remove { "remove" } else { "write" };
+        self.which.connect().await?.act(verb, "/tree", json!({ "snapshot": self.name })).await?;
+        match (self.which.json, self.remove) {
+            (true, _) => print_json(&json!({ "weft": VERSION, "name": self.name })),
+            (false, true) => print(&[format!("the snapshot `{}` is gone", self.name)]),
+            (false, false) => print(&[format!("the tree is kept as `{}`", self.name)]),
+        }
+    }
+}
+
+impl Listed {
+    async fn run(&self) -> Result<(), Failure> {
+        let listed = self.which.connect().await?.get("/v1/tree/snapshots").await?;
+        if self.which.json {
+            return print_json(&listed);
+        }
+        let all = listed["snapshots"].as_array().into_iter().flatten();
+        let line = |one: &Value| {
+            let text = |name: &str| plain(one[name].as_str().unwrap_or_default());
+            format!("{}  root {}", text("name"), text("root"))
+        };
+        print(&all.map(line).collect::<Vec<_>>())
+    }
+}
+
+impl Diff {
+    async fn run(&self) -> Result<(), Failure> {
+        let changes = match place(&self.which).await? {
+            Place::Kernel(mut kernel) => {
+                let asked = json!({ "from": self.from, "to": self.to });
+                kernel.post("/v1/tree/diff", &asked).await?["changes"].take()
+            }
+            Place::Stored(stored) => {
+                let kept = snapshots(&stored.rows).await?;
+                json!(changes_of(&stored.rows, &kept, &self.from, self.to.as_deref()).await?)
+            }
+        };
+        if self.which.json {
+            return print_json(&json!({ "weft": VERSION, "changes": changes }));
+        }
+        let line = |change: &Value| {
+            let sign = match (change["before"].is_null(), change["after"].is_null()) {
+                (true, _) => '+',
+                (_, true) => '-',
+                _ => '~',
+            };
+            format!("{sign} {}", plain(change["path"].as_str().unwrap_or_default()))
+        };
+        print(&changes.as_array().into_iter().flatten().map(line).collect::<Vec<_>>())
+    }
+}
+
+impl Get {
     async fn remove(&self) -> Result<(), Failure> {
         self.which.connect().await?.act("remove", &self.path.to_string(), json!({})).await?;
         match self.which.json {
@@ -223,9 +333,8 @@ impl Get {
                 let proof = prove_node(&stored.rows, node(&self.path)?).await;
                 let unproven = |why: String| Failure::new(Exit::Integrity, "unproven", why);
                 let proof = proof.map_err(|e| unproven(e.to_string()))?;
-                let proof = json!(proof);
-                check(&proof.to_string(), &stored.key)?;
-                print_json(&proof)
+                check(&proof, &stored.key)?;
+                print_json(&json!(proof))
             }
         }
     }
@@ -260,18 +369,24 @@ impl Put {
     }
 }
 
-/// Checks a proof that `weft tree prove` printed: what it proves, and the checkpoint of the log of `key` that it leads to.
+/// A proof that `weft tree prove` printed; `None` for anything else.
+pub(crate) fn proof(text: &[u8]) -> Option<TreeProof> {
+    serde_json::from_slice(text).ok()
+}
+
+/// Checks a proof: the checkpoint of the log of `key` that it leads to.
 ///
 /// # Errors
-/// That it is no proof, or does not hold.
-pub(crate) fn check(text: &str, key: &VerifierKey) -> Result<(TreeProof, Checkpoint), Failure> {
-    let proof: TreeProof =
-        serde_json::from_str(text).map_err(|e| Failure::usage(format!("this is no proof of a node: {e}")))?;
-    let checkpoint = proof.check(key).map_err(|e| {
-        let message = format!("the proof of {} does not hold: {e}", proof.path);
-        Failure::new(Exit::Integrity, "unproven", message)
-    })?;
-    Ok((proof, checkpoint))
+/// That it does not hold.
+pub(crate) fn check(proof: &TreeProof, key: &VerifierKey) -> Result<Checkpoint, Failure> {
+    proof.check(key).map_err(|e| {
+        let code = match e {
+            Unproven::Checkpoint(_) => "key_untrusted",
+            Unproven::Event(_) => "forked",
+            _ => "unproven",
+        };
+        Failure::new(Exit::Integrity, code, format!("the proof of {} does not hold: {e}", proof.path))
+    })
 }
 
 /// The kernel, or where none answers in its own place its data directory.

@@ -5,9 +5,12 @@ use kernel_core::chain::Hash;
 use kernel_core::codec::hex;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
-use kernel_core::kernel::{BootError, TreeProof, check_tree};
+use kernel_core::kernel::rows::TABLE_SNAPSHOT_NODE;
+use kernel_core::kernel::{BootError, TreeProof, check_tree, snapshots, tree_changes};
 use kernel_core::path::TreePath;
+use kernel_core::platform::Storage;
 use kernel_core::refusal::Code;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const KEEPER: &[&str] = &["read /tree/**", "write /tree/**", "remove /tree/**"];
@@ -187,5 +190,126 @@ pub async fn a_proof_is_whole_in_itself<H: Host>(host: H) {
     other(&|proof| proof.inclusion.clear());
     other(&|proof| proof.event = proof.event.replace("646f6e65", "646f6e66"));
     drop(session);
+    world.finish().await;
+}
+
+/// Whoever watches a node is told of every change of it and below it, with what that is labelled, and of nothing else; until
+/// it stops.
+pub async fn who_watches_is_told<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let watcher = world.session_with(&["watch /tree/a", "watch /tree/a/**", "watch /tree/c"], &[]).await;
+    let refusal = watcher.act("watch", "/tree/c", "").await.expect_err("all that is watched has to lie within a right");
+    assert_eq!(refusal.code, Code::Denied, "{refusal}");
+    watcher.act("watch", "/tree/a", "").await.expect("a watch");
+    let session = world.session().await;
+    let write = |path: &'static str| session.act("write", path, "{\"replace\":true}\nv");
+    for path in ["/tree/a/x/y", "/tree/ab", "/tree/b", "/tree/a"] {
+        write(path).await.expect("a write");
+    }
+    session.act("remove", "/tree/a", "").await.expect("a removal");
+    session.act("write", "/tree/a/s", "{\"replace\":true,\"labels\":[\"secret\"]}\nv").await.expect("a write");
+    let envelopes = async || {
+        let mut found = Vec::new();
+        while let Ok(envelope) = watcher.act("read", "/proc/self/inbox", "{\"deadline_ms\":1}").await {
+            let envelope = String::from_utf8_lossy(&envelope).into_owned();
+            let (head, body) = envelope.split_once('\n').expect("a line of JSON and a body");
+            let head: Value = serde_json::from_str(head).expect("JSON");
+            found.push(format!("{} {} {} {body}", head["kind"], head["target"], head["labels"]).replace('"', ""));
+        }
+        found
+    };
+    let told = ["watch /tree/a/x/y [] {gone:false}", "watch /tree/a [] {gone:false}", "watch /tree/a [] {gone:true}"];
+    let labelled = "watch /tree/a/s [secret] {gone:false}";
+    assert_eq!(envelopes().await, [&told[..], &[labelled]].concat());
+    watcher.act("stop", "/tree/a", "").await.expect("a watch that ends");
+    watcher.act("stop", "/tree/a", "").await.expect_err("it has ended");
+    write("/tree/a/x").await.expect("a write");
+    assert_eq!(envelopes().await, [""; 0]);
+    drop((session, watcher));
+    world.finish().await;
+}
+
+/// A right that is gone takes the watches with it that rested on it.
+pub async fn a_watch_ends_with_its_right<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("store", [agent("w").uses(&["watch /tree/**", "watch /tree/a"]), agent("a").uses(KEEPER)])).await;
+    assert_eq!(world.act("w", "watch /tree/a").await, "ok {}");
+    let session = world.session().await;
+    let rights = json!({ "use": ["watch /tree/**", "watch /tree/a"] }).to_string();
+    session.act("revoke", &format!("/proc/{}", world.pid("w")), rights).await.expect("rights that are taken");
+    world.act("a", "write /tree/a/x {\"replace\":true} v").await;
+    assert_eq!(world.heard("w").await, "");
+    drop(session);
+    world.finish().await;
+}
+
+/// A snapshot is the whole tree as it was, whatever is done to it later and to other snapshots, also after a reboot; and what
+/// is not the same now can be listed.
+pub async fn a_snapshot_is_the_tree_as_it_was<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let session = world.session().await;
+    let write = |path: &'static str, value: &str| session.act("write", path, format!("{{\"replace\":true}}\n{value}"));
+    let snapshot = |verb: &'static str, name: &str| session.act(verb, "/tree", json!({ "snapshot": name }).to_string());
+    for path in ["/tree/kept", "/tree/a", "/tree/b"] {
+        write(path, "one").await.expect("a write");
+    }
+    snapshot("write", "first").await.expect("a snapshot");
+    let taken = snapshot("write", "first").await.expect_err("the name is taken");
+    assert_eq!(taken.code, Code::Conflict, "{taken}");
+    write("/tree/a", "two").await.expect("a write");
+    snapshot("write", "second").await.expect("a snapshot");
+    write("/tree/a", "three").await.expect("a write");
+    write("/tree/c", "three").await.expect("a write");
+    session.act("remove", "/tree/b", "").await.expect("a removal");
+    drop(session);
+    world.reboot().await;
+    let session = world.session().await;
+    let read = async |path: &str, at: &str| {
+        let value = session.act("read", path, json!({ "at": at }).to_string()).await;
+        value.map_or_else(|refusal| refusal.code.to_string(), |value| String::from_utf8_lossy(&value).into_owned())
+    };
+    let expected = [("first", ["one", "one", "one", "not_found"]), ("second", ["one", "two", "one", "not_found"])];
+    for (at, values) in expected {
+        for (path, value) in ["/tree/kept", "/tree/a", "/tree/b", "/tree/c"].into_iter().zip(values) {
+            assert_eq!(read(path, at).await, value, "{path} at {at}");
+        }
+    }
+    assert_eq!(read("/tree/a", "third").await, "not_found");
+    world.log().await;
+    let all = snapshots(world.rows()).await.expect("snapshots");
+    let [first, second] = &all[..] else { panic!("{all:?}") };
+    let changed = async |from, to| {
+        let changes = tree_changes(world.rows(), from, to).await.expect("changes");
+        changes.iter().map(|change| change.path.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(first, Some(second)).await, ["/tree/a"]);
+    assert_eq!(changed(second, None).await, ["/tree/a", "/tree/b", "/tree/c"]);
+    assert_eq!(changed(first, None).await, ["/tree/a", "/tree/b", "/tree/c"]);
+    let forget = |name: &str| session.act("remove", "/tree", json!({ "snapshot": name }).to_string());
+    forget("second").await.expect("a snapshot that is let go of");
+    session.act("write", "/tree/kept", "{\"replace\":true}\nfour").await.expect("a write");
+    session.act("write", "/tree/a", "{\"replace\":true}\nfour").await.expect("a write");
+    assert_eq!((&*read("/tree/kept", "first").await, &*read("/tree/a", "first").await), ("one", "one"));
+    let told = roots(&world.log().await).pop();
+    check_tree(world.rows(), told).await.expect("a snapshot whose root the log tells");
+    forget("first").await.expect("a snapshot that is let go of");
+    drop(session);
+    world.reboot().await;
+    let (from, to) = kernel_core::codec::table_range(TABLE_SNAPSHOT_NODE);
+    assert!(world.rows().scan(&from, &to, 1).await.expect("rows").rows.is_empty(), "nobody goes by what was kept");
+    world.finish().await;
+}
+
+/// A process stores no more than it may, less what it has replaced and removed.
+pub async fn what_is_stored_has_a_limit<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("store", [agent("a").uses(KEEPER).limited(|limits| limits.stored = Some(10))])).await;
+    let write = |path: &str, value: &str| format!("write {path} {{\"replace\":true}} {value}");
+    assert_eq!(world.act("a", &write("/tree/x", "123456")).await, "ok {\"version\":1}");
+    assert!(world.act("a", &write("/tree/y", "12345")).await.starts_with("exhausted: "));
+    assert!(world.act("a", "read /tree/y").await.starts_with("not_found: "));
+    assert_eq!(world.act("a", &write("/tree/x", "1234567890")).await, "ok {\"version\":2}");
+    assert_eq!(world.act("a", "remove /tree/x").await, "ok {}");
+    assert_eq!(world.act("a", &write("/tree/y", "12345")).await, "ok {\"version\":1}");
     world.finish().await;
 }

@@ -51,6 +51,7 @@ pub const EVERYTHING: &[&str] = &[
     "write /fs/**",
     "remove /fs/**",
     "read /tree/**",
+    "watch /tree/**",
     "write /tree/**",
     "remove /tree/**",
     "read /proc/**",

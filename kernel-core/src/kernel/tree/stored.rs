@@ -1,16 +1,20 @@
 //! The tree as it is stored: held against the log, and its hashes made from its nodes.
 
-use super::{head_key, read_head};
-use crate::chain::Hash;
+use super::changes::old_rows;
+use super::{Kept, Snapshot, head_key, read_head, snapshots};
+use crate::chain::{Hash, TABLE_EVENTS, decode_verified, entries};
 use crate::codec::table_range;
+use crate::id::ActionId;
+use crate::kernel::event::tree_root;
 use crate::kernel::rows::{TABLE_TREE, key};
 use crate::kernel::start::{BootError, PAGE};
 use crate::platform::{Batch, Key, Storage, StorageError};
 use crate::tree::{Node, Record, TABLE_BRANCHES, branch_key, build};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// How many rows are written at once where hashes are made.
-const BATCH: usize = 4_096;
+pub(super) const BATCH: usize = 4_096;
 
 /// A tree that is the one that the log tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -50,7 +54,7 @@ pub(in crate::kernel) async fn found<S: Storage>(storage: &S, told: Option<Hash>
 /// # Errors
 /// [`BootError::Tree`] where a node cannot be read, and what storage fails with. It can be done again.
 pub(in crate::kernel) async fn rebuild<S: Storage>(storage: &S) -> Result<Node, BootError> {
-    let (head, rows) = hashed(storage).await?;
+    let (head, rows) = hashed(storage, BTreeMap::new()).await?;
     let mut changes = Vec::new();
     // There are none, unless it was done before and not to the end.
     each(storage, TABLE_BRANCHES, |key, _| {
@@ -75,7 +79,7 @@ pub(in crate::kernel) async fn rebuild<S: Storage>(storage: &S) -> Result<Node, 
 pub async fn check_tree<S: Storage>(storage: &S, told: Option<Hash>) -> Result<Option<CheckedTree>, BootError> {
     let Some(told) = told else { return Ok(None) };
     let Some(stored) = found(storage, Some(told)).await? else { return Ok(None) };
-    let (head, mut rows) = hashed(storage).await?;
+    let (head, mut rows) = hashed(storage, BTreeMap::new()).await?;
     rows.sort_unstable();
     let mut expected = rows.into_iter().peekable();
     each(storage, TABLE_BRANCHES, |key, row| match expected.next() {
@@ -90,6 +94,16 @@ pub async fn check_tree<S: Storage>(storage: &S, told: Option<Hash>) -> Result<O
     if head != stored {
         return Err(BootError::Tree("its nodes make another root".to_owned()));
     }
+    let mut kept = snapshots(storage).await?;
+    kept.retain(|snapshot| !snapshot.kept.name.is_empty());
+    let roots = roots_told(storage, &kept).await?;
+    for snapshot in &kept {
+        let Snapshot { action, kept: Kept { name, root, .. } } = snapshot;
+        let (head, _) = hashed(storage, old_rows(storage, snapshot).await?).await?;
+        if head.root() != *root || roots.get(action) != Some(root) {
+            return Err(BootError::Tree(format!("the snapshot `{name}` was changed")));
+        }
+    }
     let mut nodes = 0;
     each(storage, TABLE_TREE, |_, _| {
         nodes += 1;
@@ -99,19 +113,49 @@ pub async fn check_tree<S: Storage>(storage: &S, told: Option<Hash>) -> Result<O
     Ok(Some(CheckedTree { root: told, nodes }))
 }
 
-/// The uppermost node that the stored nodes make, and all rows below it.
-async fn hashed<S: Storage>(storage: &S) -> Result<(Node, Vec<(Key, Bytes)>), BootError> {
+/// The uppermost node that the stored nodes make, with `old` rows in the place of those of the same paths, and all rows
+/// below it.
+async fn hashed<S: Storage>(storage: &S, old: BTreeMap<String, Bytes>) -> Result<(Node, Vec<(Key, Bytes)>), BootError> {
     let mut nodes = Vec::new();
-    each(storage, TABLE_TREE, |key, row| {
+    let mut add = |key: &Key, row: &Bytes| {
         let path = std::str::from_utf8(&key[1..]).ok().map(str::to_owned);
-        let node = path.zip(record_hash(&row));
-        nodes.push(node.ok_or_else(|| BootError::Tree(format!("{} cannot be read", named(&key))))?);
-        Ok(())
+        let node = path.zip(record_hash(row));
+        nodes.push(node.ok_or_else(|| BootError::Tree(format!("{} cannot be read", named(key))))?);
+        Ok::<_, BootError>(())
+    };
+    each(storage, TABLE_TREE, |node, row| {
+        let is_old = std::str::from_utf8(&node[1..]).is_ok_and(|path| old.contains_key(path));
+        if is_old { Ok(()) } else { add(&node, &row) }
     })
     .await?;
+    // What was not there then is an empty row.
+    for (path, row) in old.iter().filter(|(_, row)| !row.is_empty()) {
+        add(&key(TABLE_TREE, path.as_bytes()), row)?;
+    }
     let mut rows = Vec::new();
     let head = build(nodes, &mut |key, row| rows.push((key, row)));
     Ok((head, rows))
+}
+
+/// The roots that the log tells of the acts that took these snapshots.
+async fn roots_told<S: Storage>(storage: &S, kept: &[Snapshot]) -> Result<BTreeMap<ActionId, Hash>, BootError> {
+    let mut told = BTreeMap::new();
+    if kept.is_empty() {
+        return Ok(told);
+    }
+    each(storage, TABLE_EVENTS, |_, row| {
+        for event in entries(&row).map_while(Result::ok).filter_map(|event| decode_verified(event).ok()) {
+            let action = event.header.action;
+            if kept.iter().any(|snapshot| snapshot.action == action)
+                && let Some(root) = tree_root(event.header.kind, event.content)
+            {
+                told.insert(action, root);
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(told)
 }
 
 /// The hash of the record in a node's row.
@@ -130,7 +174,7 @@ fn named(key: &Key) -> String {
 }
 
 /// Takes every row of a table in order.
-async fn each<S: Storage>(
+pub(super) async fn each<S: Storage>(
     storage: &S,
     table: u8,
     mut take: impl FnMut(Key, Bytes) -> Result<(), BootError>,

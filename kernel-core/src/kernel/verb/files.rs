@@ -8,7 +8,7 @@ use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
-use crate::path::{FsPath, Verb};
+use crate::path::{FsPath, Name, Verb};
 use crate::platform::{DeviceReply, DeviceRequest, WriteMode};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -31,6 +31,8 @@ pub struct Read {
     pub offset: u64,
     /// How many; at most 1 MiB, by default 64 KiB. Fewer come only at the end.
     pub len: Option<u32>,
+    /// The snapshot of the tree by which to read; none for what there is now, and for files.
+    pub at: Option<Name>,
 }
 
 /// Which page of a listing.
@@ -68,6 +70,13 @@ struct WriteHeader {
     kind: String,
     /// Hexadecimal SHA-256, or "absent".
     expect: Option<String>,
+}
+
+/// Which snapshot an act on the tree is about, where it is about one.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct OfSnapshot {
+    pub(super) snapshot: Option<Name>,
 }
 
 pub(super) fn parse_write(body: &Body) -> Result<Write, Refusal> {
@@ -150,6 +159,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
+        self.may_store(act.pid, write.payload.len(), 0)?;
         let request = DeviceRequest::Write {
             mount: path.mount().to_string(),
             path: path.rest().to_owned(),

@@ -360,6 +360,9 @@ impl State {
         if let Some(parent) = self.processes.get_mut(&new.parent) {
             parent.children.insert(pid);
         }
+        if let (Some(stored), Some(process)) = (new.agent.and_then(|a| a.stored), self.processes.get_mut(&pid)) {
+            process.rare.stored = Some(stored);
+        }
         if let Some(wall) = new.agent.and_then(|a| a.wall) {
             self.limit_wall(pid, wall, Duration::ZERO, now);
         }

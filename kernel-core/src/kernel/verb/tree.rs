@@ -16,6 +16,7 @@ use crate::label::Labels;
 use crate::path::TreePath;
 use crate::platform::WriteMode;
 use crate::refusal::{Code, Refusal};
+use crate::time::Now;
 use crate::tree::Record;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -23,14 +24,20 @@ use sha2::{Digest, Sha256};
 impl State {
     fn node(&self, path: &TreePath) -> Result<Option<Record>, Refusal> {
         let Some(row) = self.row(&node_key(path))? else { return Ok(None) };
-        minicbor::decode(row).map(Some).map_err(|e| {
-            Refusal::new(Code::Failed, format!("/tree/{} cannot be read, so it stays closed: {e}", path.as_str()))
-        })
+        decoded(path, row).map(Some)
     }
 
     pub(super) fn apply_tree_read(&mut self, act: &Act, path: &TreePath, read: &Read) -> Result<Answer, Refusal> {
         let len = read_len(read.len) as usize;
-        let node = self.node(path)?.ok_or_else(|| absent(path))?;
+        let node = match &read.at {
+            Some(name) => {
+                let (row, labels) = self.row_at(path, name)?;
+                self.taint(act.pid, &labels)?;
+                row.map(|row| decoded(path, &row)).transpose()?
+            }
+            None => self.node(path)?,
+        };
+        let node = node.ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
         let value = node.value.ok_or_else(|| absent(path))?;
         let start = usize::try_from(read.offset).unwrap_or(usize::MAX).min(value.len());
@@ -43,6 +50,7 @@ impl State {
         act: &Act,
         path: &TreePath,
         write: &Write,
+        now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         if write.mode != WriteMode::Replace {
@@ -68,8 +76,10 @@ impl State {
         let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
         let (value, kind) = (Some(write.payload.to_vec()), write.kind.clone());
         let node = Record { version, owner: act.pid, labels, value, earlier, kind };
+        self.may_store(act.pid, write.payload.len(), replaced)?;
         self.set_record(act.action, path, before.as_ref(), Some(&node), fx)?;
         self.has_stored(act.pid, write.payload.len(), replaced);
+        self.tell_watchers(act, path, &node.labels, false, now, fx);
         Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
     }
 
@@ -77,6 +87,7 @@ impl State {
         &mut self,
         act: &Act,
         path: &TreePath,
+        now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let node = self.node(path)?.ok_or_else(|| absent(path))?;
@@ -87,10 +98,27 @@ impl State {
         // The number of the next write says nothing of those before, so what they were labelled is let go of.
         let (earlier, kind) = (Labels::NONE, String::new());
         let mark = Record { version: 0, owner: act.pid, labels, value: None, earlier, kind };
-        let mark = (!mark.labels.is_empty()).then_some(&mark);
-        self.set_record(act.action, path, Some(&node), mark, fx)?;
+        let left = (!mark.labels.is_empty()).then_some(&mark);
+        self.set_record(act.action, path, Some(&node), left, fx)?;
         self.has_stored(act.pid, 0, stored);
+        self.tell_watchers(act, path, &mark.labels, true, now, fx);
         Ok(Answer::empty())
+    }
+
+    /// Whether `pid` may store so many bytes in place of so many others, within its limit of what it has stored.
+    ///
+    /// # Errors
+    /// `exhausted` where it may not.
+    pub(crate) fn may_store(&self, pid: Pid, bytes: usize, replaced: usize) -> Result<(), Refusal> {
+        let Some(process) = self.processes.get(&pid) else { return Ok(()) };
+        let Some(limit) = process.rare.stored else { return Ok(()) };
+        let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let after = process.used.stored.saturating_add(signed(bytes)).saturating_sub(signed(replaced));
+        if bytes <= replaced || u64::try_from(after).unwrap_or(0) <= limit {
+            return Ok(());
+        }
+        let reason = format!("{} may store {limit} bytes, and this would be {after}", process.name);
+        Err(Refusal::new(Code::Exhausted, reason))
     }
 
     /// `pid` has stored so many bytes, in place of so many others.
@@ -105,6 +133,12 @@ impl State {
 /// What a node and all that its version counts were marked with.
 fn all_labels(node: &Record) -> Result<Labels, Refusal> {
     node.labels.join(&node.earlier).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))
+}
+
+fn decoded(path: &TreePath, row: &[u8]) -> Result<Record, Refusal> {
+    minicbor::decode(row).map_err(|e| {
+        Refusal::new(Code::Failed, format!("/tree/{} cannot be read, so it stays closed: {e}", path.as_str()))
+    })
 }
 
 fn absent(path: &TreePath) -> Refusal {

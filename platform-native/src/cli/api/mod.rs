@@ -35,6 +35,7 @@ pub(crate) use listen::Listener;
 pub(crate) use mounts::{Clash, Mounts, folders_of, givable};
 pub(crate) use serve::serve;
 pub(crate) use token::{TOKEN, Token, text as token_text};
+pub(crate) use tree::changes_of;
 
 use crate::cli::VERSION;
 use crate::shared::{SharedPlatform, SharedRows};

@@ -105,6 +105,14 @@ pub(super) fn all() -> Value {
         "Children": answer(&[
             ("children", json!({ "type": "object", "additionalProperties": of("Child") })), ("next", maybe_text()),
         ]),
+        "Snapshot": object(&[("name", text()), ("action", number()), ("root", text()), ("labels", texts())]),
+        "Snapshots": answer(&[("snapshots", list(of("Snapshot")))]),
+        "Diff": with(object(&[("from", text())]), &[("to", maybe_text())]),
+        "Change": object(&[
+            ("path", text()), ("before", json!({ "anyOf": [of("Node"), { "type": "null" }] })),
+            ("after", json!({ "anyOf": [of("Node"), { "type": "null" }] })),
+        ]),
+        "Changes": answer(&[("changes", list(of("Change")))]),
         "ProveNode": object(&[("path", text())]),
         "Proof": object(&[
             ("path", text()), ("node", json!({ "anyOf": [of("Node"), { "type": "null" }] })),

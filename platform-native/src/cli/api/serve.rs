@@ -241,6 +241,8 @@ impl Connection {
                 approvals::answer(api, numbered(slot)?, answer).await?
             }
             Op::Children => tree::children(api, read(route, request).await?).await?,
+            Op::Snapshots => tree::list(api).await?,
+            Op::Diff => tree::diff(api, read(route, request).await?).await?,
             Op::Prove => tree::prove(api, read(route, request).await?).await?,
             Op::Log => match slot {
                 Some(Slot::Event(event)) => log::log(api, event).await?,

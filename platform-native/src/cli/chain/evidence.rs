@@ -8,9 +8,10 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::place::{Places, held_by_a_kernel};
 use crate::cli::terminal::{Palette, Terminal, print_fitted, print_json};
 use crate::cli::text::{counted, plain_within, shown, time};
+use crate::cli::tree;
 use crate::keys::public_key;
-use kernel_core::chain::{Checkpoint, Evidence, MAX_EVIDENCE, VerifierKey};
-use kernel_core::kernel::{Proven, log_key, verify_receipt};
+use kernel_core::chain::{Checkpoint, Evidence, EvidenceError, MAX_EVIDENCE, VerifierKey};
+use kernel_core::kernel::{Proven, TreeProof, log_key, verify_receipt};
 use serde_json::{Map, Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyFile {
-    /// What `weft receipt`, `weft chain prove` or `weft chain consistency` has printed
+    /// What `weft receipt`, `weft chain prove`, `weft chain consistency` or `weft tree prove` has printed
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Whose log it has to be, as a run prints it. Default: the key in the data directory
@@ -41,15 +42,23 @@ struct Found {
 impl VerifyFile {
     /// Runs it.
     pub(crate) async fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        let evidence = Evidence::parse(&read(&self.file)?).map_err(|e| {
-            Failure::usage(format!("{}: {e}", shown(&self.file)))
-                .help("give a file that `weft receipt`, `weft chain prove` or `weft chain consistency` wrote")
-        })?;
+        let file = read(&self.file)?;
+        let node = tree::proof(&file).filter(|_| file.len() <= MAX_EVIDENCE);
+        let evidence = || {
+            Evidence::parse(&file).map_err(|e| {
+                Failure::usage(format!("{}: {e}", shown(&self.file))).help(
+                    "give a file that `weft receipt`, `weft chain prove`, `weft chain consistency` or `weft tree prove` wrote",
+                )
+            })
+        };
         let key = match &self.key {
             Some(key) => Some(key.clone()),
             None => self.own_key()?,
         };
-        let (checkpoint, found) = check(&evidence, key.as_ref(), terminal.out).map_err(Failure::from)?;
+        let (checkpoint, found) = match node {
+            Some(proof) => of_node(&proof, key.as_ref(), terminal.out)?,
+            None => check(&evidence()?, key.as_ref(), terminal.out).map_err(Failure::from)?,
+        };
         let key = key.map(|key| key.to_string()).unwrap_or_default();
         if self.json {
             let mut document = json!({
@@ -124,6 +133,28 @@ fn check(
             Ok((checkpoint, Found { members, lines }))
         }
     }
+}
+
+/// Checks the proof of a node of the tree, which has a form of its own.
+fn of_node(proof: &TreeProof, key: Option<&VerifierKey>, palette: Palette) -> Result<(Checkpoint, Found), Failure> {
+    let untrusted = || EvidenceError::KeyUntrusted("nothing says whose log it has to be".to_owned());
+    let checkpoint = tree::check(proof, key.ok_or_else(untrusted)?)?;
+    let mut lines = match &proof.node {
+        Some(node) => {
+            let value = node.value.map_or("none: it was removed".to_owned(), |hash| format!("SHA-256 {hash}"));
+            vec![
+                format!("{} {}", palette.good("The tree has it:"), palette.bold(&proof.path.to_string())),
+                format!("  version   {}, written by process {}", node.version, node.owner),
+                format!("  value     {value}"),
+            ]
+        }
+        None => {
+            vec![format!("{} {}", palette.good("The tree has no such node:"), palette.bold(&proof.path.to_string()))]
+        }
+    };
+    lines.push(format!("  told by   event {}", proof.seq));
+    let members = json!({ "evidence": "node", "path": proof.path, "node": proof.node, "seq": proof.seq });
+    Ok((checkpoint, Found { members, lines }))
 }
 
 fn of_receipt(proven: &Proven, palette: Palette) -> Found {

@@ -53,3 +53,26 @@ fn a_proof_holds_without_the_kernel() {
     let verified = weft(&["chain", "verify", "--json"]).exits(0).json();
     assert_eq!(verified["tree"]["nodes"], 1);
 }
+
+#[test]
+fn a_snapshot_is_compared_with_what_there_is() {
+    let home = echo();
+    let up = Up::start(&home, &[]);
+    for node in ["a", "b"] {
+        up.weft(&["tree", "put", &format!("/tree/notes/{node}"), "one"]).exits(0);
+    }
+    up.weft(&["tree", "snapshot", "before"]).exits(0);
+    up.weft(&["tree", "put", "/tree/notes/a", "two"]).exits(0);
+    up.weft(&["tree", "put", "/tree/notes/c", "two"]).exits(0);
+    up.weft(&["tree", "rm", "/tree/notes/b"]).exits(0);
+    assert_eq!(up.weft(&["tree", "get", "/tree/notes/b", "--snapshot", "before"]).exits(0).out, "one");
+    assert!(up.weft(&["tree", "snapshots"]).exits(0).out.starts_with("before "));
+    let changes = "~ /tree/notes/a\n- /tree/notes/b\n+ /tree/notes/c\n";
+    assert_eq!(up.weft(&["tree", "diff", "before"]).exits(0).out, changes);
+    up.weft(&["tree", "diff", "after"]).exits(1);
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    let weft = |arguments: &[&str]| home.weft(&[arguments, &["--data-dir", "data"]].concat());
+    assert_eq!(weft(&["tree", "diff", "before"]).exits(0).out, changes);
+    weft(&["chain", "verify"]).exits(0);
+}

@@ -70,6 +70,7 @@ fn body(name: &str) -> Value {
         }
         "Start" => json!({ "until": "quiet" }),
         "Answer" => json!({ "allow": true }),
+        "Diff" => json!({ "from": "before" }),
         "ListNodes" | "ProveNode" => json!({ "path": "/tree" }),
         "Shutdown" => json!({ "reason": "the last" }),
         other => panic!("no example of {other}"),
@@ -80,6 +81,7 @@ fn body(name: &str) -> Value {
 fn the_document_is_what_is_served() {
     let home = echo();
     let up = Up::start(&home, &["--env", "dev"]).with_play();
+    up.act("write", "/tree", json!({ "snapshot": "before" })).is(200);
     let document = up.ask("GET", "/v1/openapi.json", None).is(200);
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
