@@ -155,8 +155,7 @@ impl Opening {
         }
     }
 
-    /// Notes the last event of which `pick`, given its kind and content, makes something. To be called before the first
-    /// page.
+    /// Notes the last event of which `pick`, given kind and content, makes something. To be called before the first page.
     pub fn noting(self, pick: Pick) -> Opening {
         Opening { pick: Some(pick), ..self }
     }
