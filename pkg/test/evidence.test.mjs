@@ -32,6 +32,8 @@ test('a receipt made in a tab says elsewhere what was intended, decided and done
   const made = await page.evaluate(async () => {
     await boot({ storage: 'memory' });
     await kernel.act('write', '/tree/notes/one', { replace: true }, new TextEncoder().encode('kept'));
+    // What happened a moment ago may not be stored yet.
+    await kernel.chain.checkpoint();
     const { events } = await kernel.chain.events({ limit: 10_000 });
     const { action } = events.find(({ kind, content }) => kind === 'intent' && content.facts.resource === '/tree/notes/one');
     return {
