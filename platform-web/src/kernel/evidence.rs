@@ -66,7 +66,7 @@ pub(super) fn verify(text: &str, key: Option<&str>) -> Fallible<Value> {
 fn check(text: &str, key: Option<&VerifierKey>) -> Fallible<(Checkpoint, Value)> {
     // A proof of a node has a form of its own.
     if text.len() <= MAX_EVIDENCE
-        && let Ok(proof) = serde_json::from_str::<TreeProof>(text)
+        && let Ok(proof) = serde_json::from_slice::<TreeProof>(text.as_bytes())
     {
         let untrusted = EvidenceError::KeyUntrusted("nothing says whose log it has to be".to_owned());
         let checkpoint = proof.check(key.ok_or(untrusted)?)?;
