@@ -15,12 +15,13 @@
 set -uo pipefail
 exec </dev/null
 
-DEFAULT_STEPS=(fmt lint native guests wasm web pkg docs)
+DEFAULT_STEPS=(fmt lint native witness guests wasm web pkg docs)
 MORE_STEPS=(components long)
 declare -A ABOUT=(
     [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
     [lint]="clippy without a warning, with and without the optional features; the core's bans do ban"
     [native]="every test on this machine: unit, property, conformance, tidy, command line, documentation"
+    [witness]="an exported log, a receipt and proofs of it, checked by tlog_tiles, ct-merkle and aics-tlog"
     [guests]="every committed component builds, and is what its sources build to where the compiler is the one that made it"
     [wasm]="the kernel, the web host and the suites build for wasm32-unknown-unknown"
     [web]="the suites, and the tests of the web host, run in a worker of headless Chrome; handlers stand for components"
@@ -198,7 +199,7 @@ step_fmt() {
     local manifest
     while IFS= read -r manifest; do
         run cargo fmt --all --check --manifest-path "$manifest"
-    done < <(grep -ls '^\[workspace\]' examples/*/Cargo.toml examples/*/*/Cargo.toml tests/fixtures/*/Cargo.toml tests/side/Cargo.toml)
+    done < <(grep -ls '^\[workspace\]' examples/*/Cargo.toml examples/*/*/Cargo.toml tests/fixtures/*/Cargo.toml tests/side/Cargo.toml tests/witness/Cargo.toml)
     local script
     while IFS= read -r script; do
         run bash -n "$script"
@@ -269,6 +270,53 @@ step_native() {
     ran run cargo test --locked -p platform-native --no-default-features --lib absent
     # What the agents of the example are made of; a workspace of its own that shares the directory.
     ran run cargo test --locked --manifest-path examples/repo-audit/Cargo.toml -p scan -p guest -p reporter
+}
+
+# Puts into `AICS_TLOG` where a Python lies that has aics-tlog, which wants 3.12.
+need_aics_tlog() {
+    local venv=$TARGET/tools/aics-tlog python
+    if [[ ! -x $venv/bin/aics-tlog ]]; then
+        # A name on the path may be of a version that is not there.
+        for python in python3 python3.14 python3.13 python3.12 "$HOME"/.pyenv/versions/3.1[2-9]*/bin/python ""; do
+            [[ -z $python ]] || ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || break
+        done
+        [[ -n $python ]] || missing "Python 3.12 or later" "Install it: aics-tlog, which checks the log, wants it."
+        rm -rf "$venv"
+        run "$python" -m venv "$venv" || missing "venv of $python" "On Debian: apt-get install python3-venv"
+        run "$venv/bin/pip" install --quiet --disable-pip-version-check aics-tlog==0.2.1 ||
+            missing "aics-tlog" "pip install aics-tlog==0.2.1, whose last lines above say why it could not."
+    fi
+    AICS_TLOG=$venv
+}
+
+# What is exported is a log to programs that were written by others: once, and again when it has grown.
+step_witness() {
+    need_rust
+    need_aics_tlog
+    # As step `native` has built it.
+    run cargo test --locked --workspace --no-run --test cli
+    run env CARGO_TARGET_DIR="$TARGET/witness" cargo build --locked --manifest-path tests/witness/Cargo.toml
+    local weft=$TARGET/debug/weft at key act state proof
+    at=$(mktemp -d) && mkdir "$at/out"
+    local audit=("$weft" run examples/repo-audit --mount repo=kernel-core --mount "out=$at/out") data=(--data-dir "$at/data")
+    for state in first second; do
+        run "${audit[@]}" "${data[@]}" --json >"$at/run.json"
+        run "$weft" chain export --tiles "$at/tiles" "${data[@]}"
+        cp -r "$at/tiles" "$at/$state"
+    done
+    act=$("$weft" chain show --verb write --limit 1 --json "${data[@]}" | sed -n 's/.*"action":\([0-9]*\).*/\1/p')
+    "$weft" receipt "$act" "${data[@]}" >"$at/receipt.json"
+    "$weft" chain prove 0 "${data[@]}" >"$at/first.json"
+    "$weft" chain prove 300 "${data[@]}" >"$at/event.json"
+    "$weft" chain consistency 257 "${data[@]}" >"$at/grown.json"
+    key=$("$weft" chain checkpoint --json "${data[@]}" | sed -n 's/.*"key": "\(.*\)".*/\1/p')
+    local proofs=("$at"/{receipt,first,event,grown}.json)
+    for proof in "${proofs[@]}"; do run "$weft" verify "$proof" --key "$key"; done
+    run "$TARGET/witness/debug/witness" "$at/first"
+    run "$TARGET/witness/debug/witness" "$at/second" "${proofs[@]}"
+    run "$AICS_TLOG/bin/python" -B tests/witness/check.py "$at/first" "$key"
+    run "$AICS_TLOG/bin/python" -B tests/witness/check.py "$at/second" "$key" "${proofs[@]}"
+    rm -rf "$at"
 }
 
 step_guests() {
@@ -362,10 +410,14 @@ step_long() {
         run "${fuzz[@]}" run "${flags[@]}" "$target" "tests/fuzz/corpus/$target" "${seeds[@]}" -- \
             -max_total_time="${WEFT_FUZZ_SECONDS:-180}" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -verbosity=0 -print_final_stats=1
     done
-    ran run env WEFT_AUDIT_SEEDS=100 WEFT_KILLS=60 WEFT_INTERRUPTS=60 cargo test --locked --workspace --test cli -- \
+    ran run env WEFT_AUDIT_SEEDS=100 WEFT_KILLS=300 WEFT_INTERRUPTS=60 cargo test --locked --workspace --test cli -- \
         all_that_was_planted at_any_moment
+    # A commit that is cut at each of its bytes.
+    ran run env WEFT_TORN=1 cargo test --locked -p platform-native --lib -- cut_at_any_byte
     run cargo bench --locked -p kernel-core
     run cargo bench --locked -p platform-native
+    # The start over a log of 10,000,000 events, which takes 7 GB of disk.
+    run cargo bench --locked -p platform-native --bench long_log
     # Ten minutes of spawns, crashes and kills, after which memory is what it was.
     run cargo bench --locked -p platform-native --bench soak
     # The same work by raw tokio channels and by two actor libraries.

@@ -1,4 +1,4 @@
-//! Appending to and verifying a log of 300-byte events, beside the floor: the hash that each event needs. At most
+//! Appending to, verifying and proving of a log of 300-byte events, beside the floor: the hash that each event needs. At most
 //! 1.0 us to verify one is at least 1,000,000 a second.
 
 mod bars;
@@ -9,7 +9,10 @@ use bytes::Bytes;
 use cpu::CpuTime;
 use cpu_time::ProcessTime;
 use criterion::{Criterion, criterion_group, criterion_main};
-use kernel_core::chain::{Hash, Header, Log, Opening, Origin, Row, TileId, Trust, inclusion, tile_id};
+use kernel_core::chain::{
+    Hash, Header, Log, Opening, Origin, Row, TileId, Tree, Trust, consistency, inclusion, root_at, tile_id,
+    verify_consistency, verify_inclusion,
+};
 use kernel_core::codec;
 use kernel_core::id::ActionId;
 use kernel_core::time::WallTime;
@@ -143,6 +146,50 @@ fn verify(c: &mut Criterion<CpuTime>) {
     });
 }
 
+/// The events of a large log.
+const MANY: u64 = 10_000_000;
+/// The most bytes of a proof, as a file of evidence has it.
+const PROOF_BYTES: usize = 2_048;
+
+#[allow(clippy::disallowed_macros)] // A bench prints.
+fn prove(c: &mut Criterion<CpuTime>) {
+    let (mut tree, mut tiles) = (Tree::new(), BTreeMap::new());
+    for n in 0..MANY {
+        tree.push(Hash::leaf(&n.to_be_bytes()), |id, tile| drop(tiles.insert(id, Bytes::from(tile))));
+    }
+    let partial = (0..tree.levels()).filter_map(|level| tree.partial(level));
+    tiles.extend(partial.map(|(id, tile)| (id, Bytes::copy_from_slice(tile))));
+    let (root, mut at) = (tree.root(), |id| tiles.get(&id).cloned());
+    // The last full subtree is as deep as any.
+    let seq = MANY / 2 + 4_321;
+    let proof = inclusion(seq, MANY, &mut at).unwrap();
+    let old = MANY - 12_345;
+    let old_root = root_at(old, &mut at).unwrap();
+    let longest = consistency(old, MANY, &mut at).unwrap();
+    for (what, proof) in [("inclusion", &proof), ("consistency", &longest)] {
+        // Each hash in base64, in quotes, on a line of its own.
+        let bytes = proof.iter().map(|hash| hash.to_base64().len() + 12).sum::<usize>();
+        let met = if bytes <= PROOF_BYTES { "met" } else { "MISSED" };
+        println!("bar: proof of {what} in 10,000,000 events: {bytes} bytes; bar at most {PROOF_BYTES}: {met}\n");
+    }
+    let hash = Hash::leaf(b"x");
+    let floor = || move |n| times(n, |_| Hash::node(black_box(&hash), black_box(&hash)));
+    let name = "SHA-256 of one tree node";
+    beside(c, "prove inclusion in 10,000,000 events", Bar::Micros(100.0), (name, &mut floor()), |n| {
+        times(n, |_| inclusion(black_box(seq), MANY, &mut |id| tiles.get(&id).cloned()).unwrap())
+    });
+    let leaf = Hash::leaf(&seq.to_be_bytes());
+    beside(c, "check inclusion in 10,000,000 events", Bar::Micros(100.0), (name, &mut floor()), |n| {
+        times(n, |_| verify_inclusion(black_box(leaf), seq, MANY, root, &proof).unwrap())
+    });
+    beside(c, "prove consistency of 10,000,000 events", Bar::Micros(100.0), (name, &mut floor()), |n| {
+        times(n, |_| consistency(black_box(old), MANY, &mut |id| tiles.get(&id).cloned()).unwrap())
+    });
+    beside(c, "check consistency of 10,000,000 events", Bar::Micros(100.0), (name, &mut floor()), |n| {
+        times(n, |_| verify_consistency(black_box(old), old_root, MANY, root, &longest).unwrap())
+    });
+}
+
 fn config() -> Criterion<CpuTime> {
     Criterion::default()
         .with_measurement(CpuTime)
@@ -151,5 +198,5 @@ fn config() -> Criterion<CpuTime> {
         .measurement_time(Duration::from_secs(3))
 }
 
-criterion_group! { name = chain; config = config(); targets = append, verify }
+criterion_group! { name = chain; config = config(); targets = append, verify, prove }
 criterion_main!(chain);

@@ -24,3 +24,4 @@ pub mod refusal;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod time;
+pub mod tree;

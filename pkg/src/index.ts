@@ -12,8 +12,11 @@
  */
 
 export { App, type FetchOptions } from './app.js';
-export { Chain, Kernel } from './kernel.js';
+export { Chain } from './chain.js';
+export { Kernel } from './kernel.js';
+export { Tree } from './tree.js';
 export { KernelCrashed, KernelError } from './types.js';
+export { verifyEvidence } from './verify.js';
 export type {
   AppFiles,
   Ask,
@@ -30,6 +33,7 @@ export type {
   Notice,
   Process,
   Profile,
+  Proven,
   Schema,
   SchemaType,
   StartOptions,
@@ -38,6 +42,10 @@ export type {
   ToolCall,
   ToolFunction,
   ToolOptions,
+  TreeChild,
+  TreeNode,
+  TreePage,
   UnreadableRow,
   Verified,
+  VerifyOptions,
 } from './types.js';

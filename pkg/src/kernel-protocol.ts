@@ -7,6 +7,11 @@ export interface Boot {
   boot: Required<Omit<BootOptions, 'assets' | 'environment'>> & { environment: Environment | undefined; parts: Parts };
 }
 
+/** The first message to a worker that is to check a file and nothing else; answered as a call is. */
+export interface Verify {
+  verify: { evidence: string; key: string | undefined; wasm: string };
+}
+
 /** Addresses of the package's files. */
 export interface Parts {
   wasm: string;
@@ -24,10 +29,13 @@ export interface Call {
 
 export type Method = (typeof METHODS)[number];
 
+/** How a page asks for one. */
+export type Asking = <T>(method: Method, ...args: unknown[]) => Promise<T>;
+
 /** What a page may ask for, and nothing else: the methods of `WebKernel`. */
 export const METHODS = [
   'check', 'mount', 'folders', 'install', 'start', 'stop', 'act', 'answer', 'kill', 'summary', 'events', 'verify', 'checkpoint', 'key',
-  'read_file', 'register_tool', 'unregister_tool', 'shutdown',
+  'receipt', 'tree_children', 'prove_node', 'read_file', 'register_tool', 'unregister_tool', 'shutdown',
 ] as const;
 
 /** An error as it travels. */
@@ -58,7 +66,7 @@ export interface ListPart {
   files: Listed[];
 }
 
-export type ToKernel = Boot | Call | ListPart | { tool: ToolAnswer };
+export type ToKernel = Boot | Verify | Call | ListPart | { tool: ToolAnswer };
 
 export type FromKernel =
   /** Up: by this worker, or attached to that of another tab. */
@@ -77,7 +85,7 @@ export type FromKernel =
   | { stopped: { reason: string } };
 
 /** Goes up with every change of what workers say to each other: tabs that were opened before an update stay. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** Which worker has the kernel. */
 export interface Took {

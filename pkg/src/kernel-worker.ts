@@ -7,7 +7,7 @@ import init, * as weft from '../dist/wasm/weft.js';
 import { crashedFailure, failureOf, isEnd } from './failure.js';
 import { Guests } from './guests.js';
 import { Tools, type Page } from './tools.js';
-import { METHODS, PROTOCOL, kernelLock, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel, type ToolAnswer, type Took, type Welcome } from './kernel-protocol.js';
+import { METHODS, PROTOCOL, kernelLock, type Between, type Boot, type Call, type Failure, type FromKernel, type ToKernel, type ToolAnswer, type Took, type Verify, type Welcome } from './kernel-protocol.js';
 import { Ahead } from './lists.js';
 import { load } from './load.js';
 import type { Environment } from './types.js';
@@ -306,9 +306,20 @@ async function boot(options: Boot['boot']): Promise<void> {
   await (locks && options.storage === 'opfs' ? shared(options) : alone(options, locks === true));
 }
 
+/** Checks a file, for a page that wants nothing else of this worker. */
+async function verify({ evidence, key, wasm }: Verify['verify']): Promise<void> {
+  try {
+    await init({ module_or_path: await load(wasm) });
+    say({ answer: 0, ok: weft.verify_evidence(evidence, key) });
+  } catch (error) {
+    say({ answer: 0, failed: failureOf(error) });
+  }
+}
+
 const ahead = new Ahead();
 onmessage = ({ data }: MessageEvent<ToKernel>) => {
   if ('boot' in data) void boot(data.boot).catch((error: unknown) => crash(failureOf(error)));
+  else if ('verify' in data) void verify(data.verify);
   else if ('tool' in data) seat?.answered(data.tool);
   else if ('list' in data) ahead.came(data);
   else seat?.perform(ahead.whole(data));

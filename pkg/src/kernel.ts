@@ -1,15 +1,17 @@
 /** The kernel as a page holds it: messages to a worker, so that the page never waits for it. */
 
 import { App } from './app.js';
+import { Chain } from './chain.js';
 import { deliver } from './lists.js';
-import { databaseOf, kernelLock, type Boot, type Failure, type FromKernel, type Method, type Parts, type ToKernel, type ToolRun } from './kernel-protocol.js';
+import { databaseOf, kernelLock, type Boot, type Failure, type FromKernel, type Method, type ToKernel, type ToolRun } from './kernel-protocol.js';
+import { partsAt } from './parts.js';
+import { Tree } from './tree.js';
 import {
   KernelCrashed,
   KernelError,
   type AppFiles,
   type Ask,
   type BootOptions,
-  type ChainEvent,
   type Check,
   type Environment,
   type Given,
@@ -24,18 +26,7 @@ import {
   type Tool,
   type ToolFunction,
   type ToolOptions,
-  type UnreadableRow,
-  type Verified,
 } from './types.js';
-
-// Bundlers copy a file that is named like this, and put in the address that it then has.
-const BESIDE: Parts & { worker: string } = {
-  worker: new URL('./kernel-worker.js', import.meta.url).href,
-  wasm: new URL('./weft.wasm', import.meta.url).href,
-  guestWorker: new URL('./guest-worker.js', import.meta.url).href,
-  transpiler: new URL('./transpiler.js', import.meta.url).href,
-  bindgen: new URL('./transpiler.wasm', import.meta.url).href,
-};
 
 type Listener<E extends keyof KernelEvents> = (told: KernelEvents[E]) => void;
 
@@ -62,6 +53,9 @@ export class Kernel {
   /** The log: what the kernel did and refused, and proof of it. */
   readonly chain: Chain = new Chain((method, ...args) => this.#ask(method, ...args));
 
+  /** The resource tree: what applications keep in it, and proof of that. */
+  readonly tree: Tree = new Tree((method, ...args) => this.#ask(method, ...args));
+
   #persists: boolean | undefined;
   readonly #name: string;
 
@@ -79,7 +73,7 @@ export class Kernel {
    */
   static boot(options: BootOptions = {}): Promise<Kernel> {
     const { storage = 'opfs', environment, name = 'default', assets } = options;
-    const { worker: address, ...parts } = assets === undefined ? BESIDE : at(assets);
+    const { worker: address, ...parts } = partsAt(assets);
     return new Promise((booted, failed) => {
       const worker = new Worker(address, { type: 'module', name: 'weft-kernel' });
       const kernel = new Kernel(worker, name);
@@ -277,6 +271,17 @@ export class Kernel {
   }
 
   /**
+   * The receipt of an act, by its number in the log: one file of JSON, as `weft receipt` prints it, that holds all that the log says of
+   * the act and the proof of it. Whoever has it and the key of the log checks it by {@link verifyEvidence} or `weft verify`, without this
+   * kernel. With `body` what the act was done with is in it too, for everybody who gets the file.
+   *
+   * @throws {KernelError} `not_found` if the log tells of no such act, or if its body is wanted and is not kept.
+   */
+  receipt(action: number, { body = false }: { body?: boolean } = {}): Promise<string> {
+    return this.#ask('receipt', action, body);
+  }
+
+  /**
    * Reads a file of a mount: the page's user looks into his own folder, which is no act.
    *
    * @throws {KernelError} `too_large` if it has more than 64 MiB.
@@ -414,46 +419,6 @@ export class Kernel {
   }
 }
 
-/** The log of a kernel. */
-export class Chain {
-  readonly #ask: <T>(method: Method, ...args: unknown[]) => Promise<T>;
-
-  /** Made by the kernel that it belongs to. */
-  constructor(ask: <T>(method: Method, ...args: unknown[]) => Promise<T>) {
-    this.#ask = ask;
-  }
-
-  /** How many events there are, and the newest of them, if it can be read. */
-  async head(): Promise<{ size: number; last: ChainEvent | undefined }> {
-    const { size } = await this.events({ from: 0, limit: 0 });
-    const { events: [last] } = await this.events({ from: Math.max(0, size - 1), limit: 1 });
-    return { size, last: last && 'seq' in last ? last : undefined };
-  }
-
-  /**
-   * `limit` events from number `from`, at most 10,000, and how many there are. Defaults: from the first, 100 of them. What happened a moment
-   * ago may not be stored yet.
-   */
-  events({ from = 0, limit = 100 }: { from?: number; limit?: number } = {}): Promise<{ events: (ChainEvent | UnreadableRow)[]; size: number }> {
-    return this.#ask('events', { from, limit });
-  }
-
-  /** Verifies every event from the first to the last against the signed head. */
-  verify(): Promise<Verified> {
-    return this.#ask('verify');
-  }
-
-  /** A signed checkpoint of this moment. Kept elsewhere, it shows later whether the log was rewritten. */
-  checkpoint(): Promise<string> {
-    return this.#ask('checkpoint');
-  }
-
-  /** The public key that checkpoints are signed with, as `weft chain verify --key` takes it. */
-  key(): Promise<string> {
-    return this.#ask('key');
-  }
-}
-
 const STOPPED = () => new KernelError('cancelled', 'the kernel was shut down');
 
 /** A worker that was told to end holds its lock until it has; browsers take about two seconds, and longer under load. */
@@ -480,15 +445,4 @@ async function recorded(name: string, profile: Profile | undefined): Promise<Blo
 
 function read(app: AppFiles | string | URL): AppFiles | Promise<AppFiles> {
   return typeof app === 'string' || app instanceof URL ? App.fetch(app) : app;
-}
-
-function at(assets: string | URL): typeof BESIDE {
-  const beside = (name: string) => new URL(name, new URL(assets, location.href)).href;
-  return {
-    worker: beside('kernel-worker.js'),
-    wasm: beside('weft.wasm'),
-    guestWorker: beside('guest-worker.js'),
-    transpiler: beside('transpiler.js'),
-    bindgen: beside('transpiler.wasm'),
-  };
 }

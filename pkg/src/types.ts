@@ -283,6 +283,8 @@ export type Verified =
       signed: number;
       /** Of how many outward acts the body is kept and is the one that the log commits to, was too long to be kept, or was erased since. */
       bodies: { kept: number; long: number; erased: number };
+      /** The root of the resource tree, in hexadecimal, and how many nodes it covers; null where the log tells of none yet. */
+      tree: { root: string; nodes: number } | null;
       problem?: undefined;
     }
   | {
@@ -290,14 +292,103 @@ export type Verified =
       /** Events that the log says it has. */
       size: number;
       root: null;
-      /** What is wrong: a code such as `chain_gap`, `truncated` or `body_changed`, a sentence, what to do, and the number of the event that it is about, if it is about one. */
+      /** What is wrong: a code such as `chain_gap`, `truncated`, `body_changed` or `tree_changed`, a sentence, what to do, and the number of the event that it is about, if it is about one. */
       problem: { code: string; text: string; hint: string; seq: number | null };
     };
+
+/** What {@link verifyEvidence} is told. */
+export interface VerifyOptions {
+  /** The key of the log that it has to be of, as `Kernel.chain.key()` or `weft` tells it: as who keeps the log told you, and not as came with the file. */
+  key: string;
+  /** Where the package's files lie, if not beside the module that was imported: an address that ends in `/`. */
+  assets?: string | URL;
+}
+
+/** What a file of evidence that holds says, and the state of the log that was signed. */
+export type Proven = {
+  /** Of the log. */
+  origin: string;
+  /** The key that signed it. */
+  key: string;
+  /** How many events the log had then, and the root of the Merkle tree over them, in base64. */
+  size: number;
+  root: string;
+} & (
+  | {
+      /** All that the log says of one act. */
+      evidence: 'receipt';
+      action: number;
+      /** Who wanted to do what, in a sentence. */
+      intended: string;
+      /** What was decided and why, a sentence for each decision and each answer. */
+      decided: string[];
+      /** What came of it, in a sentence. */
+      outcome: string;
+      /** What the last decision was made upon, as `weft rules explain` prints it; null where there was none. */
+      detail: unknown;
+      /** Whether what it was done with is in the receipt, and is the one that the log commits to. */
+      body: boolean;
+      /** Its events. */
+      events: ChainEvent[];
+    }
+  | {
+      /** That the log has one event. */
+      evidence: 'inclusion';
+      event: ChainEvent;
+    }
+  | {
+      /** That the log begins with an earlier state: how many events it had, and the root over them. */
+      evidence: 'consistency';
+      old: { size: number; root: string };
+    }
+  | {
+      /** What a node of the tree was; null where it was not there. */
+      evidence: 'node';
+      path: string;
+      node: TreeNode | null;
+      /** The number of the event that tells the root of the tree. */
+      seq: number;
+    }
+);
+
+/** What is known of a node of the tree, beside its value. */
+export interface TreeNode {
+  /** Grows by one with every write; 0 where it was removed. */
+  version: number;
+  /** The process that wrote it last. */
+  owner: number;
+  /** What its value is marked with, and what earlier ones were. */
+  labels: string[];
+  earlier: string[];
+  /** The SHA-256 of the value, in hexadecimal; null where it was removed. */
+  value: string | null;
+  /** What its writer says that it is; empty where it does not. */
+  kind: string;
+}
+
+/** What is directly below a node. */
+export interface TreeChild {
+  name: string;
+  /** null where only something below it is there. */
+  node: TreeNode | null;
+  /** The bytes of its value; null where it has none. */
+  bytes: number | null;
+  /** Whether something is below it. */
+  parent: boolean;
+}
+
+/** A page of them. */
+export interface TreePage {
+  /** By name. One that has a node and something below it may be on two pages. */
+  children: TreeChild[];
+  /** Where the next page begins; null where there is none. */
+  next: string | null;
+}
 
 /**
  * Something that happened; `kind` says what, the rest what belongs to it. `revived` tells what came of an application that
  * should run and was started again at the boot: `app`, its `pid`, or the `reason` why it does not run, and `without`: those of its agents
- * that were killed and are left out.
+ * that were killed, or that it had been started without, and are left out, and `suspended`: those that are suspended as they were before.
  */
 export type Notice = { kind: string } & Record<string, unknown>;
 

@@ -32,8 +32,9 @@ after(async () => {
 test('the tarball holds what is needed and nothing else, under the version of the crate', async () => {
   const files = (await readdir(unpacked, { recursive: true, withFileTypes: true })).filter((f) => f.isFile()).map((f) => join(f.parentPath, f.name).slice(unpacked.length + 1));
   assert.deepEqual(files.sort(), [
-    'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'THIRD-PARTY.txt', 'dist/app.d.ts', 'dist/guest-worker.js', 'dist/index.d.ts', 'dist/index.js', 'dist/kernel-protocol.d.ts',
-    'dist/kernel-worker.js', 'dist/kernel.d.ts', 'dist/transpiler.js', 'dist/transpiler.wasm', 'dist/types.d.ts', 'dist/weft.wasm',
+    'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'THIRD-PARTY.txt', 'dist/app.d.ts', 'dist/chain.d.ts', 'dist/guest-worker.js', 'dist/index.d.ts', 'dist/index.js', 'dist/kernel-protocol.d.ts',
+    'dist/kernel-worker.js', 'dist/kernel.d.ts', 'dist/transpiler.js', 'dist/transpiler.wasm', 'dist/tree.d.ts', 'dist/types.d.ts',
+    'dist/verify.d.ts', 'dist/weft.wasm',
     'package.json',
   ]);
   for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) assert.equal(await readFile(join(unpacked, licence), 'utf8'), await readFile(`${ROOT}${licence}`, 'utf8'));

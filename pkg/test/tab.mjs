@@ -52,10 +52,10 @@ export async function ready(page) {
   await page.addScriptTag({
     type: 'module',
     content: `
-      import { Kernel, App, KernelCrashed, KernelError } from '/weft/index.js';
+      import { Kernel, App, KernelCrashed, KernelError, verifyEvidence } from '/weft/index.js';
       const text = (bytes) => new TextDecoder().decode(bytes);
       const bytes = async (address) => new Uint8Array(await (await fetch(address)).arrayBuffer());
-      Object.assign(globalThis, { Kernel, App, KernelCrashed, KernelError, text, bytes, told: [] });
+      Object.assign(globalThis, { Kernel, App, KernelCrashed, KernelError, verifyEvidence, text, bytes, told: [] });
       globalThis.boot = async (options) => {
         globalThis.kernel = await Kernel.boot(options);
         for (const event of ['notice', 'ask', 'ended', 'owner', 'stopped', 'crashed']) kernel.on(event, (news) => told.push([event, news]));

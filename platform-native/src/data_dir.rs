@@ -72,6 +72,16 @@ impl DataDir {
         Ok(DataDir { path, writable, _lock: lock })
     }
 
+    /// `path` without links, if what lies in it may be believed; nobody is kept from it.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Io`] if it cannot be found, or others may write to it.
+    pub(crate) fn trusted(path: &Path) -> Result<PathBuf, StorageError> {
+        let path = path.canonicalize().map_err(|e| refused(path, "be found", e))?;
+        trusted(&path, true).map(|_| path)
+    }
+
     /// Whether files in it may be written by whoever holds it.
     pub fn writable(&self) -> bool {
         self.writable

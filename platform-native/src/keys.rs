@@ -8,7 +8,7 @@
 use crate::data_dir::{DataDir, sync_folder};
 use ed25519_dalek::{Signer, SigningKey};
 use kernel_core::codec::hex;
-use kernel_core::platform::{HostError, KeyPurpose, Keys};
+use kernel_core::platform::{HostError, KeyPurpose, Keys, StorageError};
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -97,6 +97,18 @@ impl Keys for FileKeys {
     async fn sign(&self, purpose: KeyPurpose, message: &[u8]) -> Result<[u8; 64], HostError> {
         Ok(self.key(purpose)?.sign(message).to_bytes())
     }
+}
+
+/// The public part of the key that signs the log of the data directory `path`, also while a kernel holds that: the key
+/// never changes. `None` where there is none.
+///
+/// # Errors
+/// That the directory is not to be trusted, or that what is there is no key.
+pub(crate) fn public_key(path: &Path) -> Result<Option<[u8; 32]>, StorageError> {
+    let place = DataDir::trusted(path)?.join(LOG_KEY);
+    let key =
+        load(&place).map_err(|e| StorageError::Damaged { place: place.display().to_string(), what: e.to_string() })?;
+    Ok(key.map(|key| key.verifying_key().to_bytes()))
 }
 
 fn load(path: &Path) -> Result<Option<SigningKey>, KeyError> {

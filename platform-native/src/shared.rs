@@ -8,7 +8,7 @@ use crate::NativePlatform;
 use crate::devices::NativeDevices;
 use crate::keys::FileKeys;
 use crate::sandbox::NativeSandbox;
-use crate::storage::RedbStorage;
+use crate::storage::{Pages, RedbStorage};
 use bytes::Bytes;
 use kernel_core::platform::{Batch, Clock, Entropy, Page, Platform, Profile, Spawn, Storage, StorageError};
 use kernel_core::time::{Instant, Now, WallTime};
@@ -27,6 +27,11 @@ impl SharedRows {
     /// The rows of `storage`.
     pub(crate) fn new(storage: RedbStorage) -> SharedRows {
         SharedRows(Arc::new(storage))
+    }
+
+    /// All rows as they are now: [`RedbStorage::all`].
+    pub(crate) fn all(&self) -> Pages {
+        self.0.all()
     }
 
     /// Waits until nobody else holds them, and closes the database in order: the next opening need not

@@ -6,6 +6,10 @@
 //! a checksummed previous state until the next one is on disk, so a commit that a crash or a full disk
 //! cut short is not there at the next open.
 //!
+//! Which pages are free is known to redb in memory alone until it is closed, and after a crash it reads the whole file
+//! to learn it. That is as nothing in a small one. In a large one every commit stores what a commit changes of it, and is
+//! flushed in two steps, so that an open after a crash takes no longer than any other.
+//!
 //! A database is made under another name and renamed when it is whole: redb takes a file whose making was
 //! cut short for one that is damaged, and a crash or a full disk at the first start must not cost the
 //! directory. One that is missing although the key beside it has signed a log is damage, not a beginning.
@@ -41,8 +45,14 @@ pub(crate) const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(
 /// The table, as it is read.
 pub(crate) type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
+/// Pages of rows on their way; without an error at its end, these are all.
+pub(crate) type Pages = tokio::sync::mpsc::Receiver<Result<Vec<(Bytes, Bytes)>, StorageError>>;
+
 /// Bytes of pages that redb may keep in memory.
 const CACHE: usize = 32 << 20;
+
+/// From this many bytes on a file is not to be read as a whole after a crash.
+const LARGE: u64 = 64 << 20;
 
 /// About how many bytes one page of a scan holds.
 const PAGE_BYTES: usize = 4 << 20;
@@ -62,7 +72,7 @@ struct Shared {
     db: Database,
     place: String,
     pace: Option<Pace>,
-    _dir: Option<Arc<DataDir>>,
+    dir: Option<Arc<DataDir>>,
 }
 
 #[derive(Debug)]
@@ -73,7 +83,7 @@ struct Job {
 
 impl RedbStorage {
     /// Opens the rows in `dir`, making the file if there is none. Blocks; after a crash it repairs what
-    /// the file system may have left behind, which reads the file once.
+    /// the file system may have left behind, which reads a small file once.
     ///
     /// With `check` the checksum of every page is verified, which also reads the file once: an
     /// alteration by anything but redb is then `Damaged` here, not when the row is met.
@@ -145,7 +155,7 @@ impl RedbStorage {
     ) -> Result<RedbStorage, StorageError> {
         let db = guarded(&place, || open_database(&place, backend, check))?;
         let (dir, pace) = on_disk.unzip();
-        let shared = Arc::new(Shared { db, place, pace, _dir: dir });
+        let shared = Arc::new(Shared { db, place, pace, dir });
         let (jobs, work) = mpsc::channel::<Job>();
         let theirs = shared.clone();
         let committer = std::thread::Builder::new()
@@ -159,6 +169,31 @@ impl RedbStorage {
             })
             .map_err(|e| io_error(&shared.place, "starting the thread that commits", e))?;
         Ok(RedbStorage { shared, jobs: Some(jobs), committer: Some(committer), runtime })
+    }
+
+    /// All rows as they are at one moment, page after page; commits go on meanwhile. It ends where nobody takes them.
+    pub(crate) fn all(&self) -> Pages {
+        // Whoever takes them is never far behind, so that few wait in memory.
+        let (sender, pages) = tokio::sync::mpsc::channel(1);
+        let shared = self.shared.clone();
+        self.runtime.spawn_blocking(move || {
+            let doing = "reading rows";
+            let read = guarded(&shared.place, || {
+                let (rows, mut from) = (shared.rows(doing)?, Bytes::new());
+                loop {
+                    let page =
+                        page(&rows, &from, &[0xff], usize::MAX).map_err(|e| from_redb(&shared.place, doing, e))?;
+                    match (sender.blocking_send(Ok(page.rows)), page.next) {
+                        (Ok(()), Some(next)) => from = next,
+                        _ => return Ok(()),
+                    }
+                }
+            });
+            if let Err(error) = read {
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        pages
     }
 
     /// Runs a read on a blocking thread: a page that is not cached is read from disk.
@@ -229,7 +264,10 @@ impl Shared {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StorageError> {
-        write(&self.db, &batch.changes).map_err(|e| from_redb(&self.place, "committing", e))
+        // While it is made it has another name, and is small.
+        let file = self.dir.as_ref().and_then(|dir| dir.path().join(FILE).metadata().ok());
+        let large = file.is_some_and(|file| file.len() >= LARGE);
+        write(&self.db, &batch.changes, large).map_err(|e| from_redb(&self.place, "committing", e))
     }
 }
 
@@ -266,16 +304,17 @@ fn open_database(place: &str, backend: impl StorageBackend, check: bool) -> Resu
     match snapshot.open_table(ROWS) {
         Ok(_) => {}
         // A new file: the table comes into being with an empty first commit.
-        Err(TableError::TableDoesNotExist(_)) => write(&db, &[]).map_err(|e| from_redb(place, doing, e))?,
+        Err(TableError::TableDoesNotExist(_)) => write(&db, &[], false).map_err(|e| from_redb(place, doing, e))?,
         Err(e) => return Err(from_redb(place, doing, e.into())),
     }
     drop(snapshot);
     Ok(db)
 }
 
-fn write(db: &Database, changes: &[(Key, Option<Bytes>)]) -> Result<(), redb::Error> {
+fn write(db: &Database, changes: &[(Key, Option<Bytes>)], large: bool) -> Result<(), redb::Error> {
     // redb's default durability is `Immediate`: on disk when `commit` returns.
-    let transaction = db.begin_write()?;
+    let mut transaction = db.begin_write()?;
+    transaction.set_quick_repair(large);
     {
         let mut rows = transaction.open_table(ROWS)?;
         for (key, value) in changes {

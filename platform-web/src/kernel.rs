@@ -18,7 +18,7 @@ use kernel_core::environment::Environment;
 use kernel_core::id::ActionId;
 use kernel_core::ipc::body;
 use kernel_core::kernel::effects::Notice;
-use kernel_core::kernel::{BootOptions, Kernel, Parts, Revived, Session, Told};
+use kernel_core::kernel::{BootOptions, Kernel, Parts, Session, Told};
 use kernel_core::path::Name;
 use kernel_core::platform::{Durability, Platform, Profile, Programs, Spawn};
 use kernel_core::process::InstanceKind;
@@ -30,6 +30,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 mod application;
 mod error;
+mod evidence;
 mod folders;
 mod install;
 mod log;
@@ -301,6 +302,27 @@ impl WebKernel {
         self.running().map(|running| running.key.to_string()).or_throw()
     }
 
+    /// The receipt of an act, as `weft receipt` prints it; with the body of the act if that is wanted. Everything so far is made
+    /// durable for it.
+    pub async fn receipt(&self, action: f64, with_body: bool) -> Result<String, JsValue> {
+        let receipt = async { evidence::receipt(&self.running()?, ActionId(action as u64), with_body).await };
+        receipt.await.or_throw()
+    }
+
+    /// At most 1,000 of what is directly below a node, by name: `{children: [{name, node, bytes, parent}, ..], next}`, where `next`
+    /// is the cursor of those that follow. The page's user looks into his own tree, which is no act.
+    pub async fn tree_children(&self, path: &str, cursor: Option<String>) -> Result<JsValue, JsValue> {
+        let children = async { Ok(to_js(&evidence::children(&self.running()?, path, cursor.as_deref()).await?)) };
+        children.await.or_throw()
+    }
+
+    /// The proof of what a node is, or that it is not there, as `weft tree prove` prints it. Everything so far is made durable for
+    /// it.
+    pub async fn prove_node(&self, path: &str) -> Result<String, JsValue> {
+        let prove = async { evidence::prove(&self.running()?, path).await };
+        prove.await.or_throw()
+    }
+
     /// All bytes of a file in a mount, at most 64 MiB, for the page's user: not an act, because it is his own file.
     /// `too_large` for a larger one.
     pub async fn read_file(&self, mount: &str, path: &str) -> Result<Uint8Array, JsValue> {
@@ -324,6 +346,14 @@ impl WebKernel {
         };
         shutdown.await.or_throw()
     }
+}
+
+/// Checks a file that `receipt`, `prove_node`, or a command that makes evidence has written, against the key of the log that it
+/// has to be of: what it is evidence of, as `weft verify --json` prints it. It needs no kernel. What does not hold is thrown
+/// under its code.
+#[wasm_bindgen]
+pub fn verify_evidence(text: &str, key: Option<String>) -> Result<JsValue, JsValue> {
+    evidence::verify(text, key.as_deref()).map(|said| to_js(&said)).or_throw()
 }
 
 impl WebKernel {
@@ -393,13 +423,15 @@ async fn boot(options: JsValue, told: Function) -> Fallible<WebKernel> {
 async fn revive(kernel: Kernel<WebPlatform>, devices: WebDevices, told: Function) {
     let bound = |app: &Name, mount: &Name| devices.given(mount).is_some_and(|given| given.contains(app));
     // Where the rows cannot be read the kernel has told already that it goes no further.
-    for Revived { app, without, result } in kernel.revive(bound).await.unwrap_or_default() {
-        let (pid, reason) = match result {
+    for revived in kernel.revive(bound).await.unwrap_or_default() {
+        let (pid, reason) = match &revived.result {
             Ok(pid) => (Some(pid), None),
-            Err(refusal) => (None, Some(refusal.reason)),
+            Err(refusal) => (None, Some(&refusal.reason)),
         };
-        let news =
-            json!({ "notice": { "kind": "revived", "app": app, "pid": pid, "reason": reason, "without": without } });
+        let news = json!({ "notice": {
+            "kind": "revived", "app": revived.app, "pid": pid, "reason": reason, "without": revived.without(),
+            "suspended": revived.suspended,
+        } });
         let _ = told.call1(&JsValue::NULL, &to_js(&news));
     }
 }

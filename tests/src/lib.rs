@@ -61,7 +61,8 @@ macro_rules! each_kernel_clause {
                 a_gift_ends_with_its_giver, what_a_manifest_gave_can_be_taken, what_rests_on_a_right_ends_with_it,
                 a_gift_carries_the_labels_of_its_giver, a_child_holds_nothing_up_for_its_parent, a_gift_has_its_bounds,
                 what_would_go_on_is_not_said_to_be_taken, connections_end_with_their_right,
-                what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called, an_operator_spawns_in_a_running_application;
+                what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called, an_operator_spawns_in_a_running_application,
+                what_was_taken_is_not_there_at_a_later_boot;
             applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
@@ -96,7 +97,7 @@ macro_rules! each_kernel_clause {
                 a_kernel_that_has_stopped_answers, a_component_is_kept_as_its_hash_says,
                 a_boot_tells_what_was_not_signed, a_dead_letter_names_its_act,
                 a_refusal_for_another_reason_is_another, what_cannot_be_read_is_a_refusal,
-                what_a_device_cannot_do_is_no_refusal;
+                what_a_device_cannot_do_is_no_refusal, a_refusal_tells_no_secret;
             floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
                 whoever_is_suspended_receives_nothing,
                 a_message_wakes_the_receive_that_it_fits, a_circle_through_any_call_is_found,
@@ -125,6 +126,7 @@ macro_rules! each_kernel_clause {
             letters: what_could_not_be_delivered_is_kept, a_letter_keeps_its_labels,
                 an_absence_of_a_letter_is_labelled, sending_again_is_an_act_of_whoever_does_it,
                 a_letter_waits_for_no_answer, a_reply_that_came_too_late_is_a_letter, a_reply_that_came_too_late_is_bounded,
+                late_replies_count_for_whoever_asked,
                 what_a_subscriber_misses_is_no_letter, what_a_durable_inbox_accepted_of_a_topic_is_a_letter, no_absence_of_a_letter_drives_out_another,
                 sending_again_hides_no_other_letter, a_letter_to_a_durable_inbox_is_stored, letters_are_bounded;
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
@@ -132,7 +134,7 @@ macro_rules! each_kernel_clause {
                 what_failed_by_a_link_is_noted_before_it_is_told;
             log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, a_route_is_for_equal_acts_alone, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
-                a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash,
+                a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash, a_start_verifies_the_end_of_a_long_log,
                 what_could_not_be_done_opens_no_route, what_was_given_up_ends_as_its_device_says,
                 what_no_device_answered_is_unknown, a_panic_stops_everything, the_same_scenario_gives_the_same_log;
             messages: messages_arrive_once_and_in_order, a_full_mailbox_is_full, a_receive_selects,
@@ -142,6 +144,8 @@ macro_rules! each_kernel_clause {
                 what_a_message_uses_is_seen_and_stays_counted, a_trap_ends_one_process, a_monitor_hears_of_the_end,
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
+            receipts: a_receipt_tells_of_an_act, what_does_not_hold_is_named,
+                a_body_is_told_only_where_it_was_asked_for;
             roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
                 roles_only_narrow, ceilings_hold_all_the_way_down, an_application_is_started_as_a_supervisor_is;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
@@ -155,17 +159,18 @@ macro_rules! each_kernel_clause {
                 more_restarts_than_allowed_are_a_failure, restarts_wait_longer_each_time,
                 restarts_draw_from_the_account_of_the_application,
                 what_should_run_outlives_the_kernel, what_is_no_longer_wanted_does_not_come_again,
-                only_an_operator_starts_again_what_was_killed,
+                only_an_operator_starts_again_what_was_killed, who_is_killed_during_a_start_stays_dead,
+                what_was_cut_short_is_told,
                 a_kernel_that_fails_keeps_what_should_run, a_fresh_start_forgives_nothing;
             supervisors: agents_are_children_of_their_supervisor,
                 a_supervisor_that_cannot_go_on_is_started_again, what_cannot_be_mended_goes_up,
                 siblings_come_again_with_all_below_them, whoever_stops_is_given_its_time,
-                nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
+                a_kernel_that_stops_waits_for_nobody_for_ever, nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
                 a_supervisor_can_be_stopped, a_durable_inbox_is_one_below_a_supervisor,
                 budgets_below_a_supervisor_go_on, links_cross_supervisors, whoever_is_suspended_stops_at_once,
                 a_kernel_that_stops_forgets_nothing, what_an_application_fails_by_outlives_a_crash;
             suspension: whoever_is_suspended_is_handed_nothing, what_the_suspended_wait_for_waits,
-                who_may_resume, the_suspended_are_not_started_again, whoever_waits_to_be_resumed_is_not_done,
+                who_may_resume, the_suspended_are_not_started_again, the_suspended_stay_so_at_a_later_boot, whoever_waits_to_be_resumed_is_not_done,
                 what_does_not_run_is_not_suspended, the_state_of_a_process_is_labelled;
             timers: a_timer_fires_when_it_is_due, a_timer_draws_each_time, timers_of_the_suspended_stand_still;
             tools: a_call_of_a_tool_is_recorded_and_labelled, what_a_tool_declares_only_raises,
@@ -182,7 +187,9 @@ macro_rules! each_kernel_clause {
                 a_name_that_is_taken_brings_what_its_holder_carries, a_circle_brings_what_those_in_it_carry,
                 a_stream_brings_what_it_was_written_under, a_stream_brings_what_it_was_read_under,
                 what_was_compared_or_removed_tells_of_it, a_refusal_names_no_receiver;
-            tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, a_version_does_not_wrap;
+            tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, every_change_tells_the_root,
+                a_changed_tree_does_not_boot, what_was_changed_is_not_built_upon, a_proof_is_whole_in_itself,
+                who_watches_is_told, a_watch_ends_with_its_right, a_snapshot_is_the_tree_as_it_was, what_is_stored_has_a_limit;
             verdicts: a_score_over_the_threshold_is_denied_in_dev, a_cleared_place_takes_the_label,
                 an_answer_is_for_one_act, silence_is_a_no, a_rule_only_tightens, rules_go_with_their_application,
                 a_mount_for_reading_is_not_written, what_is_missing_is_named, a_yes_is_too_late_for_the_suspended,

@@ -5,7 +5,7 @@
  * still text of strangers (names of files, reasons, logs of agents) and only `format.plain` may put it on the screen.
  */
 
-import { App, Kernel } from 'weft-kernel';
+import { App, Kernel, verifyEvidence } from 'weft-kernel';
 import type { AppFiles, KeptFolder, MountSource } from 'weft-kernel';
 
 export { App };
@@ -114,6 +114,17 @@ export interface Question {
 export interface Verified { ok: boolean; size: number; root: string; problem: string | null }
 export interface Owner { owner: boolean }
 
+export interface TreeNode { version: number; owner: number; labels: string[]; kind: string; value: string | null }
+export interface TreeChild { name: string; node: TreeNode | null; bytes: number | null; parent: boolean }
+
+/** What a file of evidence says that holds, and the state of the log that was signed. */
+export type Proof = { origin: string; key: string; size: number; root: string } & (
+  | { evidence: 'receipt'; action: number; intended: string; decided: string[]; outcome: string; body: boolean; events: Event[] }
+  | { evidence: 'inclusion'; event: Event }
+  | { evidence: 'consistency'; old: { size: number; root: string } }
+  | { evidence: 'node'; path: string; node: TreeNode | null; seq: number }
+);
+
 /** What went wrong, with the code that names it and a sentence for a person. */
 export class Failure extends Error {
   /** After a crash: the database as it was recorded. */
@@ -140,6 +151,44 @@ const number = (value: unknown): number => {
 };
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(text) : []);
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
+/** Checks a file of evidence against the key of a log. It needs no kernel. */
+export async function verify(file: string, key: string): Promise<Proof> {
+  const said = record(await verifyEvidence(file, { key }).catch((error) => {
+    throw Failure.of(error);
+  }));
+  const signed = { origin: text(said.origin), key: text(said.key), size: number(said.size), root: text(said.root) };
+  switch (said.evidence) {
+    case 'receipt':
+      return {
+        ...signed, evidence: said.evidence, action: number(said.action), intended: text(said.intended), decided: texts(said.decided), outcome: text(said.outcome),
+        body: said.body === true, events: list(said.events).map(record).map(asEvent),
+      };
+    case 'inclusion':
+      return { ...signed, evidence: said.evidence, event: asEvent(record(said.event)) };
+    case 'consistency':
+      return { ...signed, evidence: said.evidence, old: { size: number(record(said.old).size), root: text(record(said.old).root) } };
+    case 'node':
+      return { ...signed, evidence: said.evidence, path: text(said.path), node: asNode(said.node), seq: number(said.seq) };
+    default:
+      throw new Failure('invalid', 'The file is evidence of something that this page does not know.');
+  }
+}
+
+const asEvent = (event: Record<string, any>): Event => ({
+  seq: number(event.seq),
+  time: text(event.time),
+  action: number(event.action),
+  kind: text(event.kind),
+  content: event.content ?? null,
+  unreadable: event.unreadable ? text(event.unreadable) : null,
+});
+
+function asNode(value: unknown): TreeNode | null {
+  if (!value) return null;
+  const node = record(value);
+  return { version: number(node.version), owner: number(node.owner), labels: texts(node.labels), kind: text(node.kind), value: node.value ? text(node.value) : null };
+}
 
 /** The page's hold on one kernel. */
 export class Host {
@@ -245,14 +294,7 @@ export class Host {
     const events = list(page.events).map(record).filter((event) => 'seq' in event);
     return {
       size: number(page.size),
-      events: events.map((event) => ({
-        seq: number(event.seq),
-        time: text(event.time),
-        action: number(event.action),
-        kind: text(event.kind),
-        content: event.content ?? null,
-        unreadable: event.unreadable ? text(event.unreadable) : null,
-      })),
+      events: events.map(asEvent),
     };
   }
 
@@ -270,6 +312,19 @@ export class Host {
 
   async checkpoint(): Promise<string> {
     return text(await this.call(this.kernel.chain.checkpoint()));
+  }
+
+  key = (): Promise<string> => this.call(this.kernel.chain.key());
+  receipt = (action: number): Promise<string> => this.call(this.kernel.receipt(action));
+  value = (path: string): Promise<Uint8Array> => this.call(this.kernel.tree.get(path));
+  proof = (path: string): Promise<string> => this.call(this.kernel.tree.prove(path));
+
+  async children(path: string, cursor: string | null): Promise<{ children: TreeChild[]; next: string | null }> {
+    const page = record(await this.call(this.kernel.tree.list(path, cursor ?? undefined)));
+    const children = list(page.children).map(record).map((child) => ({
+      name: text(child.name), node: asNode(child.node), bytes: child.bytes == null ? null : number(child.bytes), parent: child.parent === true,
+    }));
+    return { children, next: page.next == null ? null : text(page.next) };
   }
 
   onNotice(listener: (notice: Notice) => void): void {

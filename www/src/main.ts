@@ -10,6 +10,7 @@ import { ReportView } from './view/report';
 import { RunView } from './view/run';
 import { FailureView, Shell, type TabName } from './view/shell';
 import { StartView } from './view/start';
+import { TreeView } from './view/tree';
 import { keepOffline } from './offline';
 import { pause } from './slices';
 import { guardScripts } from './trust';
@@ -45,8 +46,9 @@ const run = once((): View => new RunView(session, go));
 const failure = once((): View => new FailureView(session));
 const report = once((): View => placed('report', new ReportView(session, go)));
 const log = once(() => placed('log', new LogView(session)));
+const tree = once((): View => placed('tree', new TreeView(session)));
 const host = once((): View => placed('host', new HostView(session)));
-const views: Record<TabName, () => View> = { run: () => front ?? start, report, log, host };
+const views: Record<TabName, () => View> = { run: () => front ?? start, report, log, tree, host };
 
 let front: View | null = null;
 

@@ -292,6 +292,32 @@ export class Session {
     }
   }
 
+  /** The receipt of an act, as a file. */
+  async receipt(action: number): Promise<string | null> {
+    return this.made(this.host?.receipt(action), `The receipt of act ${action} is saved.`, 'There is no receipt');
+  }
+
+  /** The proof of what a node of the tree is, as a file. */
+  async proof(path: string): Promise<string | null> {
+    return this.made(this.host?.proof(path), `The proof of ${path} is saved.`, 'There is no proof');
+  }
+
+  private async made(file: Promise<string> | undefined, saved: string, none: string): Promise<string | null> {
+    try {
+      const made = (await file) ?? null;
+      if (made !== null) this.announce(saved);
+      return made;
+    } catch (error) {
+      this.announce(`${none}: ${Failure.of(error).message}`, 'shown');
+      return null;
+    }
+  }
+
+  /** The key that signs the log of this tab, where a kernel runs. */
+  async key(): Promise<string | null> {
+    return (await this.host?.key().catch(() => null)) || null;
+  }
+
   /** Back to the first view, to audit another folder. */
   reset(): void {
     if (this.stage !== 'ended') return;

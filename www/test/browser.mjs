@@ -75,4 +75,14 @@ export async function unblocked(bar, attempt) {
   if (parseFloat(longest.at(-1)) > bar) throw new Error(`the page was held up for longer than ${bar} ms each time: ${longest.join('; ')}`);
 }
 
+/** Chooses a file of evidence in the log's view, and waits until it is said what it says. */
+export async function choose(page, file) {
+  await page.getByRole('tab', { name: 'Log' }).click();
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Check a receipt' }).click();
+  const buffer = Buffer.from(typeof file === 'string' ? file : JSON.stringify(file));
+  await (await chooser).setFiles({ name: 'receipt.json', mimeType: 'application/json', buffer });
+  await page.locator('.evidence-said', { hasText: /^(?!Checking).+/ }).waitFor();
+}
+
 export const done = (page) => page.locator('.run-state[data-state="done"]').waitFor({ timeout: 20_000 });

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { begin, done, launch, ready, run, tasks, unblocked } from './browser.mjs';
+import { begin, choose, done, launch, ready, run, tasks, unblocked } from './browser.mjs';
 import { HOSTILE } from './hostile.mjs';
 import { build } from '../build.mjs';
 import { serve } from '../serve.mjs';
@@ -107,6 +107,47 @@ test('the sample is audited as the command line audits it, and the courier is re
   await context.close();
 });
 
+test('the receipt of the refused act and a proof of the tree hold, changed they do not, and one of the command line holds by its key', async () => {
+  const context = await fresh();
+  const page = await open(context);
+  await run(page);
+  await done(page);
+  const saved = async (press) => {
+    const download = page.waitForEvent('download');
+    await press();
+    return readFileSync(await (await download).path(), 'utf8');
+  };
+  const said = async (file) => {
+    await choose(page, file);
+    const text = await page.getByRole('dialog').innerText();
+    await page.keyboard.press('Escape');
+    return text;
+  };
+  await page.locator('.refusal .link').click();
+  const receipt = await saved(() => page.getByRole('button', { name: /^Receipt of act/ }).click());
+  const text = await said(receipt);
+  for (const part of [`The receipt of act ${JSON.parse(receipt).action} holds`, 'courier', 'refused as denied', 'nothing was done', 'this tab\u2019s own key']) assert.ok(text.includes(part), `${part} in ${text}`);
+  const torn = JSON.parse(receipt);
+  const event = Buffer.from(torn.events[0].event, 'base64');
+  event[60] ^= 1;
+  torn.events[0].event = event.toString('base64');
+  assert.match(await said(torn), /It does not hold\s+Something in it was changed after it was signed\.[\s\S]*forked/);
+  await page.getByRole('tab', { name: 'Tree' }).click();
+  await page.getByText('Nothing was written to it.').waitFor();
+  const proof = await saved(() => page.getByRole('button', { name: 'Proof' }).click());
+  assert.match(await said(proof), /The tree does not hold the node/);
+  const native = JSON.parse(readFileSync(new URL('../../pkg/test/native-evidence.json', import.meta.url)));
+  await choose(page, native.receipt);
+  await page.getByText('It is not signed by this tab\u2019s key').waitFor();
+  await page.getByLabel('Key of the log').fill(native.key);
+  await page.keyboard.press('Enter');
+  await page.getByText(`The receipt of act ${native.receipt.action} holds`).waitFor();
+  await page.keyboard.press('Escape');
+  await verify(page);
+  assert.deepEqual(context.problems, []);
+  await context.close();
+});
+
 test('the page is never blocked for 50 ms', () => unblocked(50, async () => {
   const context = await fresh();
   const took = await tasks(browser, address, async () => {
@@ -115,7 +156,7 @@ test('the page is never blocked for 50 ms', () => unblocked(50, async () => {
     await page.locator('.zone-actions .button:enabled').nth(1).click();
     await page.locator('.dialog-foot .is-primary').click();
     await page.locator('.run-state[data-state="done"]').waitFor();
-    for (const tab of ['report', 'log', 'host']) await page.locator(`#tab-${tab}`).click();
+    for (const tab of ['report', 'log', 'tree', 'host']) await page.locator(`#tab-${tab}`).click();
     await page.waitForTimeout(300);
   });
   assert.ok(took.length > 100, `${took.length} tasks were seen`);

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { begin, done, launch, openPlayer, ready, run, tasks } from './browser.mjs';
+import { begin, choose, done, launch, openPlayer, ready, run, tasks } from './browser.mjs';
 import { buildPlayer, out } from './player/build.mjs';
 import { serve } from '../serve.mjs';
 
@@ -53,6 +53,11 @@ const STATES = {
   event: [{}, async (page) => { await run(page); await done(page); await page.locator('.refusal .link').click(); await page.locator('.event-detail .figure').waitFor(); }],
   unverified: [{ verifyFails: 'event 73 was changed' }, async (page) => { await ready(page); await page.getByRole('tab', { name: 'Log' }).click(); await page.getByRole('button', { name: 'Verify' }).click(); await page.locator('.seal[data-state="bad"]').waitFor(); }],
   host: [{}, async (page) => { await ready(page); await page.getByRole('tab', { name: 'Host' }).click(); await page.getByText('What is missing here').waitFor(); }],
+  receipt: [{}, async (page) => { await ready(page); await choose(page, { evidence: 'receipt', action: 38 }); }],
+  'receipt changed': [{}, async (page) => { await ready(page); await choose(page, { evidence: 'receipt', action: 38, changed: true }); }],
+  'receipt of another log': [{}, async (page) => { await ready(page); await choose(page, { evidence: 'receipt', action: 38, by: 'another' }); }],
+  tree: [{}, async (page) => { await ready(page); await page.getByRole('tab', { name: 'Tree' }).click(); await page.getByRole('button', { name: 'notes/' }).waitFor(); }],
+  node: [{}, async (page) => { await ready(page); await page.getByRole('tab', { name: 'Tree' }).click(); await page.getByRole('button', { name: 'notes/' }).click(); await page.getByText('what was kept').waitFor(); await page.getByText('note-11').waitFor(); }],
   'no report': [{}, async (page) => { await ready(page); await page.getByRole('tab', { name: 'Report' }).click(); }],
   'no boot': [{ bootFails: { code: 'storage', message: 'the storage could not be opened' } }, async (page) => { await page.getByRole('heading', { name: 'The kernel did not boot' }).waitFor(); }],
   crash: [{ pace: 8000 }, async (page) => { await run(page); await page.locator('.is-act').first().waitFor(); await page.evaluate(() => globalThis.player.live.crash('a panic in the committer')); await page.getByRole('heading', { name: 'The kernel crashed' }).waitFor(); }],

@@ -1,7 +1,7 @@
 // Pictures of every state for people to look at: `node test/shots.mjs [FOLDER] [NAME...]`, over the player.
 
 import { mkdirSync } from 'node:fs';
-import { begin, done, launch, openPlayer, ready, run } from './browser.mjs';
+import { begin, choose, done, launch, openPlayer, ready, run } from './browser.mjs';
 import { buildPlayer, out } from './player/build.mjs';
 import { serve } from '../serve.mjs';
 
@@ -41,6 +41,10 @@ const states = {
     await page.getByRole('button', { name: 'Verify' }).click();
     await page.getByText('does not verify').first().waitFor();
   }],
+  receipt: [{}, async (page) => { await ready(page); await choose(page, { evidence: 'receipt', action: 38 }); }],
+  changed: [{}, async (page) => { await ready(page); await choose(page, { evidence: 'receipt', action: 38, changed: true }); }],
+  untrusted: [{}, async (page) => { await ready(page); await choose(page, { evidence: 'receipt', action: 38, by: 'another' }); }],
+  tree: [{}, async (page) => { await ready(page); await page.getByRole('tab', { name: 'Tree' }).click(); await page.getByRole('button', { name: 'notes/' }).click(); await page.getByText('note-11').waitFor(); }],
   host: [{}, async (page) => { await ready(page); await page.getByRole('tab', { name: 'Host' }).click(); await page.getByText('used of').waitFor(); }],
   error: [{ bootFails: { code: 'storage', message: 'the private storage of this page could not be opened: quota exceeded' } }, async (page) => { await page.getByText('did not boot').first().waitFor(); }],
   kill: [{ pace: 6000 }, async (page) => { await run(page); await page.waitForTimeout(2500); await page.getByRole('button', { name: 'Kill secrets' }).click(); }],

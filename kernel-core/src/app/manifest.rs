@@ -172,6 +172,9 @@ pub struct AgentLimits {
     pub tool_calls: Option<u64>,
     /// Units of the fuel meter of one `handle`, for components.
     pub fuel: Option<u64>,
+    /// Bytes that it has written to the tree and to mounts, less what it replaced and removed in the tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<u64>,
     /// What becomes of it when its acts, messages or calls of tools are used up. Default stop.
     #[serde(default, skip_serializing_if = "OnExhausted::is_stop")]
     pub on_exhausted: OnExhausted,
@@ -189,6 +192,7 @@ impl Default for AgentLimits {
             messages: None,
             tool_calls: None,
             fuel: None,
+            stored: None,
             on_exhausted,
         }
     }

@@ -51,7 +51,8 @@ const SUPERVISOR: &[&str] =
     &["name", "supervisor", "strategy", "intensity", "window", "backoff", "restart", "shutdown"];
 const ROLE: &[&str] = &["name", "spawns", "children", "ceilings"];
 const CEILINGS: &[&str] = &["memory", "handle", "wall", "acts", "messages", "tool_calls", "fuel"];
-const LIMITS: &[&str] = &["memory", "handle", "wall", "acts", "messages", "tool_calls", "fuel", "on_exhausted"];
+const LIMITS: &[&str] =
+    &["memory", "handle", "wall", "acts", "messages", "tool_calls", "fuel", "stored", "on_exhausted"];
 const PROGRAM: &[&str] = &["wasm", "native"];
 const TOOL: &[&str] = &["name", "program", "schemas", "effect", "output_labels", "clearance", "instance"];
 const SERVICE: &[&str] = &["name", "owner", "methods", "health", "optional"];
@@ -228,6 +229,7 @@ fn limits(field: Field, problems: &mut Problems) -> AgentLimits {
         messages: count(&fields, "messages", problems),
         tool_calls: count(&fields, "tool_calls", problems),
         fuel: count(&fields, "fuel", problems),
+        stored: size(&fields, "stored", problems),
         on_exhausted: choice(&fields, "on_exhausted", EXHAUSTED, problems).unwrap_or_default(),
     }
 }

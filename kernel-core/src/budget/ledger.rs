@@ -315,6 +315,12 @@ impl Ledger {
         self.accounts.get(&id)?.parent
     }
 
+    /// The nearest account that has a limit of its own on `meter`: `id` or one above it.
+    pub fn limited(&self, id: AccountId, meter: Meter) -> Option<AccountId> {
+        let mut above = std::iter::successors(Some(id), |id| self.parent(*id));
+        above.find(|id| self.line(*id, meter).is_some_and(|line| line.limit.is_some()))
+    }
+
     /// One meter of an open account; `None` where nothing limits it.
     pub fn line(&self, id: AccountId, meter: Meter) -> Option<Line> {
         self.accounts.get(&id)?.line(meter).copied()

@@ -58,6 +58,17 @@ impl Hash {
         bytes.try_into().ok().map(Hash)
     }
 
+    /// The hash of 64 hexadecimal digits, as it prints.
+    pub fn from_hex(text: &str) -> Option<Hash> {
+        let mut hash = Hash::ZERO;
+        let digits = text.len() == 2 * Hash::LEN && text.is_ascii();
+        let mut bytes = hash.0.iter_mut().enumerate();
+        let read = |(i, byte): (usize, &mut u8)| {
+            u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map(|read| *byte = read).is_ok()
+        };
+        (digits && bytes.all(read)).then_some(hash)
+    }
+
     /// Standard base64 with padding, as in checkpoints.
     pub fn to_base64(self) -> String {
         STANDARD.encode(self.0)
@@ -78,6 +89,19 @@ impl fmt::Display for Hash {
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for Hash {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Hash {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Hash, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(d)?;
+        Hash::from_hex(&text).ok_or_else(|| serde::de::Error::custom("a hash is 64 hexadecimal digits"))
     }
 }
 

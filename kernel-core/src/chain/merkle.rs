@@ -23,22 +23,31 @@ pub struct TileId {
 impl TileId {
     /// The path below a log's prefix under which C2SP tlog-tiles serves it, for a width of 1 to 256.
     pub fn path(self, width: u64) -> String {
-        let mut digits = format!("{:03}", self.index % 1000);
-        let mut rest = self.index / 1000;
-        while rest > 0 {
-            digits = format!("x{:03}/{digits}", rest % 1000);
-            rest /= 1000;
-        }
-        match width {
-            TILE_WIDTH => format!("tile/{}/{digits}", self.level),
-            _ => format!("tile/{}/{digits}.p/{width}", self.level),
-        }
+        path(&self.level.to_string(), self.index, width)
+    }
+
+    /// The same of the entry bundle over the tile of this index of level 0.
+    pub fn entries_path(index: u64, width: u64) -> String {
+        path("entries", index, width)
     }
 
     /// How many hashes this tile holds in a tree of `size` leaves: 0 to 256.
     pub fn width(self, size: u64) -> u64 {
         let hashes = size.checked_shr(8 * u32::from(self.level)).unwrap_or(0);
         self.index.checked_mul(TILE_WIDTH).map_or(0, |first| hashes.saturating_sub(first).min(TILE_WIDTH))
+    }
+}
+
+fn path(of: &str, index: u64, width: u64) -> String {
+    let mut digits = format!("{:03}", index % 1000);
+    let mut rest = index / 1000;
+    while rest > 0 {
+        digits = format!("x{:03}/{digits}", rest % 1000);
+        rest /= 1000;
+    }
+    match width {
+        TILE_WIDTH => format!("tile/{of}/{digits}"),
+        _ => format!("tile/{of}/{digits}.p/{width}"),
     }
 }
 

@@ -1,11 +1,17 @@
-//! Verification of a stored log from its first event to its last, without input or output of its own.
+//! Verification of a stored log, of all its events or of the last, without input or output of its own.
 //!
 //! [`Opening`] names a range of keys, the caller scans it page by page and hands the rows in, until nothing
 //! more is wanted. Events are read once and in order; computed tiles wait only until they are compared, so
 //! memory does not grow with the log. The first thing found wrong is returned, and named as closely as the
 //! witnesses allow: an event is vouched for by its successor's `prev`, by the tile that holds its hash, and
 //! by the head row.
+//!
+//! [`Opening::from_end`] begins near the end, at a cost that does not grow with the log. What came before is then
+//! represented by the right edge of its tree alone, taken from the tiles: it is right if the events that are read
+//! lead from it to the root that is signed. So nothing is gone on from that was not signed, and an event before
+//! the first that is read may be changed or gone unnoticed, until somebody verifies the whole.
 
+use super::edge::Edge;
 use super::error::{head_mismatch, malformed, tampered};
 use super::merkle::levels;
 use super::tiles::TileCheck;
@@ -13,7 +19,8 @@ use super::torn::{Beyond, Torn};
 use super::trust::{Trust, open_head};
 use super::{ChainError, Checkpoint, Entries, EventError, Hash, Head, Log, Origin, TileId, Tree, Witness};
 use super::{
-    TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, TILE_WIDTH, entries, event, event_seq, head_key, tile_id, tile_key,
+    TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, TILE_WIDTH, entries, event, event_key, event_seq, head_key, tile_id,
+    tile_key,
 };
 use crate::codec::table_range;
 use bytes::Bytes;
@@ -35,8 +42,12 @@ pub struct Opened {
     pub log: Log,
     /// How many events a signature of a trusted key covers, from the first.
     pub signed: u64,
+    /// The first event that was read and verified: 0 unless it was opened [from its end](Opening::from_end).
+    pub from: u64,
     /// What a batch left behind that was never acknowledged.
     pub torn: Option<Torn>,
+    /// The last event that [`Opening::noting`] picked, and what it tells.
+    pub noted: Option<(u64, Hash)>,
 }
 
 impl Opened {
@@ -51,6 +62,9 @@ impl Opened {
         }
     }
 }
+
+/// What is noted of an event, by its kind and content.
+pub type Pick = fn(u8, &[u8]) -> Option<Hash>;
 
 /// Verifies a whole log:
 ///
@@ -71,6 +85,10 @@ pub struct Opening {
     reached: usize,
     differs: Option<ChainError>,
     stage: Stage,
+    /// How many events the signature covers that are to be read at least; all of them if `None`.
+    recent: Option<u64>,
+    /// The edge of the tree over the events before the first that is read.
+    edge: Edge,
     /// Where the scan of this stage goes on.
     from: Bytes,
     head: Option<Head>,
@@ -82,6 +100,9 @@ pub struct Opening {
     /// Where the chain of hashes breaks.
     broken: Option<Break>,
     beyond: Beyond,
+    /// What to note of an event, by its kind and content, and the last that was.
+    pick: Option<Pick>,
+    noted: Option<(u64, Hash)>,
 }
 
 /// An event that does not follow the one before it. The tiles will tell which of them was changed.
@@ -95,6 +116,10 @@ struct Break {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
     Head,
+    /// Looks for the row to begin with.
+    Begin,
+    /// Reads the edge of the tree over the events before that row.
+    Edge,
     Events,
     /// Compares the tiles of one level that wait; then events go on at the key.
     Waiting(u8, Bytes),
@@ -114,6 +139,8 @@ impl Opening {
             reached: 0,
             differs: None,
             stage: Stage::Head,
+            recent: None,
+            edge: Edge::default(),
             from: head_key(),
             head: None,
             signed: 0,
@@ -123,7 +150,26 @@ impl Opening {
             tiles: TileCheck::default(),
             broken: None,
             beyond: Beyond::default(),
+            pick: None,
+            noted: None,
         }
+    }
+
+    /// Notes the last event of which `pick`, given kind and content, makes something. To be called before the first page.
+    pub fn noting(self, pick: Pick) -> Opening {
+        Opening { pick: Some(pick), ..self }
+    }
+
+    /// Verifies no more than the end: all events that no signature covers, and about the last `recent` that one does,
+    /// from the first row that begins among them. Where it covers no more than that, everything is verified. `recent`
+    /// is more than a row can hold; with fewer, a long row is taken for one that is missing.
+    ///
+    /// It is compared with no checkpoint but that of the head row. That an event before the first that is read was
+    /// changed or is missing is not found, and none of them is vouched for by what is appended: the tree that goes on
+    /// is the one that was signed.
+    #[must_use]
+    pub fn from_end(self, recent: u64) -> Opening {
+        Opening { recent: Some(recent), ..self }
     }
 
     /// Compares with a checkpoint that was kept elsewhere as well, which is what finds a tail that was cut
@@ -142,7 +188,11 @@ impl Opening {
     pub fn wants(&self) -> Option<Want> {
         let to = match &self.stage {
             Stage::Head => table_range(TABLE_HEAD).1,
-            Stage::Events => table_range(TABLE_EVENTS).1,
+            Stage::Edge => {
+                let TileId { level, index } = self.edge.wanted();
+                tile_key(TileId { level, index: index + 1 })
+            }
+            Stage::Begin | Stage::Events => table_range(TABLE_EVENTS).1,
             Stage::Waiting(level, _) => tile_key(TileId { level: *level, index: self.tiles.waiting(*level).1 }),
             Stage::Rest(level) if self.is_above(*level) => table_range(TABLE_TILES).1,
             Stage::Rest(level) if let Some(broken) = self.broken => {
@@ -154,7 +204,7 @@ impl Opening {
         Some(Want { from: self.from.clone(), to })
     }
 
-    /// How many events have been read so far.
+    /// Up to which event it has come.
     pub fn position(&self) -> u64 {
         self.tree.size()
     }
@@ -166,7 +216,22 @@ impl Opening {
         match self.stage.clone() {
             Stage::Head => {
                 self.head_row(page)?;
-                self.enter(Stage::Events);
+                self.enter(if self.begins_at() > 0 { Stage::Begin } else { Stage::Events });
+            }
+            Stage::Begin => {
+                self.begin(page)?;
+                self.enter(Stage::Edge);
+            }
+            Stage::Edge => {
+                self.edge.row(page)?;
+                if self.edge.is_read() {
+                    let other = || head_mismatch(self.edge.size(), "its last tiles are of another tree");
+                    self.tree = self.edge.tree().ok_or_else(other)?;
+                    self.tiles = TileCheck::from(self.tree.size());
+                    self.enter(Stage::Events);
+                } else {
+                    self.enter(Stage::Edge);
+                }
             }
             Stage::Events => {
                 self.event_rows(page)?;
@@ -219,7 +284,8 @@ impl Opening {
         });
         let Some(head) = self.head else {
             let log = Log::new(self.origin);
-            return missing.map_or(Ok(Opened { log, signed: 0, torn: None }), Err);
+            let log_only = Opened { log, signed: 0, from: 0, torn: None, noted: None };
+            return missing.map_or(Ok(log_only), Err);
         };
         let (size, changed) = (head.size, self.tiles.changed_leaf());
         if let Some(Break { seq, goes_on }) = self.broken {
@@ -247,12 +313,16 @@ impl Opening {
             return Err(wrong);
         }
         let log = Log::at(self.origin, self.tree, self.hash, self.last_row, head.checkpoint, false);
-        Ok(Opened { log, signed: self.signed, torn: self.beyond.torn(size) })
+        let (from, torn) = (self.edge.size(), self.beyond.torn(size));
+        Ok(Opened { log, signed: self.signed, from, torn, noted: self.noted })
     }
 
     fn enter(&mut self, stage: Stage) {
         self.from = match &stage {
             Stage::Head | Stage::Done => head_key(),
+            Stage::Begin => event_key(self.begins_at()),
+            Stage::Edge => tile_key(self.edge.wanted()),
+            Stage::Events if self.edge.size() > 0 => event_key(self.edge.size()),
             Stage::Events => table_range(TABLE_EVENTS).0,
             Stage::Waiting(level, _) | Stage::Rest(level) => match (*level, self.tiles.waiting(*level).0) {
                 (0, 0) => table_range(TABLE_TILES).0,
@@ -281,6 +351,30 @@ impl Opening {
         }
         self.meet_checkpoints();
         Ok(())
+    }
+
+    /// The event from which on a row is looked for to begin with.
+    fn begins_at(&self) -> u64 {
+        self.recent.map_or(0, |recent| self.covered().saturating_sub(recent.max(1)))
+    }
+
+    /// How many events are signed, where a signature is asked for, or are there.
+    fn covered(&self) -> u64 {
+        match (&self.trust, &self.head) {
+            (Trust::Unsigned, Some(head)) => head.size,
+            _ => self.signed,
+        }
+    }
+
+    /// Begins with the first of these rows, which has to begin with an event that the signature covers.
+    fn begin(&mut self, page: &[(Bytes, Bytes)]) -> Result<(), ChainError> {
+        let (seq, size) = (self.begins_at(), self.head.as_ref().map_or(0, |head| head.size));
+        let Some((key, _)) = page.first() else {
+            return Err(ChainError::Truncated { seq, size, by: Witness::Head });
+        };
+        let first = event_seq(key).ok_or_else(|| malformed(key))?;
+        self.edge = Edge::over(first);
+        if first < self.covered() { Ok(()) } else { Err(ChainError::Gap { seq, found: first }) }
     }
 
     fn event_rows(&mut self, page: &[(Bytes, Bytes)]) -> Result<(), ChainError> {
@@ -322,6 +416,10 @@ impl Opening {
             if event.seq != seq {
                 return Err(out_of_place(seq, event.seq, seq == first, size, rest));
             }
+            if seq > 0 && seq == self.edge.size() {
+                // What it follows was not read. That it follows it is signed with it.
+                self.hash = event.prev;
+            }
             let leaf = Hash::leaf(entry);
             let tiles = &mut self.tiles;
             self.tree.push(leaf, |id, tile| tiles.computed(id, tile));
@@ -331,6 +429,9 @@ impl Opening {
                 return Ok(());
             }
             self.hash = leaf;
+            if let Some(hash) = self.pick.and_then(|pick| pick(event.header.kind, event.content)) {
+                self.noted = Some((seq, hash));
+            }
             self.meet_checkpoints();
         }
         if self.tree.size() == first { Err(tampered(first, "its row is empty")) } else { Ok(()) }

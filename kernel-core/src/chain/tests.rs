@@ -1,5 +1,7 @@
 //! Tests of the log. This file holds what they share: a storage in memory, a fixed key, a driver.
 
+mod end;
+mod evidence;
 mod growth;
 mod merkle;
 mod notes;
@@ -135,11 +137,15 @@ fn open_against(store: &Store, checkpoint: &Checkpoint) -> Result<Opened, ChainE
     drive(store, Opening::new(origin(), trust()).against(checkpoint.clone())?, 3)
 }
 
-fn resume(store: &Store) -> Result<Opened, ChainError> {
-    let mut resume = Resume::new(origin(), trust());
-    while let Some(want) = resume.wants() {
-        let (rows, next) = store.page(&want, 2);
-        resume.feed(&rows, next)?;
-    }
-    resume.finish()
+/// Opens it from its end: from the first row that begins among the last 300 events that are signed.
+fn open_end(store: &Store) -> Result<Opened, ChainError> {
+    open_last(store, 300)
+}
+
+fn open_last(store: &Store, recent: u64) -> Result<Opened, ChainError> {
+    let opening = || Opening::new(origin(), Trust::Signed { keys: vec![key_of(&signing_key())], whole: false });
+    let pages = drive(store, opening().from_end(recent), 2);
+    let whole = drive(store, opening().from_end(recent), usize::MAX);
+    assert_eq!(pages.as_ref().err(), whole.as_ref().err(), "the size of pages makes no difference");
+    pages
 }

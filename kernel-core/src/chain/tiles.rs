@@ -1,5 +1,6 @@
 //! The comparison of computed tiles with stored ones while a log is verified.
 
+use super::merkle::levels;
 use super::torn::Beyond;
 use super::{Hash, TILE_WIDTH, TileId, Tree};
 use bytes::Bytes;
@@ -35,6 +36,12 @@ struct Waiting {
 }
 
 impl TileCheck {
+    /// One to which the tiles that were full over the first `size` events do not come.
+    pub(super) fn from(size: u64) -> TileCheck {
+        let first = |level| Waiting { first: size >> (8 * (level + 1)), full: VecDeque::new() };
+        TileCheck { levels: (0..levels(size)).map(first).collect(), ..TileCheck::default() }
+    }
+
     /// Takes a full tile as it was computed; those of a level come in order.
     pub(super) fn computed(&mut self, id: TileId, tile: Vec<u8>) {
         self.level(id.level).full.push_back(tile);

@@ -15,7 +15,7 @@ pub(crate) use mailbox::floods;
 pub use mailbox::{ALL_MAILBOXES_BYTES, MAILBOX_BYTES, MAILBOX_MESSAGES, MAILBOX_SHARE, Mailbox, MailboxFull, selects};
 pub use retained::{RETAINED, RETAINED_BYTES, RETAINED_OF_TOPIC, RETAINED_OF_TOPIC_BYTES, Retained, Since};
 pub(crate) use topics::asked;
-pub use topics::{Count, QUEUE, SUBSCRIPTIONS, Subscription, Topics};
+pub use topics::{Count, QUEUE, SUBSCRIPTIONS, Subscription, Topics, WATCHERS};
 pub(crate) use waiting::Waiting;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Who listens to which topics.
+//! Who listens to which topics, and who watches which nodes of the tree: a subscription to these is of the same make.
 //!
 //! A subscription is for a topic or a pattern of topics. They lie in a tree over the words of their patterns, so that a
 //! message meets only those with whose beginning its topic agrees, however many others there are. A process that listens
@@ -6,12 +6,14 @@
 
 use crate::id::{MessageId, Pid};
 use crate::label::Labels;
-use crate::path::{Pattern, Topic};
+use crate::path::{Kind, Pattern, Topic, TreePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 /// The most subscriptions of one process.
 pub const SUBSCRIPTIONS: usize = 256;
+/// The most processes that watch one node and all below it.
+pub const WATCHERS: usize = 16;
 /// How many messages of a subscription wait at most, where it does not say.
 pub const QUEUE: u32 = 256;
 
@@ -43,6 +45,8 @@ pub struct Count {
 #[derive(Clone, Debug, Default)]
 pub struct Topics {
     root: Node,
+    /// Those of nodes of the tree.
+    nodes: Node,
     by_process: BTreeMap<Pid, BTreeSet<Pattern>>,
     last: u64,
 }
@@ -82,7 +86,8 @@ impl Topics {
             return None;
         }
         own.insert(pattern.clone());
-        let listeners = self.root.reach(pattern);
+        let place = if pattern.kind() == Kind::Tree { &mut self.nodes } else { &mut self.root };
+        let listeners = place.reach(pattern);
         let subscription = match listeners.remove(pid) {
             Some(mut held) => {
                 if labels.is_subset(&held.labels) {
@@ -101,15 +106,28 @@ impl Topics {
 
     /// The subscription of a process to exactly this.
     pub fn of(&self, pid: Pid, pattern: &Pattern) -> Option<&Subscription> {
+        self.listeners(pattern)?.by_pid.get(&pid)
+    }
+
+    /// How many have subscribed to exactly this.
+    pub fn listening(&self, pattern: &Pattern) -> usize {
+        self.listeners(pattern).map_or(0, |listeners| listeners.by_pid.len())
+    }
+
+    fn listeners(&self, pattern: &Pattern) -> Option<&Listeners> {
         let (words, open) = pattern.topic_words();
-        let mut node = &self.root;
+        let mut node = if pattern.kind() == Kind::Tree { &self.nodes } else { &self.root };
         for word in words {
             node = match word.strip_suffix('*') {
                 Some(beginning) => node.beginning.get(beginning)?,
                 None => node.literal.get(word)?,
             };
         }
-        if open { &node.open } else { &node.here }.by_pid.get(&pid)
+        Some(if open { &node.open } else { &node.here })
+    }
+
+    fn place(&mut self, pattern: &Pattern) -> &mut Node {
+        if pattern.kind() == Kind::Tree { &mut self.nodes } else { &mut self.root }
     }
 
     /// Ends a subscription. Whether there was one.
@@ -121,7 +139,7 @@ impl Topics {
         }
         if was {
             let (words, open) = pattern.topic_words();
-            self.root.prune(&words.collect::<Vec<_>>(), open, pid);
+            self.place(pattern).prune(&words.collect::<Vec<_>>(), open, pid);
         }
         was
     }
@@ -130,7 +148,7 @@ impl Topics {
     pub fn forget(&mut self, pid: Pid) {
         for pattern in self.by_process.remove(&pid).unwrap_or_default() {
             let (words, open) = pattern.topic_words();
-            self.root.prune(&words.collect::<Vec<_>>(), open, pid);
+            self.place(&pattern).prune(&words.collect::<Vec<_>>(), open, pid);
         }
     }
 
@@ -141,7 +159,7 @@ impl Topics {
 
     /// Whether nobody listens to anything.
     pub fn is_empty(&self) -> bool {
-        self.root.is_empty() && self.by_process.is_empty()
+        self.root.is_empty() && self.nodes.is_empty() && self.by_process.is_empty()
     }
 
     /// At most `most` listeners for message `id` of `topic` behind `after`, in the order of their pids. A process that has
@@ -155,6 +173,21 @@ impl Topics {
             }
         }
         found.into_iter().take(most).map(|(pid, subscription)| (pid, subscription.clone())).collect()
+    }
+
+    /// Those who watch the node at `path` or one above it and wait for message `id`, as above.
+    pub fn watchers(&self, path: &TreePath, id: MessageId) -> Vec<(Pid, Subscription)> {
+        let words: Vec<&str> = path.segments().collect();
+        let (mut meeting, mut found) = (Vec::new(), BTreeMap::new());
+        if !self.nodes.is_empty() {
+            self.nodes.meet(&words, &mut meeting);
+        }
+        for listeners in meeting {
+            for (pid, subscription) in listeners.by_pid.iter().filter(|(_, s)| s.since < id) {
+                better(&mut found, *pid, subscription);
+            }
+        }
+        found.into_iter().map(|(pid, subscription)| (pid, subscription.clone())).collect()
     }
 
     /// How many listen to `topic`, and how many of them did not carry what is not in `labels` when they subscribed.

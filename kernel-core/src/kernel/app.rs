@@ -8,7 +8,7 @@ use super::effects::Effects;
 use super::members::Member;
 use super::open::OpenKind;
 use super::request::Request;
-use super::running::{Running, Standing, running_key};
+use super::running::{Suspended, Taken};
 use super::state::{Due, State};
 use super::stop::Stopped;
 use crate::id::{ActionId, Pid};
@@ -50,8 +50,14 @@ pub(crate) struct App {
     pub(crate) coming: BTreeMap<Name, Option<Instant>>,
     /// Those that were killed: nothing starts them again.
     pub(crate) killed: BTreeSet<Name>,
+    /// Those that it was started without, and that were not killed.
+    pub(crate) left_out: BTreeSet<Name>,
     /// Those that ended while they were suspended: nothing starts them again.
-    pub(crate) suspended: BTreeSet<Name>,
+    pub(crate) suspended: BTreeMap<Name, Suspended>,
+    /// Those that were suspended when the kernel before stopped, and are again as soon as they run.
+    pub(crate) held: BTreeMap<Name, Suspended>,
+    /// What the operator took for good.
+    pub(crate) taken: Taken,
     /// Those that stop, or are to when their turn comes, while their processes live.
     pub(crate) leaving: BTreeMap<Name, Stopped>,
     /// Whether somebody sees to those just now, and whether to those that are to be spawned.
@@ -268,8 +274,8 @@ impl State {
         if !process.rare.refusals.is_empty() {
             app.refusals.insert(member.clone(), process.rare.refusals.clone());
         }
-        if process.rare.suspended.is_some() {
-            app.suspended.insert(member.clone());
+        if let Some(suspended) = Suspended::of(process) {
+            app.suspended.insert(member.clone(), suspended);
         }
         let expected = self.is_stopped(name, member, reason);
         let Some(app) = self.apps.get_mut(name) else { return };
@@ -338,35 +344,6 @@ impl State {
             self.undue(number);
         }
         expected
-    }
-
-    /// Stores that `name` should run, if it is to stay, and what it has drawn of its budget. One that is being started
-    /// anew has no row before it runs.
-    pub(crate) fn keep_running(&mut self, name: &Name, fx: &mut Effects) {
-        let stays =
-            |app: &&App| app.until == Until::Stopped && !app.unwanted && (app.starting.is_none() || app.continues);
-        let Some(app) = self.apps.get(name).filter(stays) else { return };
-        if app.ends_with.as_ref().is_some_and(|last| app.killed.contains(last)) {
-            // Without what it ends with it would never end.
-            return self.forget_running(name, fx);
-        }
-        // What an agent starts is that agent's affair, also at a later boot.
-        let Some(root) = self.processes.get(&app.root).filter(|root| root.parent == Pid::KERNEL) else { return };
-        let running = Running {
-            labels: root.own_labels.clone(),
-            without: app.killed.iter().cloned().collect(),
-            plan: app.plan.into(),
-            drawn: self.drawn(app),
-            standing: Standing::Wanted,
-        };
-        let value = Some(running.row());
-        if app.row == value {
-            return;
-        }
-        self.keep(running_key(name), value.clone(), fx);
-        if let Some(app) = self.apps.get_mut(name) {
-            app.row = value;
-        }
     }
 
     /// Ends an application that has nothing left to do, if that is its end.

@@ -4,7 +4,8 @@ use super::effects::{Effects, Notice, Reply, Wake};
 use super::event::{Attached, Booted, Content, Outcome, Phase, Text, bounded};
 use super::input::Boot;
 use super::rows;
-use super::state::State;
+use super::running::{Running, running_key};
+use super::state::{Due, State};
 use super::verb::New;
 use crate::agency::Role;
 use crate::capability::Capabilities;
@@ -17,6 +18,7 @@ use crate::process::{ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::{BufMut, Bytes, BytesMut};
+use std::time::Duration;
 
 /// The row of a kernel that has not stopped in order.
 fn alive_key() -> Key {
@@ -25,6 +27,9 @@ fn alive_key() -> Key {
 
 /// What an application failed by that ran when the kernel stopped.
 const TOLD_TO_STOP: &str = "the kernel was told to stop";
+
+/// How long a kernel that stops waits at most for all applications together, whatever time they give themselves.
+const STOPS_WITHIN: Duration = Duration::from_secs(120);
 
 impl State {
     /// The first event of every boot.
@@ -35,15 +40,23 @@ impl State {
             environment: boot.environment.clone(),
             repair: boot.repair.clone(),
             unsigned: boot.unsigned,
+            tree: Some(boot.tree.root()),
+            verified_from: (boot.verified_from > 0).then_some(boot.verified_from),
         };
         self.record(ActionId(0), Content::Boot(booted), now, fx);
         self.keep_alive(0, fx);
+        self.keep_tree_head(ActionId(0), fx);
+        for (app, row) in &boot.cut_short {
+            // It is told of once. Who of it was killed stays so.
+            self.keep(running_key(app), Running::read(row).tombstone().map(|tombstone| tombstone.row()), fx);
+        }
         for action in &boot.interrupted {
             let outcome = Outcome {
                 result: Outcome::UNKNOWN.to_owned(),
                 reason: "the kernel stopped before it learned what came of it".to_owned(),
                 bytes: 0,
                 note: String::new(),
+                tree: None,
             };
             self.record(*action, Content::Outcome(outcome), now, fx);
             fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));
@@ -74,7 +87,8 @@ impl State {
         struct Pidded {
             pid: Pid,
         }
-        if self.stopping || self.not_durable.is_some() {
+        // While a kernel that stops waits for applications the operator can end them.
+        if (self.stopping && self.apps.is_empty()) || self.not_durable.is_some() {
             let refusal = Refusal::new(Code::Cancelled, "the kernel is stopping");
             self.reply(Pid::KERNEL, Some(call), Err(refusal), now, fx);
             return;
@@ -142,11 +156,22 @@ impl State {
         if !std::mem::replace(&mut self.stopping, true) {
             let text = Text { reason: reason.to_owned(), pid: 0 };
             self.record(ActionId(0), Content::Shutdown(text), now, fx);
+            self.due(now.at.after(STOPS_WITHIN), Due::Shutdown);
             for app in self.apps.keys().cloned().collect::<Vec<_>>() {
                 self.stop_app(&app, Some(TOLD_TO_STOP.to_owned()), ExitReason::Shutdown, now, fx);
             }
         }
         self.stop_rest(now, fx);
+    }
+
+    /// What has not stopped by now ends at once, whatever time its manifest gives it.
+    pub(crate) fn stop_at_once(&mut self, now: Now, fx: &mut Effects) {
+        for name in self.apps.keys().cloned().collect::<Vec<_>>() {
+            if let Some(app) = self.apps.get_mut(&name) {
+                app.fail(format!("it had not stopped {} s after the kernel was told to", STOPS_WITHIN.as_secs()));
+            }
+            self.end_app(&name, None, ExitReason::Shutdown, now, fx);
+        }
     }
 
     /// What is left when a kernel that stops has no applications any more.

@@ -23,6 +23,8 @@ pub(crate) struct Agent {
     pub(crate) instance: InstanceKind,
     pub(crate) limits: Limits,
     pub(crate) wall: Option<Duration>,
+    /// How many bytes it may have stored.
+    pub(crate) stored: Option<u64>,
     pub(crate) budget: Vec<(Meter, u64)>,
     pub(crate) on_exhausted: OnExhausted,
     pub(crate) labels: Labels,
@@ -76,6 +78,7 @@ impl Agent {
             instance,
             limits: Limits::default(),
             wall: None,
+            stored: None,
             budget: Vec::new(),
             on_exhausted: OnExhausted::Stop,
             labels: Labels::NONE,

@@ -262,8 +262,13 @@ async fn commit<P: Platform>(
         }
         *signed_at = Some(now);
     }
-    rows.extend(log.seal());
-    if let Err(error) = inner.storage.commit(Batch { changes: rows }).await {
+    // The events come first and the head of the log last, so that of a batch of which a part is stored either no state is, or
+    // all of its events are, beyond the head.
+    let mut changes = log.seal();
+    let head = changes.pop();
+    changes.append(&mut rows);
+    changes.extend(head);
+    if let Err(error) = inner.storage.commit(Batch { changes }).await {
         return give_up(inner, after, said(&error));
     }
     inner.lock().pending.written(records);

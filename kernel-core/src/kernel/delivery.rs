@@ -244,15 +244,17 @@ impl State {
                 let ending = process.app.as_ref().and_then(|app| self.apps.get(app)).is_some_and(|app| app.ending);
                 // What others hold comes back, or is used.
                 if ending || used.saturating_add(given) <= over.limit {
-                    if !self.waits_for_fuel.contains(&pid) {
-                        self.waits_for_fuel.push(pid);
-                    }
+                    let limited = self.ledger.limited(process.account, Meter::Fuel).unwrap_or(over.account);
+                    self.waits_for_fuel.wait(pid, (limited, given), over.account);
                     return;
                 }
                 let all = process.mailbox.iter().try_fold(process.labels.clone(), |all, next| all.join(&next.labels));
                 let labels = all.ok().filter(|_| !process.rare.unsayable);
                 self.end_account_next(&over, format!("{over}, and a message may use {given}"), labels);
                 return;
+            }
+            if process.limits.fuel.is_some() {
+                self.waits_for_fuel.forget(pid);
             }
             let Some(envelope) = process.mailbox.pop() else { return };
             self.waiting.take(&envelope, process.durable);
@@ -267,7 +269,7 @@ impl State {
                 Err(e) => {
                     if let Some(given) = process.limits.fuel {
                         self.ledger.release(process.account, Meter::Fuel, given);
-                        self.fuel_came_back = true;
+                        self.waits_for_fuel.came_back(&self.ledger, process.account);
                     }
                     let reason = format!("/proc/{pid} may not receive it: {e}");
                     let request = self.requests.remove(&envelope.id);
@@ -318,7 +320,9 @@ impl State {
         let labels = process.labels.clone();
         // Several meters, and the making of an instance, may take more than what was held.
         let over = self.ledger.settle(account, Meter::Fuel, limits.fuel.unwrap_or(0), fuel);
-        self.fuel_came_back |= limits.fuel.is_some();
+        if limits.fuel.is_some() {
+            self.waits_for_fuel.came_back(&self.ledger, account);
+        }
         self.end_of_handle(pid, message, matches!(handled.result, Ok(Ok(_))), fx);
         let Some(process) = self.processes.get(&pid) else { return };
         let stopping = process.life == Lifecycle::Stopping;

@@ -13,6 +13,7 @@ mod lines;
 mod locked;
 mod observers;
 mod parked;
+mod taken;
 
 use instance::Instance;
 pub(super) use locked::Core;
@@ -311,7 +312,7 @@ impl<P: Platform> Inner<P> {
                 match &failed {
                     Some(reason) if parked.need == need => {
                         let reason = format!("a row could not be read: {reason}");
-                        core.give_up(parked.input, reason, None, &self.platform, &mut todo);
+                        core.give_up(parked.input, reason, &self.platform, &mut todo);
                     }
                     _ if core.state.has(&parked.need) => {
                         core.take(&self.platform, parked.input, parked.rounds, None, &mut todo);

@@ -5,13 +5,18 @@
 //! does outside the state's lock.
 
 mod apps;
+mod explain;
 mod fit;
 mod limits;
+mod rooted;
 
 pub use apps::{AppEnded, Failing, Restarting};
+pub use explain::{Explanation, explain};
 pub(crate) use fit::{append, bounded, bounded_verdict};
 pub use limits::{LimitNear, LimitRaised};
+pub use rooted::tree_root;
 
+use crate::chain::Hash;
 use crate::codec::hex;
 use crate::governance::{Facts, Verdict};
 use crate::id::ActionId;
@@ -150,6 +155,14 @@ pub struct Booted {
     #[n(4)]
     #[cbor(default)]
     pub unsigned: u64,
+    /// The root of the tree that this boot begins with; none in events of versions whose tree had none.
+    #[n(5)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree: Option<Hash>,
+    /// The first event that this start verified, where that was not the very first: those before it are vouched for by the
+    /// signed root alone, and whether they are still there as they were is for a verification of the whole.
+    #[n(6)]
+    pub verified_from: Option<u64>,
 }
 
 /// Kind 1.
@@ -196,6 +209,10 @@ pub struct Outcome {
     /// The pid of a spawn, the address of a connection; empty otherwise.
     #[n(3)]
     pub note: String,
+    /// The root of the tree after an act that changed it, and where nothing has told it for long.
+    #[n(4)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree: Option<Hash>,
 }
 
 /// Kind 5.

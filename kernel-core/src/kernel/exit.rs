@@ -95,6 +95,7 @@ impl State {
         }
         let lost = self.lost_with(&process);
         self.settle_unreported(&mut process);
+        self.waits_for_fuel.forget(pid);
         let callers = self.told_of_end(&mut process);
         self.topics.forget(pid);
         self.forget_monitor(pid, &process.rare.monitored);

@@ -9,6 +9,7 @@ use crate::id::{ActionId, CallId, MessageId, Pid};
 use crate::path::Name;
 use crate::platform::{DeviceReply, Fault, Handled, Usage};
 use crate::refusal::Code;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// One input of `State::step`.
@@ -149,6 +150,9 @@ pub struct Boot {
     /// How many events at the end of the stored log no signature covers: whoever holds the disk could have made
     /// them.
     pub unsigned: u64,
+    /// The first event of the stored log that was verified at this start.
+    #[serde(default)]
+    pub verified_from: u64,
     /// Outward acts that the last boot began and did not end.
     pub interrupted: Vec<ActionId>,
     /// How many label rows each mount has: of its files, and of its folders for their entries.
@@ -160,6 +164,12 @@ pub struct Boot {
     pub waited: Option<u64>,
     /// The messages in durable inboxes.
     pub inboxes: Vec<KeptMessage>,
+    /// The uppermost node of the tree.
+    pub tree: crate::tree::Node,
+    /// The applications that ran until they were quiet when the last boot ended, with their rows.
+    pub cut_short: Vec<(Name, Bytes)>,
+    /// Snapshots of the tree, the oldest first.
+    pub snapshots: Vec<super::tree::Snapshot>,
 }
 
 /// The numbers that are never reused in one data directory.

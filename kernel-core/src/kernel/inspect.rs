@@ -80,7 +80,7 @@ pub struct AppRow {
 }
 
 /// What a boot has found of the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Found {
     /// Whether that one did not stop in order. What waited in its mailboxes then is lost.
     pub crashed: bool,
@@ -92,6 +92,10 @@ pub struct Found {
     pub stored: usize,
     /// How many dead letters were kept.
     pub letters: usize,
+    /// The first event of its log that this boot verified; 0 if all of them.
+    pub verified_from: u64,
+    /// The applications that ran until they were quiet and came to no end. They are not started again.
+    pub cut_short: Vec<Name>,
 }
 
 /// How a kernel is.

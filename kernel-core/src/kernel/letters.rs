@@ -120,7 +120,11 @@ impl State {
         // What a subscriber misses must not drive out what its publisher sent to others. What its durable inbox has
         // accepted was acknowledged, and is not missed.
         let kept = match envelope.kind {
-            EnvelopeKind::Topic | EnvelopeKind::Lagged if !self.has_accepted(receiver, envelope.id) => LetterId(0),
+            EnvelopeKind::Topic | EnvelopeKind::Watch | EnvelopeKind::Lagged
+                if !self.has_accepted(receiver, envelope.id) =>
+            {
+                LetterId(0)
+            }
             _ => self.keep_letter(&letter, now, fx),
         };
         self.note_letter(letter, kept, now, fx)
@@ -227,7 +231,7 @@ impl State {
             bytes: envelope.body.len() as u64,
             gone: false,
         };
-        let sender = process(&letter.sender);
+        let sender = counts_for(&letter);
         self.write_letter(id, &letter, fx);
         if !envelope.body.is_empty() {
             self.keep(payload_key(id), Some(envelope.body.clone()), fx);
@@ -309,9 +313,18 @@ pub(super) fn found(number: [u8; 8], row: &[u8]) -> KeptLetter {
     let bytes = known.as_ref().map_or(0, |letter| letter.bytes.min(LETTERS_BYTES));
     KeptLetter {
         letter,
-        sender: known.as_ref().map_or(Pid::KERNEL, |letter| process(&letter.sender)),
+        sender: known.as_ref().map_or(Pid::KERNEL, counts_for),
         bytes: LETTER_BYTES + bytes,
         gone: known.filter(|letter| letter.gone).map(|letter| letter.labels),
+    }
+}
+
+/// Whose letter it is, where those of one are bounded: of who sent it. A reply that came too late is of who had asked for it:
+/// there are as many as it calls and gives up, while whoever answers cannot help being asked.
+fn counts_for(letter: &Letter) -> Pid {
+    match letter.kind == LATE {
+        true => letter.receiver,
+        false => process(&letter.sender),
     }
 }
 

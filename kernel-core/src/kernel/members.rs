@@ -125,9 +125,14 @@ impl App {
         names.into_iter().find(|name| self.spawned.get(*name) == Some(&pid)).map(Some)
     }
 
-    /// Whether nothing starts `name` again: it was killed, or ended while it was suspended.
+    /// Whether nothing starts `name` again: it was killed or left out, or ended while it was suspended.
     pub(crate) fn stays_away(&self, name: &Name) -> bool {
-        self.killed.contains(name) || self.suspended.contains(name)
+        self.is_left_out(name) || self.suspended.contains_key(name)
+    }
+
+    /// Whether it runs without `name` for good: a later boot starts it as little.
+    pub(crate) fn is_left_out(&self, name: &Name) -> bool {
+        self.killed.contains(name) || self.left_out.contains(name)
     }
 
     /// Whether its supervisor has set out to spawn `name`, which has not come of it yet, and is to go on with that.
@@ -201,6 +206,13 @@ impl App {
             self.spawned.entry(name.clone()).or_insert(Pid::KERNEL);
             self.running.insert(name);
         }
+    }
+
+    /// The application is started without `name`, and anybody below it.
+    pub(crate) fn leave_out(&mut self, name: &Name) {
+        self.is_gone(name);
+        self.left_out.extend(self.below(name));
+        self.left_out.insert(name.clone());
     }
 
     /// Nothing starts `name` again, nor anybody below it.

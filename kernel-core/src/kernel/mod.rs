@@ -25,6 +25,7 @@ mod members;
 mod open;
 mod pids;
 mod random;
+mod receipt;
 mod replay;
 pub mod request;
 mod restart;
@@ -37,6 +38,7 @@ mod start;
 pub mod state;
 mod stop;
 mod suspend;
+mod tree;
 pub mod verb;
 
 pub use app::Until;
@@ -44,10 +46,15 @@ pub use bodies::{Bodies, check_bodies};
 pub use inboxes::KeptMessage;
 pub use inspect::{AppRow, Found, Health, ProcessRow, ServiceRow, Summary};
 pub use letters::{KeptLetter, LETTERS, LETTERS_BYTES, LETTERS_OF_ONE, LETTERS_OF_ONE_BYTES};
+pub use receipt::{Proved, Proven, ReceiptError, prove, prove_consistency, receipt, root_of, row_of, verify_receipt};
 pub use replay::{ReplayError, replay};
 pub use revive::{Revived, Tombstones};
 pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
 pub use state::{State, Tally};
+pub use tree::{
+    Change, CheckedTree, Child, Children, Kept, ProveError, Snapshot, TreeProof, Unproven, check_tree, prove_node,
+    snapshots, tree_changes, tree_children, tree_record,
+};
 
 use crate::agency::Role;
 use crate::capability::Capabilities;
@@ -216,7 +223,7 @@ impl<P: Platform> Kernel<P> {
 
     /// What this boot has found of the one before.
     pub fn found(&self) -> Found {
-        self.inner.lock().state.found
+        self.inner.lock().state.found.clone()
     }
 
     /// Waits until everything that has happened so far is in the log on disk; at once where it is.

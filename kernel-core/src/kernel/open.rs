@@ -8,6 +8,7 @@ use super::state::{Abandoned, Due, State};
 use super::suspend::Withheld;
 use super::verb::Killed;
 use super::verb::table::Class;
+use crate::chain::Hash;
 use crate::id::{ActionId, CallId, Pid, StreamId};
 use crate::ipc::Envelope;
 use crate::label::Labels;
@@ -17,6 +18,10 @@ use crate::process::ExitReason;
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
+
+/// After how many events an outcome tells the root of the tree again, so that a boot, which reads the end of the log, need not
+/// look far for it.
+const ROOT_EVERY: u64 = 4_096;
 
 /// One act under way.
 #[derive(Debug)]
@@ -150,7 +155,7 @@ impl State {
             // Its device is busy with it, or will be told that it is not to begin: what came of it is known then.
             (_, _) if self.unsettled.contains_key(&action) => {}
             (_, result) if open.class == Class::Outward || not_done => {
-                self.record_outcome(action, result, closed.note, now, fx);
+                self.record_outcome(action, result, closed.note, None, now, fx);
                 if !not_done {
                     self.count_failed(open.pid, result, now, fx);
                 }
@@ -211,7 +216,7 @@ impl State {
             Ok(reply) => Ok(super::verb::device_reply(reply)),
             Err((code, reason)) => Err(Refusal::new(*code, reason.clone()).of(action)),
         };
-        self.record_outcome(action, &result, note, now, fx);
+        self.record_outcome(action, &result, note, None, now, fx);
         if matches!(&result, Err(refusal) if refusal.code == Code::Denied) {
             self.count_refused(pid, true, now, fx);
         }
@@ -224,12 +229,14 @@ impl State {
         }
     }
 
-    /// The outcome event of an act, and the end of its row among the open intents if it has one.
+    /// The outcome event of an act, with the root of the tree where it changed that or nothing has told it for long, and the
+    /// end of its row among the open intents if it has one.
     pub(crate) fn record_outcome(
         &mut self,
         action: ActionId,
         result: &Result<Bytes, Refusal>,
         note: String,
+        tree: Option<Hash>,
         now: Now,
         fx: &mut Effects,
     ) {
@@ -237,7 +244,11 @@ impl State {
             Ok(reply) => (Outcome::DONE, String::new(), reply.len() as u64),
             Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
-        let outcome = Outcome { result: word.to_owned(), reason, bytes, note };
+        let tree = tree.or_else(|| (self.rootless >= ROOT_EVERY).then(|| self.tree.root()));
+        if tree.is_some() {
+            self.rootless = 0;
+        }
+        let outcome = Outcome { result: word.to_owned(), reason, bytes, note, tree };
         self.record(action, Content::Outcome(outcome), now, fx);
         fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));
     }

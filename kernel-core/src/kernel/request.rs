@@ -10,6 +10,7 @@ use crate::path::{Resource, Verb};
 use crate::refusal::{Code, Refusal};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// One act before the gate.
@@ -60,9 +61,10 @@ impl Request {
         &self.raw.verb
     }
 
-    /// The resource as it came, at most 4,097 bytes.
-    pub fn resource_text(&self) -> &str {
-        &self.raw.resource
+    /// What may be told of the resource as it came, at most 4,097 bytes: what may be secret in one that did not parse
+    /// is left out.
+    pub fn resource_text(&self) -> Cow<'_, str> {
+        tellable(&self.raw.resource)
     }
 
     /// The whole body as it came.
@@ -78,6 +80,27 @@ fn clip(text: &str) -> String {
         end -= 1;
     }
     text[..end].to_owned()
+}
+
+/// What may be told of a text that may be no resource. People write URLs: what stands before an `@`, as a password
+/// does, and what follows a `?` is told nowhere. Neither is in any resource, so one that parses is told whole.
+fn tellable(text: &str) -> Cow<'_, str> {
+    if !text.contains(['@', '?']) {
+        return Cow::Borrowed(text);
+    }
+    let (kind, rest) = match text.match_indices('/').nth(1) {
+        Some((at, _)) if text.starts_with('/') => text.split_at(at + 1),
+        _ => ("", text),
+    };
+    let (hidden, rest) = match rest.rsplit_once('@') {
+        Some((_, rest)) => ("...@", rest),
+        None => ("", rest),
+    };
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, _)) => (rest, "?..."),
+        None => (rest, ""),
+    };
+    Cow::Owned([kind, hidden, rest, query].concat())
 }
 
 /// The most characters of a text that a refusal quotes.
@@ -108,8 +131,12 @@ fn parse(raw: &Raw) -> Result<Parsed, Refusal> {
     let invalid = |reason: String| Refusal::new(Code::Invalid, reason);
     let verb = Verb::parse(&raw.verb)
         .map_err(|_| invalid(format!("there is no verb `{}`; VERBS.md lists them", quoted(&raw.verb))))?;
-    let resource = Resource::parse(&raw.resource, raw.pid)
-        .map_err(|e| invalid(format!("`{}` is not a resource: {e}", quoted(&raw.resource))))?;
+    let resource = Resource::parse(&raw.resource, raw.pid).map_err(|e| {
+        // The reason quotes, too, so it is the one of what may be told.
+        let told = tellable(&raw.resource);
+        let e = Resource::parse(&told, raw.pid).err().unwrap_or(e);
+        invalid(format!("`{}` is not a resource: {e}", quoted(&told)))
+    })?;
     let verb::Parts { op, row, audit } = verb::parse(verb, &resource, &raw.body)?;
     Ok(Parsed { verb, resource, op, row, audit })
 }
@@ -117,6 +144,23 @@ fn parse(raw: &Raw) -> Result<Parsed, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_secret_in_what_is_no_resource_is_not_told() {
+        for (text, told) in [
+            ("/net/host:443", "/net/host:443"),
+            ("/net/me:word@host:443", "/net/...@host:443"),
+            ("/net/me:wo/rd?@host:443/x?key=word", "/net/...@host:443/x?..."),
+            ("https://me:word@host/", "...@host/"),
+            ("/fs/repo/x?key=word", "/fs/repo/x?..."),
+            ("/x@y", "...@y"),
+        ] {
+            assert_eq!(tellable(text), told);
+            let request = Request::parse(Pid(3), "connect", text, Bytes::new());
+            assert!(!format!("{:?}", request.parsed()).contains("word"), "{text}");
+            assert!(!request.resource_text().contains("word"));
+        }
+    }
 
     #[test]
     fn a_refusal_of_a_long_text_still_ends_with_why() {

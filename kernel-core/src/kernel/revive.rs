@@ -13,6 +13,7 @@ use crate::label::Labels;
 use crate::path::Name;
 use crate::platform::{Platform, Storage, StorageError};
 use crate::refusal::{Code, Refusal};
+use crate::time::WallTime;
 use bytes::Bytes;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -26,11 +27,21 @@ const SESSION: &str = "boot";
 pub struct Revived {
     /// Its name; as it is stored, where that is none.
     pub app: String,
-    /// Those of its agents and supervisors that it was started without, because they were killed, or it had been started
-    /// without them before.
-    pub without: Vec<Name>,
+    /// Those of its agents and supervisors that it was started without, because they were killed.
+    pub killed: BTreeSet<Name>,
+    /// Those that it was started without, because it had been started without them before.
+    pub left_out: BTreeSet<Name>,
+    /// Those of its agents that are suspended, as they were before.
+    pub suspended: BTreeSet<Name>,
     /// Its process, or why it does not run. It is tried again at the next boot.
     pub result: Result<Pid, Refusal>,
+}
+
+impl Revived {
+    /// Everybody whom it was started without.
+    pub fn without(&self) -> BTreeSet<Name> {
+        &self.killed | &self.left_out
+    }
 }
 
 /// Who was killed of an application that was not started anew since.
@@ -38,7 +49,7 @@ pub struct Revived {
 pub struct Tombstones {
     /// Whether it was killed as a whole: its own process, or the agent that it ends with.
     pub whole: bool,
-    /// Those of its agents and supervisors that were killed, or that it was started without.
+    /// Those of its agents and supervisors that were killed.
     pub agents: Vec<Name>,
 }
 
@@ -50,8 +61,8 @@ impl Tombstones {
     /// When the rows cannot be read.
     pub async fn of<S: Storage>(rows: &S, app: &Name) -> Result<Tombstones, StorageError> {
         let Some(row) = rows.get(&running_key(app)).await? else { return Ok(Tombstones::default()) };
-        let Running { without, standing, .. } = Running::read(&row);
-        Ok(Tombstones { whole: standing == Standing::Killed, agents: without })
+        let Running { killed, standing, .. } = Running::read(&row);
+        Ok(Tombstones { whole: standing == Standing::Killed, agents: killed.into_iter().collect() })
     }
 }
 
@@ -59,7 +70,7 @@ impl Tombstones {
 #[derive(Serialize)]
 struct Start {
     until: &'static str,
-    without: Vec<Name>,
+    without: BTreeSet<Name>,
     labels: Labels,
     continues: bool,
 }
@@ -94,12 +105,17 @@ impl<P: Platform> Kernel<P> {
         let starts = should.map(|(app, running)| {
             let bound = &bound;
             async move {
-                let without = running.as_ref().map(|running| running.without.clone()).unwrap_or_default();
-                let result = match running {
-                    Ok(running) => self.start_again(&app, running, bound).await,
-                    Err(refusal) => Err(refusal),
+                let (ran, unreadable) = match running {
+                    Ok(ran) => (ran, None),
+                    Err(refusal) => (Running::new([0; 32], WallTime::default()), Some(refusal)),
                 };
-                Revived { app, without, result }
+                let Running { killed, left_out, suspended, labels, .. } = ran;
+                let suspended = suspended.into_keys().filter(|name| !killed.contains(name)).collect();
+                let result = match unreadable {
+                    None => self.start_again(&app, labels, &killed | &left_out, bound).await,
+                    Some(refusal) => Err(refusal),
+                };
+                Revived { app, killed, left_out, suspended, result }
             }
         });
         let began = self.inner.platform.now();
@@ -114,10 +130,10 @@ impl<P: Platform> Kernel<P> {
     async fn start_again(
         &self,
         app: &str,
-        running: Running,
+        labels: Labels,
+        without: BTreeSet<Name>,
         bound: impl Fn(&Name, &Name) -> bool,
     ) -> Result<Pid, Refusal> {
-        let Running { labels, without, .. } = running;
         let name = Name::parse(app).map_err(|e| unreadable("its name", &e))?;
         let plan = self.inner.storage.get(&rows::key(rows::TABLE_APP, app.as_bytes())).await;
         let plan = plan.map_err(|e| unreadable("its plan", &e))?;

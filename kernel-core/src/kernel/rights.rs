@@ -8,11 +8,12 @@ use super::effects::Effects;
 use super::event::{Content, Rights, bounded};
 use super::open::{Open, OpenKind};
 use super::state::State;
+use super::verb::may_watch;
 use crate::agency::{Given, Holdings, Role, Source};
 use crate::capability::{Capabilities, Right, TooManyRights};
 use crate::id::{ActionId, Pid, StreamId};
 use crate::label::Labels;
-use crate::path::{Endpoint, Name, Pattern, Resource, Verb};
+use crate::path::{Endpoint, Kind, Name, Pattern, Resource, Verb};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use std::collections::BTreeSet;
@@ -106,8 +107,11 @@ impl State {
             monitored.into_iter().partition(|resource| may(Verb::Monitor, resource));
         process.rare.monitored = kept;
         self.forget_monitor(pid, &forgotten);
-        // What was subscribed to was a resource then.
-        let listens = |pattern: &Pattern| pattern.as_str().parse().is_ok_and(|topic| may(Verb::Subscribe, &topic));
+        // What was subscribed to was a resource then, and what is watched is one with what is below it.
+        let listens = |pattern: &Pattern| match pattern.kind() {
+            Kind::Tree => may_watch(&held, pattern),
+            _ => pattern.as_str().parse().is_ok_and(|topic| may(Verb::Subscribe, &topic)),
+        };
         let unheard: Vec<Pattern> = self.topics.patterns(pid).filter(|pattern| !listens(pattern)).cloned().collect();
         unheard.iter().for_each(|pattern| self.unsubscribe(pid, pattern));
         self.untie_lost(pid, |other| may(Verb::Link, &Resource::Proc(other)));

@@ -3,6 +3,8 @@
 //! Step never waits: what it needs and has not, it asks for by `Need`, and the driver loads it. A row
 //! that may have been evicted is simply asked for again, because the driver looks into what it has not
 //! yet written before it looks into storage.
+//!
+//! The rows of the tree's hashes are `tree`'s: [`crate::tree::TABLE_BRANCHES`].
 
 use crate::path::{Kind, Name, Verb};
 use crate::platform::Key;
@@ -41,6 +43,14 @@ pub const TABLE_INBOX_PAYLOAD: u8 = 0x4c;
 /// One row, while a kernel runs that has not stopped in order: how many messages wait in inboxes that are not durable, as a
 /// big-endian u64.
 pub const TABLE_ALIVE: u8 = 0x4d;
+
+/// One row: the uppermost node of the tree, and the act that made it so.
+pub const TABLE_TREE_HEAD: u8 = 0x51;
+
+/// Snapshots of the tree, by the act that took each.
+pub const TABLE_SNAPSHOT: u8 = 0x52;
+/// What nodes were before they changed, by the number of the snapshot that goes by it, and path.
+pub const TABLE_SNAPSHOT_NODE: u8 = 0x53;
 
 /// Where the tables of the kernel end.
 pub const TABLE_END: u8 = 0xf0;

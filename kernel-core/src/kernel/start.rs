@@ -1,17 +1,21 @@
 //! Boot, outside step: read and verify what is stored, then bring up the driver.
 //!
-//! Phases, each timed and recorded: storage, keys, chain, and apps, once the host has them started again
+//! Phases, each timed and recorded: storage, keys, chain, tree, and apps, once the host has them started again
 //! (`revive.rs`). What does not verify is refused
-//! with the reason; a kernel never starts fresh over a log that it cannot trust.
+//! with the reason; a kernel never starts fresh over a log that it cannot trust. Of a long log only the end is
+//! verified, so that a start takes no longer than what it goes on from is worth; the rest is for `weft chain verify`.
 
 use super::Told;
 use super::committer;
 use super::driver::{Core, Gone, Inner, Observer};
+use super::event::tree_root;
 use super::inboxes::{self, KeptMessage};
 use super::input::{Boot, Counters, Input};
 use super::letters::{self, KeptLetter};
 use super::rows;
+use super::running::{Running, Standing};
 use super::state::State;
+use super::tree;
 use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
 use crate::codec::hex;
 use crate::environment::Environment;
@@ -27,7 +31,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rows read at once.
-const PAGE: usize = 256;
+pub(super) const PAGE: usize = 256;
+
+/// How many of the signed events a boot verifies, about: more than a row of them can hold.
+const RECENT: u64 = 8_192;
 
 /// The largest number that a boot starts from. A thousand of them a nanosecond would not come this far in 100 days,
 /// and from here on none wraps before the next boot refuses.
@@ -93,6 +100,9 @@ pub enum BootError {
     /// The kernel's own rows do not fit the log that they were stored with. Nothing was changed.
     #[error("the data directory is damaged: {0}")]
     Damaged(String),
+    /// The tree is not the one that the log tells. Nothing was changed.
+    #[error("the tree is not the one that the log tells: {0}")]
+    Tree(String),
     /// There is state and no log at all that it could have come from. Nothing was changed.
     #[error(
         "the data directory holds state but its log is gone; restore it from a copy, or start with another directory"
@@ -121,6 +131,7 @@ pub(super) async fn boot<P: Platform>(
     let labelled = labelled(&storage).await?;
     let letters = letters(&storage).await?;
     let inboxes = inboxes(&storage).await?;
+    let cut_short = cut_short(&storage).await?;
     let alive = storage.get(&rows::key(rows::TABLE_ALIVE, b"")).await?;
     // What is not its form is told as a crash all the same.
     let waited = alive.map(|row| row[..].try_into().map_or(0, u64::from_be_bytes));
@@ -135,20 +146,36 @@ pub(super) async fn boot<P: Platform>(
     let key = log_key(public);
     phases.end("keys", platform.now());
 
-    let opened = open_log(&storage, &key).await?;
+    let opened = open_end(&storage, &key).await?;
     if opened.log.size() == 0 && holds_state(&storage).await? {
         return Err(BootError::NoLog);
     }
     let opened = if platform.profile().atomic_commits { opened.whole()? } else { opened };
     let last = counters(last.as_deref(), opened.log.size())?;
-    let unsigned = opened.log.size() - opened.signed;
+    let (unsigned, verified_from) = (opened.log.size() - opened.signed, opened.from);
     let mut repair = String::new();
+    let mut torn_tree = false;
     if let Some(torn) = opened.torn {
         repair =
             format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
         storage.commit(Batch { changes: torn.repair }).await?;
+        torn_tree = true;
     }
     phases.end("chain", platform.now());
+
+    let tree = match tree::found(&storage, opened.noted.map(|(_, root)| root)).await {
+        Ok(Some(head)) => head,
+        Ok(None) => tree::rebuild(&storage).await?,
+        // The batch that was torn had changed a part of it, which was never acknowledged.
+        Err(BootError::Tree(_)) if torn_tree => {
+            repair.push_str("; the tree's hashes were made anew");
+            tree::rebuild(&storage).await?
+        }
+        Err(error) => return Err(error),
+    };
+    let snapshots = tree::snapshots(&storage).await?;
+    tree::sweep(&storage, &snapshots).await?;
+    phases.end("tree", platform.now());
 
     let mut seed = [0; 32];
     platform.fill(&mut seed);
@@ -162,11 +189,15 @@ pub(super) async fn boot<P: Platform>(
         profile,
         repair,
         unsigned,
+        verified_from,
         interrupted,
         labelled,
         letters,
         inboxes,
         waited,
+        tree,
+        cut_short,
+        snapshots,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);
@@ -198,7 +229,23 @@ pub fn log_key(public: [u8; 32]) -> VerifierKey {
 /// What does not verify, and where.
 pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
     let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
-    feed(storage, Opening::new(key.name.clone(), trust)).await
+    feed(storage, Opening::new(key.name.clone(), trust).noting(tree_root)).await
+}
+
+/// Reads and verifies the end of the stored log: what is gone on from, back to an event that tells the root of the tree.
+/// Where that fails, the whole is read, which tells best where the fault lies.
+async fn open_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
+    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
+    let mut recent = RECENT;
+    loop {
+        let opening = Opening::new(key.name.clone(), trust.clone()).from_end(recent).noting(tree_root);
+        match feed(storage, opening).await {
+            Err(BootError::Chain(found)) => return Err(open_log(storage, key).await.err().unwrap_or(found.into())),
+            // A long time of nothing but observing acts, or a log of before there were roots.
+            Ok(opened) if opened.noted.is_none() && opened.from > 0 => recent = recent.saturating_mul(8),
+            opened => return opened,
+        }
+    }
 }
 
 /// Feeds the rows that `opening` wants, to its end.
@@ -258,6 +305,14 @@ async fn labelled<S: Storage>(storage: &S) -> Result<BTreeMap<Name, u64>, Storag
         }
     }
     Ok(counts)
+}
+
+/// The rows of the applications that ran until they were quiet, and were not.
+async fn cut_short<S: Storage>(storage: &S) -> Result<Vec<(Name, Bytes)>, StorageError> {
+    let rows = all(storage, rows::TABLE_RUNNING).await?.into_iter();
+    let once = rows.filter(|(_, row)| Running::read(row).standing == Standing::Once);
+    let name = |key: &Bytes| std::str::from_utf8(&key[1..]).ok().and_then(|name| Name::parse(name).ok());
+    Ok(once.filter_map(|(key, row)| Some((name(&key)?, row))).collect())
 }
 
 /// The dead letters that are kept.

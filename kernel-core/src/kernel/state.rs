@@ -8,6 +8,7 @@ use super::app::App;
 use super::catalog::Catalog;
 use super::effects::Effects;
 use super::file_labels::Flights;
+use super::fuel::WaitsForFuel;
 use super::inboxes::Inboxes;
 use super::input::{Boot, Counters, Input};
 use super::inspect::Found;
@@ -19,6 +20,7 @@ use super::random::Random;
 use super::road::{Novelty, Over};
 use super::rows::{CACHED, Rows};
 use super::suspend::Withheld;
+use super::tree::Snapshot;
 use super::verb::{Tail, Tool};
 use crate::budget::Ledger;
 use crate::environment::Environment;
@@ -31,6 +33,7 @@ use crate::platform::{Key, Profile};
 use crate::process::{History, InstanceKind, Process, TimerKey};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
+use crate::tree::Node;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -85,12 +88,16 @@ pub struct State {
     pub(crate) ledger: Ledger,
     pub(crate) novelty: Novelty,
     pub(crate) rows: Rows,
+    /// The uppermost node of the tree.
+    pub(crate) tree: Node,
+    /// Events since one told the root of the tree.
+    pub(crate) rootless: u64,
+    /// Snapshots of the tree, the oldest first.
+    pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) tally: Tally,
     /// What waits in all mailboxes together.
     pub(crate) waiting: Waiting,
-    /// Those whose messages wait until fuel that others hold has come back, and whether some has since that was looked at.
-    pub(crate) waits_for_fuel: Vec<Pid>,
-    pub(crate) fuel_came_back: bool,
+    pub(crate) waits_for_fuel: WaitsForFuel,
     /// The processes of which some count is not in the log yet.
     pub(crate) untold: BTreeSet<Pid>,
     /// Why nothing is acknowledged any more, once the data directory could not be written.
@@ -153,6 +160,8 @@ pub(crate) enum Due {
     Restart(Name, Pid),
     /// A process that was to stop had so long.
     Stop(Pid, Duration),
+    /// The kernel was to have stopped.
+    Shutdown,
 }
 
 /// A folder that an application sees under `/fs`.
@@ -258,10 +267,12 @@ impl State {
             ledger: Ledger::new(),
             novelty: Novelty::default(),
             rows: Rows::new(CACHED),
+            tree: boot.tree,
+            rootless: 0,
+            snapshots: boot.snapshots.clone(),
             tally: Tally::default(),
             waiting: Waiting::default(),
-            waits_for_fuel: Vec::new(),
-            fuel_came_back: false,
+            waits_for_fuel: WaitsForFuel::default(),
             untold: BTreeSet::new(),
             not_durable: None,
             stopping: false,
@@ -284,6 +295,8 @@ impl State {
                 unknown: boot.interrupted.len(),
                 stored: boot.inboxes.len(),
                 letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),
+                verified_from: boot.verified_from,
+                cut_short: boot.cut_short.iter().map(|(app, _)| app.clone()).collect(),
             },
             sends_again: None,
             deadlines: BTreeMap::new(),
@@ -454,6 +467,7 @@ impl State {
                 Due::Wall(pid, limit) => self.outlived(pid, limit, now, fx),
                 Due::Stop(pid, time) => self.overdue(pid, time, now, fx),
                 Due::Restart(app, root) => self.restart_due(&app, root, now, fx),
+                Due::Shutdown => self.stop_at_once(now, fx),
             }
         }
     }

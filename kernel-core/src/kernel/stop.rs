@@ -120,7 +120,7 @@ impl State {
         let Some(app) = self.apps.get_mut(name) else { return };
         app.unwanted = true;
         let tombstone = app.tombstone().map(|tombstone| tombstone.row());
-        if app.until == Until::Stopped || tombstone.is_some() {
+        if app.until == Until::Stopped || tombstone.is_some() || app.row.is_some() {
             self.keep(running_key(name), tombstone, fx);
         }
     }
@@ -307,8 +307,9 @@ impl State {
         } else if app.starter.is_some() && !app.continues {
             // One that was being started anew has no row, but for those of it that were killed.
             app.unwanted = true;
-            if let Some(tombstone) = app.tombstone() {
-                self.keep(running_key(name), Some(tombstone.row()), fx);
+            let row = app.tombstone().map(|tombstone| tombstone.row());
+            if row.is_some() || app.row.is_some() {
+                self.keep(running_key(name), row, fx);
             }
         }
         true

@@ -7,6 +7,7 @@ use super::effects::{Again, Effects, Notice, Reply, Wake};
 use super::event::{Content, Text};
 use super::open::OpenKind;
 use super::request::Request;
+use super::running::Suspended;
 use super::state::State;
 use crate::id::{ActionId, CallId, Pid};
 use crate::label::Labels;
@@ -37,6 +38,20 @@ impl State {
         }
         self.record(ActionId(0), Content::Suspended(Text { reason: reason.clone(), pid: pid.0 }), now, fx);
         self.suspend(pid, Suspender::Kernel, Some(reason), now, fx);
+        self.keep_suspended(pid, fx);
+    }
+
+    /// `pid` runs, in the place of one that was suspended when the kernel before stopped: it is, too, before it has done
+    /// anything.
+    pub(crate) fn suspend_again(&mut self, pid: Pid, now: Now, fx: &mut Effects) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let app = process.app.as_ref().and_then(|name| self.apps.get_mut(name));
+        let Some(app) = app.filter(|app| app.supervisor_of(&process.name) == Some(process.parent)) else { return };
+        let Some(Suspended { by, labels }) = app.held.remove(&process.name) else { return };
+        process.rare.touched = labels;
+        let reason = "it was suspended when the kernel before stopped".to_owned();
+        self.record(ActionId(0), Content::Suspended(Text { reason: reason.clone(), pid: pid.0 }), now, fx);
+        self.suspend(pid, by, Some(reason), now, fx);
     }
 
     /// Suspends a process that runs; `reason` where nobody asked for it.

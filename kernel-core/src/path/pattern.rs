@@ -126,9 +126,10 @@ impl Pattern {
         }
     }
 
-    /// The words of a pattern of topics, and whether it ends in `**`.
+    /// The words of a pattern of topics or of nodes of the tree, and whether it ends in `**`.
     pub(crate) fn topic_words(&self) -> (impl Iterator<Item = &str>, bool) {
-        (self.words().split('.').filter(|word| !word.is_empty()), self.open)
+        let between = if self.kind == Kind::Tree { '/' } else { '.' };
+        (self.words().split(between).filter(|word| !word.is_empty()), self.open)
     }
 
     /// Whether every resource of `other` is in this set too. Exact: true if and only if; linear in the

@@ -149,6 +149,8 @@ pub struct Rare {
     pub past: Labels,
     /// Whether that was more than a set may hold.
     pub past_unsayable: bool,
+    /// How many bytes it may have stored.
+    pub stored: Option<u64>,
     /// What becomes of it when its account is used up.
     pub on_exhausted: OnExhausted,
     /// What a person was asked for more of, for its account, and did not allow.
@@ -239,13 +241,17 @@ pub struct Linked {
 }
 
 /// Who suspended a process, which decides who may let it go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
 pub enum Suspender {
     /// The kernel, for too many refusals.
+    #[n(0)]
     Kernel,
     /// Somebody outside: a session of a user.
+    #[n(1)]
     User,
     /// A process.
+    #[n(2)]
     Process,
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn boot(handlers: &[(Name, InstanceKind)], fx: &mut Effects) -> State
         missing: Vec::new(),
     };
     let boot = Boot {
+        cut_short: Vec::new(),
         seed: [7; 32],
         host: "bare".to_owned(),
         version: "0".to_owned(),
@@ -33,11 +34,14 @@ pub(crate) fn boot(handlers: &[(Name, InstanceKind)], fx: &mut Effects) -> State
         profile,
         repair: String::new(),
         unsigned: 0,
+        verified_from: 0,
         interrupted: Vec::new(),
         labelled: BTreeMap::new(),
         letters: Vec::new(),
         waited: None,
         inboxes: Vec::new(),
+        tree: kernel_core::tree::Node::EMPTY,
+        snapshots: Vec::new(),
     };
     let mut state = State::new(&boot, Environment::dev(), handlers);
     step(&mut state, &Input::Boot(boot), fx);

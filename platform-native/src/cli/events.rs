@@ -1,11 +1,13 @@
 //! The events of a stored log, one after the other, decoded as far as this version can.
 
+use super::text::time;
 use kernel_core::chain::{Decoded, Header, TABLE_EVENTS, decode, entries, event_key, event_seq};
 use kernel_core::codec::table_range;
 use kernel_core::id::ActionId;
 use kernel_core::kernel::event::Content;
 use kernel_core::platform::{Storage, StorageError};
 use kernel_core::time::WallTime;
+use serde_json::{Value, json};
 use std::ops::ControlFlow;
 
 /// Rows read at once.
@@ -58,7 +60,24 @@ pub(crate) async fn each<S: Storage>(
 }
 
 impl Entry {
-    fn of(event: &Decoded<'_>) -> Entry {
+    /// The same as it is told to programs.
+    pub(crate) fn json(&self) -> Value {
+        let (content, unreadable) = match &self.content {
+            Ok(content) => (json!(content), None),
+            Err(reason) => (Value::Null, Some(reason)),
+        };
+        json!({
+            "seq": self.seq,
+            "time": time(self.wall),
+            "action": self.action,
+            "kind": self.kind_name(),
+            "content": content,
+            "unreadable": unreadable,
+        })
+    }
+
+    /// What an event of a log says.
+    pub(crate) fn of(event: &Decoded<'_>) -> Entry {
         let (header, seq) = (event.header, event.seq);
         let content = Content::decode(header.kind, event.content);
         Entry { seq, wall: header.wall, action: header.action, kind: header.kind, content }

@@ -9,8 +9,8 @@ use crate::devices::MountError;
 use crate::kernel_core;
 use crate::keys::{KeyError, LOG_KEY};
 use kernel_core::app::{PlanError, Problem};
-use kernel_core::chain::ChainError;
-use kernel_core::kernel::BootError;
+use kernel_core::chain::{ChainError, EvidenceError};
+use kernel_core::kernel::{BootError, ReceiptError};
 use kernel_core::platform::{HostError, StorageError, said};
 use kernel_core::refusal::{Code, Refusal};
 use serde::Serialize;
@@ -205,8 +205,38 @@ impl From<BootError> for Failure {
                 .help(
                     "keep the data directory as evidence and restore a copy, or start anew elsewhere: --data-dir DIR",
                 ),
+            BootError::Tree(_) => Failure::new(Exit::Integrity, "tree_changed", error.to_string())
+                .help("keep the data directory as evidence and restore a copy; `weft chain verify` says what differs"),
             other => Failure::new(Exit::Integrity, "boot", said(&other)),
         }
+    }
+}
+
+impl From<ReceiptError> for Failure {
+    fn from(error: ReceiptError) -> Failure {
+        let message = error.to_string();
+        match error {
+            ReceiptError::Storage(error) => error.into(),
+            ReceiptError::NotFound(_) => {
+                Failure::new(Exit::Failed, "not_found", message).help("`weft chain show` lists what the log has")
+            }
+            ReceiptError::NoBody { .. } => Failure::new(Exit::Failed, "not_found", message)
+                .help("the receipt holds without it: leave out --with-body"),
+            other => Failure::new(Exit::Integrity, "tile_mismatch", said(&other)),
+        }
+    }
+}
+
+impl From<EvidenceError> for Failure {
+    fn from(error: EvidenceError) -> Failure {
+        let help = match &error {
+            EvidenceError::KeyUntrusted(_) => {
+                "say whose log it has to be, as who keeps it told you by another way: --key KEY"
+            }
+            EvidenceError::OutcomeMissing(_) => "ask for it again: the act may have been under way",
+            _ => "keep the file as evidence, and ask whoever keeps the log for another",
+        };
+        Failure::new(Exit::Integrity, error.code(), format!("it does not hold: {error}")).help(help)
     }
 }
 

@@ -13,8 +13,8 @@ use crate::keys::{FileKeys, LOG_KEY};
 use crate::storage::{ROWS, RedbStorage, Table, page};
 use bytes::Bytes;
 use kernel_core::chain::{ChainError, Checkpoint, Head, Header, Opened, Opening, Trust, VerifierKey, head_key};
-use kernel_core::kernel::event::{Content, kind};
-use kernel_core::kernel::{Bodies, BootError, check_bodies, feed, log_key};
+use kernel_core::kernel::event::{Content, kind, tree_root};
+use kernel_core::kernel::{Bodies, BootError, CheckedTree, check_bodies, check_tree, feed, log_key};
 use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
 use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableError};
 use std::fs::OpenOptions;
@@ -97,12 +97,21 @@ impl Stored {
     /// What does not verify, and where.
     pub(crate) async fn verify(&self, checkpoint: Option<Checkpoint>) -> Result<Opened, Failure> {
         let trust = Trust::Signed { keys: vec![self.key.clone()], whole: false };
-        let mut opening = Opening::new(self.key.name.clone(), trust);
+        let mut opening = Opening::new(self.key.name.clone(), trust).noting(tree_root);
         if let Some(checkpoint) = checkpoint {
             opening = opening.against(checkpoint)?;
         }
         // Its commits are whole or nothing, as its profile says.
         Ok(feed(&self.rows, opening).await?.whole()?)
+    }
+
+    /// Makes the tree's hashes anew from its nodes and compares them with what is stored and with the root that `opened`, the
+    /// verified log, tells last; `None` where it tells of none.
+    ///
+    /// # Errors
+    /// What differs, and what cannot be read.
+    pub(crate) async fn check_tree(&self, opened: &Opened) -> Result<Option<CheckedTree>, Failure> {
+        Ok(check_tree(&self.rows, opened.noted.map(|(_, root)| root)).await?)
     }
 
     /// Compares what is kept of the bodies of outward acts with what the log, verified before, commits to.
@@ -154,6 +163,19 @@ impl Stored {
         match patiently(check).await {
             Err(held) if held.code == HELD => Ok(false),
             checked => checked.map(|()| true),
+        }
+    }
+
+    /// The note of the log's last `checkpoint`: the one that is `stored`, unless that is of an earlier state, as where a
+    /// kernel was killed between two signatures. Then the directory's own key signs it.
+    ///
+    /// # Errors
+    /// That it would have to be signed, and the key is not there.
+    pub(crate) async fn note(&self, stored: Option<&str>, checkpoint: &Checkpoint) -> Result<String, Failure> {
+        let is_last = |note: &&str| Checkpoint::open_unverified(note).is_ok_and(|stored| stored == *checkpoint);
+        match stored.filter(is_last) {
+            Some(note) => Ok(note.to_owned()),
+            None => self.sign(checkpoint).await,
         }
     }
 

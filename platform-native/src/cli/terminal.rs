@@ -120,10 +120,15 @@ impl<W: Write> Output<W> {
         self.gone
     }
 
-    /// Writes what is buffered.
-    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+    /// Writes what is buffered, before there is more.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         let flushed = if self.gone { Ok(()) } else { self.to.flush() };
         self.note(flushed)
+    }
+
+    /// The same, and there is no more.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        self.flush()
     }
 
     fn note(&mut self, result: io::Result<()>) -> Result<(), Failure> {

@@ -161,6 +161,14 @@ pub(crate) fn counted(n: u64, one: &str) -> String {
     format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// What a start has verified of a log of so many events.
+pub(crate) fn verified(events: u64, from: u64) -> String {
+    match from {
+        0 => format!("{} in its log verified", counted(events, "event")),
+        _ => format!("{} in its log, verified from event {} on", counted(events, "event"), count(from)),
+    }
+}
+
 /// Bytes in the unit that leaves one to four digits before the point: "512 B", "3.2 MiB".
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -205,6 +213,36 @@ pub(crate) fn time(wall: WallTime) -> String {
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1_000 % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", in_day % 1_000)
+}
+
+/// The wall time that [`time`] prints so; also without fractions of a second, seconds, or the time of day.
+pub(crate) fn parse_time(text: &str) -> Option<WallTime> {
+    let (date, rest) = match text.split_once('T') {
+        Some((date, rest)) => (date, rest.strip_suffix('Z')?),
+        None => (text, "00:00"),
+    };
+    let number = |text: &str, digits: usize| {
+        (text.len() == digits && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u64>().ok()).flatten()
+    };
+    let [year, month, day] = date.split('-').collect::<Vec<_>>().try_into().ok()?;
+    let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
+    let (rest, millis) = match rest.split_once('.') {
+        Some((rest, millis)) => (rest, number(millis, 3)?),
+        None => (rest, 0),
+    };
+    let mut parts = rest.split(':').map(|part| number(part, 2));
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
+    if parts.next().is_some() || hour > 23 || minute > 59 || second > 59 || year < 1970 {
+        return None;
+    }
+    // The inverse of `civil` (the same source, days_from_civil), which also says whether there is such a day.
+    let shifted_year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (shifted_year / 400, shifted_year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = days.checked_sub(719_468).filter(|days| civil(*days) == (year, month, day))?;
+    let in_day = ((hour * 60 + minute) * 60 + second) * 1_000 + millis;
+    (days * 86_400_000 + in_day).checked_mul(1_000_000).map(WallTime)
 }
 
 /// The Gregorian date `days` after 1970-01-01 (Hinnant, "chrono-compatible low-level date algorithms", civil_from_days).
@@ -270,6 +308,33 @@ mod tests {
         assert_eq!(bytes(1_536), "1.5 KiB");
         assert_eq!(bytes(300 << 20), "300.0 MiB");
         assert_eq!(bytes(u64::MAX), "16384.0 PiB");
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_printed() {
+        for millis in [0, 951_782_399_999, 951_782_400_000, 951_868_800_000, 1_709_164_800_123, 4_102_444_800_000] {
+            let wall = WallTime(millis * 1_000_000);
+            assert_eq!(parse_time(&time(wall)), Some(wall), "{}", time(wall));
+        }
+        let at = |text| parse_time(text).map(time);
+        assert_eq!(at("2026-03-01").as_deref(), Some("2026-03-01T00:00:00.000Z"));
+        assert_eq!(at("2024-02-29T23:59Z").as_deref(), Some("2024-02-29T23:59:00.000Z"));
+        for wrong in [
+            "",
+            "2026-02-29",
+            "2026-00-01",
+            "2026-13-01",
+            "2026-01-00",
+            "2026-01-01T24:00Z",
+            "2026-1-1",
+            "1969-12-31",
+            "2026-03-01T12:00:00",
+            "2026-03-01T12Z",
+            "2026-03-01T12:00:00+01:00",
+            "+026-03-01",
+        ] {
+            assert_eq!(parse_time(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

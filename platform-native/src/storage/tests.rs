@@ -1,11 +1,17 @@
 //! The contract of `Storage` on redb: order, atomicity, durability over a reopen, damage and a full disk.
 
+mod torn;
+
 use super::*;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 fn open(path: &Path) -> Result<RedbStorage, StorageError> {
-    let open = || RedbStorage::open(&Arc::new(DataDir::open(path)?), false, tokio::runtime::Handle::current());
+    open_with(path, false)
+}
+
+fn open_with(path: &Path, check: bool) -> Result<RedbStorage, StorageError> {
+    let open = || RedbStorage::open(&Arc::new(DataDir::open(path)?), check, tokio::runtime::Handle::current());
     // A command that another test starts has a copy of every lock until it is another program.
     for _ in 0..50 {
         match open() {
@@ -142,8 +148,7 @@ async fn an_altered_or_cut_file_never_ends_in_a_panic_or_in_other_rows() {
             bad[at] ^= 0x40;
         }
         std::fs::write(tmp.path().join(FILE), &bad).unwrap();
-        let checked = Arc::new(DataDir::open(tmp.path()).unwrap());
-        match RedbStorage::open(&checked, true, tokio::runtime::Handle::current()) {
+        match open_with(tmp.path(), true) {
             Err(StorageError::Damaged { .. }) => found += 1,
             Err(other) => panic!("{other:?} at step {step}"),
             // The byte was one that nothing uses, or the header's other half still held.

@@ -1,4 +1,4 @@
-//! Moments by chance: another row in every run of the tests, and the same again with `WEFT_SEED`.
+//! Moments by chance: another row in every run of the tests. A failure tells the command that runs the same again.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,11 +6,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) struct Chance(u64);
 
 impl Chance {
-    /// From `WEFT_SEED`, else from the clock. The seed is printed, which is shown where the test fails.
+    /// From `WEFT_SEED`, else from the clock. The command is printed, which is shown where the test fails.
     pub(crate) fn new() -> Chance {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let seed = std::env::var("WEFT_SEED").map_or_else(|_| now(), |seed| seed.parse().expect("a number"));
-        eprintln!("the same again: WEFT_SEED={seed}");
+        // A test runs in a thread of its name, except where there is one thread for all.
+        let thread = std::thread::current();
+        let test = thread.name().filter(|name| *name != "main").map(|name| format!(" -- --exact {name}"));
+        let test = test.unwrap_or_default();
+        eprintln!("the same again:\n\n    WEFT_SEED={seed} cargo test --workspace --locked --test cli{test}\n");
         Chance(seed | 1)
     }
 

@@ -111,7 +111,7 @@ fn an_audit_can_be_run_again_after_a_kill_at_any_moment() {
     let home = Home::with_script(&[]).with_audit();
     let took = home.auditing();
     let (mut chance, mut killed) = (Chance::new(), 0);
-    for _ in 0..moments("WEFT_KILLS", 8) {
+    for _ in 0..moments("WEFT_KILLS", 30).div_ceil(4) {
         let mut child = home.start(&AUDITING);
         std::thread::sleep(chance.within(took));
         child.kill().unwrap();

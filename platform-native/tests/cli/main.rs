@@ -3,10 +3,12 @@
 //! Every test has a home of its own. The guests are real components from `tests/fixtures/guests`.
 
 mod audit;
+mod backup;
 mod chain;
 mod chance;
 mod component;
 mod consent;
+mod crashed;
 mod disk;
 mod flags;
 mod full;
@@ -17,6 +19,7 @@ mod killed;
 mod limits;
 mod manifest;
 mod mounts;
+mod receipts;
 mod rules;
 mod running;
 mod signals;

@@ -33,7 +33,7 @@ fn report(home: &Home) -> Value {
     serde_json::from_slice(&std::fs::read(home.path("out/report.json")).unwrap()).unwrap()
 }
 
-/// Waits for a run; also the most memory that it had, in KiB.
+/// Waits for a run, which may take long where others have much to do; also the most memory that it had, in KiB.
 fn watched(child: Child) -> (Done, u64) {
     let status = format!("/proc/{}/status", child.id());
     let watcher = std::thread::spawn(move || {
@@ -46,7 +46,7 @@ fn watched(child: Child) -> (Done, u64) {
         }
         most
     });
-    let done = Done::of_child(child);
+    let done = Done::within(Duration::from_secs(1_200), child);
     (done, watcher.join().unwrap())
 }
 

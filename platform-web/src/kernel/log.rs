@@ -4,11 +4,12 @@ use super::error::{Failure, Fallible};
 use crate::storage::RedbStorage;
 use js_sys::Date;
 use kernel_core::chain::{
-    Decoded, Head, Opening, TABLE_EVENTS, Trust, VerifierKey, decode, entries, event_key, event_seq, head_key,
+    Decoded, Head, Header, Opening, TABLE_EVENTS, Trust, VerifierKey, decode, entries, event_key, event_seq, head_key,
 };
 use kernel_core::codec::table_range;
-use kernel_core::kernel::event::Content;
-use kernel_core::kernel::{BootError, check_bodies, feed};
+use kernel_core::id::ActionId;
+use kernel_core::kernel::event::{Content, tree_root};
+use kernel_core::kernel::{BootError, check_bodies, check_tree, feed};
 use kernel_core::platform::Storage;
 use kernel_core::time::WallTime;
 use serde::Deserialize;
@@ -77,15 +78,27 @@ async fn size(rows: &impl Storage) -> Fallible<u64> {
     Ok(Head::decode(&row).map_err(unreadable)?.size)
 }
 
-fn as_json(event: &Decoded<'_>) -> Value {
-    let (kind, action) = (event.header.kind, event.header.action);
-    let (name, content, unreadable) = match Content::decode(kind, event.content) {
+/// An event as `weft chain show --json` prints it.
+pub(super) fn as_json(event: &Decoded<'_>) -> Value {
+    let Header { kind, action, wall, .. } = event.header;
+    event_json(event.seq, wall, action, kind, Content::decode(kind, event.content))
+}
+
+/// The same from its parts.
+pub(super) fn event_json(
+    seq: u64,
+    wall: WallTime,
+    action: ActionId,
+    kind: u8,
+    content: Result<Content, String>,
+) -> Value {
+    let (name, content, unreadable) = match content {
         Ok(content) => (content.name().to_owned(), json!(content), None),
         Err(reason) => (format!("kind_{kind}"), Value::Null, Some(reason)),
     };
     json!({
-        "seq": event.seq,
-        "time": time(event.header.wall),
+        "seq": seq,
+        "time": time(wall),
         "action": action,
         "kind": name,
         "content": content,
@@ -98,33 +111,38 @@ fn time(wall: WallTime) -> String {
     Date::new(&JsValue::from_f64((wall.0 / 1_000_000) as f64)).to_iso_string().into()
 }
 
-/// `{ok, size, root, signed, bodies, problem?}`: what does not verify is an answer, not an error.
+/// `{ok, size, root, signed, bodies, tree, problem?}`: what does not verify is an answer, not an error.
 pub(super) async fn verify(rows: &RedbStorage, key: &VerifierKey) -> Fallible<Value> {
     let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
     // The log goes on while it is verified: what is verified is the log of one moment.
     let rows = &rows.snapshot()?;
-    let opened = match feed(rows, Opening::new(key.name.clone(), trust)).await {
+    let verified = async {
+        let opening = Opening::new(key.name.clone(), trust).noting(tree_root);
         // Its commits are whole or nothing, as its profile says.
-        Ok(opened) => match (opened.whole(), check_bodies(rows).await) {
-            (Ok(opened), Ok(bodies)) => Ok((opened, bodies)),
-            (Err(error), _) | (_, Err(BootError::Chain(error))) => Err(error),
-            (_, Err(other)) => return Err(other.into()),
-        },
-        Err(BootError::Chain(error)) => Err(error),
+        let opened = feed(rows, opening).await?.whole()?;
+        let bodies = check_bodies(rows).await?;
+        let tree = check_tree(rows, opened.noted.map(|(_, root)| root)).await?;
+        Ok::<_, BootError>((opened, bodies, tree))
+    };
+    let problem = match verified.await {
+        Ok((opened, bodies, tree)) => {
+            return Ok(json!({
+                "ok": true,
+                "size": opened.log.size(),
+                "root": opened.log.root().to_base64(),
+                "signed": opened.signed,
+                "bodies": bodies,
+                "tree": tree,
+            }));
+        }
+        Err(BootError::Chain(error)) => {
+            json!({ "code": error.code(), "text": error.to_string(), "hint": error.advice(), "seq": error.seq() })
+        }
+        Err(error @ BootError::Tree(_)) => {
+            let hint = "What the site has stored was changed by something else than the kernel: keep a copy of it.";
+            json!({ "code": "tree_changed", "text": error.to_string(), "hint": hint, "seq": Value::Null })
+        }
         Err(other) => return Err(other.into()),
     };
-    Ok(match opened {
-        Ok((opened, bodies)) => json!({
-            "ok": true,
-            "size": opened.log.size(),
-            "root": opened.log.root().to_base64(),
-            "signed": opened.signed,
-            "bodies": bodies,
-        }),
-        Err(error) => {
-            let problem =
-                json!({ "code": error.code(), "text": error.to_string(), "hint": error.advice(), "seq": error.seq() });
-            json!({ "ok": false, "size": size(rows).await?, "root": Value::Null, "problem": problem })
-        }
-    })
+    Ok(json!({ "ok": false, "size": size(rows).await?, "root": Value::Null, "problem": problem }))
 }

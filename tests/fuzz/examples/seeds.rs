@@ -16,6 +16,10 @@ fn main() {
     }
     put("note", "key", key().to_string().as_bytes());
 
+    for (name, evidence) in &sample.evidence {
+        put("evidence", name, evidence.to_json().as_bytes());
+    }
+
     // One event of each kind, whole and as its content.
     let (from, to) = table_range(TABLE_EVENTS);
     let mut kinds = BTreeMap::new();

@@ -15,6 +15,7 @@ pub mod component;
 pub mod config;
 pub mod edits;
 pub mod event;
+pub mod evidence;
 pub mod journal;
 pub mod manifest;
 pub mod meter;
@@ -52,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     target("config", config::body, 3_000),
     target("edits", edits::body, 150),
     target("event", event::body, 10_000),
+    target("evidence", evidence::body, 5_000),
     target("journal", journal::body, 300),
     target("manifest", manifest::body, 600),
     target("meter", meter::body, 400),

@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use kernel_core::agency::Role;
 use kernel_core::capability::{Capabilities, Right};
-use kernel_core::chain::{Checkpoint, Opened, VerifierKey};
+use kernel_core::chain::{Checkpoint, Evidence, Opened, VerifierKey};
 use kernel_core::environment::Environment;
+use kernel_core::id::ActionId;
 use kernel_core::ipc::{Envelope, EnvelopeKind};
-use kernel_core::kernel::{BootError, BootOptions, Journal, Kernel, Session, log_key, open_log};
+use kernel_core::kernel::{
+    BootError, BootOptions, Journal, Kernel, Session, log_key, open_log, prove, prove_consistency, receipt,
+};
 use kernel_core::path::Name;
 use kernel_core::platform::{BoxFuture, Key, KeyPurpose, Keys, Port, Programs};
 use kernel_core::process::InstanceKind;
@@ -27,6 +30,8 @@ pub struct Sample {
     pub journal: Journal,
     /// Every checkpoint that was signed, as its note.
     pub notes: Vec<String>,
+    /// What can be handed to others of it, by a name.
+    pub evidence: Vec<(String, Evidence)>,
 }
 
 /// What the bodies' sessions may do: everything that the simulated host can perform.
@@ -156,6 +161,24 @@ pub fn checkpoints() -> &'static [Checkpoint] {
     CHECKPOINTS.get_or_init(|| sample().notes.iter().map(open).collect())
 }
 
+/// Evidence of each kind, and receipts of acts of which different things came.
+async fn evidence(kernel: &Kernel<SimPlatform>, storage: &SimStorage) -> Vec<(String, Evidence)> {
+    let (_, note) = kernel.checkpoint().await.expect("a checkpoint");
+    let mut found = Vec::new();
+    for number in 1..10 {
+        // The third is a write; of the others no body is kept, or it is empty.
+        if let Ok(receipt) = receipt(storage, ActionId(number), &note, number == 3).await {
+            found.push((format!("act-{number}"), Evidence::Receipt(receipt)));
+        }
+    }
+    found.push(("inclusion".to_owned(), Evidence::Inclusion(prove(storage, 7, &note).await.expect("a proof"))));
+    found.push((
+        "consistency".to_owned(),
+        Evidence::Consistency(prove_consistency(storage, 9, &note).await.expect("a proof")),
+    ));
+    found
+}
+
 fn run() -> Sample {
     let sim = Sim::new(1);
     let storage = sim.storage();
@@ -183,8 +206,9 @@ fn run() -> Sample {
                 notes.push(kernel.checkpoint().await.expect("a checkpoint").1);
             }
         }
+        let evidence = evidence(&kernel, &storage).await;
         let journal = kernel.journal();
         notes.push(kernel.shutdown("done").await.expect("a last checkpoint").1);
-        Sample { rows: storage.rows(), journal, notes }
+        Sample { rows: storage.rows(), journal, notes, evidence }
     })
 }

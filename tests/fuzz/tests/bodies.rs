@@ -79,6 +79,6 @@ macro_rules! targets {
 }
 
 targets!(
-    acts, body, cbor, component, config, edits, event, journal, manifest, meter, note, paths, plan, request, rows,
-    rules, store
+    acts, body, cbor, component, config, edits, event, evidence, journal, manifest, meter, note, paths, plan, request,
+    rows, rules, store
 );

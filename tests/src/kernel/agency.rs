@@ -379,3 +379,36 @@ pub async fn an_operator_spawns_in_a_running_application<H: Host>(host: H) {
     assert_eq!(world.ended(&name).await.0, "shutdown");
     world.finish().await;
 }
+
+/// What the operator has taken from an application that stays, or from one of its agents, nobody has again because the kernel
+/// came to its end; who starts it anew gives it anew.
+pub async fn what_was_taken_is_not_there_at_a_later_boot<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let writes = "write /fs/out/**";
+    world.run(app("firm", [agent("reader").uses(&[IN]), agent("other").uses(&[IN, writes])])).await;
+    let write = "write /fs/out/y {\"replace\":true} y";
+    assert!(operate(&world, "revoke", world.pid("reader"), &[IN], &[]).await.starts_with("ok "));
+    assert!(operate(&world, "revoke", world.process("firm").pid, &[], &[writes]).await.starts_with("ok "));
+    for crash in [true, false] {
+        world.log().await;
+        if crash {
+            world.crash().await;
+        } else {
+            world.reboot().await;
+        }
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        assert!(matches!(&revived[..], [one] if one.result.is_ok()), "{revived:?}");
+        assert!(world.act("reader", "read /fs/in/x").await.starts_with("denied: "));
+        assert_eq!(world.act("other", "read /fs/in/x").await, "ok x");
+        assert!(world.act("other", write).await.starts_with("denied: "));
+        let again = operate(&world, "revoke", world.process("firm").pid, &[], &[writes]).await;
+        assert!(again.starts_with("not_found: "), "{again}");
+    }
+    let session = world.session().await;
+    session.act("stop", "/app/firm", "").await.expect("stopped");
+    session.act("start", "/app/firm", "").await.expect("started");
+    assert_eq!(world.act("reader", "read /fs/in/x").await, "ok x");
+    assert!(world.act("other", write).await.starts_with("ok "));
+    world.finish().await;
+}

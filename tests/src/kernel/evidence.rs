@@ -303,3 +303,19 @@ pub async fn what_cannot_be_read_is_a_refusal<H: Host>(host: H) {
     assert_eq!(&session.act("read", "/tree/x", "").await.expect("it can be read")[..], b"x");
     world.finish().await;
 }
+
+/// What stands before an `@` or behind a `?`, where people put passwords and tokens, is in no log and in no answer.
+pub async fn a_refusal_tells_no_secret<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let session = world.session().await;
+    for resource in ["/net/me:planted@203.0.113.7:443", "https://example.com/?token=planted", "/fs/in/x?planted"] {
+        let refusal = session.act("connect", resource, "").await.expect_err("it is no resource");
+        assert!(refusal.code == Code::Invalid && !format!("{refusal:?}").contains("planted"), "{refusal:?}");
+    }
+    let log = world.log().await;
+    let told = |e: &&Recorded| matches!(&e.content, Content::Refused(refused) if refused.asked.starts_with("connect"));
+    assert_eq!(log.iter().filter(told).count(), 3);
+    assert!(log.iter().all(|e| !format!("{:?}", e.content).contains("planted")));
+    drop(session);
+    world.finish().await;
+}

@@ -310,6 +310,35 @@ pub async fn a_reply_that_came_too_late_is_bounded<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// Replies that come too late count as letters of whoever asked: nobody drives out what a service has sent by calling it, and
+/// what drives out is as much as it asked for.
+pub async fn late_replies_count_for_whoever_asked<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let callee = serving("b").uses(&["send /proc/*"]);
+    world.run(app("slow", [agent("a").uses(&["send /svc/b"]), callee, agent("full")])).await;
+    let session = world.session().await;
+    let full = format!("/proc/{}", world.pid("full"));
+    waits(&world, "full").await;
+    assert_eq!(world.tell("b", &format!("repeat 911 send {full} - x")).await, "1 full, 910 ok");
+    let (path, wait) = (format!("/proc/{}", world.pid("b")), "act read /proc/self/inbox {\"correlation\":9}");
+    let big = [&b"\n"[..], &vec![b'x'; MAX_PAYLOAD - MAX_PAYLOAD / 8]].concat();
+    for _ in 0..5 {
+        let script = format!("{{\"deadline_ms\":5000}}\n{wait}\nact read /proc/self/inbox");
+        let (told, ()) = join!(session.act("call", &path, script), async {
+            world.pause().await;
+            world.hand.advance(Duration::from_secs(6));
+        });
+        assert_eq!(told.expect_err("nobody answers in time").code, Code::TimedOut);
+        session.act("send", &path, big.clone()).await.expect("sent");
+        assert!(world.act("a", "send /svc/b {\"correlation\":9} go").await.starts_with("ok "));
+        world.heard("b").await;
+    }
+    // Four of them are as much as is kept of one.
+    let all = letters(&session).await;
+    assert_eq!((all.len(), &all[0]["code"], &all[1]["kind"]), (5, &json!("full"), &json!("reply")), "{all:?}");
+    world.finish().await;
+}
+
 /// What a subscriber does not receive is no letter: a flood of that drives out nothing of what its publisher sent.
 pub async fn what_a_subscriber_misses_is_no_letter<H: Host>(host: H) {
     let world = full(host).await;

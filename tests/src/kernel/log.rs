@@ -3,6 +3,7 @@
 use crate::world::{Answers, Commits, Hand, Host, Kind, Recorded, World, agent, app};
 use futures::join;
 use kernel_core::app::MountMode;
+use kernel_core::chain::event_key;
 use kernel_core::environment::Environment;
 use kernel_core::governance::Then;
 use kernel_core::id::ActionId;
@@ -306,10 +307,38 @@ pub async fn what_was_answered_outlives_a_crash<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// Of a long log a start verifies the end, and says from where on. It goes on from what was signed: an event before that
+/// was changed is found by whoever verifies the whole, also after more was signed.
+pub async fn a_start_verifies_the_end_of_a_long_log<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.run(writer()).await;
+    for _ in 0..10 {
+        assert_eq!(world.tell("writer", "repeat 1000 read /fs/in/x").await, "1000 ok");
+    }
+    world.log().await;
+    let first = world.row(&event_key(0)).await.expect("the first events");
+    let mut changed = first.to_vec();
+    *changed.last_mut().expect("not empty") ^= 1;
+    world.reboot_over(vec![(event_key(0), Some(changed.into()))]).await;
+    let from = world.kernel().found().verified_from;
+    assert!(from > 0);
+    world.kernel().checkpoint().await.expect("signed");
+    assert!(!world.verifies().await);
+    world.put_row(&event_key(0), &first).await;
+    assert!(world.verifies().await);
+    let boots = world.log().await.into_iter().filter_map(|e| match e.content {
+        Content::Boot(boot) => Some(boot.verified_from),
+        _ => None,
+    });
+    assert_eq!(boots.collect::<Vec<_>>(), [None, Some(from)]);
+    world.finish().await;
+}
+
 /// The head of the log of the scenario below, with handlers and with components.
 const HEADS: [&str; 2] = [
-    "101 9ca8d09caaf7f9a48604f6c8a05096f4d7333d44ed6b35e37a3cab3462a67640",
-    "101 312aa93221cd323fecbe27c49ecc080346fc2252010dbb71259b4ca58367c474",
+    "102 3019b449dad45733927c760cc0c75164d6e1d84c000a860099ada73f501c0849",
+    "102 8af87f6ac524bc5131f9412532ae54420cef94249fc9b205a83109f24d4d6715",
 ];
 
 /// In lockstep the same scenario gives the same log, byte for byte, on every host.

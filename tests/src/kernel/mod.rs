@@ -16,6 +16,7 @@ pub mod links;
 pub mod log;
 pub mod messages;
 pub mod processes;
+pub mod receipts;
 pub mod roles;
 pub mod signals;
 pub mod stops;

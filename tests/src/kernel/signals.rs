@@ -1,6 +1,6 @@
 //! Signals: to interrupt, and to be heard before all that waits.
 
-use crate::world::{Host, World, agent, app};
+use crate::world::{Answers, Host, World, agent, app};
 use futures::FutureExt;
 use kernel_core::environment::Environment;
 use kernel_core::process::Lifecycle;
@@ -8,10 +8,12 @@ use kernel_core::refusal::Code;
 
 /// What a process waits for is cancelled, whichever it is; it goes on, and one that waits for nothing does not notice.
 pub async fn an_interrupt_cancels_what_is_waited_for<H: Host>(host: H) {
-    let world = World::boot(host, Environment::dev()).await;
-    let a = agent("a").uses(&["call /proc/*"]);
+    let mut world = World::boot(host, Environment::dev()).await;
+    let a = agent("a").uses(&["call /proc/*", "stop /app/slow"]);
     let boss = agent("boss").uses(&["signal /proc/*"]);
-    world.run(app("heard", [a, agent("b"), boss])).await;
+    world.run(app("heard", [a, agent("b"), boss]).unmounted()).await;
+    world.run(app("slow", [agent("slow").uses(&["read /fs/in/x"])])).await;
+    let slow = format!("/proc/{}", world.pid("slow"));
     let (a, b) = (format!("/proc/{}", world.pid("a")), format!("/proc/{}", world.pid("b")));
     let signal = async |body: &str| world.act("boss", &format!("signal {a} {body}")).await;
     assert_eq!(signal("{\"signal\":\"interrupt\"}").await, "ok {}");
@@ -33,6 +35,19 @@ pub async fn an_interrupt_cancels_what_is_waited_for<H: Host>(host: H) {
         let other = world.session().await;
         other.act("signal", &b, "{\"signal\":\"interrupt\"}").await.expect("signalled");
     }
+    // What was begun goes on: nobody waits for it any more.
+    world.hand.answers(Answers::Later);
+    session.act("send", &slow, "\ndo act read /fs/in/x").await.expect("sent");
+    world.until(|world| world.process("slow").used.acts > 0).await;
+    let mut told = Box::pin(session.act("call", &a, "\nact stop /app/slow"));
+    world.pause().await;
+    assert!((&mut told).now_or_never().is_none());
+    assert_eq!(signal("{\"signal\":\"interrupt\"}").await, "ok {}");
+    let told = told.await.expect("a transcript");
+    assert!(told.ends_with(b"it was interrupted by a signal"), "{told:?}");
+    assert_eq!(world.process("slow").state, Lifecycle::Stopping);
+    world.hand.answers(Answers::Pass);
+    assert_eq!(world.ended("slow").await.0, "shutdown");
     let nobody = session.act("signal", "/proc/99999", "{\"signal\":\"user\"}").await.expect_err("there is none");
     assert_eq!(nobody.code, Code::NotFound);
     assert_eq!(world.tell("b", "").await, "");

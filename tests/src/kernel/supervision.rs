@@ -1,12 +1,14 @@
 //! Agents that end and are started again: which, with whom, how often, and what of them is new.
 
 use crate::world::{Host, Recorded, World, agent, app, supervisor};
+use futures::StreamExt;
 use kernel_core::app::{Budget, SupervisorPlan};
 use kernel_core::environment::Environment;
+use kernel_core::governance::Then;
 use kernel_core::id::Pid;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::{Content, Restarting};
-use kernel_core::kernel::{Revived, Tombstones};
+use kernel_core::kernel::{Revived, Told, Tombstones};
 use kernel_core::path::Name;
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
 use std::time::Duration;
@@ -270,7 +272,7 @@ pub async fn what_should_run_outlives_the_kernel<H: Host>(host: H) {
         let names: Vec<&str> = revived.iter().map(|app| app.app.as_str()).collect();
         assert_eq!(names, ["stays"]);
         assert!(revived.iter().all(|app| app.result.is_ok()), "{revived:?}");
-        assert_eq!(revived[0].without.iter().map(Name::as_str).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(revived[0].without().iter().map(Name::as_str).collect::<Vec<_>>(), ["b"]);
         let all = world.kernel().summary().processes;
         let mut alive: Vec<&str> =
             all.iter().filter(|p| p.state == Lifecycle::Running).map(|p| p.name.as_str()).collect();
@@ -366,15 +368,78 @@ pub async fn only_an_operator_starts_again_what_was_killed<H: Host>(host: H) {
     }
     let session = world.session().await;
     session.act("start", "/app/whole", "").await.expect("started");
-    session.act("start", "/app/part", r#"{"without":["q"]}"#).await.expect("started");
-    session.act("stop", "/app/part", "").await.expect("stopped");
     session.act("remove", "/app/last", "").await.expect("removed");
     drop(session);
-    world.log().await;
-    for (app, left) in [("whole", None), ("part", Some("q")), ("last", None)] {
-        let agents = left.map(|agent| Name::parse(agent).expect("a name")).into_iter().collect();
-        assert_eq!(world.tombstones(app).await, Tombstones { whole: false, agents }, "{app}");
+    // Whoever it is started without stays killed if it was, and was not killed otherwise.
+    for (without, left) in [("p", vec!["p"]), ("q", vec![])] {
+        let session = world.session().await;
+        session.act("start", "/app/part", format!("{{\"without\":[\"{without}\"]}}")).await.expect("started");
+        drop(session);
+        world.reboot().await;
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        let part = revived.iter().find(|app| app.app == "part").expect("it should run");
+        assert_eq!(part.without().iter().map(Name::as_str).collect::<Vec<_>>(), [without]);
+        let session = world.session().await;
+        session.act("stop", "/app/part", "").await.expect("stopped");
+        world.log().await;
+        for (app, left) in [("whole", &vec![]), ("part", &left), ("last", &vec![])] {
+            let agents = left.iter().map(|agent| Name::parse(agent).expect("a name")).collect();
+            assert_eq!(world.tombstones(app).await, Tombstones { whole: false, agents }, "{app}");
+        }
     }
+    world.finish().await;
+}
+
+/// Who is killed while its application is started anew is known to be before the kill is answered: a crash in the middle of
+/// the start brings nobody back.
+pub async fn who_is_killed_during_a_start_stays_dead<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    let mut told = world.kernel().observe(1_000);
+    let gate = app("gated", [agent("a"), agent("b"), agent("gate")]).unmounted();
+    world.install(gate.ruled("asked", "resources = [\"/agent/gate\"]", Then::Escalate)).await;
+    let session = world.session().await;
+    {
+        let mut start = std::pin::pin!(session.act("start", "/app/gated", ""));
+        assert!(futures::poll!(start.as_mut()).is_pending());
+        while !matches!(told.next().await, Some(Told::Ask(_))) {}
+        world.until(|world| world.process("a").state == Lifecycle::Running).await;
+        let kills = world.session().await;
+        kills.act("kill", &format!("/proc/{}", world.pid("a")), "").await.expect("killed");
+        assert!(futures::poll!(start.as_mut()).is_pending());
+    }
+    drop((session, told));
+    world.crash().await;
+    let agents = vec![Name::parse("a").expect("a name")];
+    assert_eq!(world.tombstones("gated").await, Tombstones { whole: false, agents });
+    assert!(world.kernel().revive(|_, _| true).await.expect("rows that can be read").is_empty());
+    world.finish().await;
+}
+
+/// What runs until it is quiet and is cut short is not started again, and the next boot tells of it, once; of what came to its
+/// end, or was ended by a kernel that stopped in order, it does not.
+pub async fn what_was_cut_short_is_told<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let waits = |name: &str| agent(name).does("act start /timer/far {\"after_ms\":80000000}");
+    let short = |app: &str, name: &str| crate::world::app(app, [waits(name)]).unmounted().until_quiet();
+    let cut_short = |world: &World<H>| -> Vec<String> {
+        world.kernel().found().cut_short.iter().map(ToString::to_string).collect()
+    };
+    world.run(short("short", "s")).await;
+    world.run(app("done", [agent("d")]).unmounted().until_quiet()).await;
+    world.run(short("ended", "e")).await;
+    world.run(app("stays", [agent("a")]).unmounted()).await;
+    world.ended("done").await;
+    world.session().await.act("stop", "/app/ended", "").await.expect("stopped");
+    world.log().await;
+    world.crash().await;
+    assert_eq!(cut_short(&world), ["short"]);
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+    assert_eq!(revived.iter().map(|app| app.app.as_str()).collect::<Vec<_>>(), ["stays"]);
+    world.run(short("stopped", "t")).await;
+    world.reboot().await;
+    assert_eq!(cut_short(&world), [""; 0]);
+    world.crash().await;
+    assert_eq!(cut_short(&world), [""; 0]);
     world.finish().await;
 }
 

@@ -165,6 +165,55 @@ pub async fn the_suspended_are_not_started_again<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// Whom the kernel or a user suspended stays so over the kernel's end: whoever comes again in its place does nothing before a
+/// user resumes it. Whom a process suspended goes on, as that process is gone.
+pub async fn the_suspended_stay_so_at_a_later_boot<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::prod()).await;
+    let boss = agent("boss").uses(&["suspend /proc/*"]);
+    world.run(app("held", ["a", "b", "c", "flooder", "gone"].map(agent)).with([boss])).await;
+    for name in ["a", "c", "gone"] {
+        operate(&world, "suspend", name).await;
+    }
+    operate(&world, "resume", "c").await;
+    operate(&world, "stop", "gone").await;
+    let suspend = format!("suspend /proc/{}", world.pid("b"));
+    assert_eq!(world.act("boss", &suspend).await, "ok {}");
+    let path = format!("/proc/{}", world.pid("flooder"));
+    world.session().await.act("send", &path, "\ndo repeat 150 read /fs/in/x").await.expect("sent");
+    world.until(|world| world.process("flooder").state == Lifecycle::Suspended).await;
+    for crash in [true, false] {
+        world.log().await;
+        if crash {
+            world.crash().await;
+        } else {
+            world.reboot().await;
+        }
+        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        assert!(revived[0].result.is_ok(), "{revived:?}");
+        let held: Vec<&str> = revived[0].suspended.iter().map(|name| name.as_str()).collect();
+        assert_eq!(held, ["a", "flooder", "gone"]);
+        let is = |name: &str| world.process(name).state;
+        assert_eq!(["a", "flooder", "gone"].map(is), [Lifecycle::Suspended; 3]);
+        assert_eq!(["b", "c", "boss"].map(is), [Lifecycle::Running; 3]);
+        assert_eq!(world.tell("b", "").await, "");
+        assert_eq!(world.process("a").used.messages, 0);
+    }
+    let refused = world.act("boss", &format!("resume /proc/{}", world.pid("a"))).await;
+    assert!(refused.starts_with("denied: "), "{refused}");
+    operate(&world, "resume", "a").await;
+    assert_eq!(world.tell("a", "").await, "");
+    world.log().await;
+    world.crash().await;
+    let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+    assert_eq!((revived[0].suspended.len(), world.process("a").state), (2, Lifecycle::Running), "{revived:?}");
+    // Whoever starts it anew begins anew.
+    let session = world.session().await;
+    session.act("stop", "/app/held", "").await.expect("stopped");
+    session.act("start", "/app/held", "").await.expect("started");
+    assert_eq!(world.process("flooder").state, Lifecycle::Running);
+    world.finish().await;
+}
+
 /// An application with somebody in it who has work left and waits to be resumed is not quiet.
 pub async fn whoever_waits_to_be_resumed_is_not_done<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;

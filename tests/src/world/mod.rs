@@ -25,7 +25,7 @@ use futures::StreamExt;
 use futures::channel::mpsc;
 use kernel_core::agency::Role;
 use kernel_core::capability::Capabilities;
-use kernel_core::chain::{Checkpoint, Hash, TABLE_EVENTS, decode, entries, event_key};
+use kernel_core::chain::{Checkpoint, Hash, Receipt, TABLE_EVENTS, VerifierKey, decode, entries, event_key};
 use kernel_core::codec::table_range;
 use kernel_core::environment::Environment;
 use kernel_core::id::{ActionId, Pid};
@@ -34,7 +34,8 @@ use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{
-    BootOptions, Journal, Kernel, ProcessRow, Session, Told, Tombstones, log_key, open_log, replay,
+    BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Session, Told, Tombstones, check_tree, log_key, open_log,
+    receipt, replay,
 };
 use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
@@ -50,6 +51,7 @@ pub const EVERYTHING: &[&str] = &[
     "write /fs/**",
     "remove /fs/**",
     "read /tree/**",
+    "watch /tree/**",
     "write /tree/**",
     "remove /tree/**",
     "read /proc/**",
@@ -224,6 +226,26 @@ impl<H: Host> World<H> {
         rows.commit(kernel_core::platform::Batch { changes }).await.expect("rows that are written");
         drop(rows);
         self.let_go().await;
+        self.start().await;
+    }
+
+    /// Shuts the kernel down, puts rows among what is stored behind its back, and sees that no kernel boots over it, for a
+    /// reason that says `why`. Then puts back what was there, and boots another.
+    pub async fn refused_over(&mut self, changes: Vec<(kernel_core::platform::Key, Option<Bytes>)>, why: &str) {
+        self.whole = false;
+        self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
+        self.let_go().await;
+        let (parts, rows) = self.hand.watch(self.host.open().await);
+        let mut before = Vec::new();
+        for (key, _) in &changes {
+            before.push((key.clone(), rows.get(key).await.expect("rows")));
+        }
+        rows.commit(Batch { changes }).await.expect("rows that are written");
+        let refused = Kernel::boot(parts, BootOptions::new(self.environment.clone())).await;
+        let refused = refused.err().expect("a boot that is refused").to_string();
+        assert!(refused.contains(why), "{refused}");
+        rows.commit(Batch { changes: before }).await.expect("rows that are written");
+        drop(rows);
         self.start().await;
     }
 
@@ -412,10 +434,29 @@ impl<H: Host> World<H> {
         self.rows().commit(Batch { changes }).await.expect("a commit");
     }
 
+    /// Whether the whole log verifies as it is stored now.
+    pub async fn verifies(&self) -> bool {
+        open_log(self.rows(), &log_key(self.public)).await.is_ok()
+    }
+
     /// Makes everything durable and reads the log.
     pub async fn log(&self) -> Vec<Recorded> {
         self.kernel().checkpoint().await.expect("a checkpoint");
         self.stored().await
+    }
+
+    /// The receipt of an act under a checkpoint over all that has happened.
+    ///
+    /// # Errors
+    /// As those of [`receipt`].
+    pub async fn receipt(&self, action: ActionId, with_body: bool) -> Result<Receipt, ReceiptError> {
+        let (_, note) = self.kernel().checkpoint().await.expect("a checkpoint");
+        receipt(self.rows(), action, &note, with_body).await
+    }
+
+    /// The key that signs the log.
+    pub fn key(&self) -> VerifierKey {
+        log_key(self.public)
     }
 
     /// The log as it is stored now.
@@ -451,6 +492,8 @@ impl<H: Host> World<H> {
             Ok((Checkpoint { size: signed, .. }, _)) => {
                 assert_eq!((opened.signed, signed), (size, size), "the last checkpoint is over all of the log");
                 if self.whole {
+                    let told = opened.noted.map(|(_, root)| root);
+                    check_tree(&rows, told).await.expect("a tree that is the one that the log tells");
                     let natives = [(name("puppet"), InstanceKind::Kept)];
                     let again = replay(&self.journal, public, self.environment.clone(), &natives);
                     assert_eq!(again.expect("a journal that replays"), (size, head), "the journal gives the same log");

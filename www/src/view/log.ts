@@ -7,6 +7,7 @@ import type { Session } from '../session';
 import { pause, slice } from '../slices';
 import { clock, count, counted, duration, plain } from '../format';
 import { figure, reasons, road } from './verdict';
+import { chooseEvidence } from './evidence';
 import { save, saveEvents } from './save';
 import { icons } from './icons';
 
@@ -201,7 +202,7 @@ export class LogView {
   }
 
   private detail({ entry }: Line): Row<Line> {
-    return { element: h('tr', { class: 'event-detail', id: detailOf(entry) }, h('td', { colspan: 6 }, details(entry))), update() {} };
+    return { element: h('tr', { class: 'event-detail', id: detailOf(entry) }, h('td', { colspan: 6 }, details(entry, () => this.receipt(entry.event.action)))), update() {} };
   }
 
   /** Up and down go from event to event; Tab leaves the table. */
@@ -242,6 +243,7 @@ export class LogView {
     const verify = h('button', { type: 'button', class: 'button is-primary', 'data-name': 'verify', disabled: !this.session.host, 'aria-disabled': verifying ? 'true' : null, on: { click: () => void this.session.verify() } }, icons.seal(), verifying ? 'Verifying' : verified ? 'Verify again' : 'Verify');
     const note = h('button', { type: 'button', class: 'button', 'data-name': 'note', disabled: !this.session.host, on: { click: () => void this.checkpoint() } }, icons.down(), 'Checkpoint');
     const all = h('button', { type: 'button', class: 'button', 'data-name': 'all', 'aria-disabled': this.saving ? 'true' : null, on: { click: () => void this.export() } }, icons.down(), 'Events');
+    const file = h('button', { type: 'button', class: 'button', 'data-name': 'file', on: { click: () => chooseEvidence(this.session) } }, icons.file(), 'Check a receipt');
     attribute(this.seal, 'data-state', verified ? (verified.ok ? 'ok' : 'bad') : 'none');
     const title = verified ? (verified.ok ? `${counted(verified.size, 'event')} verify` : 'The log does not verify') : 'Not verified since this page was opened';
     fill(this.seal,
@@ -251,13 +253,18 @@ export class LogView {
           ? h('p', { class: 'muted' }, 'root ', h('code', null, plain(verified.root, 64)), `, in ${duration(verified.took)}${grown > 0 ? '; it has grown since' : ''}`)
           : h('p', null, plain(verified.problem ?? 'It does not say why.', 400))
           : h('p', { class: 'muted' }, 'Every event hashes the one before; the root is signed. A checkpoint kept elsewhere also finds a log that was rolled back.')),
-      h('div', { class: 'seal-actions' }, verify, note, all));
+      h('div', { class: 'seal-actions' }, verify, note, all, file));
     if (had) this.seal.querySelector<HTMLElement>(`[data-name="${had}"]:not([disabled])`)?.focus();
   }
 
   private async checkpoint(): Promise<void> {
     const note = await this.session.checkpoint();
     if (note) save('checkpoint.txt', note, 'text/plain');
+  }
+
+  private async receipt(action: number): Promise<void> {
+    const receipt = await this.session.receipt(action);
+    if (receipt !== null) save(`receipt-${action}.json`, receipt, 'application/json');
   }
 
   private saving = false;
@@ -279,12 +286,13 @@ function select(name: string): { element: HTMLElement; input: HTMLSelectElement 
 
 const detailOf = (entry: Entry): string => `event-${entry.seq}`;
 
-function details(entry: Entry): HTMLElement {
+function details(entry: Entry, receipt: () => void): HTMLElement {
   const { event } = entry;
   const explanation = explanationOf(event);
   const code = event.kind === 'refused' ? String(event.content?.code ?? '') : '';
   const json = JSON.stringify(event, null, 2).split('\n').map((line) => `${plain(line, 4000)}\n`);
   return h('div', { class: 'event-body' },
     explanation ? [road(explanation, code), explanation.reasons.length ? reasons(explanation, '') : null, figure(explanation, event.action)] : null,
+    event.action > 0 ? h('p', { class: 'event-receipt' }, h('button', { type: 'button', class: 'button', on: { click: receipt } }, icons.down(), `Receipt of act ${count(event.action)}`)) : null,
     h('details', { open: !explanation }, h('summary', null, 'As it stands in the log'), h('pre', { class: 'raw', tabindex: 0 }, json)));
 }

@@ -8,9 +8,9 @@ import { save, saveEvents } from './save';
 import { icons, mark } from './icons';
 import { themeSwitch } from './theme';
 
-export const TABS = ['run', 'report', 'log', 'host'] as const;
+export const TABS = ['run', 'report', 'log', 'tree', 'host'] as const;
 export type TabName = (typeof TABS)[number];
-const NAMES: Record<TabName, string> = { run: 'Run', report: 'Report', log: 'Log', host: 'Host' };
+const NAMES: Record<TabName, string> = { run: 'Run', report: 'Report', log: 'Log', tree: 'Tree', host: 'Host' };
 
 export class Shell {
   current: TabName = 'run';
@@ -44,7 +44,7 @@ export class Shell {
       main,
       h('footer', { class: 'status', 'aria-label': 'State of the kernel' },
         h('span', { class: 'status-kernel' }, dot, kernel), storage, size, seal, h('span', { class: 'status-space' }), environment),
-      h('div', { class: 'drop-veil', 'aria-hidden': 'true' }, h('p', null, icons.folder(), 'Drop the folder anywhere')),
+      h('div', { class: 'drop-veil', 'aria-hidden': 'true' }, h('p', null, icons.folder(), 'Drop the folder or the receipt anywhere')),
       this.toast, polite, urgent);
     storage.className = 'status-storage';
     size.className = 'status-size';

@@ -7,6 +7,7 @@ import { sample } from '../sample';
 import type { Session } from '../session';
 import { count, counted, plain } from '../format';
 import { consent } from './consent';
+import { evidenceIn, showEvidence } from './evidence';
 import { address } from './verdict';
 import { icons } from './icons';
 
@@ -146,19 +147,22 @@ export class StartView {
     if (!(error instanceof Cancelled)) say(this.problem, plain(Failure.of(error).message, 300));
   }
 
-  /** A folder may be dropped anywhere on the page. */
+  /** A folder may be dropped anywhere on the page, and a file of evidence at any time. */
   private accept(target: HTMLElement): void {
-    const takes = () => (this.session.stage === 'start' || this.session.stage === 'ended') && !document.querySelector('dialog[open]');
+    const free = () => !document.querySelector('dialog[open]');
+    const takes = () => (this.session.stage === 'start' || this.session.stage === 'ended') && free();
+    // Of what is still dragged only its type is told.
+    const evidence = ({ dataTransfer: data }: DragEvent) => data?.items.length === 1 && data.items[0]!.type === 'application/json' && free();
     let depth = 0;
     const mark = (on: boolean) => document.body.classList.toggle('is-dragging', on);
     target.addEventListener('dragenter', (event) => {
       event.preventDefault();
       depth += 1;
-      if (takes()) mark(true);
+      if (takes() || evidence(event)) mark(true);
     });
     target.addEventListener('dragover', (event) => {
       event.preventDefault();
-      if (event.dataTransfer) event.dataTransfer.dropEffect = takes() ? 'copy' : 'none';
+      if (event.dataTransfer) event.dataTransfer.dropEffect = takes() || evidence(event) ? 'copy' : 'none';
     });
     target.addEventListener('dragleave', () => {
       depth = Math.max(0, depth - 1);
@@ -168,8 +172,16 @@ export class StartView {
       event.preventDefault();
       depth = 0;
       mark(false);
-      if (takes() && event.dataTransfer) dropped(event.dataTransfer, (files) => say(this.reading, `Listing: ${counted(files, 'file')}`))
-          .then((folder) => this.offer(folder), (error) => this.failed(error)).finally(() => say(this.reading, DROPPED));
+      const data = event.dataTransfer;
+      if (!data || !free()) return;
+      const [file] = data.files.length === 1 ? data.files : [];
+      // Both are asked for at once: what was dropped is gone when this is over.
+      const folder = takes() ? dropped(data, (files) => say(this.reading, `Listing: ${counted(files, 'file')}`)) : null;
+      folder?.catch(() => undefined).finally(() => say(this.reading, DROPPED));
+      void (file ? evidenceIn(file) : Promise.resolve(null)).then((text) => {
+        if (file && text !== null) void showEvidence(this.session, file.name, text);
+        else void folder?.then((folder) => this.offer(folder), (error) => this.failed(error));
+      });
     });
   }
 

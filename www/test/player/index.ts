@@ -46,6 +46,30 @@ async function load(name: string): Promise<Recording> {
   return new Response(unzipped).json();
 }
 
+const VALUE = 'what was kept:\n<b>a line</b> and another one';
+const KEY = 'weft/0123456789abcdef+01234567+AXjfs/19Ndyw39SNZSJbfQ6zNT29BiB0BmWc71Mpw9p0';
+
+/** Holds what a receipt's own text says: `by` whom it is signed, and whether it was `changed`. */
+export async function verifyEvidence(text: string, { key }: { key?: string }) {
+  await wait(50);
+  let file: any = {};
+  try {
+    file = JSON.parse(text);
+  } catch {
+    throw fail('invalid', 'it is no evidence: expected value at line 1 column 1');
+  }
+  if (!key || (file.by ?? KEY) !== key) throw fail('key_untrusted', 'it does not hold: the checkpoint is not to be trusted: no signature of the key');
+  if (file.changed) throw fail('forked', 'it does not hold: event 53 is not the one of the signed log of 114 events');
+  const signed = { origin: key.split('+')[0], key, size: 114, root: 'Wufkvjvgmxb4asK2eY9dY8n/Fnq1BRVeSlNXLrP88+o=' };
+  if (file.path) return { ...signed, evidence: 'node', path: file.path, node: { version: 3, owner: 4, labels: ['private'], earlier: [], kind: '', value: '5f'.repeat(32) }, seq: 66 };
+  return {
+    ...signed, evidence: 'receipt', action: file.action, body: false, detail: null,
+    intended: 'courier (process 4) of repo-audit wanted to `connect` /net/exfil.example.com:443, with a body of 21 bytes',
+    decided: ['refused as denied: agent courier holds no right `connect /net/exfil.example.com:443`'], outcome: 'nothing was done',
+    events: [{ seq: 53, time: '2026-11-28T01:29:26.473Z', action: file.action, kind: 'refused', content: null, unreadable: null }],
+  };
+}
+
 export const App = {
   async fetch(url: URL) {
     const manifest = await (await fetch(new URL('weft.toml', url))).text();
@@ -200,7 +224,30 @@ export class Kernel {
       return control.verifyFails ? { ok: false, size: this.played.length, root: '', problem: { code: 'tampered', text: control.verifyFails, hint: '', seq: null } } : { ok: true, size: this.played.length, root: this.record.checkpoint.root };
     },
     checkpoint: async () => this.record.checkpoint.note,
-    key: async () => '',
+    key: async () => KEY,
+  };
+
+  async receipt(action: number) {
+    await wait(20);
+    if (!this.played.some((event) => event.action === action)) throw fail('not_found', `the log of ${this.played.length} events tells of no act ${action}`);
+    return JSON.stringify({ evidence: 'receipt', version: 1, action, events: [], checkpoint: this.record.checkpoint.note });
+  }
+
+  /** A tree of two levels; no recording has one. */
+  readonly tree = {
+    list: async (path = '/tree') => {
+      await wait(20);
+      const node = (value: string, labels: string[]) => ({ version: 3, owner: 4, labels, earlier: [], kind: 'note', value });
+      const child = (name: string, text: string, parent: boolean, labels: string[] = []) => ({ name, node: text ? node('5f'.repeat(32), labels) : null, bytes: text ? text.length : null, parent });
+      const below: Record<string, any[]> = {
+        '/tree': [child('app', '', true), child('notes', VALUE, true, ['private', 'untrusted'])],
+        '/tree/app': [],
+        '/tree/notes': [child('<img src=x onerror=alert(1)>', VALUE, false), ...Array.from({ length: 12 }, (_, i) => child(`note-${i}`, VALUE, false))],
+      };
+      return { children: below[path] ?? [], next: null };
+    },
+    get: async () => new TextEncoder().encode(VALUE),
+    prove: async (path: string) => JSON.stringify({ path, node: null, inclusion: [], checkpoint: this.record.checkpoint.note }),
   };
 
   /** What `summary` answers from then on. */

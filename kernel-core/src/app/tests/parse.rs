@@ -37,6 +37,7 @@ fn a_whole_manifest_is_read() {
             messages: Some(5),
             tool_calls: None,
             fuel: None,
+            stored: None,
             on_exhausted: OnExhausted::Stop,
         }
     );

@@ -102,6 +102,8 @@ fn tile_paths() {
     assert_eq!(path(3, 1_234_067, 256), "tile/3/x001/x234/067");
     assert_eq!(path(0, 273, 112), "tile/0/273.p/112");
     assert_eq!(path(1, 1000, 1), "tile/1/x001/000.p/1");
+    assert_eq!(TileId::entries_path(1_234_067, 256), "tile/entries/x001/x234/067");
+    assert_eq!(TileId::entries_path(273, 112), "tile/entries/273.p/112");
 }
 
 #[test]

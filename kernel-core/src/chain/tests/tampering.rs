@@ -99,7 +99,7 @@ fn rows_removed_from_the_end_with_the_head_kept() {
     let (_, mut store) = sample();
     store.0.remove(&event_key(600));
     let e = ChainError::Truncated { seq: 600, size: 900, by: Witness::Head };
-    assert_eq!((err(&store), resume(&store).unwrap_err().code()), (e, "truncated"));
+    assert_eq!((err(&store), open_end(&store).unwrap_err().code()), (e, "truncated"));
     store.0.remove(&event_key(300));
     store.0.remove(&event_key(0));
     assert_eq!(err(&store), ChainError::Truncated { seq: 0, size: 900, by: Witness::Head });
@@ -189,7 +189,7 @@ fn a_rewritten_tail() {
             store.put_events(&key, &events);
         }
         assert_eq!(err(&store), ChainError::Forked { seq: from });
-        assert!(resume(&store).is_err());
+        assert!(open_end(&store).is_err());
     }
 }
 
@@ -270,7 +270,7 @@ fn a_wrong_key() {
     let other = SigningKey::from_bytes(&[9; 32]);
     log.attach(sign(&log.checkpoint(), &other)).unwrap();
     store.commit(log.seal());
-    for e in [err(&store), resume(&store).unwrap_err()] {
+    for e in [err(&store), open_end(&store).unwrap_err()] {
         assert!(matches!(e, ChainError::KeyUntrusted { size: 10, .. }), "{e:?}");
         assert_eq!((e.code(), e.seq()), ("key_untrusted", Some(9)));
     }
@@ -282,7 +282,7 @@ fn a_head_without_a_signature() {
     let head = Head { checkpoint: None, ..store.head() };
     store.0.insert(head_key(), head.encode());
     assert_eq!(err(&store), ChainError::Unsigned { seq: 0 });
-    assert_eq!(resume(&store).unwrap_err(), ChainError::Unsigned { seq: 0 });
+    assert_eq!(open_end(&store).unwrap_err(), ChainError::Unsigned { seq: 0 });
     assert!(drive(&store, Opening::new(origin(), Trust::Unsigned), 9).is_ok());
 }
 
@@ -295,7 +295,7 @@ fn an_older_head() {
         store.commit(seal(&mut log));
     }
     store.0.insert(head_key(), old);
-    for e in [err(&store), resume(&store).unwrap_err()] {
+    for e in [err(&store), open_end(&store).unwrap_err()] {
         assert!(matches!(e, ChainError::HeadMismatch { size: 300, .. }), "{e:?}");
     }
 }
@@ -318,7 +318,7 @@ fn a_changed_head() {
             Some(_) => assert_eq!(e.unwrap_err().code(), "head_mismatch"),
             None => assert!(e.is_ok()),
         }
-        assert!(open(&store).is_err() && resume(&store).is_err(), "{head:?}");
+        assert!(open(&store).is_err() && open_end(&store).is_err(), "{head:?}");
     }
     let (_, mut store) = sample();
     store.0.insert(head_key(), Head { origin: Origin::parse("else").unwrap(), ..store.head() }.encode());
@@ -331,9 +331,9 @@ fn a_changed_head() {
 fn no_log_is_begun_over_another() {
     let (_, mut store) = sample();
     store.0.remove(&head_key());
-    assert_eq!((err(&store), resume(&store).unwrap_err()), (ChainError::HeadMissing, ChainError::HeadMissing));
+    assert_eq!((err(&store), open_end(&store).unwrap_err()), (ChainError::HeadMissing, ChainError::HeadMissing));
     store.0.retain(|key, _| key[0] == TABLE_TILES);
-    assert_eq!((err(&store), resume(&store).unwrap_err()), (ChainError::HeadMissing, ChainError::HeadMissing));
+    assert_eq!((err(&store), open_end(&store).unwrap_err()), (ChainError::HeadMissing, ChainError::HeadMissing));
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn interrupted() -> (Store, Vec<Row>) {
 
 fn repaired(store: &Store) -> Opened {
     let opened = open(store).unwrap();
-    let quick = resume(store).unwrap();
+    let quick = open_end(store).unwrap();
     let torn = opened.torn.clone().expect("it is torn");
     let quick_torn = quick.torn.expect("it is torn");
     let sorted = |mut rows: Vec<Row>| {
@@ -53,6 +53,35 @@ fn a_torn_last_row() {
     assert_eq!(repaired(&garbage).torn.unwrap().bytes, 999);
 }
 
+/// Wherever in its bytes a batch is cut, the log is as it was before, or is the whole batch.
+#[test]
+fn a_batch_that_is_cut_at_any_byte() {
+    let (mut log, before) = stored(&[7, 250]);
+    append(&mut log, 9);
+    let batch = seal(&mut log);
+    assert_eq!(batch.last().unwrap().0, head_key(), "what says that the others count comes last");
+    let mut cuts = 0;
+    for (at, (key, row)) in batch.iter().enumerate().take(batch.len() - 1) {
+        let row = row.clone().unwrap();
+        // A storage that keeps parts of batches keeps rows of tiles whole.
+        for len in if key[0] == TABLE_EVENTS { 0..row.len() } else { row.len()..row.len() + 1 } {
+            let mut store = before.clone();
+            store.commit(batch[..at].to_vec());
+            store.commit(vec![(key.clone(), Some(row.slice(..len)))]);
+            for opened in [open(&store).unwrap(), open_end(&store).unwrap()] {
+                assert_eq!((opened.log.size(), opened.signed), (257, 257), "row {at} cut to {len}");
+                store.commit(opened.torn.map_or_else(Vec::new, |torn| torn.repair));
+            }
+            assert!(store == before, "row {at} cut to {len}");
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 600, "{cuts}");
+    let mut store = before;
+    store.commit(batch);
+    assert_eq!(open(&store).unwrap().log.size(), 266);
+}
+
 #[test]
 fn a_torn_row_that_was_acknowledged_is_damage() {
     let (_, mut store) = stored(&[255, 255]);
@@ -60,7 +89,7 @@ fn a_torn_row_that_was_acknowledged_is_damage() {
     store.0.insert(event_key(255), row.slice(..row.len() - 1));
     let e = open(&store).unwrap_err();
     assert!(matches!(e, ChainError::Tampered { seq: 509, .. }), "{e:?}");
-    assert_eq!(resume(&store).unwrap_err().seq(), Some(509));
+    assert_eq!(open_end(&store).unwrap_err().seq(), Some(509));
 }
 
 /// A batch of several rows may be torn; rows of several batches mean that the head is an older one.
@@ -81,7 +110,7 @@ fn one_batch_may_be_torn_but_not_two() {
     batch.pop();
     store.commit(batch);
     assert_eq!(open(&store).unwrap_err().code(), "head_mismatch");
-    assert_eq!(resume(&store).unwrap_err().code(), "head_mismatch");
+    assert_eq!(open_end(&store).unwrap_err().code(), "head_mismatch");
 }
 
 proptest! {

@@ -2,18 +2,18 @@
 
 use super::brake::Brake;
 use super::lines::Credit;
-use super::parked::{Parked, Queue};
-use super::{Instance, Observer, Outcome, STEP_FAILED};
+use super::parked::Queue;
+use super::{Instance, Observer, Outcome};
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
 use crate::kernel::Told;
-use crate::kernel::committer::{After, Pending};
-use crate::kernel::effects::{Again, Effects, Perform, Performance, Reply, Wake};
+use crate::kernel::committer::Pending;
+use crate::kernel::effects::{Effects, Perform, Wake};
 use crate::kernel::input::Input;
 use crate::kernel::inspect::ProcessRow;
 use crate::kernel::pids::PidMap;
 use crate::kernel::start::Journal;
-use crate::kernel::state::{Need, ROUNDS, State};
+use crate::kernel::state::{Need, State};
 use crate::platform::{ActReply, Gauge, Platform, StartRequest, Suspension, Usage};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
@@ -21,7 +21,6 @@ use futures::channel::oneshot;
 use futures::future::{AbortHandle, AbortRegistration};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Everything behind the lock.
 pub(in crate::kernel) struct Core<P: Platform> {
@@ -30,7 +29,7 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(in crate::kernel) journal: Option<Journal>,
     pub(in crate::kernel) closed: bool,
     /// Whether a step has panicked. What it left is no state that a whole step made.
-    broken: bool,
+    pub(super) broken: bool,
     pub(super) fx: Effects,
     pub(super) next_call: u64,
     pub(super) waiters: FxHashMap<CallId, Waiter>,
@@ -41,9 +40,9 @@ pub(in crate::kernel) struct Core<P: Platform> {
     pub(super) ready: VecDeque<Activation>,
     pub(super) draining: bool,
     /// Whether an `Input::Continue` is on its way.
-    continues: bool,
+    pub(super) continues: bool,
     /// Whether an `Input::Tick` is on its way for what was due as soon as it was known.
-    ticks: bool,
+    pub(super) ticks: bool,
     pub(super) armed: Option<Instant>,
     pub(super) observers: Vec<Observer>,
     /// What each process that logs may still log.
@@ -153,130 +152,7 @@ impl<P: Platform> Core<P> {
         CallId(self.next_call)
     }
 
-    /// Takes one input to step and sorts what comes out of it. `own` is the call whose reply the
-    /// submitter takes back directly. A step that panics is fail-stop, as soon as the lock is released; the panic
-    /// goes no further, because whoever submits may be a guest.
-    pub(super) fn take(&mut self, platform: &P, input: Input, rounds: u8, own: Option<CallId>, todo: &mut Todo<P>) {
-        if !self.parked.is_empty() {
-            let touches = self.state.touches(&input);
-            if self.parked.holds(&touches) {
-                self.parked.push(Parked { input, need: Need::default(), touches, rounds });
-                return;
-            }
-        }
-        if let Input::Continue = input {
-            self.continues = false;
-        }
-        let step = AssertUnwindSafe(|| {
-            let now = platform.stamp();
-            (now, self.state.step(&input, now, &mut self.fx))
-        });
-        let Ok((now, stepped)) = catch_unwind(step) else { return self.break_off(platform, todo) };
-        match stepped {
-            Ok(()) => {
-                if let Input::Tick = input {
-                    self.ticks = false;
-                }
-                if let Some(journal) = &mut self.journal {
-                    journal.push((now, input));
-                }
-                self.sort(now.at, own, platform, todo);
-            }
-            Err(need) if rounds < ROUNDS => {
-                let touches = self.state.touches(&input);
-                todo.loads.push(need.clone());
-                self.parked.push(Parked { input, need, touches, rounds: rounds + 1 });
-            }
-            Err(_) => {
-                let reason = "it needs more rows than one input may need".to_owned();
-                self.give_up(input, reason, own, platform, todo);
-            }
-        }
-    }
-
-    /// A step broke off. What it had caused so far is a part of something: none of it is done or written, and of what
-    /// it left nothing is asked but to stop.
-    fn break_off(&mut self, platform: &P, todo: &mut Todo<P>) {
-        self.fx = Effects::default();
-        todo.broken = true;
-        match std::mem::replace(&mut self.broken, true) {
-            false => self.take(platform, Input::NotDurable { reason: STEP_FAILED.to_owned() }, 0, None, todo),
-            // It cannot even stop.
-            true => todo.close = true,
-        }
-    }
-
-    /// Rows that `input` needs cannot be had. An act is refused; of anything else the kernel could no longer
-    /// say what came of it, so it acknowledges nothing any more.
-    pub(super) fn give_up(
-        &mut self,
-        input: Input,
-        reason: String,
-        own: Option<CallId>,
-        platform: &P,
-        todo: &mut Todo<P>,
-    ) {
-        match input {
-            Input::Act { pid, call, request } => {
-                self.take(platform, Input::Unread { pid, call, request, reason }, 0, own, todo);
-            }
-            _ => self.take(platform, Input::NotDurable { reason }, 0, None, todo),
-        }
-    }
-
-    fn sort(&mut self, now: Instant, own: Option<CallId>, platform: &P, todo: &mut Todo<P>) {
-        let mut fx = std::mem::take(&mut self.fx);
-        self.pending.add(fx.records.drain(..), fx.rows.drain(..));
-        for reply in fx.replies.drain(..) {
-            let Reply { call, result, durable } = reply;
-            if durable || self.pending.is_heavy() {
-                self.pending.after(After::Reply(call, result));
-            } else {
-                self.resolve(call, result, own, todo);
-            }
-        }
-        for perform in fx.acts.drain(..) {
-            if perform.durable {
-                self.pending.after(After::Perform(perform));
-            } else {
-                todo.performs.push(perform);
-            }
-        }
-        let mut unreported = Vec::new();
-        for wake in fx.wakes.drain(..) {
-            if let Wake::Drop { pid } = wake {
-                unreported.extend(self.used_so_far(pid).map(|usage| Input::Unreported { pid, usage }));
-            }
-            self.wake(wake, todo);
-        }
-        let (withdrawn, again) = (std::mem::take(&mut fx.withdrawn), std::mem::take(&mut fx.again));
-        self.fx = fx;
-        for input in unreported {
-            self.take(platform, input, 0, None, todo);
-        }
-        for Again { pid, call, request } in again {
-            self.take(platform, Input::Act { pid, call, request }, 0, None, todo);
-        }
-        for action in withdrawn {
-            if let Some(perform) = self.pending.withdraw(action) {
-                self.perform(perform, platform, todo);
-            }
-        }
-        todo.commit |= self.pending.wants_commit();
-        if self.state.goes_on() && !std::mem::replace(&mut self.continues, true) {
-            todo.go_on = true;
-        }
-        let next = self.state.next_deadline();
-        if next.is_some_and(|at| at <= now) {
-            // No clock needs to be waited for.
-            todo.tick |= !std::mem::replace(&mut self.ticks, true);
-        } else if next.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
-            self.armed = next;
-            todo.rearm = true;
-        }
-    }
-
-    fn wake(&mut self, wake: Wake, todo: &mut Todo<P>) {
+    pub(super) fn wake(&mut self, wake: Wake, todo: &mut Todo<P>) {
         match wake {
             Wake::Deliver { pid, envelope, fresh } => {
                 let activation = Activation { pid, envelope, fresh };
@@ -317,18 +193,6 @@ impl<P: Platform> Core<P> {
             }
             Wake::Ask(ask) => self.tell(Told::Ask(ask)),
             Wake::Notice(notice) => self.tell(Told::Notice(notice)),
-        }
-    }
-
-    /// What waited for its intent to be durable is performed now, unless its act was closed meanwhile: then it is
-    /// never performed, and step is told, as by a device that was asked in vain.
-    pub(super) fn perform(&mut self, perform: Perform, platform: &P, todo: &mut Todo<P>) {
-        let Perform { action, what, .. } = &perform;
-        if *action == ActionId(0) || self.state.opened.contains_key(action) {
-            todo.performs.push(perform);
-        } else if let Performance::Device(_) = what {
-            let result = Err((Code::Cancelled, "it was given up before it was begun".to_owned()));
-            self.take(platform, Input::Done { action: *action, result }, 0, None, todo);
         }
     }
 
@@ -402,7 +266,7 @@ impl<P: Platform> Core<P> {
     }
 
     /// What the message that the guest of `pid` is busy with has used until now, as far as the host can see that.
-    fn used_so_far(&self, pid: Pid) -> Option<Usage> {
+    pub(super) fn used_so_far(&self, pid: Pid) -> Option<Usage> {
         let usage = self.busy(pid)?.gauge.as_ref()?.read();
         (usage != Usage::default()).then_some(usage)
     }

@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn an_event_that_does_not_fit_is_replaced_by_one_that_says_so() {
         let mut log = Log::new(Origin::parse("weft/test").unwrap());
-        let long = |len| Outcome { result: "x".repeat(len), reason: String::new(), bytes: 0, note: String::new() };
+        let long =
+            |len| Outcome { result: "x".repeat(len), reason: String::new(), bytes: 0, note: String::new(), tree: None };
         let mut content = Vec::new();
         assert_eq!(append(&mut log, &event(Content::Outcome(long(10))), &mut content), Ok(0));
         assert_eq!(append(&mut log, &event(Content::Outcome(long(70_000))), &mut content), Ok(1));

@@ -27,7 +27,7 @@ pub(super) const LETTER_BYTES: u64 = 1_024;
 pub struct KeptLetter {
     /// Its number.
     pub letter: LetterId,
-    /// Who sent it; the kernel where that is no process.
+    /// For whom it counts: who sent it, or had asked for it where it is a reply; the kernel where that is no process.
     pub sender: Pid,
     /// What it takes.
     pub bytes: u64,

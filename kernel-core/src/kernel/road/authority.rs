@@ -88,7 +88,7 @@ impl State {
                 self.streams.get(stream).is_some_and(|connection| connection.pid == pid)
             }
             // Only its own subscriptions are meant.
-            (Resource::Topic(_) | Resource::Topics(_), Verb::Stop) => true,
+            (Resource::Topic(_) | Resource::Topics(_) | Resource::Tree(_), Verb::Stop) => true,
             (resource, Verb::Start | Verb::Stop) => resource.kind() == Kind::Timer,
             _ => false,
         }

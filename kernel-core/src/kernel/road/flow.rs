@@ -55,7 +55,7 @@ impl State {
         }
         match &parsed.resource {
             Resource::Fs(path) => self.mount_target(path, parsed.verb, &mut target, need),
-            Resource::Tree(path) => need.want(self, rows::key(rows::TABLE_TREE, path.as_str().as_bytes())),
+            Resource::Tree(path) => self.want_node(path, &parsed.op, need),
             Resource::Letters | Resource::Letter(_) => self.want_letters(pid, parsed, need),
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));

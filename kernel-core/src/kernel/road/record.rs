@@ -34,6 +34,7 @@ pub(crate) const KEPT_BODY: usize = 16 << 10;
 impl State {
     /// One event for the log. Whatever texts are in it, it fits: no guest can stop the log by what it says.
     pub(crate) fn record(&mut self, action: ActionId, content: Content, now: Now, fx: &mut Effects) {
+        self.rootless += 1;
         fx.records.push(Event { wall: now.wall, action, content: content.fitted() });
     }
 

@@ -13,7 +13,6 @@ use crate::capability::{Capabilities, Right};
 use crate::governance::{Charter, Rule};
 use crate::id::Pid;
 use crate::kernel::app::App;
-use crate::kernel::budgets::Drawn;
 use crate::kernel::defined::{budget_of, own_rights_of, spawns};
 use crate::kernel::effects::Effects;
 use crate::kernel::event::{Consented, Content, bounded};
@@ -29,7 +28,7 @@ use crate::path::{Name, Resource};
 use crate::platform::Key;
 use crate::process::{ExitReason, Lifecycle};
 use crate::refusal::{Code, Refusal};
-use crate::time::{Now, WallTime};
+use crate::time::Now;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -259,9 +258,10 @@ impl State {
             return Err(invalid(format!("`{name}` has no agent `{unknown}` to be started without")));
         }
         let hash: [u8; 32] = self.row(&app_key(name))?.map(|row| Sha256::digest(row).into()).unwrap_or_default();
-        let drawn = match start.continues {
-            true => self.drawn_before(name, &hash, now)?,
-            false => Drawn { began: now.wall, ..Drawn::default() },
+        let before = self.row(&running_key(name))?.map(|row| Running::read(row).killed).unwrap_or_default();
+        let Running { drawn, suspended, taken, .. } = match start.continues {
+            true => self.ran_before(name, &hash, now)?,
+            false => Running::new(hash, now.wall),
         };
         let ceilings = self.refuse_role(act.pid, &Role::Supervisor, &format!("the application `{name}`"))?;
         if ceilings.is_some_and(|ceilings| ceilings != Ceilings::default()) {
@@ -269,7 +269,7 @@ impl State {
                 format!("whom this process starts runs within ceilings, and the application `{name}` has its own");
             return Err(Refusal::new(Code::Denied, reason));
         }
-        let grant = self.application_grant(act, &plan)?;
+        let grant = taken.of_all().fold(self.application_grant(act, &plan)?, |grant, taken| grant.without(taken));
         let charter = self.charter_with(name, &plan)?;
         let root = self.create(
             super::New {
@@ -317,6 +317,9 @@ impl State {
         self.hold_as_application(root, Capabilities::new(spawns(&own), own).unwrap_or_default());
         let members = members(&plan);
         self.add_members(name, &plan);
+        for (member, taken) in taken.of_members() {
+            self.catalog.narrow(Some(name), member, taken);
+        }
         self.apps.insert(
             name.clone(),
             App {
@@ -328,7 +331,10 @@ impl State {
                 restarts: BTreeMap::new(),
                 coming: BTreeMap::new(),
                 killed: BTreeSet::new(),
-                suspended: BTreeSet::new(),
+                left_out: BTreeSet::new(),
+                suspended: BTreeMap::new(),
+                held: suspended,
+                taken,
                 leaving: BTreeMap::new(),
                 stopping: false,
                 spawning: false,
@@ -365,34 +371,19 @@ impl State {
             },
         );
         if let Some(app) = self.apps.get_mut(name) {
-            start.without.iter().for_each(|member| app.bury(member));
+            // Whoever was killed stays so until it is started again.
+            start.without.iter().for_each(|member| match before.contains(member) {
+                true => app.bury(member),
+                false => app.leave_out(member),
+            });
         }
         if start.until == Until::Quiet {
             self.keep(running_key(name), None, fx);
+            self.keep_running(name, fx);
         }
         self.open(act, Open::new(act, OpenKind::AppStart), Some(now.at.after(START_DEADLINE)));
         self.spawn_ready(name, now, fx);
         Ok(Answer::Later)
-    }
-
-    /// What an application had drawn of its budget when the kernel stopped that it ran in.
-    fn drawn_before(&self, name: &Name, plan: &[u8; 32], now: Now) -> Result<Drawn, Refusal> {
-        let row = self.row(&running_key(name))?.map(|row| minicbor::decode::<Running>(row)).transpose();
-        let row =
-            row.map_err(|e| Refusal::new(Code::Failed, format!("what `{name}` had drawn cannot be read: {e}")))?;
-        let Some(Running { drawn, plan: known, .. }) = row.filter(|row| row.standing == Standing::Wanted) else {
-            let reason = format!("`{name}` did not run when the kernel stopped, so there is nothing to go on with");
-            return Err(Refusal::new(Code::NotFound, reason));
-        };
-        match *known == *plan {
-            // A version that kept no budgets did not know when it was started.
-            true if drawn.began == WallTime::default() => Ok(Drawn { began: now.wall, ..drawn }),
-            true => Ok(drawn),
-            false => {
-                let reason = format!("what is installed as `{name}` is not what ran: start it anew");
-                Err(Refusal::new(Code::Conflict, reason))
-            }
-        }
     }
 
     /// What an application may hand to its agents: its own, and of what its agents want beyond that

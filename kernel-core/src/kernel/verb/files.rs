@@ -8,7 +8,7 @@ use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
-use crate::path::{FsPath, Verb};
+use crate::path::{FsPath, Name, Verb};
 use crate::platform::{DeviceReply, DeviceRequest, WriteMode};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
@@ -31,6 +31,8 @@ pub struct Read {
     pub offset: u64,
     /// How many; at most 1 MiB, by default 64 KiB. Fewer come only at the end.
     pub len: Option<u32>,
+    /// The snapshot of the tree by which to read; none for what there is now, and for files.
+    pub at: Option<Name>,
 }
 
 /// Which page of a listing.
@@ -52,6 +54,8 @@ pub struct Write {
     pub labels: Labels,
     /// Compare-and-set: the SHA-256 that the value must have, or `None` inside for "must not exist".
     pub expect: Option<Option<[u8; 32]>>,
+    /// What a node of the tree is said to be; empty for a file.
+    pub kind: String,
     /// The raw bytes.
     pub payload: Bytes,
 }
@@ -63,8 +67,16 @@ struct WriteHeader {
     append: bool,
     offset: Option<u64>,
     labels: Labels,
+    kind: String,
     /// Hexadecimal SHA-256, or "absent".
     expect: Option<String>,
+}
+
+/// Which snapshot an act on the tree is about, where it is about one.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct OfSnapshot {
+    pub(super) snapshot: Option<Name>,
 }
 
 pub(super) fn parse_write(body: &Body) -> Result<Write, Refusal> {
@@ -76,7 +88,7 @@ pub(super) fn parse_write(body: &Body) -> Result<Write, Refusal> {
         _ => return Err(invalid("a write says exactly one of \"replace\":true, \"append\":true, \"offset\":n")),
     };
     let expect = h.expect.as_deref().map(parse_expect).transpose()?;
-    Ok(Write { mode, labels: h.labels, expect, payload: body.payload.clone() })
+    Ok(Write { mode, labels: h.labels, expect, kind: h.kind, payload: body.payload.clone() })
 }
 
 fn parse_expect(text: &str) -> Result<Option<[u8; 32]>, Refusal> {
@@ -147,6 +159,7 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
+        self.may_store(act.pid, write.payload.len(), 0)?;
         let request = DeviceRequest::Write {
             mount: path.mount().to_string(),
             path: path.rest().to_owned(),

@@ -132,7 +132,7 @@ impl State {
             let none = Refusal::new(Code::NotFound, format!("/proc/{pid} holds nothing of that{whose}"));
             return if told { Err(none) } else { Ok(Answer::empty()) };
         }
-        self.take_for_good(act.pid, pid, &rights);
+        self.take_for_good(act.pid, pid, &rights, fx);
         let doing = Doing { action: act.action, labels: &act.labels };
         // Fewer than there were.
         let _ = self.hold(pid, holdings, doing, now, fx);
@@ -146,16 +146,30 @@ impl State {
         Ok(if told { Answer::Reply(body::json(&taken)) } else { Answer::empty() })
     }
 
-    /// What the operator takes from one that its supervisor starts again is not in what it is started with then.
-    fn take_for_good(&mut self, by: Pid, pid: Pid, rights: &Capabilities) {
+    /// What the operator takes from one that its supervisor starts again is not in what it is started with then, nor in
+    /// what a later boot starts it with.
+    fn take_for_good(&mut self, by: Pid, pid: Pid, rights: &Capabilities, fx: &mut Effects) {
         let Some(process) = self.processes.get(&pid).filter(|_| self.is_session(by)) else { return };
-        let Some(app) = process.app.as_ref().and_then(|app| self.apps.get(app)) else { return };
-        if app.spawned.get(&process.name) == Some(&pid) {
-            // Those below a supervisor have what it may hand on.
-            for member in app.below(&process.name).iter().chain([&process.name]) {
-                self.catalog.narrow(process.app.as_ref(), member, rights);
-            }
+        let Some(name) = process.app.clone() else { return };
+        let Some(app) = self.apps.get_mut(&name) else { return };
+        let below = if app.root == pid {
+            app.taken.from_all(rights);
+            app.members.iter().map(|member| member.name.clone()).collect()
+        } else if app.spawned.get(&process.name) == Some(&pid) {
+            self.catalog.narrow(Some(&name), &process.name, rights);
+            app.taken.from(&process.name, rights);
+            app.below(&process.name)
+        } else {
+            return;
+        };
+        // Those below have what it may hand on.
+        let handed_on = rights.grant_rights().to_vec();
+        let handed_on = Capabilities::new(handed_on.clone(), handed_on).unwrap_or_else(|_| rights.clone());
+        for member in &below {
+            self.catalog.narrow(Some(&name), member, &handed_on);
+            app.taken.from(member, &handed_on);
         }
+        self.keep_running(&name, fx);
     }
 
     /// A refusal that tells of what `pid` holds, which is the doing of others.

@@ -25,11 +25,13 @@ mod timer;
 mod tool;
 mod topic;
 mod tree;
+mod watch;
 
 pub use app::{AppStart, Install};
 pub(crate) use app::{app_key, app_labels_key};
 pub use call::Call;
 pub use connect::Connect;
+use files::OfSnapshot;
 pub(crate) use files::device_reply;
 pub use files::{List, Read, Write};
 pub use inbox::InboxRead;
@@ -48,6 +50,7 @@ pub use timer::TimerStart;
 pub use tool::NewTool;
 pub(crate) use tool::Tool;
 pub use topic::{Publish, Subscribe};
+pub(crate) use watch::may_watch;
 
 use crate::capability::Capabilities;
 use crate::governance;
@@ -56,7 +59,7 @@ use crate::kernel::effects::Effects;
 use crate::kernel::request::Parsed;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
-use crate::path::{Kind, Resource, Verb};
+use crate::path::{Kind, Name, Resource, Verb};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use bytes::Bytes;
@@ -78,11 +81,14 @@ pub enum Op {
     List(List),
     Write(Write),
     Remove,
+    Snapshot(Name),
+    Forget(Name),
     Send(Message),
     SendAgain,
     Letter,
     Publish(Publish),
     Subscribe(Subscribe),
+    Watch(Subscribe),
     Call(Call),
     Register,
     RegisterTool(Box<NewTool>),
@@ -152,12 +158,17 @@ pub fn parse(verb: Verb, resource: &Resource, body: &Bytes) -> Result<Parts, Ref
         (Verb::Read, Kind::Stream) => Op::StreamRead(header(&body)?),
         (Verb::List, _) => Op::List(header(&body)?),
         (Verb::Write, Kind::Stream) => Op::StreamWrite(send::parse(&body)?),
+        (Verb::Write | Verb::Remove, Kind::Tree) if let Some(name) = header::<OfSnapshot>(&body)?.snapshot => {
+            of_whole_tree(resource, &body)?;
+            if verb == Verb::Write { Op::Snapshot(name) } else { Op::Forget(name) }
+        }
         (Verb::Write, _) => Op::Write(files::parse_write(&body)?),
         (Verb::Remove, _) => Op::Remove,
         (Verb::Send, Kind::Letter) => Op::SendAgain,
         (Verb::Send, _) => Op::Send(send::parse(&body)?),
         (Verb::Publish, _) => Op::Publish(topic::parse_publish(&body)?),
         (Verb::Subscribe, _) => Op::Subscribe(header(&body)?),
+        (Verb::Watch, _) => Op::Watch(header(&body)?),
         (Verb::Call, _) => Op::Call(call::parse(&body)?),
         (Verb::Register, Kind::Tool) => Op::RegisterTool(Box::new(tool::parse(&body)?)),
         (Verb::Register, _) => Op::Register,
@@ -195,8 +206,12 @@ impl State {
             (Op::Write(write), Resource::Fs(path)) => self.apply_fs_write(act, path, write, now, fx),
             (Op::Remove, Resource::Fs(path)) => self.apply_fs_remove(act, path, now, fx),
             (Op::Read(read), Resource::Tree(path)) => self.apply_tree_read(act, path, read),
-            (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, fx),
-            (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(act, path, fx),
+            (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, now, fx),
+            (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(act, path, now, fx),
+            (Op::Snapshot(name), Resource::Tree(_)) => self.apply_snapshot(act, name, fx),
+            (Op::Forget(name), Resource::Tree(_)) => self.apply_forget(act, name, fx),
+            (Op::Watch(watch), Resource::Tree(_)) => self.apply_watch(act, watch),
+            (Op::Stop, Resource::Tree(_)) => self.apply_unwatch(act),
             (Op::StreamRead(read), Resource::Stream(stream)) => self.apply_stream_read(act, *stream, read, now, fx),
             (Op::StreamWrite(m), Resource::Stream(stream)) => {
                 self.apply_stream_write(act, *stream, &m.payload, now, fx)
@@ -232,6 +247,15 @@ impl State {
                 Err(Refusal::new(Code::Unsupported, format!("`{}` on {resource} is not built", parsed.verb.as_str())))
             }
         }
+    }
+}
+
+/// Whether an act is about the whole tree, and says nothing else.
+fn of_whole_tree(resource: &Resource, body: &Body) -> Result<(), Refusal> {
+    let whole = matches!(resource, Resource::Tree(path) if path.as_str().is_empty());
+    match whole && body.payload.is_empty() && body.fields.as_object().is_some_and(|fields| fields.len() == 1) {
+        true => Ok(()),
+        false => Err(invalid("\"snapshot\" is about /tree, stands alone, and takes no payload")),
     }
 }
 

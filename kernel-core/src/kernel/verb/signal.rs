@@ -78,7 +78,8 @@ impl State {
             match open.kind {
                 // What is dead is dead: whoever killed it is told what was seen so far.
                 OpenKind::Kill(_) => self.unseen(action, now, fx),
-                OpenKind::Escalated(_) => self.cancel(action, pid, &act.labels, now, fx),
+                // What was begun goes on, as it does where nobody waits for it any more.
+                OpenKind::Escalated(_) | OpenKind::AppStop => self.cancel(action, pid, &act.labels, now, fx),
                 _ if waits => self.cancel(action, pid, &act.labels, now, fx),
                 _ => {}
             }

@@ -360,6 +360,9 @@ impl State {
         if let Some(parent) = self.processes.get_mut(&new.parent) {
             parent.children.insert(pid);
         }
+        if let (Some(stored), Some(process)) = (new.agent.and_then(|a| a.stored), self.processes.get_mut(&pid)) {
+            process.rare.stored = Some(stored);
+        }
         if let Some(wall) = new.agent.and_then(|a| a.wall) {
             self.limit_wall(pid, wall, Duration::ZERO, now);
         }
@@ -428,6 +431,7 @@ impl State {
                     process.enter(Lifecycle::Running);
                     let (name, app) = (process.name.to_string(), process.app.clone());
                     fx.wakes.push(Wake::Notice(Notice::Running { pid: child, name, app }));
+                    self.suspend_again(child, now, fx);
                 }
                 let closed = Closed { note: child.to_string(), by_other: false };
                 self.end_open(action, Ok(body::json(&Spawned { pid: child })), closed, now, fx);

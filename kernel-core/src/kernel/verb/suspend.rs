@@ -30,6 +30,7 @@ impl State {
             Some(Some(_)) => {}
             _ => self.suspend(pid, by, None, now, fx),
         }
+        self.keep_suspended(pid, fx);
         Ok(Answer::empty())
     }
 
@@ -48,6 +49,7 @@ impl State {
         }
         self.touch(pid, &act.labels)?;
         self.resume(pid, now, fx);
+        self.keep_suspended(pid, fx);
         Ok(Answer::empty())
     }
 

@@ -1,6 +1,6 @@
 //! `read`, `write` and `remove` on `/tree`: state that outlives the process, with compare-and-set.
 //!
-//! A node is one row; step asks for it by `Need`, so the tree may be larger than memory and a
+//! A node is one row, and the tree's hashes are rows beside it (`kernel/tree.rs`); step asks for it by `Need`, so the tree may be larger than memory and a
 //! compare-and-set is exact. Labels of what was written come back with what is read. That a node is not there,
 //! and how often it was written, is somebody's doing as well: a labelled removal leaves a row without a value,
 //! whose labels come back to whoever finds nothing, and a node remembers what all that its version counts was
@@ -10,49 +10,34 @@ use super::files::{Read, Write, read_len};
 use crate::id::Pid;
 use crate::kernel::effects::Effects;
 use crate::kernel::road::{Act, Answer};
-use crate::kernel::rows;
 use crate::kernel::state::State;
+use crate::kernel::tree::node_key;
 use crate::label::Labels;
 use crate::path::TreePath;
 use crate::platform::WriteMode;
 use crate::refusal::{Code, Refusal};
+use crate::time::Now;
+use crate::tree::Record;
 use bytes::Bytes;
-use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-/// One node of the resource tree.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct Node {
-    /// Grows by one with every write; 0 where it was removed.
-    #[n(0)]
-    pub(crate) version: u64,
-    /// Who wrote it last.
-    #[n(1)]
-    pub(crate) owner: Pid,
-    /// What its value is marked with, or its removal.
-    #[n(2)]
-    pub(crate) labels: Labels,
-    /// The value; none where it was removed.
-    #[cbor(n(3), with = "minicbor::bytes")]
-    pub(crate) value: Option<Vec<u8>>,
-    /// What earlier values were marked with, as far as its version tells of them.
-    #[n(4)]
-    #[cbor(default, skip_if = "Labels::is_empty")]
-    pub(crate) earlier: Labels,
-}
-
 impl State {
-    fn node(&self, path: &TreePath) -> Result<Option<Node>, Refusal> {
-        let Some(row) = self.row(&key(path))? else { return Ok(None) };
-        minicbor::decode(row).map(Some).map_err(|e| {
-            Refusal::new(Code::Failed, format!("/tree/{} cannot be read, so it stays closed: {e}", path.as_str()))
-        })
+    fn node(&self, path: &TreePath) -> Result<Option<Record>, Refusal> {
+        let Some(row) = self.row(&node_key(path))? else { return Ok(None) };
+        decoded(path, row).map(Some)
     }
 
     pub(super) fn apply_tree_read(&mut self, act: &Act, path: &TreePath, read: &Read) -> Result<Answer, Refusal> {
         let len = read_len(read.len) as usize;
-        let node = self.node(path)?.ok_or_else(|| absent(path))?;
+        let node = match &read.at {
+            Some(name) => {
+                let (row, labels) = self.row_at(path, name)?;
+                self.taint(act.pid, &labels)?;
+                row.map(|row| decoded(path, &row)).transpose()?
+            }
+            None => self.node(path)?,
+        };
+        let node = node.ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
         let value = node.value.ok_or_else(|| absent(path))?;
         let start = usize::try_from(read.offset).unwrap_or(usize::MAX).min(value.len());
@@ -65,6 +50,7 @@ impl State {
         act: &Act,
         path: &TreePath,
         write: &Write,
+        now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         if write.mode != WriteMode::Replace {
@@ -82,17 +68,18 @@ impl State {
             }
         }
         let replaced = before.as_ref().and_then(|n| n.value.as_ref()).map_or(0, Vec::len);
-        let version = before.map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
+        let version = before.as_ref().map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
             Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
         })?;
         // That it is there tells of what it was compared with.
         let labels = if write.expect.is_some() { act.labels.join(&earlier) } else { Ok(act.labels.clone()) };
         let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
-        let value = Some(write.payload.to_vec());
-        let node = Node { version, owner: act.pid, labels, value, earlier };
-        let row = minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
-        self.keep(key(path), Some(row.into()), fx);
+        let (value, kind) = (Some(write.payload.to_vec()), write.kind.clone());
+        let node = Record { version, owner: act.pid, labels, value, earlier, kind };
+        self.may_store(act.pid, write.payload.len(), replaced)?;
+        self.set_record(act.action, path, before.as_ref(), Some(&node), fx)?;
         self.has_stored(act.pid, write.payload.len(), replaced);
+        self.tell_watchers(act, path, &node.labels, false, now, fx);
         Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
     }
 
@@ -100,24 +87,38 @@ impl State {
         &mut self,
         act: &Act,
         path: &TreePath,
+        now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         let node = self.node(path)?.ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
-        let Some(value) = node.value else { return Err(absent(path)) };
+        let Some(stored) = node.value.as_ref().map(Vec::len) else { return Err(absent(path)) };
         // That it is gone tells that it was there.
         let labels = act.labels.join(&node.labels).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
-        let row = if labels.is_empty() {
-            None
-        } else {
-            // The number of the next write says nothing of those before, so what they were labelled is let go of.
-            let earlier = Labels::NONE;
-            let node = Node { version: 0, owner: act.pid, labels, value: None, earlier };
-            Some(minicbor::to_vec(&node).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?.into())
-        };
-        self.keep(key(path), row, fx);
-        self.has_stored(act.pid, 0, value.len());
+        // The number of the next write says nothing of those before, so what they were labelled is let go of.
+        let (earlier, kind) = (Labels::NONE, String::new());
+        let mark = Record { version: 0, owner: act.pid, labels, value: None, earlier, kind };
+        let left = (!mark.labels.is_empty()).then_some(&mark);
+        self.set_record(act.action, path, Some(&node), left, fx)?;
+        self.has_stored(act.pid, 0, stored);
+        self.tell_watchers(act, path, &mark.labels, true, now, fx);
         Ok(Answer::empty())
+    }
+
+    /// Whether `pid` may store so many bytes in place of so many others, within its limit of what it has stored.
+    ///
+    /// # Errors
+    /// `exhausted` where it may not.
+    pub(crate) fn may_store(&self, pid: Pid, bytes: usize, replaced: usize) -> Result<(), Refusal> {
+        let Some(process) = self.processes.get(&pid) else { return Ok(()) };
+        let Some(limit) = process.rare.stored else { return Ok(()) };
+        let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let after = process.used.stored.saturating_add(signed(bytes)).saturating_sub(signed(replaced));
+        if bytes <= replaced || u64::try_from(after).unwrap_or(0) <= limit {
+            return Ok(());
+        }
+        let reason = format!("{} may store {limit} bytes, and this would be {after}", process.name);
+        Err(Refusal::new(Code::Exhausted, reason))
     }
 
     /// `pid` has stored so many bytes, in place of so many others.
@@ -130,12 +131,14 @@ impl State {
 }
 
 /// What a node and all that its version counts were marked with.
-fn all_labels(node: &Node) -> Result<Labels, Refusal> {
+fn all_labels(node: &Record) -> Result<Labels, Refusal> {
     node.labels.join(&node.earlier).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))
 }
 
-fn key(path: &TreePath) -> crate::platform::Key {
-    rows::key(rows::TABLE_TREE, path.as_str().as_bytes())
+fn decoded(path: &TreePath, row: &[u8]) -> Result<Record, Refusal> {
+    minicbor::decode(row).map_err(|e| {
+        Refusal::new(Code::Failed, format!("/tree/{} cannot be read, so it stays closed: {e}", path.as_str()))
+    })
 }
 
 fn absent(path: &TreePath) -> Refusal {

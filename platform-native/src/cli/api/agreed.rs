@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// The file.
-const FILE: &str = "plans.json";
+pub(super) const FILE: &str = "plans.json";
 
 /// The plans that were agreed to.
 pub(crate) struct AgreedPlans {

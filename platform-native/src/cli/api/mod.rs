@@ -13,9 +13,11 @@ mod apps;
 mod door;
 mod events;
 mod listen;
+mod log;
 mod look;
 mod mounts;
 mod openapi;
+mod receipts;
 mod refused;
 mod request;
 mod routes;
@@ -23,6 +25,7 @@ mod schema;
 mod serve;
 mod sessions;
 mod token;
+mod tree;
 
 pub(crate) use acts::Encoding;
 pub(crate) use agreed::AgreedPlans;
@@ -32,6 +35,7 @@ pub(crate) use listen::Listener;
 pub(crate) use mounts::{Clash, Mounts, folders_of, givable};
 pub(crate) use serve::serve;
 pub(crate) use token::{TOKEN, Token, text as token_text};
+pub(crate) use tree::changes_of;
 
 use crate::cli::VERSION;
 use crate::shared::{SharedPlatform, SharedRows};
@@ -43,8 +47,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch as channel};
 
-/// How many applications are taken in at a time.
+/// How many applications are taken in, and receipts made, at a time, and how many backups.
 const LARGE: usize = 2;
+
+/// What of a kernel that stays lies beside its rows, and belongs to them.
+pub(crate) const KEPT: [&str; 2] = [agreed::FILE, mounts::FILE];
 
 /// What all connections share.
 pub(crate) struct Api {
@@ -67,13 +74,20 @@ pub(crate) struct Room {
     started: Instant,
     /// Applications are installed and removed one at a time.
     turns: Semaphore,
-    /// Only so many are read at a time, because they are large.
+    /// Only so many are read at a time, because they are large, and so is the log that is read for a receipt.
     large: Semaphore,
+    /// The same for backups, each of which keeps the rows of its moment.
+    backups: Arc<Semaphore>,
 }
 
 impl Default for Room {
     fn default() -> Room {
-        Room { started: Instant::now(), turns: Semaphore::new(1), large: Semaphore::new(LARGE) }
+        Room {
+            started: Instant::now(),
+            turns: Semaphore::new(1),
+            large: Semaphore::new(LARGE),
+            backups: Arc::new(Semaphore::new(LARGE)),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The file.
-const FILE: &str = "mounts.json";
+pub(super) const FILE: &str = "mounts.json";
 
 /// The folders of a kernel.
 pub(crate) struct Mounts {

@@ -37,9 +37,11 @@ fn operation(route: &Route) -> Value {
     if route.path.contains("{name}") {
         parameters.push(json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } }));
     }
-    if route.path.contains("{action}") {
-        let number = json!({ "type": "integer", "minimum": 0 });
-        parameters.push(json!({ "name": "action", "in": "path", "required": true, "schema": number }));
+    for name in ["action", "event"] {
+        if route.path.contains(&format!("{{{name}}}")) {
+            let number = json!({ "type": "integer", "minimum": 0 });
+            parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": number }));
+        }
     }
     for query in route.query {
         let schema = match query.values {
@@ -58,9 +60,17 @@ fn operation(route: &Route) -> Value {
             "description": "The id of the last event that was read", "schema": { "type": "string" },
         }));
     }
-    let kind = if is_events { "text/event-stream" } else { "application/json" };
+    let kind = match route.reply {
+        "Event" => "text/event-stream",
+        "Backup" => "application/octet-stream",
+        _ => "application/json",
+    };
     let mut responses = Map::new();
-    let reply = if route.reply == "OpenApi" { json!({ "type": "object" }) } else { reference(route.reply) };
+    let reply = match route.reply {
+        "OpenApi" => json!({ "type": "object" }),
+        "Backup" => json!({ "type": "string", "format": "binary" }),
+        reply => reference(reply),
+    };
     responses
         .insert("200".to_owned(), json!({ "description": "It is done", "content": { kind: { "schema": reply } } }));
     for status in ALWAYS.iter().chain(route.errors) {

@@ -20,6 +20,13 @@ pub(super) enum Op {
     Approvals,
     Answer,
     Events,
+    Log,
+    Receipt,
+    Children,
+    Prove,
+    Backup,
+    Snapshots,
+    Diff,
     Shutdown,
     OpenApi,
 }
@@ -28,7 +35,7 @@ pub(super) enum Op {
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) method: Method,
-    /// A segment in braces is a name, or the number of an act.
+    /// A segment in braces is a name, or the number of an act or an event.
     pub(super) path: &'static str,
     pub(super) op: Op,
     /// One line.
@@ -220,6 +227,94 @@ pub(super) const ROUTES: &[Route] = &[
         errors: &[],
     },
     Route {
+        method: Method::GET,
+        path: "/v1/log/{event}",
+        op: Op::Log,
+        summary: "The log from one event on, as far as it is on disk",
+        about: "Some rows of it: `next` is the number to ask for then. Beyond the last event there are none, and `next` is \
+                the number that comes next. `event` of each is its bytes, whose hash the one after it has as `prev`.",
+        query: &[],
+        body: None,
+        reply: "Log",
+        errors: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/receipts/{action}",
+        op: Op::Receipt,
+        summary: "What the log says of one act, with the proof that it does",
+        about: "The answer is the file that `weft verify` takes: a checkpoint over all that happened so far is signed for \
+                it. The log is read from its beginning up to the end of the act. An act that is under way gets a receipt \
+                that does not verify yet, as `outcome_missing` or `admission_missing`.",
+        query: &[Query {
+            name: "body",
+            values: &[],
+            about: "Also what the act was done with, where that is kept; without it there is only what it hashes to",
+        }],
+        body: None,
+        reply: "Receipt",
+        errors: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/tree/children",
+        op: Op::Children,
+        summary: "What is directly below a node of the tree, by name",
+        about: "As it is stored, for whoever runs the kernel: to read a node as a process does is an act. At most 1,000 on a page; \
+                `next` is the `cursor` of the next. One that has a node and something below it may be on two pages.",
+        query: &[],
+        body: Some(("ListNodes", SMALL)),
+        reply: "Children",
+        errors: &[415],
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/tree/prove",
+        op: Op::Prove,
+        summary: "A proof of what a node of the tree is, or that it is not there",
+        about: "Everything so far is made durable, and a checkpoint is signed over it: the proof leads from the node to the \
+                root of the tree, to the event that tells it, and to that checkpoint.",
+        query: &[],
+        body: Some(("ProveNode", SMALL)),
+        reply: "Proved",
+        errors: &[415],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/backup",
+        op: Op::Backup,
+        summary: "All that is stored, as of one moment",
+        about: "What `weft backup` makes a backup of: everything that was done so far is signed, then the rows are sent as \
+                they are between two commits, while the kernel goes on. The key that signs is not among them. What does \
+                not end with its end mark was cut short.",
+        query: &[],
+        body: None,
+        reply: "Backup",
+        errors: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/tree/snapshots",
+        op: Op::Snapshots,
+        summary: "The snapshots of the tree, the oldest first",
+        about: "To take one is an act, `write` on `/tree`, and so is to read a node as it was.",
+        query: &[],
+        body: None,
+        reply: "Snapshots",
+        errors: &[],
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/tree/diff",
+        op: Op::Diff,
+        summary: "What is not now, or in a later snapshot of the tree, as it is in a snapshot",
+        about: "Each node with what it was and what it is. What this takes grows with the changes and not with the tree.",
+        query: &[],
+        body: Some(("Diff", SMALL)),
+        reply: "Changes",
+        errors: &[415],
+    },
+    Route {
         method: Method::POST,
         path: "/v1/shutdown",
         op: Op::Shutdown,
@@ -250,16 +345,17 @@ pub(super) enum Slot {
     Name(Name),
     /// For `{action}`.
     Action(ActionId),
+    /// For `{event}`.
+    Event(u64),
 }
 
 impl Slot {
     fn parse(slot: &str, text: &str) -> Result<Slot, Refused> {
         let wrong = |e: String| Refused::new(Code::Invalid, format!("the path names none: {e}"));
+        let number = || text.parse().map_err(|_| wrong("its number is a whole one".to_owned()));
         match slot {
-            "{action}" => {
-                let number = text.parse().map_err(|_| wrong("the number of an act is a whole number".to_owned()))?;
-                Ok(Slot::Action(ActionId(number)))
-            }
+            "{action}" => Ok(Slot::Action(ActionId(number()?))),
+            "{event}" => Ok(Slot::Event(number()?)),
             _ => Name::parse(text).map(Slot::Name).map_err(|e| wrong(e.to_string())),
         }
     }

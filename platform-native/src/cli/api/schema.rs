@@ -85,6 +85,41 @@ pub(super) fn all() -> Value {
             ("not_durable", maybe_text()),
             ("from", json!({ "type": ["integer", "string"] })), ("to", json!({ "type": ["integer", "string"] })),
         ]),
+        "Log": answer(&[("next", number()), ("events", list(object(&[
+            ("seq", number()), ("time", text()), ("action", number()), ("kind", text()), ("event", text()),
+            ("content", json!({ "type": ["object", "null"] })), ("unreadable", maybe_text()),
+        ])))]),
+        "Receipt": with(object(&[
+            ("evidence", one_of(&["receipt"])), ("version", number()), ("action", number()),
+            ("events", list(object(&[("seq", number()), ("event", text()), ("proof", texts())]))), ("checkpoint", text()),
+        ]), &[("body", object(&[("salt", text()), ("body", text())]))]),
+        "ListNodes": with(object(&[("path", text())]), &[("cursor", maybe_text())]),
+        "Child": object(&[
+            ("node", json!({ "anyOf": [of("Node"), { "type": "null" }] })), ("bytes", maybe_number()),
+            ("parent", json!({ "type": "boolean" })),
+        ]),
+        "Node": object(&[
+            ("version", number()), ("owner", number()), ("labels", texts()), ("value", maybe_text()), ("earlier", texts()),
+            ("kind", text()),
+        ]),
+        "Children": answer(&[
+            ("children", json!({ "type": "object", "additionalProperties": of("Child") })), ("next", maybe_text()),
+        ]),
+        "Snapshot": object(&[("name", text()), ("action", number()), ("root", text()), ("labels", texts())]),
+        "Snapshots": answer(&[("snapshots", list(of("Snapshot")))]),
+        "Diff": with(object(&[("from", text())]), &[("to", maybe_text())]),
+        "Change": object(&[
+            ("path", text()), ("before", json!({ "anyOf": [of("Node"), { "type": "null" }] })),
+            ("after", json!({ "anyOf": [of("Node"), { "type": "null" }] })),
+        ]),
+        "Changes": answer(&[("changes", list(of("Change")))]),
+        "ProveNode": object(&[("path", text())]),
+        "Proof": object(&[
+            ("path", text()), ("node", json!({ "anyOf": [of("Node"), { "type": "null" }] })),
+            ("head", object(&[("record", text()), ("children", text())])), ("rows", texts()), ("seq", number()),
+            ("event", text()), ("inclusion", texts()), ("checkpoint", text()),
+        ]),
+        "Proved": answer(&[("proof", of("Proof"))]),
         "Shutdown": with(object(&[]), &[("reason", text())]),
         "Stopped": answer(&[("checkpoint", object(&[
             ("origin", text()), ("size", number()), ("root", text()), ("key", text()), ("note", text()),

@@ -9,8 +9,8 @@ use super::listen::{Listener, Peer};
 use super::refused::Refused;
 use super::routes::{self, Op, Route, Slot};
 use super::sessions::Held;
-use super::{Api, acts, apps, look, openapi, request};
-use crate::cli::VERSION;
+use super::{Api, acts, apps, log, look, openapi, receipts, request, tree};
+use crate::cli::{VERSION, backup};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -23,6 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::Session;
 use kernel_core::path::Name;
+use kernel_core::platform::StorageError;
 use kernel_core::refusal::Code;
 use serde::Deserialize;
 use serde_json::json;
@@ -56,7 +57,7 @@ const LAST: Duration = Duration::from_secs(2);
 /// How long it takes until a connection is tried to be taken again where the operating system has none to give.
 const PAUSE: Duration = Duration::from_millis(20);
 
-type Body = BoxBody<Bytes, Infallible>;
+type Body = BoxBody<Bytes, StorageError>;
 
 /// One connection.
 struct Connection {
@@ -201,9 +202,16 @@ impl Connection {
             return self.events(&request, &query);
         }
         let api = &self.api;
+        if route.op == Op::Backup {
+            return self.backup().await;
+        }
         if route.op == Op::Processes {
             let says = |what| query.iter().any(|(name, _)| *name == what);
             return Ok(json_response(StatusCode::OK, look::processes(api, says("all"), says("brief")).await?));
+        }
+        if route.op == Op::Receipt {
+            let with_body = query.iter().any(|(name, _)| *name == "body");
+            return Ok(json_response(StatusCode::OK, receipts::receipt(api, numbered(slot)?, with_body).await?));
         }
         let document = match route.op {
             Op::Health => look::health(api),
@@ -232,12 +240,20 @@ impl Connection {
                 let answer: Answer = read(route, request).await?;
                 approvals::answer(api, numbered(slot)?, answer).await?
             }
+            Op::Children => tree::children(api, read(route, request).await?).await?,
+            Op::Snapshots => tree::list(api).await?,
+            Op::Diff => tree::diff(api, read(route, request).await?).await?,
+            Op::Prove => tree::prove(api, read(route, request).await?).await?,
+            Op::Log => match slot {
+                Some(Slot::Event(event)) => log::log(api, event).await?,
+                _ => return Err(Refused::new(Code::Invalid, "the path names no event")),
+            },
             Op::Shutdown => {
                 let Shutdown { reason } = read(route, request).await?;
                 let reason = if reason.is_empty() { "the operator asked for it".to_owned() } else { reason };
                 json!({ "weft": VERSION, "checkpoint": api.stop.ask(reason).await? })
             }
-            Op::OpenApi | Op::Events | Op::Processes => openapi::document(),
+            Op::OpenApi | Op::Events | Op::Processes | Op::Receipt | Op::Backup => openapi::document(),
         };
         Ok(json_response(StatusCode::OK, document.to_string().into()))
     }
@@ -245,6 +261,20 @@ impl Connection {
     /// Who acts here.
     async fn session(&self) -> Result<&Session, Refused> {
         Ok(self.session.get_or_try_init(|| Held::open(self.api.kernel.clone())).await?.session())
+    }
+
+    /// All that is stored once everything so far is signed.
+    async fn backup(&self) -> Result<Response<Body>, Refused> {
+        let api = &self.api;
+        let full = |_| Refused::new(Code::Full, "other backups are being made; try again");
+        let permit = api.room.backups.clone().try_acquire_owned().map_err(full)?;
+        api.kernel.checkpoint().await?;
+        let unread = |e: String| Refused::new(Code::Failed, format!("what is stored cannot be read: {e}"));
+        let key = api.kernel.key().await.map_err(|e| unread(e.to_string()))?;
+        let body = backup::served(&api.rows, &key, &api.data_dir, permit).map_err(|e| unread(e.to_string()))?;
+        let mut response = Response::new(body.boxed());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        Ok(safe(response))
     }
 
     fn events(&self, request: &Request<Incoming>, query: &[(&str, &str)]) -> Result<Response<Body>, Refused> {
@@ -256,7 +286,7 @@ impl Connection {
             None => After::Now,
         };
         let body = events::body(self.api.events.clone(), after, !says("follow", "false"));
-        let mut response = Response::new(body.boxed());
+        let mut response = Response::new(body.map_err(|never| match never {}).boxed());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         Ok(safe(response))
     }
@@ -299,7 +329,7 @@ fn refusal(refused: &Refused) -> Response<Body> {
 }
 
 fn json_response(status: StatusCode, document: Bytes) -> Response<Body> {
-    let mut response = Response::new(Full::new(document).boxed());
+    let mut response = Response::new(Full::new(document).map_err(|never| match never {}).boxed());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     safe(response)

@@ -4,7 +4,6 @@ use super::Which;
 use crate::cli::VERSION;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{print, print_json};
-use kernel_core::chain;
 use serde_json::json;
 
 /// Its arguments.
@@ -22,14 +21,7 @@ impl Checkpoint {
         let stored = self.which.open().await?;
         let opened = stored.verify(None).await?;
         let log = opened.log;
-        // The stored note may be of an earlier state, where a kernel was killed between two signatures.
-        let whole = log.signed().filter(|note| {
-            chain::Checkpoint::open_unverified(note).is_ok_and(|checkpoint| checkpoint == log.checkpoint())
-        });
-        let note = match whole {
-            Some(note) => note.to_owned(),
-            None => stored.sign(&log.checkpoint()).await?,
-        };
+        let note = stored.note(log.signed(), &log.checkpoint()).await?;
         if self.json {
             print_json(&json!({
                 "weft": VERSION,

@@ -3,8 +3,10 @@
 use crate::cli::events::Entry;
 use crate::cli::run::NOBODY;
 use crate::cli::text::{count, counted, duration, limit_near, plain_within};
-use kernel_core::governance::Decision;
+use kernel_core::governance::{Decision, Facts};
+use kernel_core::id::Pid;
 use kernel_core::kernel::event::{Content, Decided, Restarting};
+use kernel_core::path::Resource;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ pub(super) struct Act {
     pub(super) name: String,
     /// The verb; empty where it did not parse.
     pub(super) verb: String,
+    /// On what, where that is known and parsed.
+    pub(super) resource: Option<Resource>,
     /// Verb and resource.
     what: String,
 }
@@ -41,17 +45,14 @@ impl Acts {
             Content::Intent(decided)
             | Content::Observed(decided)
             | Content::RouteOpened(decided)
-            | Content::Escalated(decided) => Act::decided(decided),
+            | Content::Escalated(decided) => Act::of_facts(&decided.facts),
             Content::Refused(refused) => match &refused.facts {
-                Some(facts) => Act {
-                    pid: facts.pid.0,
-                    name: facts.name.to_string(),
-                    verb: facts.verb.as_str().to_owned(),
-                    what: format!("{} {}", facts.verb, facts.resource),
-                },
+                Some(facts) => Act::of_facts(facts),
                 None => {
-                    let verb = refused.asked.split(' ').next().unwrap_or_default().to_owned();
-                    Act { pid: refused.pid, name: String::new(), verb, what: refused.asked.clone() }
+                    let (verb, resource) = refused.asked.split_once(' ').unwrap_or((&refused.asked, ""));
+                    let resource = Resource::parse(resource, Pid(refused.pid)).ok();
+                    let (verb, what) = (verb.to_owned(), refused.asked.clone());
+                    Act { pid: refused.pid, name: String::new(), verb, resource, what }
                 }
             },
             Content::Outcome(_) => return self.known.remove(&action),
@@ -79,18 +80,18 @@ impl Acts {
 }
 
 impl Act {
-    fn decided(decided: &Decided) -> Act {
-        let facts = &decided.facts;
+    fn of_facts(facts: &Facts) -> Act {
         Act {
             pid: facts.pid.0,
             name: facts.name.to_string(),
             verb: facts.verb.as_str().to_owned(),
+            resource: Some(facts.resource.clone()),
             what: format!("{} {}", facts.verb, facts.resource),
         }
     }
 
     fn of_process(pid: u64, name: &str) -> Act {
-        Act { pid, name: name.to_owned(), verb: String::new(), what: String::new() }
+        Act { pid, name: name.to_owned(), verb: String::new(), resource: None, what: String::new() }
     }
 }
 
@@ -115,7 +116,10 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
                     0 => String::new(),
                     n => format!("; {} before it had no signature", counted(n, "event")),
                 };
-                format!("weft {} on {}, {}{repair}{unsigned}", boot.version, boot.host, boot.environment)
+                let verified = boot
+                    .verified_from
+                    .map_or_else(String::new, |from| format!("; verified from event {} on", count(from)));
+                format!("weft {} on {}, {}{repair}{unsigned}{verified}", boot.version, boot.host, boot.environment)
             }
             Content::Phase(phase) => format!("{} {}", phase.name, duration(Duration::from_micros(phase.micros))),
             Content::Intent(decided)
@@ -248,7 +252,13 @@ mod tests {
 
     #[test]
     fn an_outcome_without_its_intent_names_the_number() {
-        let outcome = Outcome { result: "done".to_owned(), reason: String::new(), bytes: 1_500, note: "x".to_owned() };
+        let outcome = Outcome {
+            result: "done".to_owned(),
+            reason: String::new(),
+            bytes: 1_500,
+            note: "x".to_owned(),
+            tree: None,
+        };
         let outcome = entry(Content::Outcome(outcome));
         assert_eq!(what(&outcome, Acts::default().of(&outcome).as_ref()), "act 9: done (x)");
     }

@@ -1,15 +1,26 @@
-//! `weft chain`: reading and verifying the log of a kernel that is not running.
+//! `weft chain`: reading and verifying the log of a kernel that is not running, and proofs of what is in it.
 
 mod checkpoint;
+mod evidence;
+mod export;
+mod filter;
+mod follow;
 mod line;
+mod prove;
+mod receipt;
 mod show;
 mod verify;
+
+pub(crate) use evidence::VerifyFile;
+pub(crate) use receipt::Receipt;
+pub(in crate::cli) use verify::{kept, read};
 
 use super::exit::{Exit, Failure};
 use super::place::Places;
 use super::stored::Stored;
 use super::terminal::Terminal;
-use kernel_core::chain::VerifierKey;
+use filter::Filter;
+use kernel_core::chain::{Log, VerifierKey};
 use std::path::PathBuf;
 
 /// What `weft chain` can be asked for.
@@ -30,6 +41,15 @@ pub(crate) enum Command {
     /// The log is verified first. What is printed is a C2SP signed note: redirect it to a file and give
     /// that to `weft chain verify --against FILE`.
     Checkpoint(checkpoint::Checkpoint),
+    /// Print the proof that the log has one event, for `weft verify`
+    Prove(prove::Prove),
+    /// Print the proof that the log begins with an earlier state of it, for `weft verify`
+    Consistency(prove::Consistency),
+    /// Write all of it for other programs: as C2SP tiles, or an event a line
+    ///
+    /// What `--tiles` writes is a C2SP tlog-tiles log, as any static file server can serve it. A folder that holds an
+    /// earlier state of the same log is brought up to date; whoever reads it meanwhile finds the earlier state whole.
+    Export(export::Export),
 }
 
 /// Which log.
@@ -37,7 +57,7 @@ pub(crate) enum Command {
 pub(crate) struct Which {
     /// The data directory. Default: $WEFT_DATA_DIR, else the only one under ~/.local/share/weft
     #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
     /// Whose log it has to be, as a run prints it. Default: the key in the data directory
     #[arg(long, value_name = "KEY", value_parser = parse_key)]
     key: Option<VerifierKey>,
@@ -49,9 +69,17 @@ impl Which {
         let path = Places::from_env().existing(self.data_dir.as_deref())?;
         Stored::open(&path, self.key.clone()).await
     }
+
+    /// The same, and its log once that is verified.
+    async fn verified(&self) -> Result<(Stored, Log), Failure> {
+        let stored = self.open().await?;
+        let log = stored.verify(None).await?.log;
+        Ok((stored, log))
+    }
 }
 
-fn parse_key(text: &str) -> Result<VerifierKey, String> {
+/// A key as it is written.
+pub(in crate::cli) fn parse_key(text: &str) -> Result<VerifierKey, String> {
     VerifierKey::parse(text).ok_or_else(|| "a key is written NAME+ID+BASE64, as a run prints it".to_owned())
 }
 
@@ -62,6 +90,9 @@ impl Command {
             Command::Show(show) => show.json,
             Command::Verify(verify) => verify.json,
             Command::Checkpoint(checkpoint) => checkpoint.json,
+            Command::Prove(prove) => prove.json,
+            Command::Consistency(consistency) => consistency.json,
+            Command::Export(export) => export.json,
         }
     }
 
@@ -71,6 +102,9 @@ impl Command {
             Command::Show(show) => show.run(terminal).await,
             Command::Verify(verify) => verify.run(terminal).await,
             Command::Checkpoint(checkpoint) => checkpoint.run().await,
+            Command::Prove(prove) => prove.run().await,
+            Command::Consistency(consistency) => consistency.run().await,
+            Command::Export(export) => export.run(terminal).await,
         }
     }
 }

@@ -1,14 +1,14 @@
 //! `weft chain show`.
 
-use super::Which;
+use super::follow::follow;
 use super::line::{Act, Acts, SHOWN, what, who};
+use super::{Filter, Which};
 use crate::cli::VERSION;
 use crate::cli::events::{self, Entry};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Output, Terminal, tell, tell_failure};
-use crate::cli::text::{closest_verb, fitted, path, plain_json, plain_within, shell, time};
+use crate::cli::text::{fitted, path, plain_json, plain_within, shell, time};
 use kernel_core::kernel::event::Content;
-use kernel_core::path::Verb;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -18,33 +18,24 @@ use std::ops::ControlFlow;
 pub(crate) struct Show {
     #[command(flatten)]
     which: Which,
-    /// Only what this process did or what happened to it
-    #[arg(long, value_name = "N", value_parser = parse_pid)]
-    pid: Option<u64>,
-    /// Only acts of this verb, such as `write` or `connect`
-    #[arg(long, value_name = "VERB", value_parser = parse_verb)]
-    verb: Option<Verb>,
+    #[command(flatten)]
+    filter: Filter,
     /// Only the last N of them
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Print one JSON document
+    /// Go on with what a kernel that runs writes, from now on or since --since
+    #[arg(long, short, conflicts_with_all = ["limit", "key"])]
+    follow: bool,
+    /// Print one JSON document; with --follow one for each event
     #[arg(long)]
     pub(super) json: bool,
 }
 
-fn parse_pid(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "a process is given by its number, as in the column PID of a run's report".to_owned())
-}
-
-fn parse_verb(text: &str) -> Result<Verb, String> {
-    Verb::parse(text).map_err(|e| match closest_verb(text) {
-        Some(close) => format!("{e}; did you mean `{close}`?"),
-        None => e.to_string(),
-    })
-}
-
 impl Show {
     pub(super) async fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        if self.follow {
+            return follow(&self.which, &self.filter, self.json, terminal).await;
+        }
         let stored = self.which.open().await?;
         let problem = stored.verify(None).await.err();
         if let Some(problem) = &problem {
@@ -78,10 +69,10 @@ impl Show {
                 let line = match found {
                     Ok(entry) => {
                         let act = acts.of(&entry);
-                        if !self.wants(act.as_ref()) {
+                        if !self.filter.wants(&entry, act.as_ref()) {
                             return ControlFlow::Continue(());
                         }
-                        if self.json { as_json(&entry) } else { as_text(&entry, act.as_ref(), terminal) }
+                        if self.json { entry.json().to_string() } else { as_text(&entry, act.as_ref(), terminal) }
                     }
                     Err((seq, reason)) if self.json => json!({ "row": seq, "unreadable": reason }).to_string(),
                     Err((seq, reason)) => {
@@ -112,26 +103,11 @@ impl Show {
             }
             return Ok(stopped.exit);
         }
-        if !found && let Some(filter) = self.filter() {
+        if !found && let Some(filter) = self.filter.words() {
             let log = shell(&stored.path);
             tell(&format!("weft: nothing in the log of {log} is {filter}"));
         }
         Ok(problem.map_or(Exit::Done, |problem| problem.exit))
-    }
-
-    /// What is looked for, in words.
-    fn filter(&self) -> Option<String> {
-        match (self.pid, self.verb) {
-            (None, None) => None,
-            (Some(pid), None) => Some(format!("of process {pid}")),
-            (None, Some(verb)) => Some(format!("an act `{verb}`")),
-            (Some(pid), Some(verb)) => Some(format!("an act `{verb}` of process {pid}")),
-        }
-    }
-
-    fn wants(&self, act: Option<&Act>) -> bool {
-        self.pid.is_none_or(|pid| act.is_some_and(|act| act.pid == pid))
-            && self.verb.as_ref().is_none_or(|verb| act.is_some_and(|act| act.verb == verb.as_str()))
     }
 }
 
@@ -140,10 +116,10 @@ const WIDE: usize = 110;
 
 fn heading(columns: usize) -> String {
     let time = if columns < WIDE { format!("{:<12}", "TIME") } else { format!("{:<24}", "TIME") };
-    format!("{:>8}  {time}  {:<13}  {:<20}  WHAT", "EVENT", "KIND", "WHO")
+    format!("{:>8}  {time}  {:>6}  {:<13}  {:<20}  WHAT", "EVENT", "ACT", "KIND", "WHO")
 }
 
-fn as_text(entry: &Entry, act: Option<&Act>, terminal: Terminal) -> String {
+pub(super) fn as_text(entry: &Entry, act: Option<&Act>, terminal: Terminal) -> String {
     let palette = terminal.out;
     let kind = format!("{:<13}", entry.kind_name());
     let kind = match &entry.content {
@@ -155,28 +131,14 @@ fn as_text(entry: &Entry, act: Option<&Act>, terminal: Terminal) -> String {
         // RFC 3339: the date takes eleven characters, the zone one.
         time = time.get(11..23).unwrap_or_default().to_owned();
     }
-    let line = format!("{:>8}  {}  {kind}  {:<20}  {}", entry.seq, palette.dim(&time), who(act), what(entry, act));
+    let action = if entry.action.0 == 0 { String::new() } else { entry.action.to_string() };
+    let (seq, time, said) = (entry.seq, palette.dim(&time), what(entry, act));
+    let line = format!("{seq:>8}  {time}  {action:>6}  {kind}  {:<20}  {said}", who(act));
     fitted(&line, terminal.out_columns, 10).join("\n")
 }
 
-fn as_json(entry: &Entry) -> String {
-    let (content, unreadable) = match &entry.content {
-        Ok(content) => (json!(content), None),
-        Err(reason) => (serde_json::Value::Null, Some(reason)),
-    };
-    json!({
-        "seq": entry.seq,
-        "time": time(entry.wall),
-        "action": entry.action,
-        "kind": entry.kind_name(),
-        "content": content,
-        "unreadable": unreadable,
-    })
-    .to_string()
-}
-
 /// Prints as it comes, or the last few at the end.
-struct Printer {
+pub(super) struct Printer {
     output: Output,
     json: bool,
     limit: Option<usize>,
@@ -190,6 +152,23 @@ impl Printer {
     fn new(show: &Show) -> Printer {
         let (json, limit) = (show.json, show.limit);
         Printer { output: Output::stdout(), json, limit, last: VecDeque::new(), any: false, found: false }
+    }
+
+    /// One that prints an event after the other, with nothing around them.
+    pub(super) fn followed(json: bool) -> Printer {
+        Printer { output: Output::stdout(), json, limit: None, last: VecDeque::new(), any: false, found: false }
+    }
+
+    /// Prints one of them, now.
+    pub(super) fn at_once(&mut self, line: &str) -> Result<(), Failure> {
+        let line = if self.json { plain_json(line) } else { line.to_owned() };
+        self.output.line(&line)?;
+        self.output.flush()
+    }
+
+    /// Whether nobody reads any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.output.is_gone()
     }
 
     fn begin(&mut self, head: &str) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Terminal, indent, print_fitted, print_json};
 use crate::cli::text::{self, count, counted, shown};
 use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Opened, VerifierKey};
-use kernel_core::kernel::Bodies;
+use kernel_core::kernel::{Bodies, CheckedTree};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ impl Verify {
         let kept = note.map(|(file, note)| kept(file, note, &stored.key)).transpose()?;
         let opened = stored.verify(kept.clone()).await?;
         let bodies = stored.check_bodies().await?;
+        let tree = stored.check_tree(&opened).await?;
         let adopted = stored.unsigned().await?;
         let (key, path) = (stored.key.clone(), stored.path.clone());
         let pages = stored.check_pages().await?;
@@ -48,6 +49,7 @@ impl Verify {
                 "head": log.head().to_string(),
                 "signed": signed,
                 "bodies": bodies,
+                "tree": tree,
                 "unsigned": adopted.iter().map(|(seq, events)| json!({ "boot": seq, "events": events })).collect::<Vec<_>>(),
                 "against": against.map(|(file, kept)| json!({ "file": text::path(file), "size": kept.size, "root": kept.root.to_base64() })),
                 "pages_checked": pages,
@@ -62,6 +64,7 @@ impl Verify {
             format!("  root     {}", log.root().to_base64()),
             format!("  signed   {}", coverage(signed, log.size())),
             format!("  bodies   {}", checked(bodies)),
+            format!("  tree     {}", tree.map_or("it has no hashes yet".to_owned(), of_tree)),
             format!("  key      {key}"),
         ];
         if let (Some(file), Some(kept)) = (&self.against, &kept) {
@@ -115,8 +118,12 @@ fn checked(Bodies { kept, long, erased }: Bodies) -> String {
     text
 }
 
+fn of_tree(CheckedTree { root, nodes }: CheckedTree) -> String {
+    format!("{} as its last root in the log covers: {root}", counted(nodes, "node"))
+}
+
 /// The bytes of `file`, and no more than a checkpoint may have.
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(in crate::cli) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |e: std::io::Error| {
         Failure::usage(format!("the checkpoint {} cannot be read: {e}", shown(file)))
             .help("give a file that `weft chain checkpoint` wrote")
@@ -128,7 +135,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The checkpoint that was read from `file`, if `key` signed it.
-fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Failure> {
+pub(in crate::cli) fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Result<Checkpoint, Failure> {
     let shown = shown(file);
     let not_one = |why: &str| {
         Failure::usage(format!("{shown} is not a checkpoint: {why}"))

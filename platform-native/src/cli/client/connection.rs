@@ -103,12 +103,12 @@ impl Connection {
     }
 
     /// The bytes of what is answered to a `GET`, which [`Connection::parsed`] makes something of.
-    pub(super) async fn bytes(&mut self, path: &str) -> Result<Bytes, Failure> {
+    pub(in crate::cli) async fn bytes(&mut self, path: &str) -> Result<Bytes, Failure> {
         self.whole(Method::GET, path, None).await
     }
 
     /// What an answer says.
-    pub(super) fn parsed<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, Failure> {
+    pub(in crate::cli) fn parsed<'b, T: Deserialize<'b>>(&self, bytes: &'b [u8]) -> Result<T, Failure> {
         serde_json::from_slice(bytes)
             .map_err(|e| self.broke_off(&format!("it answered something else than was expected ({e})")))
     }
@@ -123,7 +123,16 @@ impl Connection {
 
     /// The events behind `last`, or those that `query` says.
     pub(super) async fn events(&mut self, query: &str, last: Option<&str>) -> Result<Incoming, Failure> {
-        let response = self.send(Method::GET, &format!("/v1/events?{query}"), None, last).await?;
+        self.opened(&format!("/v1/events?{query}"), last).await
+    }
+
+    /// What is answered to a `GET`, as it comes.
+    pub(in crate::cli) async fn streamed(&mut self, path: &str) -> Result<Incoming, Failure> {
+        self.opened(path, None).await
+    }
+
+    async fn opened(&mut self, path: &str, last: Option<&str>) -> Result<Incoming, Failure> {
+        let response = self.send(Method::GET, path, None, last).await?;
         if response.status().is_success() {
             return Ok(response.into_body());
         }
@@ -174,7 +183,7 @@ impl Connection {
     }
 
     /// The connection broke off.
-    pub(super) fn broke_off(&self, why: &str) -> Failure {
+    pub(in crate::cli) fn broke_off(&self, why: &str) -> Failure {
         let message = format!("the kernel at {} broke off: {why}", self.address);
         Failure::new(Exit::Failed, "broke_off", message).help("see whether it still runs: weft health")
     }

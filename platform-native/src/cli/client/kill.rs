@@ -17,6 +17,10 @@ pub(crate) struct Kill {
     /// Its number, as `weft ps` shows it
     #[arg(value_name = "PID")]
     pid: u64,
+    /// With all that it started, which is so with and without this
+    #[arg(long)]
+    #[allow(dead_code)] // Nothing is killed without what it started.
+    tree: bool,
     /// How long to wait until all is seen dead, as in 5s
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     deadline: Duration,

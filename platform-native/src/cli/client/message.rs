@@ -119,13 +119,13 @@ impl Call {
 }
 
 /// The bytes of an answer.
-pub(super) fn payload(answer: &Value) -> Vec<u8> {
+pub(in crate::cli) fn payload(answer: &Value) -> Vec<u8> {
     let encoding = serde_json::from_value(answer["encoding"].clone()).unwrap_or(Encoding::Utf8);
     encoding.bytes(answer["payload"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
 }
 
 /// Writes a reply: as it is into a pipe, and fit for a terminal to one.
-pub(super) fn write(reply: &[u8]) -> Result<(), Failure> {
+pub(in crate::cli) fn write(reply: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     if out.is_terminal() {
         let text = String::from_utf8_lossy(reply);

@@ -45,7 +45,8 @@ use super::exit::{Exit, Failure};
 use super::place::Places;
 use super::text::shell;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use connection::Connection;
+pub(in crate::cli) use connection::Connection;
+pub(in crate::cli) use message::{payload, write};
 use std::path::{Path, PathBuf};
 
 /// Which kernel.
@@ -76,6 +77,21 @@ impl Which {
     pub(crate) fn of(data_dir: Option<&Path>, at: Option<&Address>, token_file: Option<&Path>) -> Which {
         let path = |path: Option<&Path>| path.map(Path::to_owned);
         Which { data_dir: path(data_dir), at: at.cloned(), token_file: path(token_file), json: false }
+    }
+
+    /// The data directory that was named, within; `None` where an address was.
+    pub(in crate::cli) fn own_dir(&self) -> Option<Option<&Path>> {
+        self.at.is_none().then_some(self.data_dir.as_deref())
+    }
+
+    /// The data directory that it has on this machine.
+    pub(in crate::cli) fn place(&self) -> Result<PathBuf, Failure> {
+        Places::from_env().of_kernel(self.data_dir.as_deref())
+    }
+
+    /// Whether it may have its data directory elsewhere.
+    pub(in crate::cli) fn is_elsewhere(&self) -> bool {
+        self.at.is_some()
     }
 
     /// Talks to it.

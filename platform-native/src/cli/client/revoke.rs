@@ -11,6 +11,10 @@ use serde_json::json;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "What is taken from an agent of an application that stays is not there after a restart or the end of the \
+                        kernel either, until the application is started anew."
+)]
 pub(crate) struct Revoke {
     /// Its number, as `weft ps` shows it
     #[arg(value_name = "PID")]

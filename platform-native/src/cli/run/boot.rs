@@ -5,7 +5,7 @@ use crate::cli::database::Database;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::place::{DATABASE, keep_apart};
 use crate::cli::stored;
-use crate::cli::text::{counted, shell, shown};
+use crate::cli::text::{shell, shown, verified};
 use crate::shared::{SharedPlatform, SharedRows};
 use crate::{Host, HostOptions};
 use futures::channel::mpsc;
@@ -81,7 +81,10 @@ pub(super) async fn boot(
     while let Ok(Told::Notice(phase)) = told.try_recv() {
         screen.notice(&phase);
     }
-    screen.step("kernel", at.elapsed(), &format!("{} in its log verified", counted(from, "event")));
+    screen.step("kernel", at.elapsed(), &verified(from, kernel.found().verified_from));
+    for app in kernel.found().cut_short {
+        screen.warning(&format!("{app} was cut short before: the kernel that ran it did not stop in order"));
+    }
     Ok(Booted {
         kernel,
         told,

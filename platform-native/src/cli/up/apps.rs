@@ -3,7 +3,7 @@
 
 use super::config::Wanted;
 use crate::cli::api::{AgreedApp, Api, InPlace, begin, in_place, put};
-use kernel_core::kernel::{Tombstones, Until};
+use kernel_core::kernel::{Revived, Tombstones, Until};
 use kernel_core::path::Name;
 use kernel_core::platform::{Storage, StorageError};
 use serde_json::{Value, json};
@@ -74,15 +74,24 @@ pub(super) async fn put_all<'w>(api: &Arc<Api>, wanted: &'w [Wanted]) -> Vec<Put
     wanted.iter().zip(results).map(|(wanted, result)| Put { wanted, result }).collect()
 }
 
-/// Starts those that do not run, but for what was killed: only an operator starts that again.
-pub(super) async fn start_all(api: &Arc<Api>, put: Vec<Put<'_>>) -> Vec<Applied> {
+/// Starts those that do not run, but for what was killed: only an operator starts that again. Nor is one started anew that
+/// should have been `revived` and was not: it would have a new budget, and what was taken from it or suspended in it would
+/// be again as if it had not been.
+pub(super) async fn start_all(api: &Arc<Api>, put: Vec<Put<'_>>, revived: &[Revived]) -> Vec<Applied> {
     let mut all = Vec::new();
     for Put { wanted, result } in put {
         let app = wanted.plan.app.clone();
         let running = api.kernel.apps().into_iter().find(|row| row.name == app).map(|row| row.pid.0);
         let (before, started) = match result {
             Err(reason) => (None, Err(reason)),
-            Ok(before) => (Some(before), start(api, wanted, running).await),
+            Ok(before) => {
+                let tried = revived.iter().find(|revived| revived.app == app.as_str());
+                let started = match tried.and_then(|revived| revived.result.as_ref().err()) {
+                    Some(refusal) => Err(refusal.reason.clone()),
+                    None => start(api, wanted, running).await,
+                };
+                (Some(before), started)
+            }
         };
         let (result, without) = match started {
             Ok((pid, without)) => (Ok(pid), without),

@@ -4,7 +4,7 @@ use crate::cli::database::Database;
 use crate::cli::exit::Failure;
 use crate::cli::place::DATABASE;
 use crate::cli::stored;
-use crate::cli::text::{counted, shown};
+use crate::cli::text::{shown, verified};
 use crate::devices::NativeDevices;
 use crate::shared::{SharedPlatform, SharedRows};
 use crate::{Host, HostOptions};
@@ -74,7 +74,7 @@ pub(super) async fn boot(environment: Environment, data_dir: &Path) -> Result<Bo
         }
         phases.push(phase);
     }
-    let verified = format!("{} in its log verified", counted(from, "event"));
+    let verified = verified(from, kernel.found().verified_from);
     steps.push(Step { name: "kernel".to_owned(), took: at.elapsed(), more: verified });
     let database = Database::at(host.data_dir.join(DATABASE));
     Ok(Booted { kernel, told, rows, key, from, data_dir: host.data_dir, database, devices, profile, steps, phases })

@@ -74,6 +74,15 @@ impl Settings {
                 let message = format!("`{}` has the mount `{mount}`, and only one that runs can", before.plan.app);
                 return Err(problems(&[config.problem(at, &format!("{}.mounts.{mount}", app.key), message, None)]));
             }
+            for service in &wanted.plan.services {
+                let declares = |plan: &Plan| plan.services.iter().any(|other| other.name == service.name);
+                let Some(before) = apps.iter().find(|before| declares(&before.plan)) else { continue };
+                let message = format!(
+                    "`{}` answers for the service `{}`, which `{}` at {} does, too, and only one that runs can",
+                    wanted.plan.app, service.name, before.plan.app, before.place
+                );
+                return Err(problems(&[config.problem(app.at, &app.key, message, None)]));
+            }
             apps.push(wanted);
         }
         let data_dir = config.data_dir.as_ref().map(|path| folder.join(&path.value));
@@ -234,6 +243,22 @@ mod tests {
         assert_eq!(one.mounts.values().collect::<Vec<_>>(), [&tmp.path().join("repo")]);
         assert_eq!(one.unused.len(), 1, "{:?}", one.unused);
         assert!(one.place.ends_with("up.toml:4:1: app[1]"), "{}", one.place);
+    }
+
+    #[test]
+    fn two_that_answer_for_one_service_are_named() {
+        let (tmp, file) = home("[[app]]\npath = \"one\"\n[[app]]\npath = \"two\"\n");
+        for app in ["one", "two"] {
+            let agent = "[[agent]]\nname = \"x\"\nprogram = { wasm = \"echo.wasm\" }\nuse = [\"register /svc/echo\"]\n";
+            let service = "[[service]]\nname = \"echo\"\nowner = \"x\"\n";
+            let text = format!("[app]\nname = \"{app}\"\nversion = \"0.1.0\"\n{agent}{service}");
+            std::fs::write(tmp.path().join(app).join("weft.toml"), text).unwrap();
+        }
+        let failure = Settings::load(&file).map(drop).expect_err("both would run");
+        let said = failure.listing.join("\n");
+        let parts =
+            ["up.toml:3:1: app[2]: `two` answers for the service `echo`, which `one` at ", "up.toml:1:1: app[1] does"];
+        assert!(failure.exit == Exit::Usage && parts.iter().all(|part| said.contains(part)), "{said}");
     }
 
     #[test]

@@ -123,11 +123,16 @@ impl Up {
         let (mounts, agreed, listeners) = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => {
+                // The next start finds one that has stopped in order.
+                let found = kernel.found();
+                if !self.json {
+                    report::of_crash(&found, terminal.err).iter().for_each(|line| tell(line));
+                }
                 // What was booted stops in order: its log says why.
                 let _ = kernel.shutdown(&format!("it could not be served: {}", failure.message)).await;
                 drop(kernel);
                 rows.close().await;
-                return Err(failure);
+                return Err(if found.crashed { failure.with("crash", report::crash(&found)) } else { failure });
             }
         };
         mounts
@@ -167,7 +172,10 @@ impl Up {
         };
         let mut unwritten = Ok(());
         let ending = match started {
-            Err(ending) => ending,
+            Err(ending) => {
+                report::of_crash(&kernel.found(), terminal.err).iter().for_each(|line| tell(line));
+                ending
+            }
             Ok((revived, applied)) => {
                 let revived = revived.unwrap_or_else(|refusal| {
                     tell(&format!("{} {}", terminal.err.warn("warning:"), plain(&refusal.reason)));
@@ -243,7 +251,8 @@ async fn bring_up(api: &Arc<Api>, wanted: &[Wanted]) -> (Result<Vec<Revived>, Re
         return (Err(refusal), Vec::new());
     }
     let revived = api.kernel.revive(|app, mount| api.mounts.has(app, mount)).await;
-    (revived, apps::start_all(api, put).await)
+    let applied = apps::start_all(api, put, revived.as_deref().unwrap_or_default()).await;
+    (revived, applied)
 }
 
 /// Binds the folders that were given before, where those that are `wanted` can be given theirs, and listens.

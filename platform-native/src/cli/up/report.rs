@@ -5,6 +5,7 @@ use super::boot::Step;
 use super::{Address, Environment, Signed, Terminal, VERSION, json};
 use crate::cli::api::InPlace;
 use crate::cli::api::TOKEN;
+use crate::cli::terminal::Palette;
 use crate::cli::text::{count, counted, duration, path, plain, shell, shown};
 use kernel_core::kernel::{Found, Revived};
 use kernel_core::path::Name;
@@ -40,40 +41,14 @@ impl Listening<'_> {
             "environment": self.environment.name(),
             "pid": std::process::id(),
             "boot": boot.collect::<Vec<_>>(),
-            "crash": self.crash(),
+            "verified_from": self.found.verified_from,
+            "crash": crash(&self.found),
             "started_again": self.revived.iter().map(of_revived).collect::<Vec<_>>(),
             "apps": self.applied.iter().map(Applied::document).collect::<Vec<_>>(),
             "listening": self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "token_file": self.token().as_deref().map(path),
             "data_dir": path(self.data_dir),
         })
-    }
-
-    /// What is known of a crash; null where the kernel before has stopped in order. What waited in ordinary inboxes is
-    /// known as of the last write of the log.
-    fn crash(&self) -> Value {
-        let Found { crashed, lost, unknown, stored, letters } = self.found;
-        match crashed {
-            true => {
-                json!({ "acts_unknown": unknown, "messages_kept": stored, "messages_lost": lost, "letters": letters })
-            }
-            false => Value::Null,
-        }
-    }
-
-    fn of_crash(&self, terminal: Terminal) -> Vec<String> {
-        let Found { crashed, lost, unknown, stored, letters } = self.found;
-        if !crashed {
-            return Vec::new();
-        }
-        let of = |n: usize, one: &str| counted(n as u64, one);
-        vec![
-            format!("{} the kernel before did not stop in order", terminal.out.warn("warning:")),
-            format!("  of {} nobody knows what came; the log says `unknown`", of(unknown, "outward act")),
-            format!("  {} in durable inboxes: handed again to whom they are for", of(stored, "message")),
-            format!("  {} kept: weft letters", of(letters, "dead letter")),
-            format!("  {} in other inboxes when the log was last written: lost", counted(lost, "message")),
-        ]
     }
 
     /// For a person.
@@ -83,12 +58,12 @@ impl Listening<'_> {
         lines.extend(self.steps.iter().map(|Step { name, took, more }| {
             palette.dim(format!("  {name:<9}{:>9}  {more}", duration(*took)).trim_end())
         }));
-        lines.extend(self.of_crash(terminal));
-        lines.extend(self.revived.iter().map(|Revived { app, without, result }| match result {
-            Ok(pid) => format!("{} runs again, as process {pid}{}", plain(app), left_out(without)),
+        lines.extend(of_crash(&self.found, terminal.out));
+        lines.extend(self.revived.iter().map(|revived| match &revived.result {
+            Ok(pid) => format!("{} runs again, as process {pid}{}", plain(&revived.app), as_before(revived)),
             Err(refusal) => {
                 let reason = plain(&refusal.reason);
-                format!("{} {} should run and does not: {reason}", palette.warn("warning:"), plain(app))
+                format!("{} {} should run and does not: {reason}", palette.warn("warning:"), plain(&revived.app))
             }
         }));
         lines.extend(self.applied.iter().map(|applied| of_applied(applied, terminal)));
@@ -97,6 +72,39 @@ impl Listening<'_> {
         lines.push(format!("Ctrl-C stops it, and so does weft shutdown --data-dir {}", shell(self.data_dir)));
         lines
     }
+}
+
+/// What is known of a crash; null where the kernel before has stopped in order. What waited in ordinary inboxes is known
+/// as of the last write of the log.
+pub(super) fn crash(found: &Found) -> Value {
+    let Found { crashed, lost, unknown, stored, letters, cut_short, .. } = found;
+    match crashed {
+        true => json!({
+            "acts_unknown": unknown, "messages_kept": stored, "messages_lost": lost, "letters": letters,
+            "apps_cut_short": cut_short,
+        }),
+        false => Value::Null,
+    }
+}
+
+/// The same for a person, in the colours of where it is said.
+pub(super) fn of_crash(found: &Found, palette: Palette) -> Vec<String> {
+    let Found { crashed, lost, unknown, stored, letters, cut_short, .. } = found;
+    if !crashed {
+        return Vec::new();
+    }
+    let of = |n: &usize, one: &str| counted(*n as u64, one);
+    let mut lines = vec![
+        format!("{} the kernel before did not stop in order", palette.warn("warning:")),
+        format!("  of {} nobody knows what came; the log says `unknown`", of(unknown, "outward act")),
+        format!("  {} in durable inboxes: handed again to whom they are for", of(stored, "message")),
+        format!("  {} kept: weft letters", of(letters, "dead letter")),
+        format!("  {} in other inboxes when the log was last written: lost", counted(*lost, "message")),
+    ];
+    lines.extend(
+        cut_short.iter().map(|app| format!("  {app} was to run until it is quiet: cut short, and not started again")),
+    );
+    lines
 }
 
 /// An application of the configuration, for a person.
@@ -116,21 +124,38 @@ fn of_applied(Applied { app, version, before, without, result }: &Applied, termi
     }
 }
 
-fn of_revived(Revived { app, without, result }: &Revived) -> Value {
-    let reason = result.as_ref().err().map(|refusal| &refusal.reason);
-    json!({ "app": app, "pid": result.as_ref().ok(), "reason": reason, "without": without })
+fn of_revived(revived: &Revived) -> Value {
+    let reason = revived.result.as_ref().err().map(|refusal| &refusal.reason);
+    json!({
+        "app": revived.app, "pid": revived.result.as_ref().ok(), "reason": reason, "without": revived.without(),
+        "suspended": revived.suspended,
+    })
+}
+
+/// Who of an application that runs again does not, or is suspended, for a person.
+fn as_before(revived: &Revived) -> String {
+    let mut text = left_out(&revived.killed);
+    if !revived.left_out.is_empty() {
+        text += &format!(", without {} as before", names(&revived.left_out));
+    }
+    if !revived.suspended.is_empty() {
+        text += &format!(", with {} suspended as before", names(&revived.suspended));
+    }
+    text
 }
 
 /// Who of an application that runs was killed, for a person.
-pub(super) fn left_out(without: &[Name]) -> String {
-    match without {
-        [] => String::new(),
-        [one] => format!(", without {one}, which was killed"),
-        more => {
-            let names: Vec<&str> = more.iter().map(Name::as_str).collect();
-            format!(", without {}, which were killed", names.join(", "))
-        }
+pub(super) fn left_out<'a>(killed: impl IntoIterator<Item = &'a Name, IntoIter: ExactSizeIterator>) -> String {
+    let killed = killed.into_iter();
+    match killed.len() {
+        0 => String::new(),
+        1 => format!(", without {}, which was killed", names(killed)),
+        _ => format!(", without {}, which were killed", names(killed)),
     }
+}
+
+fn names<'a>(names: impl IntoIterator<Item = &'a Name>) -> String {
+    names.into_iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// A kernel that has stopped in order.

@@ -103,6 +103,51 @@ fn what_computes_for_ever_is_found() {
     assert!(number(&play["tree"], "cpu") >= number(&gone, "cpu"), "{rows}");
 }
 
+/// What was to run until it was quiet and was cut short is named by the next start, also by one that then fails.
+#[test]
+fn what_was_cut_short_is_named_also_where_the_start_fails() {
+    let home = Home::new(&agent("waits", &["wait 600000"], "limits = { handle = \"20m\" }"));
+    let begin = |up: &Up<'_>| drop(up.weft(&["app", "start", "play", "--until", "quiet"]).exits(0));
+    let up = Up::start(&home, &[]);
+    up.weft(&["app", "install", "play"]).exits(0);
+    begin(&up);
+    up.kill();
+    let fails = ["up", "--data-dir", "data", "--listen", "unix:play/weft.toml/x.sock"];
+    let parts = ["the kernel before did not stop in order", "play was to run until it is quiet: cut short"];
+    home.weft(&fails).exits(2).tells(&parts);
+    let up = Up::start(&home, &[]);
+    assert_eq!(up.said["crash"], json!(null));
+    begin(&up);
+    up.kill();
+    let crash = home.weft(&[&fails[..], &["--json"]].concat()).json()["error"]["crash"].clone();
+    assert_eq!(crash["apps_cut_short"], json!(["play"]), "{crash}");
+}
+
+/// What an operator suspended or took stays so over a crash.
+#[test]
+fn what_was_suspended_or_taken_stays_so_after_a_crash() {
+    let home = super::echo();
+    let up = Up::start(&home, &[]).with_play();
+    let [pid] = called(&up, "echo")[..] else { panic!("not one") };
+    up.weft(&["suspend", &pid.to_string()]).exits(0);
+    up.kill();
+    let up = Up::start(&home, &[]);
+    assert_eq!(up.said["started_again"][0]["suspended"], json!(["echo"]), "{}", up.said);
+    let [pid] = called(&up, "echo")[..] else { panic!("not one") };
+    up.weft(&["call", "/svc/echo", "hello"]).exits(1);
+    up.weft(&["resume", &pid.to_string()]).exits(0);
+    let until = Instant::now() + Duration::from_secs(30);
+    while !up.weft(&["services"]).exits(0).out.contains("/svc/echo") {
+        assert!(Instant::now() < until, "it never registered");
+    }
+    up.weft(&["revoke", &pid.to_string(), "register /svc/echo"]).exits(0);
+    up.kill();
+    let up = Up::start(&home, &[]);
+    assert_eq!(up.said["started_again"][0]["suspended"], json!([]), "{}", up.said);
+    let [pid] = called(&up, "echo")[..] else { panic!("not one") };
+    up.weft(&["revoke", &pid.to_string(), "register /svc/echo"]).exits(1).tells(&["holds nothing of that"]);
+}
+
 #[test]
 fn what_a_durable_inbox_accepted_outlives_the_kernel() {
     // What it has taken it has handled only when all of its start is over.

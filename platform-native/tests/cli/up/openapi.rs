@@ -70,6 +70,8 @@ fn body(name: &str) -> Value {
         }
         "Start" => json!({ "until": "quiet" }),
         "Answer" => json!({ "allow": true }),
+        "Diff" => json!({ "from": "before" }),
+        "ListNodes" | "ProveNode" => json!({ "path": "/tree" }),
         "Shutdown" => json!({ "reason": "the last" }),
         other => panic!("no example of {other}"),
     }
@@ -79,12 +81,13 @@ fn body(name: &str) -> Value {
 fn the_document_is_what_is_served() {
     let home = echo();
     let up = Up::start(&home, &["--env", "dev"]).with_play();
+    up.act("write", "/tree", json!({ "snapshot": "before" })).is(200);
     let document = up.ask("GET", "/v1/openapi.json", None).is(200);
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
     let mut last = None;
     for (path, operations) in paths {
-        let served = path.replace("{name}", "play").replace("{action}", "7777777");
+        let served = path.replace("{name}", "play").replace("{action}", "7777777").replace("{event}", "1");
         let documented: BTreeSet<&str> = operations.as_object().unwrap().keys().map(String::as_str).collect();
         for method in METHODS {
             let Some(operation) = operations.get(method) else {
@@ -112,6 +115,10 @@ fn the_document_is_what_is_served() {
 /// Asks for it, and holds what is answered against what the document says.
 fn check(up: &Up<'_>, document: &Value, method: &str, path: &str, operation: &Value) {
     let said = &operation["responses"]["200"]["content"];
+    if said.get("application/octet-stream").is_some() {
+        // Its tests are those of `weft backup`, which reads it.
+        return;
+    }
     if said.get("text/event-stream").is_some() {
         return check_events(up, document, said);
     }

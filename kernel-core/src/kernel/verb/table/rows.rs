@@ -71,6 +71,22 @@ const WRITE: &[Field] = &[
     LABELS,
 ];
 
+const SNAPSHOT: Field =
+    field("snapshot", Type::Text(255), "on /tree and alone: the name of a snapshot of the whole tree").audited();
+const QUEUE: Field =
+    field("queue", Type::Int(1_024), "how many of its messages may wait at once, 1 to 1024; default 256");
+/// The same for a node.
+const WRITE_NODE: &[Field] = &[
+    WRITE[0],
+    WRITE[1],
+    WRITE[2],
+    WRITE[3],
+    WRITE[4],
+    field("kind", Type::Text(64), "what it is, in a word of the writer's choice, which is kept with it; default none")
+        .audited(),
+    SNAPSHOT,
+];
+
 const fn act(verb: Verb, kinds: &'static [Kind], class: Class, base: Effect) -> Row {
     Row {
         verb,
@@ -123,11 +139,18 @@ use Class::{Inner, Observing, Outward};
 /// All rows, in the order in which `VERBS.md` shows them.
 pub static ROWS: &[Row] = &[
     // Files and the tree.
-    act(Verb::Read, &[Kind::Fs, Kind::Tree], Observing, LOOK)
+    act(Verb::Read, &[Kind::Fs], Observing, LOOK)
         .takes(&[OFFSET, LEN])
         .reply("the bytes, fewer than `len` only at the end")
-        .doc("Reads a range of a file or of a node of the tree. Labels of what is read join the process, and those of what \
-              an error tells of."),
+        .doc("Reads a range of a file. Labels of what is read join the process, and those of what an error tells of."),
+    act(Verb::Read, &[Kind::Tree], Observing, LOOK)
+        .takes(&[
+            OFFSET,
+            LEN,
+            field("at", Type::Text(255), "the snapshot whose node is read; default what there is now"),
+        ])
+        .reply("the bytes, fewer than `len` only at the end")
+        .doc("Reads a range of a node of the tree. Labels of what is read join the process, and those of what an error tells of."),
     act(Verb::List, &[Kind::Fs], Observing, LOOK)
         .takes(&[
             field("cursor", Type::Text(8_192), "`next` of the page before; default the first page"),
@@ -148,17 +171,27 @@ pub static ROWS: &[Row] = &[
               process; the file keeps the labels of what it was compared with."),
     act(Verb::Write, &[Kind::Tree], Outward, CHANGE)
         .keeps_labels()
-        .takes(WRITE)
+        .takes(WRITE_NODE)
         .payload()
         .reply("`{\"version\":number}`, one more than before")
         .doc("Puts the payload in the place of a node, which is made if it is not there: of `offset`, `append` and \
-              `replace` it takes `replace`. The node keeps the labels, also those of what it was compared with. The reply tells how often it was written, so what \
+              `replace` it takes `replace`. The outcome in the log tells the root of the tree that this makes. With `snapshot` alone it keeps the whole tree as it is now under that name, \
+              at most 64 times (the reply is `{}`; `conflict` if the name is taken). The node keeps the labels, also those of what it was compared with. The reply tells how often it was written, so what \
               those writes were labelled joins the process."),
+    act(Verb::Watch, &[Kind::Tree], Observing, LOOK)
+        .takes(&[QUEUE])
+        .doc("Receives an envelope of kind `watch` for every change of the node or of one below it, with what that is labelled: \
+              its target is the node, its body `{\"gone\":bool}`. At most 16 processes watch one node. What does not fit is told by \
+              `lagged`. Effect as `read`."),
+    act(Verb::Stop, &[Kind::Tree], Inner, EXCHANGE)
+        .doc("Ends a watch of one's own, named as it was begun. Effect as `send`. An instance of one message that carries \
+              more than its process began with ends only those that were begun with that."),
     act(Verb::Remove, &[Kind::Fs], Outward, CHANGE)
         .doc("Removes a file or an empty folder. What it was labelled joins the process and whoever finds nothing there."),
     act(Verb::Remove, &[Kind::Tree], Outward, CHANGE)
         .keeps_labels()
-        .doc("Removes a node. What the node was labelled joins the process; that and what the process carries joins \
+        .takes(&[SNAPSHOT])
+        .doc("Removes a node, and none below it, or lets go of a snapshot. The outcome in the log tells the root of the tree that this makes. What the node was labelled joins the process; that and what the process carries joins \
               whoever finds nothing there."),
     // Messages.
     act(Verb::Send, &[Kind::Proc, Kind::Service], Inner, EXCHANGE)
@@ -185,7 +218,7 @@ pub static ROWS: &[Row] = &[
               of one topic the latest 128 messages and 2 MiB, of all together 4,096 and 32 MiB."),
     act(Verb::Subscribe, &[Kind::Topic], Observing, LOOK)
         .takes(&[
-            field("queue", Type::Int(1_024), "how many of its messages may wait at once, 1 to 1024; default 256"),
+            QUEUE,
             field("from", Type::Int(u64::MAX), "the number of the first message that is wanted of those that are retained; default none of them"),
         ])
         .doc("Receives from now on what is published on the topic, or on any topic of a pattern (`/topic/findings.*`), which has to \
@@ -409,9 +442,6 @@ pub static ROWS: &[Row] = &[
         .doc("Removes a stopped application. Effect as `spawn`. What the process and the plan carried joins whoever finds \
               nothing there."),
     // What a later version brings.
-    act(Verb::Watch, &[Kind::Tree], Observing, LOOK)
-        .doc("Receives an envelope for every change below a node. Effect as `read`.")
-        .missing("tree watching"),
     act(Verb::Infer, &[Kind::Model], Outward, INFER_REMOTE)
         .blocks()
         .doc("Asks a language model. A model on this machine has the lower effect 1000 500 500 N 500.")

@@ -40,7 +40,7 @@ fn what_a_device_refused_is_a_refusal_of_the_gate() {
     let (mut reader, app) = (reader(), Name::parse("a").unwrap());
     let outcome = |result: &str| {
         let (result, reason) = (result.to_owned(), "a private address".to_owned());
-        Content::Outcome(Outcome { result, reason, bytes: 0, note: String::new() })
+        Content::Outcome(Outcome { result, reason, bytes: 0, note: String::new(), tree: None })
     };
     reader.take(&entry(1, 5, outcome("denied")), &app);
     reader.take(&entry(2, 6, outcome("done")), &app);
@@ -79,7 +79,7 @@ fn what_failed_is_listed_and_what_nobody_knows_is_counted() {
     let (mut reader, app) = (reader(), Name::parse("a").unwrap());
     let outcome = |result: &str| {
         let (result, reason) = (result.to_owned(), "no space".to_owned());
-        Content::Outcome(Outcome { result, reason, bytes: 0, note: String::new() })
+        Content::Outcome(Outcome { result, reason, bytes: 0, note: String::new(), tree: None })
     };
     reader.take(&entry(1, 5, outcome("done")), &app);
     reader.take(&entry(2, 6, outcome("unknown")), &app);

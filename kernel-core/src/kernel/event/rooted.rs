@@ -1,0 +1,20 @@
+//! Which root of the tree an event tells.
+
+use super::{Booted, Outcome, kind};
+use crate::chain::Hash;
+
+/// What stands before the root where it is the last of a content: key 4, and a string of 32 bytes.
+const ROOT_NEXT: [u8; 3] = [0x04, 0x58, 0x20];
+
+/// The root of the tree that an event of `kind` with this content tells: of a boot what it began with, of an outcome what
+/// its act made of it.
+pub fn tree_root(kind: u8, content: &[u8]) -> Option<Hash> {
+    match kind {
+        kind::BOOT => minicbor::decode::<Booted>(content).ok()?.tree,
+        // Few outcomes have one, and a whole log is looked through: the others are not decoded.
+        kind::OUTCOME if content.len() > Hash::LEN && content[..content.len() - Hash::LEN].ends_with(&ROOT_NEXT) => {
+            minicbor::decode::<Outcome>(content).ok()?.tree
+        }
+        _ => None,
+    }
+}

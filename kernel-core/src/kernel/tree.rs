@@ -1,0 +1,107 @@
+//! The tree's root, at hand in step: what a change of a node makes of it.
+//!
+//! A write or removal asks for the rows on the way to its node, holds them against the root, and puts the new ones and
+//! the head row into the batch of its events; its outcome tells the root. A read looks at the node's row alone: that it
+//! is what the root is over is found where it is changed, proved or verified.
+
+mod changes;
+mod list;
+mod prove;
+mod snapshots;
+mod stored;
+
+pub(super) use changes::sweep;
+pub use changes::{Change, snapshots, tree_changes};
+pub use list::{Child, Children, tree_children, tree_record};
+pub use prove::{ProveError, TreeProof, Unproven, prove_node};
+pub use snapshots::{Kept, Snapshot};
+pub use stored::{CheckedTree, check_tree};
+pub(super) use stored::{found, rebuild};
+
+use super::effects::Effects;
+use super::rows;
+use super::state::{Need, State};
+use super::verb::{Op, Read};
+use crate::id::ActionId;
+use crate::path::TreePath;
+use crate::platform::Key;
+use crate::refusal::{Code, Refusal};
+use crate::tree::{self, Broken, MAX_DEPTH, Node, Record};
+use bytes::Bytes;
+
+/// The key of a node's own row.
+pub(super) fn node_key(path: &TreePath) -> Key {
+    rows::key(rows::TABLE_TREE, path.as_str().as_bytes())
+}
+
+/// The key of the row of the uppermost node.
+fn head_key() -> Key {
+    rows::key(rows::TABLE_TREE_HEAD, b"")
+}
+
+impl From<Broken> for Refusal {
+    fn from(broken: Broken) -> Refusal {
+        Refusal::new(Code::Failed, format!("{broken}, so nothing is changed there; `weft chain verify` says more"))
+    }
+}
+
+impl State {
+    /// Asks for what an act on a node looks at. Only the node's own row orders acts among each other.
+    pub(super) fn want_node(&self, path: &TreePath, op: &Op, need: &mut Need) {
+        match op {
+            Op::Read(Read { at: Some(name), .. }) => self.want_node_at(path, name, need),
+            Op::Read(_) => need.want(self, node_key(path)),
+            Op::Write(_) | Op::Remove => {
+                need.want(self, node_key(path));
+                self.want_old_node(path, need);
+                if !need.is_every() {
+                    tree::wanted(path.as_str(), |key| self.rows.get(key), |key| need.want(self, key));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts `after` in the place of `before` at `path`; `None` for no record.
+    ///
+    /// # Errors
+    /// `failed` where what is stored is not what the root is over, `too_large` where a new node would lie too deep. Then
+    /// nothing has changed.
+    pub(super) fn set_record(
+        &mut self,
+        action: ActionId,
+        path: &TreePath,
+        before: Option<&Record>,
+        after: Option<&Record>,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if before.is_none() && path.segments().count() > MAX_DEPTH {
+            return Err(Refusal::new(Code::TooLarge, format!("a node lies at most {MAX_DEPTH} names deep")));
+        }
+        let hash = |record: Option<&Record>| record.map(|record| record.seal().hash());
+        let row = |key: &Bytes| self.row(key).map(|row| row.cloned());
+        let update = tree::set(self.tree, path.as_str(), hash(before), hash(after), row)?;
+        let row = after.map(minicbor::to_vec).transpose();
+        let row = row.map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
+        self.keep_old_node(path, fx)?;
+        self.keep(node_key(path), row.map(Into::into), fx);
+        for (key, row) in update.rows {
+            self.keep(key, row, fx);
+        }
+        self.tree = update.head;
+        self.keep_tree_head(action, fx);
+        Ok(())
+    }
+
+    /// The uppermost node, and the act that made it so; 0 for a boot.
+    pub(super) fn keep_tree_head(&mut self, action: ActionId, fx: &mut Effects) {
+        let row = [&self.tree.to_bytes()[..], &action.0.to_be_bytes()].concat();
+        fx.rows.push((head_key(), Some(row.into())));
+    }
+}
+
+/// The uppermost node in its row.
+fn read_head(row: &[u8]) -> Option<Node> {
+    let (node, action) = row.split_last_chunk::<8>()?;
+    Node::from_bytes(node).filter(|_| action.len() == 8)
+}

@@ -1,0 +1,81 @@
+//! `weft receipt`.
+
+use super::parse_key;
+use super::prove::told;
+use crate::cli::address::Address;
+use crate::cli::client;
+use crate::cli::exit::{Exit, Failure, HELD};
+use crate::cli::place::Places;
+use crate::cli::stored::Stored;
+use crate::cli::terminal::tell;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use kernel_core::chain::{Evidence, VerifierKey};
+use kernel_core::id::ActionId;
+use kernel_core::kernel::{receipt, verify_receipt};
+use std::path::PathBuf;
+
+/// Its arguments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Receipt {
+    /// The act, by its number in the log
+    #[arg(value_name = "ACTION")]
+    action: u64,
+    /// Put in what the act was done with, too: whoever gets the file reads it
+    #[arg(long)]
+    with_body: bool,
+    /// The data directory. Default: $WEFT_DATA_DIR, else the only one under ~/.local/share/weft
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Whose log it has to be, where no kernel runs on it. Default: the key in the data directory
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
+    key: Option<VerifierKey>,
+    /// Where the kernel that runs listens, if not in its data directory: a path, unix:PATH or tcp:HOST:PORT
+    #[arg(long, value_name = "ADDRESS", value_parser = OsStringValueParser::new().try_map(Address::parse))]
+    at: Option<Address>,
+    /// What holds the token for a TCP address. Default: api.token of the data directory
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Print a failure as JSON, too; the receipt always is
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Receipt {
+    /// Runs it.
+    pub(crate) async fn run(&self) -> Result<Exit, Failure> {
+        if self.at.is_some() {
+            return self.ask(self.data_dir.clone()).await;
+        }
+        let path = Places::from_env().existing(self.data_dir.as_deref())?;
+        match Stored::open(&path, self.key.clone()).await {
+            Ok(stored) => self.of(&stored).await,
+            Err(held) if held.code == HELD => match self.ask(Some(path)).await {
+                // It is held by something that does not answer: a run to its end.
+                Err(nobody) if nobody.code == "no_kernel" => Err(held),
+                asked => asked,
+            },
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Of a log that nobody writes.
+    async fn of(&self, stored: &Stored) -> Result<Exit, Failure> {
+        let log = stored.verify(None).await?.log;
+        let note = stored.note(log.signed(), &log.checkpoint()).await?;
+        let receipt = receipt(&stored.rows, ActionId(self.action), &note, self.with_body).await?;
+        if let Err(problem) = verify_receipt(&receipt, Some(&stored.key)) {
+            tell(&format!("weft: whoever verifies this will find {}: {problem}", problem.code()));
+        }
+        told(&Evidence::Receipt(receipt))
+    }
+
+    /// From the kernel that runs on it.
+    async fn ask(&self, data_dir: Option<PathBuf>) -> Result<Exit, Failure> {
+        let which = client::Which::of(data_dir.as_deref(), self.at.as_ref(), self.token_file.as_deref());
+        let mut kernel = which.connect().await?;
+        let query = if self.with_body { "?body" } else { "" };
+        let answered = kernel.bytes(&format!("/v1/receipts/{}{query}", self.action)).await?;
+        let evidence = Evidence::parse(&answered).map_err(|e| kernel.broke_off(&e.to_string()))?;
+        told(&evidence)
+    }
+}

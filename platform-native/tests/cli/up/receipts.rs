@@ -1,0 +1,71 @@
+//! Receipts of a kernel that runs.
+
+use super::openapi::unfit;
+use super::{Up, echo};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+
+#[test]
+fn a_kernel_that_runs_gives_receipts() {
+    let home = echo();
+    let up = Up::start(&home, &["--env", "prod"]).with_play();
+    assert!(up.act("write", "/tree/x", json!({ "replace": true })).status == 200);
+    // The act before was the kernel's last but for what the connection left.
+    let mut found = None;
+    for number in (1..60).rev() {
+        let answer = up.ask("GET", &format!("/v1/receipts/{number}"), None);
+        if answer.status == 200 && answer.json()["events"].as_array().unwrap().len() == 2 {
+            found = Some((number.to_string(), answer.json()));
+            break;
+        }
+    }
+    let (number, receipt) = found.expect("a receipt of an outward act");
+    let document = up.ask("GET", "/v1/openapi.json", None).is(200);
+    let schema = &document["components"]["schemas"]["Receipt"];
+    assert_eq!(unfit(&document, schema, &receipt, "receipt"), [""; 0]);
+    let with_body = up.ask("GET", &format!("/v1/receipts/{number}?body"), None).is(200);
+    assert_eq!(unfit(&document, schema, &with_body, "receipt"), [""; 0]);
+    assert!(with_body["body"].is_object() && receipt.get("body").is_none());
+    assert_eq!(up.ask("GET", "/v1/receipts/7777777", None).refuses(404), "not_found");
+    assert_eq!(up.ask("GET", "/v1/receipts/x", None).refuses(400), "invalid");
+
+    // The same by the command, which finds the kernel by its directory, and verified while it runs.
+    let printed = up.weft(&["receipt", &number]).exits(0);
+    assert_eq!(printed.json()["events"][0]["event"], receipt["events"][0]["event"]);
+    std::fs::write(home.path("r.json"), &printed.out).unwrap();
+    let told = up.weft(&["verify", "r.json", "--json"]).exits(0).json();
+    assert_eq!(told["action"].to_string(), number);
+    let socket = up.socket().display().to_string();
+    home.weft(&["receipt", &number, "--at", &socket]).exits(0);
+    up.weft(&["receipt", "7777777"]).exits(1).tells(&["tells of no act 7777777"]);
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    // It held for what it covered, and holds on.
+    home.weft(&["verify", "r.json", "--data-dir", "data"]).exits(0).says(&["The receipt holds"]);
+}
+
+#[test]
+fn the_log_of_a_kernel_that_runs_is_followed() {
+    let home = echo();
+    let up = Up::start(&home, &["--env", "prod"]).with_play();
+    let page = up.ask("GET", "/v1/log/2", None).is(200);
+    assert_eq!((page["events"][0]["seq"].as_u64(), &page["events"][0]["kind"]), (Some(2), &json!("phase")));
+    let end = up.ask("GET", "/v1/log/18446744073709551615", None).is(200);
+    assert!(end["events"].as_array().unwrap().is_empty() && end["next"].as_u64() >= page["next"].as_u64());
+    assert_eq!(up.ask("GET", "/v1/log/x", None).refuses(400), "invalid");
+
+    let arguments = ["chain", "show", "--follow", "--json", "--resource", "/tree/**", "--data-dir", "data"];
+    let mut follower = home.start(&[&arguments[..], &["--since", "0"]].concat());
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    for name in ["a", "b"] {
+        up.act("write", &format!("/tree/{name}"), json!({ "replace": true })).is(200);
+        for kind in ["intent", "outcome"] {
+            let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            assert_eq!(event["kind"], kind, "{event}");
+        }
+    }
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    assert!(lines.next().is_none(), "nothing of that is said after its end");
+    assert!(follower.wait().unwrap().success());
+}
