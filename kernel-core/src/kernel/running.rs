@@ -107,12 +107,12 @@ pub(crate) struct Taken {
 
 impl Taken {
     /// They were taken from its own process.
-    pub(super) fn from_all(&mut self, rights: &Capabilities) {
+    pub(super) fn take_from_all(&mut self, rights: &Capabilities) {
         add(&mut self.all, rights);
     }
 
     /// They were taken from `member`.
-    pub(super) fn from(&mut self, member: &Name, rights: &Capabilities) {
+    pub(super) fn take_from(&mut self, member: &Name, rights: &Capabilities) {
         add(self.members.entry(member.clone()).or_default(), rights);
     }
 

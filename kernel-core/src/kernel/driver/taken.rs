@@ -17,6 +17,7 @@ use crate::time::Instant;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a step leaves to be done under the same lock.
+#[allow(clippy::large_enum_variant)] // Nearly all are inputs, and few are at hand at a time.
 enum Next {
     /// An input, and the call whose reply the submitter takes back directly.
     Input(Input, Option<CallId>),

@@ -153,11 +153,11 @@ impl State {
         let Some(name) = process.app.clone() else { return };
         let Some(app) = self.apps.get_mut(&name) else { return };
         let below = if app.root == pid {
-            app.taken.from_all(rights);
+            app.taken.take_from_all(rights);
             app.members.iter().map(|member| member.name.clone()).collect()
         } else if app.spawned.get(&process.name) == Some(&pid) {
             self.catalog.narrow(Some(&name), &process.name, rights);
-            app.taken.from(&process.name, rights);
+            app.taken.take_from(&process.name, rights);
             app.below(&process.name)
         } else {
             return;
@@ -167,7 +167,7 @@ impl State {
         let handed_on = Capabilities::new(handed_on.clone(), handed_on).unwrap_or_else(|_| rights.clone());
         for member in &below {
             self.catalog.narrow(Some(&name), member, &handed_on);
-            app.taken.from(member, &handed_on);
+            app.taken.take_from(member, &handed_on);
         }
         self.keep_running(&name, fx);
     }
