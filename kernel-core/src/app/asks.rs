@@ -59,7 +59,7 @@ pub fn own_rights<'a>(
     for agent in agents {
         add(&[Verb::Spawn], format!("/agent/{agent}"));
     }
-    add(&[Verb::Publish, Verb::Subscribe, Verb::Stop], format!("/topic/{app}.**"));
+    add(&[Verb::Publish, Verb::Subscribe], format!("/topic/{app}.**"));
     add(&[Verb::Read, Verb::List, Verb::Write, Verb::Remove, Verb::Watch], format!("/tree/app/{app}/**"));
     add(&[Verb::Read, Verb::List, Verb::Monitor, Verb::Stop], format!("/app/{app}"));
     add(&[Verb::Send, Verb::Call, Verb::Monitor, Verb::Grant, Verb::Revoke], "/proc/*".to_owned());

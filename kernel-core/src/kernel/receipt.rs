@@ -39,6 +39,9 @@ pub enum ReceiptError {
     /// The tiles of the log do not make the proof, so the log is damaged.
     #[error("no proof can be made: {0}")]
     Proof(#[from] ProofError),
+    /// An event is not the one that belongs there, so the log was changed.
+    #[error("no proof can be made: event {0} was changed or is missing; `weft chain verify` says more")]
+    Changed(u64),
     /// What was said to be its checkpoint is none.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -51,7 +54,7 @@ fn is_part(kind: u8) -> bool {
     matches!(kind, INTENT | OUTCOME | OBSERVED | REFUSED | ROUTE_OPENED | ANSWERED | ESCALATED | UNFIT)
 }
 
-/// The receipt of `action`, from a log that was verified, under the signed checkpoint `note` of it; with the body of
+/// The receipt of `action`, under the signed checkpoint `note` of it; with the body of
 /// the act where `with_body` says so. All events up to the checkpoint are read for it, unless they are found before.
 ///
 /// # Errors
@@ -64,17 +67,19 @@ pub async fn receipt<S: Storage>(
 ) -> Result<Receipt, ReceiptError> {
     let size = Checkpoint::open_unverified(note)?.size;
     let (mut from, to) = (event_key(0), table_range(TABLE_EVENTS).1);
-    let mut found = Vec::new();
+    let (mut found, mut seq, mut prev) = (Vec::new(), 0, Hash::ZERO);
     'log: loop {
         let page = storage.scan(&from, &to, PAGE).await?;
         for bytes in page.rows.iter().flat_map(|(_, row)| entries(row)) {
-            // What is no event was found when the log was verified.
-            let Some((bytes, event)) = bytes.ok().and_then(|bytes| Some((bytes, decode_verified(bytes).ok()?))) else {
-                continue;
-            };
-            if event.seq >= size {
+            if seq >= size {
                 break 'log;
             }
+            // A kernel that runs has verified the end of its log alone: what is left out of a receipt must not be so because
+            // it was changed before that.
+            let event = bytes.ok().and_then(|bytes| Some((bytes, decode_verified(bytes).ok()?)));
+            let fits = event.filter(|(_, event)| (event.seq, event.prev) == (seq, prev));
+            let (bytes, event) = fits.ok_or(ReceiptError::Changed(seq))?;
+            (seq, prev) = (seq + 1, Hash::leaf(bytes));
             if event.header.action == action && is_part(event.header.kind) {
                 found.push((event.seq, bytes.to_vec()));
                 // Nothing of it follows its end.

@@ -222,6 +222,7 @@ impl From<ReceiptError> for Failure {
             }
             ReceiptError::NoBody { .. } => Failure::new(Exit::Failed, "not_found", message)
                 .help("the receipt holds without it: leave out --with-body"),
+            ReceiptError::Changed(_) => Failure::new(Exit::Integrity, "tampered", message),
             other => Failure::new(Exit::Integrity, "tile_mismatch", said(&other)),
         }
     }

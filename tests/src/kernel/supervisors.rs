@@ -248,7 +248,9 @@ pub async fn a_kernel_that_stops_waits_for_nobody_for_ever<H: Host>(host: H) {
     assert_eq!(world.process("slow").state, Lifecycle::Stopping);
     world.hand.advance(Duration::from_secs(1));
     shutdown.await.expect("an orderly end");
-    assert_eq!(world.process("slow").state, Lifecycle::Exited);
+    let slow = world.process("slow");
+    assert_eq!(slow.state, Lifecycle::Exited);
+    assert!(slow.wall < Duration::from_secs(1_000).as_nanos() as u64, "it did not wait for its call");
 }
 
 /// What was killed below a supervisor stays dead when that is started again, and so does what was suspended; a supervisor that

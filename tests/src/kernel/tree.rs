@@ -108,11 +108,16 @@ pub async fn a_changed_tree_does_not_boot<H: Host>(host: H) {
     world.log().await;
     let (head, first): (&[u8], &[u8]) = (b"\x51", b"\x50\x00");
     let before = world.row(head).await.expect("a head");
+    let row_before = world.row(first).await.expect("a row");
     session.act("write", "/tree/b", "{\"replace\":true}\none").await.expect("a write");
     world.log().await;
     drop(session);
     let mut other = world.row(first).await.expect("a row").to_vec();
     *other.last_mut().expect("no row is empty") ^= 1;
+    // All of an older tree is whole in itself.
+    let older =
+        vec![(head.into(), Some(before.clone())), (first.into(), Some(row_before)), (b"\x41b"[..].into(), None)];
+    world.refused_over(older, "the tree is not the one that the log tells").await;
     for (key, changed) in [(head, Some(before)), (head, None), (first, Some(other.into())), (first, None)] {
         let changes = vec![(key.into(), changed)];
         world.refused_over(changes, "the tree is not the one that the log tells").await;
@@ -221,6 +226,9 @@ pub async fn who_watches_is_told<H: Host>(host: H) {
     let told = ["watch /tree/a/x/y [] {gone:false}", "watch /tree/a [] {gone:false}", "watch /tree/a [] {gone:true}"];
     let labelled = "watch /tree/a/s [secret] {gone:false}";
     assert_eq!(envelopes().await, [&told[..], &[labelled]].concat());
+    // That it is gone tells that it was there.
+    session.act("remove", "/tree/a/s", "").await.expect("a removal");
+    assert_eq!(envelopes().await, ["watch /tree/a/s [secret] {gone:true}"]);
     watcher.act("stop", "/tree/a", "").await.expect("a watch that ends");
     watcher.act("stop", "/tree/a", "").await.expect_err("it has ended");
     write("/tree/a/x").await.expect("a write");
@@ -259,6 +267,7 @@ pub async fn a_snapshot_is_the_tree_as_it_was<H: Host>(host: H) {
     write("/tree/a", "two").await.expect("a write");
     snapshot("write", "second").await.expect("a snapshot");
     write("/tree/a", "three").await.expect("a write");
+    write("/tree/a", "four").await.expect("a write");
     write("/tree/c", "three").await.expect("a write");
     session.act("remove", "/tree/b", "").await.expect("a removal");
     drop(session);

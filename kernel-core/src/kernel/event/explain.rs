@@ -37,7 +37,7 @@ pub fn explain<'c>(events: impl IntoIterator<Item = &'c Content>) -> Explanation
             }
             Content::Observed(decided) => {
                 told.permitted(decided);
-                "it was looked at; the log tells only where that cannot be done".clone_into(&mut told.outcome);
+                "it was let look; nothing here says whether that could be done".clone_into(&mut told.outcome);
             }
             Content::RouteOpened(decided) => {
                 told.permitted(decided);

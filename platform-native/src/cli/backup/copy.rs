@@ -12,11 +12,14 @@ use crate::storage::RedbStorage;
 use bytes::Bytes;
 use kernel_core::chain::{Checkpoint, Opening, Trust, VerifierKey};
 use kernel_core::codec::hex;
-use kernel_core::kernel::{check_bodies, feed, log_key};
+use kernel_core::kernel::event::tree_root;
+use kernel_core::kernel::{check_bodies, check_tree, feed, log_key};
 use kernel_core::platform::{Batch, Key, KeyPurpose, Keys, Storage, StorageError};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,16 +64,16 @@ impl Copy {
         if !folder.is_dir() {
             return Err(Failure::usage(format!("the folder {} does not exist", shown(folder))).help("make it first"));
         }
+        // A name that nobody else has, and a folder that was not there: nothing of anybody else's is touched, and nothing but
+        // what was made here is taken away.
+        let mut random = [0; 8];
+        getrandom::fill(&mut random)
+            .map_err(|e| Failure::usage(format!("this machine gives no random numbers: {e}")))?;
         let mut part = OsString::from(".");
         part.push(name);
-        part.push(".part");
+        part.push(format!(".{}.part", hex(&random)));
         let beside = folder.join(part);
-        if beside.symlink_metadata().is_ok() {
-            // What one left behind that was killed; one that still runs holds it.
-            let left = DataDir::open(&beside).map_err(in_use)?;
-            std::fs::remove_dir_all(&beside).map_err(|e| unwritten(&beside, &e))?;
-            drop(left);
-        }
+        DirBuilder::new().mode(0o700).create(&beside).map_err(|e| unwritten(&beside, &e))?;
         let dir = Arc::new(DataDir::open(&beside).map_err(in_use)?);
         let mut copy = Copy {
             to: absolute,
@@ -135,7 +138,7 @@ impl Copy {
         self.flush().await?;
         draw(Some("verifying it"), self.terminal);
         let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
-        let mut opening = Opening::new(key.name.clone(), trust);
+        let mut opening = Opening::new(key.name.clone(), trust).noting(tree_root);
         if let Some(checkpoint) = checkpoint {
             opening = opening.against(checkpoint)?;
         }
@@ -144,6 +147,7 @@ impl Copy {
         draw(None, self.terminal);
         let opened = verified?.whole()?;
         check_bodies(storage).await?;
+        check_tree(storage, opened.noted.map(|(_, root)| root)).await?;
         let log = opened.log;
         if log.size() == 0 {
             return Err(Failure::usage("there is no log in it: no kernel has been there yet"));

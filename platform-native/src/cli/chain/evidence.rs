@@ -143,16 +143,20 @@ fn of_node(proof: &TreeProof, key: Option<&VerifierKey>, palette: Palette) -> Re
         Some(node) => {
             let value = node.value.map_or("none: it was removed".to_owned(), |hash| format!("SHA-256 {hash}"));
             vec![
-                format!("{} {}", palette.good("The tree has it:"), palette.bold(&proof.path.to_string())),
+                format!(
+                    "{} {}",
+                    palette.good(if node.value.is_some() { "The tree had it:" } else { "The tree had it removed:" }),
+                    palette.bold(&proof.path.to_string())
+                ),
                 format!("  version   {}, written by process {}", node.version, node.owner),
                 format!("  value     {value}"),
             ]
         }
         None => {
-            vec![format!("{} {}", palette.good("The tree has no such node:"), palette.bold(&proof.path.to_string()))]
+            vec![format!("{} {}", palette.good("The tree had no such node:"), palette.bold(&proof.path.to_string()))]
         }
     };
-    lines.push(format!("  told by   event {}", proof.seq));
+    lines.push(format!("  when      event {} told the root; what came later may have changed it", proof.seq));
     let members = json!({ "evidence": "node", "path": proof.path, "node": proof.node, "seq": proof.seq });
     Ok((checkpoint, Found { members, lines }))
 }
