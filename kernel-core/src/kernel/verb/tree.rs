@@ -67,9 +67,7 @@ impl State {
                 return Err(Refusal::new(Code::Conflict, format!("/tree/{} has another value", path.as_str())));
             }
         }
-        // What somebody else has stored is not what this one has.
-        let own = before.as_ref().filter(|n| n.owner == act.pid);
-        let replaced = own.and_then(|n| n.value.as_ref()).map_or(0, Vec::len);
+        let replaced = before.as_ref().and_then(|n| n.value.as_ref()).map_or(0, Vec::len);
         let version = before.as_ref().map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
             Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
         })?;
@@ -102,7 +100,7 @@ impl State {
         let mark = Record { version: 0, owner: act.pid, labels, value: None, earlier, kind };
         let left = (!mark.labels.is_empty()).then_some(&mark);
         self.set_record(act.action, path, Some(&node), left, fx)?;
-        self.has_stored(act.pid, 0, if node.owner == act.pid { stored } else { 0 });
+        self.has_stored(act.pid, 0, stored);
         self.tell_watchers(act, path, &mark.labels, true, now, fx);
         Ok(Answer::empty())
     }
