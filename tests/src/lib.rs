@@ -132,7 +132,7 @@ macro_rules! each_kernel_clause {
             links: a_failure_takes_the_linked_with_it, an_orderly_end_ends_nobody_else, whoever_traps_is_told,
                 an_end_by_a_link_is_a_failure, an_end_by_a_link_is_labelled, a_long_chain_is_no_deep_stack,
                 what_failed_by_a_link_is_noted_before_it_is_told;
-            log: an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
+            log: what_the_log_has_not_open_is_not_closed, numbers_that_were_used_are_not_used_again, an_outward_act_has_an_intent_and_an_outcome, an_observing_act_is_one_event,
                 a_route_is_opened_once_and_counted, a_route_is_for_equal_acts_alone, equal_refusals_are_counted, nothing_leaves_before_it_is_stored,
                 a_failed_commit_stops_everything, what_was_cut_short_is_unknown, what_was_answered_outlives_a_crash, a_start_verifies_the_end_of_a_long_log,
                 what_could_not_be_done_opens_no_route, what_was_given_up_ends_as_its_device_says,
@@ -149,7 +149,7 @@ macro_rules! each_kernel_clause {
             roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
                 roles_only_narrow, ceilings_hold_all_the_way_down, an_application_is_started_as_a_supervisor_is;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
-            stops: nobody_comes_again_below_what_stops, who_ends_by_itself_is_stopped_in_time,
+            stops: a_kernel_that_stops_waits_for_nobody_for_ever, nobody_comes_again_below_what_stops, who_ends_by_itself_is_stopped_in_time,
                 it_is_not_quiet_while_a_supervisor_stops, an_answer_that_comes_too_late_starts_nobody,
                 the_start_of_an_application_deals_with_ends, a_start_that_stops_has_its_time,
                 who_stays_away_ends_what_ends_with_it, what_is_over_before_it_has_started_is_over,
@@ -165,7 +165,7 @@ macro_rules! each_kernel_clause {
             supervisors: agents_are_children_of_their_supervisor,
                 a_supervisor_that_cannot_go_on_is_started_again, what_cannot_be_mended_goes_up,
                 siblings_come_again_with_all_below_them, whoever_stops_is_given_its_time,
-                a_kernel_that_stops_waits_for_nobody_for_ever, nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
+                nothing_starts_again_before_all_have_stopped, what_was_killed_below_a_supervisor_stays_dead,
                 a_supervisor_can_be_stopped, a_durable_inbox_is_one_below_a_supervisor,
                 budgets_below_a_supervisor_go_on, links_cross_supervisors, whoever_is_suspended_stops_at_once,
                 a_kernel_that_stops_forgets_nothing, what_an_application_fails_by_outlives_a_crash;

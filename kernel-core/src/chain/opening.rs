@@ -23,6 +23,7 @@ use super::{
     tile_key,
 };
 use crate::codec::table_range;
+use crate::id::ActionId;
 use bytes::Bytes;
 use std::cmp::Ordering;
 
@@ -48,6 +49,8 @@ pub struct Opened {
     pub torn: Option<Torn>,
     /// The last event that [`Opening::noting`] picked, and what it tells.
     pub noted: Option<(u64, Hash)>,
+    /// The greatest number of an act of the events that were read.
+    pub last_action: ActionId,
 }
 
 impl Opened {
@@ -103,6 +106,7 @@ pub struct Opening {
     /// What to note of an event, by its kind and content, and the last that was.
     pick: Option<Pick>,
     noted: Option<(u64, Hash)>,
+    last_action: ActionId,
 }
 
 /// An event that does not follow the one before it. The tiles will tell which of them was changed.
@@ -152,6 +156,7 @@ impl Opening {
             beyond: Beyond::default(),
             pick: None,
             noted: None,
+            last_action: ActionId(0),
         }
     }
 
@@ -284,8 +289,8 @@ impl Opening {
         });
         let Some(head) = self.head else {
             let log = Log::new(self.origin);
-            let log_only = Opened { log, signed: 0, from: 0, torn: None, noted: None };
-            return missing.map_or(Ok(log_only), Err);
+            let (torn, noted, last_action) = (None, None, ActionId(0));
+            return missing.map_or(Ok(Opened { log, signed: 0, from: 0, torn, noted, last_action }), Err);
         };
         let (size, changed) = (head.size, self.tiles.changed_leaf());
         if let Some(Break { seq, goes_on }) = self.broken {
@@ -314,7 +319,7 @@ impl Opening {
         }
         let log = Log::at(self.origin, self.tree, self.hash, self.last_row, head.checkpoint, false);
         let (from, torn) = (self.edge.size(), self.beyond.torn(size));
-        Ok(Opened { log, signed: self.signed, from, torn, noted: self.noted })
+        Ok(Opened { log, signed: self.signed, from, torn, noted: self.noted, last_action: self.last_action })
     }
 
     fn enter(&mut self, stage: Stage) {
@@ -429,6 +434,7 @@ impl Opening {
                 return Ok(());
             }
             self.hash = leaf;
+            self.last_action = self.last_action.max(event.header.action);
             if let Some(hash) = self.pick.and_then(|pick| pick(event.header.kind, event.content)) {
                 self.noted = Some((seq, hash));
             }

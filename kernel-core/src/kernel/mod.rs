@@ -39,6 +39,7 @@ pub mod state;
 mod stop;
 mod suspend;
 mod tree;
+mod unfinished;
 pub mod verb;
 
 pub use app::Until;

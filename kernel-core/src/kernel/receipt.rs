@@ -182,7 +182,7 @@ async fn kept_body<S: Storage>(storage: &S, action: ActionId) -> Result<SaltedBo
 }
 
 /// What `make` makes of tiles, each of which is read when it is found to be missing.
-async fn with_tiles<S: Storage, T>(
+pub(super) async fn with_tiles<S: Storage, T>(
     storage: &S,
     make: impl Fn(&BTreeMap<TileId, Bytes>) -> Result<T, ProofError>,
 ) -> Result<T, ReceiptError> {

@@ -16,6 +16,7 @@ use super::rows;
 use super::running::{Running, Standing};
 use super::state::State;
 use super::tree;
+use super::unfinished::unfinished;
 use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
 use crate::codec::hex;
 use crate::environment::Environment;
@@ -152,6 +153,9 @@ pub(super) async fn boot<P: Platform>(
     }
     let opened = if platform.profile().atomic_commits { opened.whole()? } else { opened };
     let last = counters(last.as_deref(), opened.log.size())?;
+    if last.action < opened.last_action.0 {
+        return Err(BootError::Counters);
+    }
     let (unsigned, verified_from) = (opened.log.size() - opened.signed, opened.from);
     let mut repair = String::new();
     let mut torn_tree = false;
@@ -160,6 +164,15 @@ pub(super) async fn boot<P: Platform>(
             format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
         storage.commit(Batch { changes: torn.repair }).await?;
         torn_tree = true;
+    }
+    let said = interrupted;
+    let interrupted = unfinished(&storage, &said, &opened.log).await?;
+    if interrupted.len() < said.len() {
+        let others: Vec<_> = said.iter().filter(|act| !interrupted.contains(act)).collect();
+        let removed = format!("{} rows of acts that the log does not have open were removed", others.len());
+        repair = if repair.is_empty() { removed } else { format!("{repair}; {removed}") };
+        let changes = others.iter().map(|act| (rows::numbered(rows::TABLE_OPEN, act.0), None)).collect();
+        storage.commit(Batch { changes }).await?;
     }
     phases.end("chain", platform.now());
 
@@ -287,7 +300,7 @@ fn counters(row: Option<&[u8]>, events: u64) -> Result<Counters, BootError> {
     }
 }
 
-/// Outward acts that the last boot began and did not end.
+/// Outward acts that the last boot began and did not end, as rows say.
 async fn interrupted<S: Storage>(storage: &S) -> Result<Vec<ActionId>, BootError> {
     let number = |key: &Bytes| <[u8; 8]>::try_from(&key[1..]).ok().map(u64::from_be_bytes).map(ActionId);
     let rows = all(storage, rows::TABLE_OPEN).await?;

@@ -1,6 +1,7 @@
 //! What the log says of acts, when it says it, and what is left after a crash.
 
 use crate::world::{Answers, Commits, Hand, Host, Kind, Recorded, World, agent, app};
+use bytes::Bytes;
 use futures::join;
 use kernel_core::app::MountMode;
 use kernel_core::chain::event_key;
@@ -8,6 +9,7 @@ use kernel_core::environment::Environment;
 use kernel_core::governance::Then;
 use kernel_core::id::ActionId;
 use kernel_core::kernel::event::Content;
+use kernel_core::kernel::rows::{TABLE_COUNTERS, TABLE_OPEN, key, numbered};
 use kernel_core::process::Lifecycle;
 use kernel_core::refusal::Code;
 use std::time::Duration;
@@ -216,6 +218,40 @@ pub async fn what_was_cut_short_is_unknown<H: Host>(host: H) {
     assert_eq!(outcomes(&log, intent), ["unknown"]);
     assert!(world.hand.asked().is_empty());
     assert_eq!(world.host.get("out", "x").await, None);
+    world.finish().await;
+}
+
+/// A row that says that an act is under way closes none that the log has closed or never had: what a boot says of an act is
+/// signed, and rows may be anybody's who has the disk.
+pub async fn what_the_log_has_not_open_is_not_closed<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let session = world.session().await;
+    session.act("write", "/tree/a", "{\"replace\":true}\none").await.expect("a write");
+    drop(session);
+    let [intent] = intents(&world.log().await, "/tree/a")[..] else { panic!("not one intent") };
+    let other = ActionId(intent.0 + 1_000);
+    let open = |action: ActionId| numbered(TABLE_OPEN, action.0);
+    world.reboot_over([intent, other].map(|action| (open(action), Some(Bytes::new()))).to_vec()).await;
+    let log = world.log().await;
+    assert_eq!((outcomes(&log, intent), outcomes(&log, other)), (vec!["done".to_owned()], Vec::new()));
+    assert_eq!((world.row(&open(intent)).await, world.row(&open(other)).await), (None, None));
+    let told =
+        log.iter().any(|e| matches!(&e.content, Content::Boot(boot) if boot.repair.starts_with("2 rows of acts")));
+    assert!(told, "it is said that they were there");
+    world.finish().await;
+}
+
+/// No kernel boots where the row of the numbers that were used is of before the last of them.
+pub async fn numbers_that_were_used_are_not_used_again<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    world.log().await;
+    let row = key(TABLE_COUNTERS, b"");
+    let before = world.row(&row).await.expect("numbers");
+    let session = world.session().await;
+    session.act("write", "/tree/a", "{\"replace\":true}\none").await.expect("a write");
+    drop(session);
+    world.log().await;
+    world.refused_over(vec![(row, Some(before))], "numbers could be used twice").await;
     world.finish().await;
 }
 

@@ -380,3 +380,25 @@ pub async fn why_nobody_was_spawned_is_labelled<H: Host>(host: H) {
     assert!(String::from_utf8_lossy(&info).contains("\"labels\":[\"secret\"]"), "{info:?}");
     world.finish().await;
 }
+
+/// A kernel that stops waits two minutes at most, whatever time a manifest gives its agents, and meanwhile lets the operator
+/// kill.
+pub async fn a_kernel_that_stops_waits_for_nobody_for_ever<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let slow = |name: &str| agent(name).uses(&["call /proc/*"]).stops(Shutdown::Infinite);
+    world.try_run(app("one", [deaf(), slow("slow"), slow("other")]).until_quiet()).await.expect("started");
+    waits_for_the_deaf(&world, "slow").await;
+    waits_for_the_deaf(&world, "other").await;
+    let mut shutdown = pin!(world.kernel().shutdown("over"));
+    assert!(poll!(shutdown.as_mut()).is_pending());
+    let session = world.session().await;
+    session.act("kill", &format!("/proc/{}", world.pid("other")), "").await.expect("killed");
+    world.hand.advance(Duration::from_secs(119));
+    world.pause().await;
+    assert_eq!(world.process("slow").state, Lifecycle::Stopping);
+    world.hand.advance(Duration::from_secs(1));
+    shutdown.await.expect("an orderly end");
+    let slow = world.process("slow");
+    assert_eq!(slow.state, Lifecycle::Exited);
+    assert!(slow.wall < Duration::from_secs(1_000).as_nanos() as u64, "it did not wait for its call");
+}

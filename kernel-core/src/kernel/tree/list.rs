@@ -1,6 +1,7 @@
 //! What lies in the tree, for its operator: a page of what is directly below a node.
 
 use crate::kernel::rows::{TABLE_TREE, key};
+use crate::kernel::start::BootError;
 use crate::path::TreePath;
 use crate::platform::{Storage, StorageError};
 use crate::tree::{Record, Sealed};
@@ -72,8 +73,9 @@ pub async fn tree_children<S: Storage>(
 /// The record at `path`.
 ///
 /// # Errors
-/// What storage fails with.
-pub async fn tree_record<S: Storage>(storage: &S, path: &TreePath) -> Result<Option<Record>, StorageError> {
+/// [`BootError::Tree`] where it cannot be read, and what storage fails with.
+pub async fn tree_record<S: Storage>(storage: &S, path: &TreePath) -> Result<Option<Record>, BootError> {
     let row: Option<Bytes> = storage.get(&super::node_key(path)).await?;
-    Ok(row.and_then(|row| minicbor::decode(&row).ok()))
+    let unread = |e| BootError::Tree(format!("the node /tree/{} cannot be read: {e}", path.as_str()));
+    row.map(|row| minicbor::decode(&row).map_err(unread)).transpose()
 }
