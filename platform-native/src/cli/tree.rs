@@ -2,7 +2,7 @@
 
 use super::VERSION;
 use super::api::{Encoding, changes_of};
-use super::client::{Connection, Which, payload, write};
+use super::client::{Connection, Which, given, payload, write};
 use super::exit::{Exit, Failure};
 use super::on_runtime;
 use super::place::Places;
@@ -16,7 +16,6 @@ use kernel_core::path::{Name, Resource, TreePath};
 use kernel_core::refusal::{Code, Refusal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
 /// The most bytes of a value.
 const MOST: u64 = 1 << 20;
@@ -342,15 +341,7 @@ impl Get {
 
 impl Put {
     async fn run(&self) -> Result<(), Failure> {
-        let value = match self.value.as_str() {
-            "-" => {
-                let mut bytes = Vec::new();
-                let read = std::io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes);
-                read.map_err(|e| Failure::usage(format!("standard input cannot be read: {e}")))?;
-                bytes
-            }
-            text => text.as_bytes().to_vec(),
-        };
+        let value = given(&self.value, "a value")?;
         let mut line = json!({ "replace": true, "labels": self.labels });
         for (name, said) in [("kind", &self.kind), ("expect", &self.expect)] {
             if let Some(said) = said {

@@ -24,13 +24,7 @@ pub async fn a_budget_outlives_the_kernel<H: Host>(host: H) {
     for crash in [true, false] {
         // Two are for the spawns.
         assert_eq!(world.tell("a", "repeat 8 read /fs/in/x").await, "8 ok");
-        world.log().await;
-        if crash {
-            world.crash().await;
-        } else {
-            world.reboot().await;
-        }
-        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        let revived = world.lives_again(crash).await;
         assert!(matches!(&revived[..], [one] if one.result.is_ok()), "{revived:?}");
     }
     let a = format!("/proc/{}", world.pid("a"));

@@ -391,13 +391,7 @@ pub async fn what_was_taken_is_not_there_at_a_later_boot<H: Host>(host: H) {
     assert!(operate(&world, "revoke", world.pid("reader"), &[IN], &[]).await.starts_with("ok "));
     assert!(operate(&world, "revoke", world.process("firm").pid, &[], &[writes]).await.starts_with("ok "));
     for crash in [true, false] {
-        world.log().await;
-        if crash {
-            world.crash().await;
-        } else {
-            world.reboot().await;
-        }
-        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        let revived = world.lives_again(crash).await;
         assert!(matches!(&revived[..], [one] if one.result.is_ok()), "{revived:?}");
         assert!(world.act("reader", "read /fs/in/x").await.starts_with("denied: "));
         assert_eq!(world.act("other", "read /fs/in/x").await, "ok x");

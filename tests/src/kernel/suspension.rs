@@ -182,13 +182,7 @@ pub async fn the_suspended_stay_so_at_a_later_boot<H: Host>(host: H) {
     world.session().await.act("send", &path, "\ndo repeat 150 read /fs/in/x").await.expect("sent");
     world.until(|world| world.process("flooder").state == Lifecycle::Suspended).await;
     for crash in [true, false] {
-        world.log().await;
-        if crash {
-            world.crash().await;
-        } else {
-            world.reboot().await;
-        }
-        let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
+        let revived = world.lives_again(crash).await;
         assert!(revived[0].result.is_ok(), "{revived:?}");
         let held: Vec<&str> = revived[0].suspended.iter().map(|name| name.as_str()).collect();
         assert_eq!(held, ["a", "flooder", "gone"]);

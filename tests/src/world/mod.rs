@@ -34,8 +34,8 @@ use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{
-    BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Session, Told, Tombstones, check_tree, log_key, open_log,
-    receipt, replay,
+    BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Revived, Session, Told, Tombstones, check_tree, log_key,
+    open_log, receipt, replay,
 };
 use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
@@ -215,6 +215,17 @@ impl<H: Host> World<H> {
         self.let_go().await;
         self.hand = self.hand.fresh();
         self.start().await;
+    }
+
+    /// Ends its kernel when the log is written, by a crash or in order, and boots another one, which starts again what should
+    /// run.
+    pub async fn lives_again(&mut self, crash: bool) -> Vec<Revived> {
+        self.log().await;
+        match crash {
+            true => self.crash().await,
+            false => self.reboot().await,
+        }
+        self.kernel().revive(|_, _| true).await.expect("rows that can be read")
     }
 
     /// Shuts the kernel down, puts rows among what is stored behind its back, and boots another over it. Its

@@ -3,12 +3,13 @@
 
 use super::{head_key, node_key, read_head};
 use crate::chain::{
-    Checkpoint, CheckpointError, EventError, Hash, Head, ProofError, TileId, VerifierKey, decode, decode_verified,
-    entries, event_key, event_seq, inclusion, tile_key, verify_inclusion,
+    Checkpoint, CheckpointError, EventError, Hash, Head, ProofError, VerifierKey, decode, decode_verified, entries,
+    event_key, event_seq, inclusion, verify_inclusion,
 };
 use crate::codec::hex;
 use crate::kernel::Kernel;
 use crate::kernel::event::tree_root;
+use crate::kernel::receipt::{ReceiptError, with_tiles};
 use crate::path::{Resource, TreePath};
 use crate::platform::{Key, Platform, Storage, StorageError};
 use crate::refusal::{Code, Refusal};
@@ -57,6 +58,9 @@ pub enum ProveError {
     /// No signature covers the event that tells the root.
     #[error("the last checkpoint does not cover the tree as it is now")]
     Unsigned,
+    /// The tiles of the log do not make the proof, so the log is damaged.
+    #[error(transparent)]
+    Proof(#[from] ReceiptError),
     /// The log cannot be read, or tells of no root.
     #[error("the log tells of no root of the tree")]
     NoRoot,
@@ -94,6 +98,9 @@ impl TreeProof {
         let rows: Option<Vec<Bytes>> = self.rows.iter().map(|row| unhex(row).map(Into::into)).collect();
         let rows = rows.ok_or(Unproven::Malformed("row"))?;
         let checkpoint = Checkpoint::open(&self.checkpoint, std::slice::from_ref(key))?;
+        if checkpoint.origin != key.name {
+            return Err(Unproven::Malformed("origin"));
+        }
         verify_inclusion(Hash::leaf(&event), self.seq, checkpoint.size, checkpoint.root, &self.inclusion)?;
         let event = decode(&event)?;
         let unproven = || Unproven::Rows(self.path.clone());
@@ -139,7 +146,7 @@ pub async fn prove_node<S: Storage>(storage: &S, path: &TreePath) -> Result<Tree
         rows: proof.rows.iter().map(|row| hex(row)).collect(),
         seq,
         event: hex(&event),
-        inclusion: included(storage, seq, size).await?,
+        inclusion: with_tiles(storage, |tiles| inclusion(seq, size, &mut |id| tiles.get(&id).cloned())).await?,
         checkpoint: note,
     })
 }
@@ -212,22 +219,8 @@ async fn last_root<S: Storage>(storage: &S, size: u64, root: Hash) -> Result<(u6
     Err(ProveError::NoRoot)
 }
 
-/// The proof that event `seq` is among the first `size`.
-async fn included<S: Storage>(storage: &S, seq: u64, size: u64) -> Result<Vec<Hash>, ProveError> {
-    let mut tiles: BTreeMap<(u8, u64), Bytes> = BTreeMap::new();
-    loop {
-        match inclusion(seq, size, &mut |id| tiles.get(&(id.level, id.index)).cloned()) {
-            Ok(proof) => return Ok(proof),
-            Err(ProofError::MissingTile(id @ TileId { level, index })) if !tiles.contains_key(&(level, index)) => {
-                let tile = storage.get(&tile_key(id)).await?.ok_or(ProveError::NoRoot)?;
-                tiles.insert((level, index), tile);
-            }
-            Err(_) => return Err(ProveError::NoRoot),
-        }
-    }
-}
-
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.is_ascii().then_some(text.as_bytes().as_chunks::<2>()).filter(|(_, rest)| rest.is_empty())?.0;
-    pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+    pairs.iter().map(|[high, low]| Some((digit(*high)? * 16 + digit(*low)?) as u8)).collect()
 }

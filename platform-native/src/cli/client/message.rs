@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::io::{IsTerminal, Read, Write};
 use std::time::Duration;
 
-/// The most bytes of a message.
+/// The most bytes of a message, and of a value.
 const MOST: u64 = 1 << 20;
 
 /// What is sent.
@@ -56,19 +56,7 @@ pub(crate) struct Call {
 impl Message {
     /// The act.
     fn act(&self, verb: &str, deadline: Option<Duration>) -> Result<Value, Failure> {
-        let body = match self.body.as_str() {
-            "-" => {
-                let mut bytes = Vec::new();
-                let read = std::io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes);
-                read.map_err(|e| Failure::usage(format!("standard input cannot be read: {e}")))?;
-                bytes
-            }
-            text => text.as_bytes().to_vec(),
-        };
-        if body.len() as u64 > MOST {
-            let message = format!("a message may have {MOST} bytes, and this one has more");
-            return Err(Failure::new(Exit::Usage, "too_large", message));
-        }
+        let body = given(&self.body, "a message")?;
         let (encoding, payload) = Encoding::of(&body);
         let deadline = deadline.map(|deadline| u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX));
         let mut line = json!({ "labels": self.labels });
@@ -116,6 +104,23 @@ impl Call {
             Ok(Exit::Done)
         })
     }
+}
+
+/// What was given to be sent or written: the text, or for `-` what comes on standard input. `what` it is, for a person.
+pub(in crate::cli) fn given(text: &str, what: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    match text {
+        "-" => {
+            let read = std::io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes);
+            read.map_err(|e| Failure::usage(format!("standard input cannot be read: {e}")))?;
+        }
+        text => bytes.extend_from_slice(text.as_bytes()),
+    }
+    if bytes.len() as u64 > MOST {
+        let message = format!("{what} may have {MOST} bytes, and this one has more");
+        return Err(Failure::new(Exit::Usage, "too_large", message));
+    }
+    Ok(bytes)
 }
 
 /// The bytes of an answer.

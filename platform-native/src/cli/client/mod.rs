@@ -46,7 +46,7 @@ use super::place::Places;
 use super::text::shell;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 pub(in crate::cli) use connection::Connection;
-pub(in crate::cli) use message::{payload, write};
+pub(in crate::cli) use message::{given, payload, write};
 use std::path::{Path, PathBuf};
 
 /// Which kernel.
