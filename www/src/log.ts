@@ -282,6 +282,8 @@ function what(event: Event, content: any, act: Act | null): string {
       return `${content.name} has used ${Math.floor((100 * Number(content.used)) / Number(content.limit))} % of its ${content.meter}`;
     case 'limit_raised':
       return `${content.name} has ${count(Number(content.by))} ${content.meter} more: ${count(Number(content.limit))}`;
+    case 'root':
+      return `the root of the tree is ${content.tree}`;
     case 'rights':
       return `${content.lost ? 'lost' : 'was given'} the rights ${joined(content.use_)}; to hand on, ${joined(content.grant)}`;
     case 'unfit':

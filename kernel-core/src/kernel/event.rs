@@ -14,7 +14,7 @@ pub use apps::{AppEnded, Failing, Restarting};
 pub use explain::{Explanation, explain};
 pub(crate) use fit::{append, bounded, bounded_verdict};
 pub use limits::{LimitNear, LimitRaised};
-pub use rooted::tree_root;
+pub use rooted::{Rooted, tree_root};
 
 use crate::chain::Hash;
 use crate::codec::hex;
@@ -132,6 +132,8 @@ contents! {
     22 RIGHTS Rights(Rights) = "rights";
     /// An application has failed, and its agents are given their time to stop.
     23 FAILING Failing(Failing) = "failing";
+    /// The root of the tree, where no event has told it for long.
+    24 ROOT Root(Rooted) = "root";
 }
 
 /// Kind 0.
@@ -209,7 +211,7 @@ pub struct Outcome {
     /// The pid of a spawn, the address of a connection; empty otherwise.
     #[n(3)]
     pub note: String,
-    /// The root of the tree after an act that changed it, and where nothing has told it for long.
+    /// The root of the tree after an act that changed it.
     #[n(4)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree: Option<Hash>,

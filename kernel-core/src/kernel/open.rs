@@ -19,10 +19,6 @@ use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use bytes::Bytes;
 
-/// After how many events an outcome tells the root of the tree again, so that a boot, which reads the end of the log, need not
-/// look far for it.
-const ROOT_EVERY: u64 = 4_096;
-
 /// One act under way.
 #[derive(Debug)]
 pub(crate) struct Open {
@@ -229,8 +225,8 @@ impl State {
         }
     }
 
-    /// The outcome event of an act, with the root of the tree where it changed that or nothing has told it for long, and the
-    /// end of its row among the open intents if it has one.
+    /// The outcome event of an act, with the root of the tree where it changed that, and the end of its row among the open
+    /// intents if it has one.
     pub(crate) fn record_outcome(
         &mut self,
         action: ActionId,
@@ -244,10 +240,6 @@ impl State {
             Ok(reply) => (Outcome::DONE, String::new(), reply.len() as u64),
             Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
-        let tree = tree.or_else(|| (self.rootless >= ROOT_EVERY).then(|| self.tree.root()));
-        if tree.is_some() {
-            self.rootless = 0;
-        }
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note, tree };
         self.record(action, Content::Outcome(outcome), now, fx);
         fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));
