@@ -12,6 +12,11 @@ const line = (what, value, bar) => console.log(bar ? `bar: ${what}: ${value}; ba
 const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 const atMost = (most, value) => [`at most ${most.toLocaleString('en')} ms`, value <= most];
 
+/** Processor seconds that the browser has used until now, all of its processes together. */
+const protocol = await browser.newBrowserCDPSession();
+const used = async () => (await protocol.send('SystemInfo.getProcessInfo')).processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+
+const beforeBoots = await used();
 /** Times boots of a kernel in this page, each of a name of its own. */
 const boots = await page.evaluate(async () => {
   const { Kernel } = await import('/weft/index.js');
@@ -27,6 +32,7 @@ const boots = await page.evaluate(async () => {
 line('boot, cold', ms(boots[0]), atMost(400, boots[0]));
 const warm = boots.slice(1).sort((a, b) => a - b)[3];
 line('boot, warm', ms(warm), atMost(150, warm));
+line('boot and shutdown: processor', ms((await used() - beforeBoots) * 1_000 / boots.length));
 
 const acts = await page.evaluate(async () => {
   const { Kernel } = await import('/weft/index.js');
@@ -57,10 +63,6 @@ const acts = await page.evaluate(async () => {
 });
 line('an application of one component, from start to end', ms(acts.start));
 line('an act of a component, there and back', ms(acts.act), atMost(1, acts.act));
-
-/** Processor seconds that the browser has used until now, all of its processes together. */
-const protocol = await browser.newBrowserCDPSession();
-const used = async () => (await protocol.send('SystemInfo.getProcessInfo')).processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
 
 await page.evaluate(() => {
   const words = 'let const return the of for while if value key name = ( ) { } ; 0 1 2 import from struct impl'.split(' ');

@@ -31,8 +31,10 @@ const NAMES: Record<string, string> = {
   acts: 'acts', messages: 'messages sent', tool_calls: 'calls of tools', fuel: 'fuel', memory: 'memory', handle: 'time', wall: 'time since its start', stored: 'stored',
 };
 const OF: Record<string, string> = { instance: ' of an instance', message: ' of one message' };
+/** What an application may have is set aside for its instances when they start. */
+const OF_ACCOUNT: Record<string, string> = { memory: 'memory set aside' };
 
-export const named = ({ meter, of }: Pick<Limit, 'meter' | 'of'>): string => `${NAMES[meter] ?? plain(meter, 32)}${OF[of] ?? ''}`;
+export const named = ({ meter, of }: Pick<Limit, 'meter' | 'of'>): string => `${(of === 'account' && OF_ACCOUNT[meter]) || (NAMES[meter] ?? plain(meter, 32))}${OF[of] ?? ''}`;
 
 /** So many of what a meter counts. */
 export function amount(meter: string, n: number): string {
