@@ -107,7 +107,7 @@ async fn what_it_has_used_so_far_is_seen_while_it_computes() {
         pause(700).await;
         (first, gauge.read())
     };
-    let (ran, (first, later)) = futures::join!(live.run(Duration::from_secs(5)), seen);
+    let (ran, (first, later)) = futures::future::join(live.run(Duration::from_secs(5)), seen).await;
     assert_eq!(ran.result.unwrap().unwrap(), b"");
     assert_eq!((first.cpu, first.memory), (30_000_000, 1 << 20));
     assert!(later.cpu > 400_000_000 && later.memory == 1 << 20, "{later:?}");
