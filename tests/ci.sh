@@ -16,7 +16,7 @@ set -uo pipefail
 exec </dev/null
 
 DEFAULT_STEPS=(fmt lint native witness guests wasm web pkg docs)
-MORE_STEPS=(components long)
+MORE_STEPS=(components python bars long)
 declare -A ABOUT=(
     [fmt]="every Rust file is formatted as rustfmt.toml says, every script parses"
     [lint]="clippy without a warning, with and without the optional features; the core's bans do ban"
@@ -28,6 +28,8 @@ declare -A ABOUT=(
     [pkg]="the npm package and the page build and work in headless Chrome; the package also packed, in Vite and in webpack"
     [docs]="the documentation builds without a warning"
     [components]="the clauses in a tab with real components, each in a worker; after step pkg, whose package it runs"
+    [python]="a guest in Python, built here: it works, is ended by fuel and by memory, and costs the same natively and in Chrome; after step pkg"
+    [bars]="what a tab takes, each beside its bar; after step pkg; a missed bar is named and fails nothing"
     [long]="libFuzzer on every target, more random trees and moments, every bench beside its bar, a soak, and other actors beside ours; a missed bar is named and fails nothing; over an hour"
 )
 
@@ -374,6 +376,31 @@ step_components() {
     ran wasm_cargo test --locked -p kernel-tests --test web -- components::
 }
 
+# A guest in Python, on both hosts. Its component is too large to be kept. Wants what step `pkg` has built.
+step_python() {
+    need_rust
+    need_browser
+    need_node
+    export WEFT_PYTHON=$TARGET/python/guest.wasm
+    run tests/fixtures/python/build.sh "$WEFT_PYTHON"
+    ran run cargo test --locked --workspace --lib -- --ignored --nocapture in_python
+    ran run npm --prefix pkg run python
+}
+
+# What a page measures, and what only Rust can ask of a kernel in a tab, built as the package is.
+step_bars() {
+    need_rust
+    need_wasm
+    need_wasm_bindgen
+    need_browser
+    need_node
+    [[ ! -e $TARGET/python/guest.wasm ]] || export WEFT_PYTHON=$TARGET/python/guest.wasm
+    run npm --prefix pkg run measure
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
+    ran wasm_cargo test --locked --profile web -p kernel-tests --test bars -- --nocapture
+    missed "$LOGS/bars.log"
+}
+
 step_docs() {
     need_rust
     RUSTDOCFLAGS="-D warnings" run cargo doc --locked --workspace --no-deps
@@ -430,12 +457,12 @@ step_long() {
 # The names of the bars in a log that are missed.
 missed() {
     local names
-    names=$(sed -n 's/^bar: \(.*\): MISSED$/\1/p' "$1")
+    names=$(sed -n 's/^ *bar: \(.*\): MISSED$/\1/p' "$1")
     if [[ -n $names ]]; then
         printf 'ci: BARS MISSED: %d\n' "$(wc -l <<<"$names")"
         sed 's/^/ci:   MISSED  /' <<<"$names"
     else
-        say "bars missed: none of $(grep -c '^bar: ' "$1" || true)"
+        say "bars missed: none of $(grep -c '^ *bar: ' "$1" || true)"
     fi
 }
 

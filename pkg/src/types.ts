@@ -210,7 +210,10 @@ export interface Process {
   /** Acts that passed the gate, and acts that were refused. */
   acts: number;
   refused: number;
-  /** Nanoseconds of running, the peak of memory in bytes, and units of the fuel meter, as of the last message that is over. */
+  /**
+   * Nanoseconds of running and the peak of memory in bytes, with those of the message that it handles, and units of the fuel meter as of the
+   * last message that is over.
+   */
   cpu: number;
   memory: number;
   fuel: number;
@@ -224,6 +227,21 @@ export interface Process {
   wall: number;
   /** What it and all that it started used together. */
   tree: Used;
+  /** What it may use at most, and how near it is to that. */
+  limits: Limit[];
+}
+
+/** One limit of a process, and what is used of it. */
+export interface Limit {
+  /** What is counted: `acts`, `messages` (sent), `tool_calls`, `fuel`, `memory`, `handle` (time of one message), `wall`, `stored`. Times are nanoseconds. */
+  meter: string;
+  /**
+   * Of what that is: of the process and all that it started (`account`), of one instance or one message of it (then `used` is the most that one
+   * has taken), or of the process alone.
+   */
+  of: 'account' | 'instance' | 'message' | 'process';
+  used: number;
+  limit: number;
 }
 
 /** What was used; see `Process`. */

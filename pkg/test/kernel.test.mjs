@@ -374,6 +374,32 @@ for (const [guest, more, words] of [
   });
 }
 
+test('what a component uses is seen while it computes, beside its limits, and stays counted when it is killed', async () => {
+  const page = await tab();
+  const { limits, later, killed } = await page.evaluate(async (manifest) => {
+    await boot({ storage: 'memory' });
+    await kernel.install(await one(manifest, 'looper'));
+    await kernel.start('one');
+    const solo = async () => (await kernel.processes()).findLast(({ name }) => name === 'solo');
+    const reaches = async (ms) => {
+      for (;;) {
+        const process = await solo();
+        if (process.cpu > ms * 1e6) return process;
+        await new Promise((later) => setTimeout(later, 50));
+      }
+    };
+    const { limits } = await reaches(250);
+    const later = await reaches(900);
+    await kernel.kill(later.pid);
+    return { limits, later, killed: await solo() };
+  }, ONE('looper', 'limits = { memory = "16MiB", handle = "60s", fuel = 1000000000000000 }'));
+  assert.deepEqual(limits.map(({ meter, of, limit }) => `${meter} ${of} ${limit}`), ['memory instance 16777216', 'fuel message 1000000000000000', 'handle message 60000000000']);
+  const handle = ({ limits }) => limits.find(({ meter }) => meter === 'handle').used;
+  assert.ok(handle(later) > 9e8 && later.messages === 1, JSON.stringify(later));
+  assert.ok(killed.cpu >= later.cpu && handle(killed) >= handle(later), JSON.stringify(killed));
+  await page.context().close();
+});
+
 test('a kernel that crashes says so once, in words, and the next one goes on from what was stored', async () => {
   const page = await tab();
   await page.evaluate(() => boot({ storage: 'opfs' }));

@@ -1,4 +1,5 @@
-// What a page waits for, on this machine: `npm run measure`. Prints medians beside the bars; fails nothing.
+// What a page waits for, on this machine: `npm run measure`. Prints medians beside the bars; fails nothing. What only Rust can
+// ask a kernel in a tab (appending, agents that are compiled in, messages between them) is measured by `tests/ci.sh bars`, with this.
 
 import { launch, open, ROOT, serve } from './browser.mjs';
 import { overhead } from './overhead.mjs';
@@ -11,6 +12,11 @@ const line = (what, value, bar) => console.log(bar ? `bar: ${what}: ${value}; ba
 const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 const atMost = (most, value) => [`at most ${most.toLocaleString('en')} ms`, value <= most];
 
+/** Processor seconds that the browser has used until now, all of its processes together. */
+const protocol = await browser.newBrowserCDPSession();
+const used = async () => (await protocol.send('SystemInfo.getProcessInfo')).processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+
+const beforeBoots = await used();
 /** Times boots of a kernel in this page, each of a name of its own. */
 const boots = await page.evaluate(async () => {
   const { Kernel } = await import('/weft/index.js');
@@ -26,6 +32,7 @@ const boots = await page.evaluate(async () => {
 line('boot, cold', ms(boots[0]), atMost(400, boots[0]));
 const warm = boots.slice(1).sort((a, b) => a - b)[3];
 line('boot, warm', ms(warm), atMost(150, warm));
+line('boot and shutdown: processor', ms((await used() - beforeBoots) * 1_000 / boots.length));
 
 const acts = await page.evaluate(async () => {
   const { Kernel } = await import('/weft/index.js');
@@ -56,10 +63,6 @@ const acts = await page.evaluate(async () => {
 });
 line('an application of one component, from start to end', ms(acts.start));
 line('an act of a component, there and back', ms(acts.act), atMost(1, acts.act));
-
-/** Processor seconds that the browser has used until now, all of its processes together. */
-const protocol = await browser.newBrowserCDPSession();
-const used = async () => (await protocol.send('SystemInfo.getProcessInfo')).processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
 
 await page.evaluate(() => {
   const words = 'let const return the of for while if value key name = ( ) { } ; 0 1 2 import from struct impl'.split(' ');
@@ -108,6 +111,35 @@ const rate = Math.round(verify.size / verify.took * 1000);
 line(`verify ${verify.size} events of repo-audit`, `${rate} a second`, ['at least 200,000 a second', rate >= 200_000]);
 // On a machine that does something else as well.
 line(`verify ${verify.size} events of repo-audit: processor`, `${Math.round(11 * verify.size / (await used() - beforeVerify))} a second`);
+
+/** Guests, each in a worker of its own, that stay. */
+const many = await page.evaluate(async () => {
+  const { Kernel } = await import('/weft/index.js');
+  const kernel = await Kernel.boot({ storage: 'memory', name: 'many' });
+  const agents = Array.from({ length: 64 }, (_, i) => `
+    [[agent]]
+    name = "g${i}"
+    program = { wasm = "echo.wasm" }
+    instance = "kept"
+    limits = { memory = "16MiB" }`);
+  const manifest = `
+    [app]
+    name = "many"
+    version = "1.0.0"
+    description = "Many"
+    [budget]
+    memory = "1GiB"
+    ${agents.join('')}`;
+  await kernel.install({ manifest, files: { 'echo.wasm': new Uint8Array(await (await fetch('/guests/echo.wasm')).arrayBuffer()) } });
+  const begun = performance.now();
+  await kernel.start('many', { until: 'stopped' });
+  const took = performance.now() - begun;
+  const living = (await kernel.processes()).filter(({ name, state }) => /^g\d+$/.test(name) && state === 'running');
+  const answers = await Promise.all(living.map(async ({ pid }) => new TextDecoder().decode(await kernel.call(`/proc/${pid}`, 'hello'))));
+  await kernel.shutdown();
+  return { living: answers.filter((said) => said === 'hello').length, took };
+});
+line('64 guests that are components', `${many.living} live and answer, started in ${ms(many.took)}`, ['64', many.living === 64]);
 
 /** Agents that are compiled in: tools of the page are such. Registered beside each other, as a page does that has many. */
 const tools = await page.evaluate(async () => {

@@ -10,6 +10,7 @@ const WORKLOADS = [
   ['Rust', `${ROOT}examples/repo-audit/components/secrets.wasm`, 'scan'],
   ['QuickJS', `${ROOT}tests/fixtures/quickjs/guest.wasm`, 'work'],
 ];
+if (process.env.WEFT_PYTHON) WORKLOADS.push(['Python', process.env.WEFT_PYTHON, 'work']);
 
 /** Glue and modules as the transpiler's worker makes them, with what is served of them below `prefix`. */
 function made(weft, component, metered, prefix, places) {

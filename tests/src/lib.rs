@@ -85,7 +85,7 @@ macro_rules! each_kernel_clause {
                 fuel_is_an_account_of_the_application,
         fuel_is_held_while_a_message_is_handled, a_limit_that_is_near_is_told_once,
                 time_and_memory_that_are_near_are_told_once, fuel_of_a_message_that_is_near_is_told_once,
-                fuel_of_what_was_cut_short_is_counted;
+                fuel_of_what_was_cut_short_is_counted, limits_are_told_with_what_is_used_of_them;
             ends: the_end_of_a_callee_is_labelled, what_was_asked_under_a_label_comes_with_it,
                 an_end_carries_the_labels_of_whoever_caused_it, a_service_that_is_missing_is_told_with_labels,
                 what_an_instance_stops_tells_nothing, the_end_of_what_starts_is_labelled,

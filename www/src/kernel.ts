@@ -44,6 +44,8 @@ export interface Check {
   problems: Problem[];
 }
 
+export interface Limit { meter: string; of: string; used: number; limit: number }
+
 export interface Process {
   pid: number;
   parent: number;
@@ -59,6 +61,11 @@ export interface Process {
   cpu: number;
   fuel: number;
   memory: number;
+  sent: number;
+  toolCalls: number;
+  stored: number;
+  wall: number;
+  limits: Limit[];
 }
 export const COUNTS = ['permitted', 'warned', 'escalated', 'denied', 'refused', 'exhausted', 'dead_letters'] as const;
 export type Verdicts = Record<(typeof COUNTS)[number], number>;
@@ -402,6 +409,11 @@ function process(value: unknown): Process {
     cpu: number(row.cpu),
     fuel: number(row.fuel),
     memory: number(row.memory),
+    sent: number(row.sent),
+    toolCalls: number(row.tool_calls),
+    stored: number(row.stored),
+    wall: number(row.wall),
+    limits: list(row.limits).map(record).map((limit) => ({ meter: text(limit.meter), of: text(limit.of), used: number(limit.used), limit: number(limit.limit) })),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Folder } from './folder';
 import { KEPT, Log, placeOf, TALKS, type Entry } from './log';
 import { readReport, type Report } from './report';
 import { duration } from './format';
+import { amount, named } from './limits';
 import { inSlices } from './slices';
 
 export type Stage = 'booting' | 'failed' | 'start' | 'running' | 'ended';
@@ -38,7 +39,7 @@ export type Announcement = 'quiet' | 'urgent' | 'shown';
 export interface Asked extends Question { deadline: number }
 
 export type FeedItem =
-  | { id: number; at: number; kind: 'log' | 'warned' | 'answer'; who: string; text: string; level: string }
+  | { id: number; at: number; kind: 'log' | 'warned' | 'answer' | 'near'; who: string; text: string; level: string }
   | { id: number; at: number; kind: 'act'; who: string; verb: string; resource: string; outward: boolean; decision: Decision; score: number; text: string }
   | { id: number; at: number; kind: 'undone'; who: string; verb: string; resource: string; what: string; text: string }
   | { id: number; at: number; kind: 'life'; level: string; what: string; names: string[]; text: string }
@@ -417,7 +418,7 @@ export class Session {
         this.life('', notice.waitMs ? `is started again after ${notice.waitMs} ms` : 'is started again', notice.name);
         break;
       case 'limit_near':
-        this.life('', `has used ${Math.floor((100 * notice.used) / notice.limit)} % of its ${notice.meter}`, `${notice.name} ${notice.pid}`);
+        this.near(notice);
         break;
       case 'log':
         this.push({ kind: 'log', who: notice.name, level: notice.level, text: notice.text });
@@ -482,6 +483,14 @@ export class Session {
     } else {
       this.push({ kind: 'life', level, what, names: [name], text: '' });
     }
+  }
+
+  /** Whoever has nearly used up a limit is told of once: the kernel sees to that. */
+  private near({ name, meter, used, limit }: Extract<Notice, { kind: 'limit_near' }>): void {
+    const of = meter === 'handle' ? 'message' : '';
+    const text = `has used ${Math.floor((100 * used) / limit)} % of its limit: ${amount(meter, used)} of ${amount(meter, limit)}, ${named({ meter, of })}`;
+    this.push({ kind: 'near', who: name, level: 'warn', text });
+    this.announce(`${name} ${text}`);
   }
 
   private verdict(notice: Extract<Notice, { kind: 'verdict' }>): void {

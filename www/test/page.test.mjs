@@ -44,6 +44,7 @@ const STATES = {
   }],
   kept: [{ folders: KEPT }, async (page) => { await ready(page); await page.getByRole('button', { name: 'Audit my-project again' }).waitFor(); }],
   running: [{ pace: 8000 }, async (page) => { await run(page); await page.getByRole('button', { name: 'Kill walker' }).waitFor(); await page.locator('.is-act').first().waitFor(); }],
+  limits: [{ near: 'walker', over: 'reporter' }, async (page) => { await run(page); await done(page); await limits(page); }],
   kill: [{ pace: 8000 }, async (page) => { await run(page); await page.getByRole('button', { name: 'Kill walker' }).click(); }],
   asked: [{ recording: 'prod' }, async (page) => { await run(page); await page.getByRole('button', { name: 'Allow once' }).and(page.locator(':enabled')).waitFor(); }],
   finished: [{}, async (page) => { await run(page); await done(page); await page.locator('.refusal').waitFor(); }],
@@ -64,6 +65,12 @@ const STATES = {
   stopped: [{}, async (page) => { await ready(page); await page.evaluate(() => globalThis.player.live.stopped('it is time')); await page.getByRole('heading', { name: 'The kernel was shut down' }).waitFor(); }],
   hostile: [{ recording: 'hostile' }, async (page) => { await run(page); await done(page); await page.getByRole('tab', { name: /Report/ }).click(); }],
 };
+
+/** Shows the limits of those that are near them. */
+async function limits(page) {
+  for (const name of ['walker', 'reporter']) await page.getByRole('button', { name, exact: true }).click();
+  await page.getByRole('list', { name: 'Limits of reporter' }).waitFor();
+}
 
 async function inState(name, context, check) {
   const [control, go] = STATES[name];
@@ -479,6 +486,24 @@ test('the log is filtered by process, verb and decision', () => inState('finishe
   assert.ok(await rows.count() >= 2);
   await page.getByRole('searchbox', { name: 'Text' }).fill('nothing at all');
   await page.getByText('No event is so.').waitFor();
+}));
+
+test('what a process has used stands beside its limits, and who is near one is marked and told of', () => inState('limits', {}, async (page) => {
+  const of = (name) => page.getByRole('list', { name: `Limits of ${name}` }).getByRole('listitem').allInnerTexts();
+  assert.match((await of('walker')).join('; '), /^memory of an instance\n1\.7 MiB of 1\.9 MiB, nearly used up; time of one message\n4\.0 ms of 1 min 0 s$/);
+  assert.match((await of('reporter')).join('; '), /time of one message\n1 min 0 s of 1 min 0 s, used up$/);
+  const row = (name) => page.locator('.processes tbody tr', { has: page.getByRole('button', { name, exact: true }) });
+  assert.match(await row('walker').innerText(), /is near a limit/);
+  assert.match(await row('reporter').innerText(), /has used up a limit/);
+  assert.doesNotMatch(await row('courier').innerText(), /limit/);
+  await page.evaluate(() => globalThis.player.live.near('walker', 'memory', 27 << 20, 32 << 20));
+  await page.getByText('has used 84 % of its limit: 27 MiB of 32 MiB, memory').first().waitFor();
+  // The same button hides them, and says so.
+  const button = page.getByRole('button', { name: 'reporter', exact: true });
+  assert.equal(await button.getAttribute('aria-expanded'), 'true');
+  await button.click();
+  await page.getByRole('list', { name: 'Limits of reporter' }).waitFor({ state: 'detached' });
+  assert.equal(await button.getAttribute('aria-expanded'), 'false');
 }));
 
 test('a process is killed, after a question', () => inState('kill', {}, async (page) => {

@@ -22,6 +22,12 @@ const states = {
     await page.getByLabel('Host and port').fill('127.0.0.1:8080');
   }],
   running: [{ pace: 9000, recording: 'many' }, async (page) => { await run(page); await page.waitForTimeout(5200); }],
+  limits: [{ near: 'walker', over: 'reporter' }, async (page) => {
+    await run(page); await done(page);
+    for (const name of ['walker', 'reporter']) await page.getByRole('button', { name, exact: true }).click();
+    await page.evaluate(() => globalThis.player.live.near('walker', 'memory', 27 << 20, 32 << 20));
+    await page.waitForTimeout(400);
+  }],
   ask: [{ recording: 'prod' }, async (page) => { await run(page); await page.getByRole('alertdialog').waitFor(); await page.waitForTimeout(900); }],
   refusal: [{}, async (page) => { await run(page); await done(page); await page.locator('.refusal').scrollIntoViewIfNeeded(); }],
   finished: [{ recording: 'prod' }, async (page) => { await run(page); await page.getByRole('button', { name: 'Allow once' }).and(page.locator(':enabled')).click(); await done(page); await page.waitForTimeout(200); }],

@@ -11,7 +11,7 @@ use crate::ipc::{ALL_MAILBOXES_BYTES, Envelope, EnvelopeKind, Subscription, sele
 use crate::label::Labels;
 use crate::path::Resource;
 use crate::platform::{DeviceReply, FaultKind, Handled, StartRequest};
-use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle, Process};
+use crate::process::{ExitReason, Handling, InstanceKind, Lifecycle, Most, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 
@@ -310,6 +310,8 @@ impl State {
             InstanceKind::Kept => handled.usage.memory,
             InstanceKind::PerMessage => 0,
         };
+        let most = &mut process.rare.most;
+        *most = Most { fuel: most.fuel.max(fuel), cpu: most.cpu.max(handled.usage.cpu) };
         let (account, limits) = (process.account, process.limits);
         let ceilings = [
             ("memory", handled.usage.memory, Some(limits.memory)),

@@ -130,6 +130,7 @@ impl State {
             parent.children.remove(&pid);
         }
         self.forget_withheld(pid, now, fx);
+        let limits = self.limits_of(&process, now.at);
         // Levels that were held are given back with it; children were closed before.
         if let Ok(lines) = self.ledger.close(process.account) {
             self.carry_account(&process, lines);
@@ -169,6 +170,7 @@ impl State {
             used: Used { memory_now: 0, ..process.used },
             tree,
             wall: lived(&process, now.at),
+            limits,
         });
         if let Some(app) = &process.app {
             self.app_lost(app, &process, &reason, now, fx);
@@ -192,6 +194,9 @@ impl State {
         let Some(ended) = self.history.of_mut(pid) else { return };
         let more = Used { memory_now: 0, ..ended.used.more(usage.cpu, usage.memory) };
         ended.used.add(&more);
+        for limit in &mut ended.limits {
+            limit.sees(usage.cpu, usage.memory);
+        }
         let mut at = pid;
         while at != Pid::KERNEL
             && let Some(ended) = self.history.of_mut(at)

@@ -125,6 +125,7 @@ impl State {
     pub(crate) fn settle_unreported(&mut self, process: &mut Process) {
         let Some(given) = process.limits.fuel.filter(|_| process.handling.is_some()) else { return };
         process.used.fuel = process.used.fuel.saturating_add(given);
+        process.rare.most.fuel = process.rare.most.fuel.max(given);
         // No more than was held, so no account is over by this.
         let _ = self.ledger.settle(process.account, Meter::Fuel, given, given);
         self.waits_for_fuel.came_back(&self.ledger, process.account);

@@ -6,7 +6,7 @@ use crate::agency::Role;
 use crate::id::Pid;
 use crate::path::Name;
 use crate::platform::Usage;
-use crate::process::{Ended, Lifecycle, Process, Used};
+use crate::process::{Ended, Lifecycle, Limit, Process, Used};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ pub struct ProcessRow {
     pub wall: u64,
     /// What it and all that it started used together, those that are gone too.
     pub tree: Used,
+    /// What it may use at most, and how near it is to that.
+    pub limits: Vec<Limit>,
 }
 
 /// What the kernel knows of its processes, and what its gate has said.
@@ -129,6 +131,9 @@ impl ProcessRow {
         let more = self.used.more(usage.cpu, usage.memory);
         self.used.add(&more);
         self.tree.add(&more);
+        for limit in &mut self.limits {
+            limit.sees(usage.cpu, usage.memory);
+        }
     }
 }
 
@@ -147,6 +152,7 @@ impl State {
             used: e.used,
             wall: e.wall,
             tree: e.tree,
+            limits: e.limits.clone(),
         });
         let mut processes: Vec<ProcessRow> = gone.collect();
         add_up(&mut living);
@@ -158,7 +164,24 @@ impl State {
     /// The processes that live, by pid, from `from` on and at most so many. What those have used that they started and
     /// that live is not in their rows yet: see [`add_up`].
     pub(crate) fn living(&self, from: Pid, most: usize, now: Instant) -> Vec<ProcessRow> {
-        self.processes.from(from).take(most).map(|process| row(process, now)).collect()
+        self.processes.from(from).take(most).map(|process| self.process_row(process, now)).collect()
+    }
+
+    fn process_row(&self, p: &Process, now: Instant) -> ProcessRow {
+        ProcessRow {
+            pid: p.pid,
+            parent: p.parent,
+            name: p.name.clone(),
+            app: p.app.clone(),
+            role: p.role.clone(),
+            state: p.life,
+            exit: String::new(),
+            detail: String::new(),
+            used: p.used,
+            wall: lived(p, now),
+            tree: own_and_gone(p),
+            limits: self.limits_of(p, now),
+        }
     }
 
     /// What a process and all that it started have used together.
@@ -232,20 +255,4 @@ fn own_and_gone(process: &Process) -> Used {
 /// How long a process has lived at `now`, nanoseconds.
 pub(super) fn lived(process: &Process, now: Instant) -> u64 {
     u64::try_from(now.since(process.born).as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn row(p: &Process, now: Instant) -> ProcessRow {
-    ProcessRow {
-        pid: p.pid,
-        parent: p.parent,
-        name: p.name.clone(),
-        app: p.app.clone(),
-        role: p.role.clone(),
-        state: p.life,
-        exit: String::new(),
-        detail: String::new(),
-        used: p.used,
-        wall: lived(p, now),
-        tree: own_and_gone(p),
-    }
 }

@@ -5,8 +5,8 @@ use super::event::{Content, LimitNear};
 use super::state::{Due, State};
 use crate::budget::nearly;
 use crate::id::{ActionId, Pid};
-use crate::process::{ExitReason, Wall};
-use crate::time::Now;
+use crate::process::{ExitReason, Limit, Process, Program, Scope, Wall};
+use crate::time::{Instant, Now};
 use std::time::Duration;
 
 impl State {
@@ -49,6 +49,32 @@ impl State {
         fx.wakes.push(Wake::Notice(Notice::LimitNear { pid, name, app, meter, used, limit }));
     }
 
+    /// What `process` may use at most, and what is used of it: of its account, then of an instance and of a message, then
+    /// of itself.
+    pub(crate) fn limits_of(&self, process: &Process, now: Instant) -> Vec<Limit> {
+        let lines = self.ledger.lines(process.account).unwrap_or_default();
+        let drawn = lines.into_iter().filter_map(|line| {
+            let used = line.drawn();
+            Some(Limit { meter: line.meter.as_str().into(), of: Scope::Account, used, limit: line.limit? })
+        });
+        let mut limits: Vec<Limit> = drawn.collect();
+        let mut also = |meter: &'static str, of, used, limit: Option<u64>| {
+            limits.extend(limit.map(|limit| Limit { meter: meter.into(), of, used, limit }));
+        };
+        let (most, own) = (process.rare.most, process.limits);
+        // A program of the host runs in no sandbox that would hold it to these.
+        if matches!(process.program, Some(Program::Wasm { .. })) {
+            also("memory", Scope::Instance, process.used.memory, Some(own.memory));
+            also("fuel", Scope::Message, most.fuel, own.fuel);
+            also("handle", Scope::Message, most.cpu, Some(nanos(own.handle)));
+        }
+        if let Some(Wall { limit, ends, .. }) = process.rare.wall {
+            also("wall", Scope::Process, nanos(limit.saturating_sub(ends.since(now))), Some(nanos(limit)));
+        }
+        also("stored", Scope::Process, u64::try_from(process.used.stored).unwrap_or(0), process.rare.stored);
+        limits
+    }
+
     /// `pid` may live so long, of which `lived` are over.
     pub(crate) fn limit_wall(&mut self, pid: Pid, limit: Duration, lived: Duration, now: Now) {
         let near = Duration::from_nanos(nearly(nanos(limit)));
@@ -58,7 +84,7 @@ impl State {
         let due = if told { ends } else { now.at.after(near - lived) };
         let deadline = self.due(due, Due::Wall(pid, limit));
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.rare.wall = Some(Wall { ends, deadline, near: told });
+            process.rare.wall = Some(Wall { limit, ends, deadline, near: told });
         }
     }
 
@@ -71,7 +97,7 @@ impl State {
         };
         let deadline = self.due(ends, Due::Wall(pid, limit));
         if let Some(process) = self.processes.get_mut(&pid) {
-            process.rare.wall = Some(Wall { ends, deadline, near: true });
+            process.rare.wall = Some(Wall { limit, ends, deadline, near: true });
         }
         self.near(pid, "wall", nanos(limit.saturating_sub(ends.since(now.at))), nanos(limit), now, fx);
     }

@@ -1,6 +1,6 @@
 //! A bounded memory of processes that are gone.
 
-use super::{ExitReason, Used};
+use super::{ExitReason, Limit, Used};
 use crate::agency::Role;
 use crate::id::Pid;
 use crate::path::Name;
@@ -28,6 +28,8 @@ pub struct Ended {
     pub tree: Used,
     /// How long it lived, nanoseconds.
     pub wall: u64,
+    /// What it might have used at most, and how near it came to that.
+    pub limits: Vec<Limit>,
 }
 
 /// The latest ends, oldest first.

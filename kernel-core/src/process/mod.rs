@@ -5,12 +5,14 @@
 
 mod ended;
 mod lifecycle;
+mod limit;
 mod program;
 mod supervision;
 mod used;
 
 pub use ended::{Ended, History};
 pub use lifecycle::{ExitReason, Lifecycle};
+pub use limit::{Limit, Most, Scope};
 pub use program::{Limits, Program};
 pub use supervision::{MAX_INTENSITY, Restart, Restarts, Shutdown, Strategy, Supervision};
 pub use used::Used;
@@ -151,6 +153,8 @@ pub struct Rare {
     pub past_unsayable: bool,
     /// How many bytes it may have stored.
     pub stored: Option<u64>,
+    /// The most that one of its messages has taken.
+    pub most: Most,
     /// What becomes of it when its account is used up.
     pub on_exhausted: OnExhausted,
     /// What a person was asked for more of, for its account, and did not allow.
@@ -258,6 +262,8 @@ pub enum Suspender {
 /// The time that a process may live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wall {
+    /// How long it is.
+    pub limit: Duration,
     /// When it is over.
     pub ends: Instant,
     /// The next thing to happen: it is told that little is left, or ended. In the table of deadlines.

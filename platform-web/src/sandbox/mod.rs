@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kernel_core::ipc::Envelope;
 use kernel_core::platform::{
-    BoxFuture, Fault, Guest, Handled, HostError, Port, Program, Programs, Sandbox, StartRequest,
+    BoxFuture, Fault, Gauge, Guest, Handled, HostError, Port, Program, Programs, Sandbox, StartRequest,
 };
 
 mod native;
@@ -63,6 +63,13 @@ impl Guest for WebGuest {
 
     fn inline(&self) -> bool {
         matches!(self, WebGuest::Native(_))
+    }
+
+    fn gauge(&self) -> Option<Gauge> {
+        match self {
+            WebGuest::Wasm(guest) => Some(guest.gauge()),
+            WebGuest::Native(_) => None,
+        }
     }
 
     fn death(&self) -> Option<BoxFuture<'static, ()>> {

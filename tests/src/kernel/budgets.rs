@@ -6,7 +6,7 @@ use kernel_core::app::Budget;
 use kernel_core::environment::Environment;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::{AppEnded, Content, Exited};
-use kernel_core::process::Lifecycle;
+use kernel_core::process::{Lifecycle, Scope};
 use kernel_core::refusal::Code;
 use std::time::Duration;
 
@@ -339,6 +339,49 @@ pub async fn time_and_memory_that_are_near_are_told_once<H: Host>(host: H) {
     let (exit, detail) = world.ended("mortal").await;
     assert!(exit == "limit" && detail.contains("wall"), "{exit}: {detail}");
     assert_eq!(near(&world).await.len(), 2);
+    world.finish().await;
+}
+
+/// How near a process is to each of its limits is told beside what it used, while it lives and after its end.
+pub async fn limits_are_told_with_what_is_used_of_them<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let component = host.kind() == Kind::Component;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let second = Duration::from_secs(1);
+    let spender = agent("spender").uses(&["read /fs/in/**", "write /tree/**"]).limited(|limits| {
+        (limits.acts, limits.memory, limits.handle) = (Some(10), 32 << 20, 7 * second);
+        (limits.wall, limits.stored) = (Some(1_000 * second), Some(100));
+    });
+    let budget = Budget { acts: Some(50), ..Budget::default() };
+    world.run(app("spend", [spender, agent("other")]).budget(budget)).await;
+    assert_eq!(world.tell("spender", "repeat 3 read /fs/in/x").await, "3 ok");
+    assert!(world.act("spender", "write /tree/x {\"replace\":true} 0123").await.starts_with("ok "));
+    world.hand.advance(100 * second);
+    world.pause().await;
+    let spender = world.pid("spender");
+    for gone in [false, true] {
+        let limits = world.process("spender").limits;
+        let told: Vec<_> = limits.iter().map(|one| (&*one.meter, one.of, one.limit)).collect();
+        let mut expected = vec![("acts", Scope::Account, 10)];
+        if component {
+            expected.extend([("memory", Scope::Instance, 32 << 20), ("handle", Scope::Message, 7_000_000_000)]);
+        }
+        expected.extend([("wall", Scope::Process, 1_000_000_000_000), ("stored", Scope::Process, 100)]);
+        assert_eq!(told, expected, "gone: {gone}");
+        let used = |meter: &str| limits.iter().find(|one| one.meter == meter).expect("a limit").used;
+        assert_eq!((used("acts"), used("stored")), (4, 4));
+        assert!((100_000_000_000..1_000_000_000_000).contains(&used("wall")), "{limits:?}");
+        if component {
+            assert_eq!(used("memory"), world.process("spender").used.memory);
+            assert!((1..7_000_000_000).contains(&used("handle")) && used("memory") > 0, "{limits:?}");
+        }
+        world.session().await.act("kill", &format!("/proc/{spender}"), "").await.ok();
+        world.ended("spender").await;
+    }
+    // What the others draw is drawn from the application's.
+    let of_all = world.process("spend").limits;
+    assert_eq!((of_all[0].used, of_all[0].limit, of_all.len()), (6, 50, 1), "{of_all:?}");
+    assert_eq!(world.process("other").limits.len(), if component { 2 } else { 0 });
     world.finish().await;
 }
 

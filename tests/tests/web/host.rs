@@ -5,8 +5,8 @@ use js_sys::Function;
 use kernel_core::ipc::Envelope;
 use kernel_core::kernel::Parts;
 use kernel_core::platform::{
-    BoxFuture, Clock, DeviceRequest, Devices, Entropy, Fault, FaultKind, Guest, Handled, HostError, Platform, Port,
-    Profile, Sandbox, Spawn, StartRequest, WriteMode,
+    BoxFuture, Clock, DeviceRequest, Devices, Entropy, Fault, FaultKind, Gauge, Guest, Handled, HostError, Platform,
+    Port, Profile, Sandbox, Spawn, StartRequest, WriteMode,
 };
 use kernel_core::time::{Instant, Now, WallTime};
 use kernel_tests::world::{Host, Kind, MOUNTS, name, programs};
@@ -198,6 +198,10 @@ impl Guest for SuiteGuest {
 
     fn inline(&self) -> bool {
         self.0.inline()
+    }
+
+    fn gauge(&self) -> Option<Gauge> {
+        self.0.gauge()
     }
 }
 

@@ -128,7 +128,7 @@ export class FeedView {
     const verdict = item.kind === 'warned' || item.kind === 'answer';
     return h('li', { class: `feed-item is-${item.kind} ${item.level ? `is-${item.level === 'error' || item.level === 'bad' ? 'bad' : item.level}` : ''}`, 'data-kind': verdict ? 'verdicts' : 'agents', 'data-acts': verdict },
       time, h('span', { class: 'feed-who' }, plain(item.who, 64)),
-      h('span', { class: 'feed-text' }, item.kind === 'warned' ? [icons.warn(), h('span', { class: 'sr' }, 'Warning: ')] : null, plain(item.text, 700)));
+      h('span', { class: 'feed-text' }, item.kind === 'warned' || item.kind === 'near' ? [icons.warn(), h('span', { class: 'sr' }, 'Warning: ')] : null, plain(item.text, 700)));
   }
 
   private refusal(item: Extract<FeedItem, { kind: 'refusal' }>, time: HTMLElement): HTMLElement {

@@ -30,10 +30,13 @@ interface Control {
   /** What the person says when the browser asks for one, and what it was asked for. */
   leave: string;
   asked: string[];
+  /** Who is near the limit of its memory, and who has used up that of a message's time. */
+  near: string;
+  over: string;
   live: Kernel | null;
 }
 
-const control: Control = ((globalThis as any).player ??= { recording: 'dev', pace: 1500, bootFails: null, verifyFails: null, ok: true, folders: [], leave: 'granted', asked: [], live: null });
+const control: Control = ((globalThis as any).player ??= { recording: 'dev', pace: 1500, bootFails: null, verifyFails: null, ok: true, folders: [], leave: 'granted', asked: [], near: '', over: '', live: null });
 
 /** How long a question waits. */
 const WAIT_MS = 30_000;
@@ -186,12 +189,25 @@ export class Kernel {
         acts: acts.get(process.pid) ?? 0,
         refused: of(process.pid).filter((event) => event.kind === 'refused').length,
         memory: process.memory,
+        sent: 0, tool_calls: 0, stored: 0, cpu: 4e6, wall: 3e9,
+        limits: this.limits(process),
       };
     });
     const count = (decision: string) => this.played.filter((event) => event.content?.verdict?.decision === decision && event.kind !== 'intent').length;
     const permitted = [...acts.values()].reduce((sum, n) => sum + n, 0);
     const denied = this.played.filter((event) => event.kind === 'refused').length;
     return { processes, verdicts: { permitted, warned: count('warn'), escalated: this.played.filter((event) => event.kind === 'escalated').length, denied, refused: denied, exhausted: 0, dead_letters: 0 }, environment: this.environment };
+  }
+
+  /** As the manifest of repo-audit sets them. */
+  private limits({ pid, name, app, memory }: any) {
+    if (pid === 2) return [{ meter: 'memory', of: 'account', used: 512 << 20, limit: 1 << 30 }];
+    if (!app) return [];
+    const most = name === control.near ? Math.ceil(memory / 0.9) : 32 << 20;
+    return [
+      { meter: 'memory', of: 'instance', used: memory, limit: most },
+      { meter: 'handle', of: 'message', used: name === control.over ? 60e9 : 4e6, limit: 60e9 },
+    ];
   }
 
   async processes() { return (await this.summary()).processes; }
@@ -282,6 +298,7 @@ export class Kernel {
   stopped(reason: string) { this.rest = []; this.gone = true; this.tell('stopped', { reason }); }
   crash(message: string) { this.rest = []; this.tell('crashed', { code: 'crashed', message }); }
   own(owner: boolean) { this.owner = owner; this.tell('owner', { owner }); }
+  near(name: string, meter: string, used: number, limit: number) { this.notice('limit_near', { pid: 9, name, meter, used, limit }); }
   flood(n: number) {
     for (let i = 0; i < n; i += 1) this.notice('verdict', { action: 90_000 + i, name: 'courier', what: 'denied', verb: 'connect', resource: `/net/h${i}.example.com:443`, reason: 'no right' });
   }

@@ -1,6 +1,5 @@
 //! `read /proc/N` and `stop`: looking at processes, and asking them to end.
 
-use crate::budget::Meter;
 use crate::id::Pid;
 use crate::ipc::body;
 use crate::kernel::effects::Effects;
@@ -8,7 +7,7 @@ use crate::kernel::inspect::lived;
 use crate::kernel::road::{Act, Answer};
 use crate::kernel::state::State;
 use crate::label::Labels;
-use crate::process::{ExitReason, Lifecycle, Process, Used};
+use crate::process::{ExitReason, Lifecycle, Limit, Used};
 use crate::refusal::{Code, Refusal};
 use crate::time::Now;
 use serde::{Deserialize, Serialize};
@@ -50,14 +49,6 @@ struct Usage {
     limits: Vec<Limit>,
 }
 
-/// A limit of its account: all below it draw from it, too.
-#[derive(Serialize)]
-struct Limit {
-    meter: Meter,
-    used: u64,
-    limit: u64,
-}
-
 impl State {
     pub(super) fn apply_info(&mut self, act: &Act, pid: Pid, read: ReadProcess, now: Now) -> Result<Answer, Refusal> {
         // Its name and its rights were chosen by whoever spawned it, who carried no more than it began with; its state
@@ -77,7 +68,7 @@ impl State {
             used: process.used,
             wall: lived(process, now.at),
             tree: self.used_by_tree(process),
-            limits: self.limits_of(process),
+            limits: self.limits_of(process, now.at),
         });
         let info = Info {
             pid,
@@ -94,12 +85,6 @@ impl State {
             usage,
         };
         Ok(Answer::Reply(body::json(&info)))
-    }
-
-    /// The limits of a process's own account, and what is used of them.
-    fn limits_of(&self, process: &Process) -> Vec<Limit> {
-        let lines = self.ledger.lines(process.account).unwrap_or_default().into_iter();
-        lines.filter_map(|line| Some(Limit { meter: line.meter, used: line.drawn(), limit: line.limit? })).collect()
     }
 
     /// All that what a process and those below it have used tells of: the labels of every message that one of them ever

@@ -135,7 +135,7 @@ struct Brief<'r> {
 
 impl<'r> Brief<'r> {
     fn of(row: &'r ProcessRow) -> Brief<'r> {
-        let ProcessRow { pid, parent, name, app, role, state, exit, detail, used, wall, tree: _ } = row;
+        let ProcessRow { pid, parent, name, app, role, state, exit, detail, used, wall, tree: _, limits: _ } = row;
         let Used { messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored } = *used;
         Brief {
             pid: *pid,

@@ -34,7 +34,10 @@ pub(super) fn all() -> Value {
         ]), &[
             ("app", maybe_text()), ("exit", text()), ("detail", text()), ("messages", number()), ("sent", number()), ("tool_calls", number()),
             ("acts", number()), ("refused", number()), ("cpu", number()), ("memory", number()),
-            ("memory_now", number()), ("fuel", number()), ("stored", json!({ "type": "integer" })), ("tree", of("Used")),
+            ("memory_now", number()), ("fuel", number()), ("stored", json!({ "type": "integer" })), ("tree", of("Used")), ("limits", list(of("Limit"))),
+        ]),
+        "Limit": object(&[
+            ("meter", text()), ("of", one_of(&["account", "instance", "message", "process"])), ("used", number()), ("limit", number()),
         ]),
         "Used": object(&[
             ("messages", number()), ("sent", number()), ("tool_calls", number()), ("acts", number()),

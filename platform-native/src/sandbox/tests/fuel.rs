@@ -3,6 +3,7 @@
 use super::wasm::{Bench, ECHO, HOG, LOOPER};
 use super::*;
 use kernel_core::meter::INSTANTIATION;
+use std::time::Duration;
 
 /// CPU time in which one that runs away is ended, nanoseconds: the machine may be busy with others.
 const IN_TIME: u64 = 100_000_000;
@@ -137,4 +138,45 @@ async fn messages_cost_what_they_cost_in_a_browser() {
         return;
     }
     assert!(differ.is_empty(), "{}", differ.join("\n"));
+}
+
+/// What Python is given: its interpreter alone takes more than guests usually have.
+const FOR_PYTHON: Limits = Limits { memory: 256 << 20, handle: Duration::from_secs(30), fuel: None };
+
+/// The same in Python, whose component is too large to be kept: `WEFT_PYTHON` says where it lies. What its messages cost is written
+/// beside it, for `pkg/test/python.mjs` to compare with what they cost in a browser.
+#[tokio::test]
+#[ignore = "wants a component in Python, which tests/ci.sh python builds"]
+async fn a_guest_in_python_works_is_ended_and_costs_the_same() {
+    let path = std::path::PathBuf::from(std::env::var_os("WEFT_PYTHON").expect("the path of the component"));
+    let program: &'static [u8] = std::fs::read(&path).unwrap().leak();
+    let bench = Bench::new();
+    let mut costs = Vec::new();
+    for _ in 0..2 {
+        let mut guest = bench.start(program, FOR_PYTHON).await.unwrap();
+        let mut of_one = Vec::new();
+        for (body, said) in [
+            ("hello", "hello"),
+            ("work", r#"{"last": 1005, "words": ["quick", "brown", "jumps", "over", "lazy"]}"#),
+            ("act", "{}\nfrom Python"),
+        ] {
+            let handled = guest.handle(envelope(body)).await;
+            assert_eq!(handled.result.unwrap().unwrap(), said);
+            let (kind, fuel) = (EnvelopeKind::Request, handled.usage.fuel);
+            of_one.push(Cost { kind, target: None, content_type: None, body: body.to_owned(), fuel });
+        }
+        costs.push(of_one);
+    }
+    let [first, second] = costs.try_into().unwrap_or_else(|_| unreachable!("two instances"));
+    let told = |costs: &[Cost]| serde_json::to_string_pretty(costs).unwrap();
+    assert_eq!(told(&first), told(&second));
+    std::fs::write(path.with_extension("fuel.json"), told(&first)).unwrap();
+
+    let mut looper = bench.start(program, Limits { fuel: Some(20_000_000), ..FOR_PYTHON }).await.unwrap();
+    let handled = looper.handle(envelope("loop")).await;
+    println!("20,000,000 units of Python in {:.1} ms", handled.usage.cpu as f64 / 1e6);
+    assert!(handled.usage.cpu < IN_TIME, "{} ns", handled.usage.cpu);
+    fault(handled.result, FaultKind::Fuel);
+    let mut hog = bench.start(program, FOR_PYTHON).await.unwrap();
+    fault(hog.handle(envelope("hold")).await.result, FaultKind::Memory);
 }

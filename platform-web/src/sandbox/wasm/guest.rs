@@ -9,7 +9,7 @@ use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt};
 use js_sys::{Array, Uint8Array};
 use kernel_core::ipc::{Envelope, EnvelopeKind};
-use kernel_core::platform::{BoxFuture, Clock, Fault, FaultKind, Handled, Limits, Port, StartRequest, Usage};
+use kernel_core::platform::{BoxFuture, Clock, Fault, FaultKind, Gauge, Handled, Limits, Port, StartRequest, Usage};
 use kernel_core::refusal::{Code, Refusal};
 use std::cell::Cell;
 use std::pin::pin;
@@ -22,6 +22,9 @@ const LOADING: Duration = Duration::from_secs(30);
 /// What a guest is given beyond its limit: a message from its worker to this one takes a moment.
 const GRACE: Duration = Duration::from_millis(50);
 
+/// How often the gauge of one that computes is brought up to date; what it says does so, too.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// A component that has been started. Dropping it, or a future of `handle`, ends it: its worker is terminated, and
 /// nothing that it still does reaches anything.
 pub struct WasmGuest {
@@ -31,6 +34,8 @@ pub struct WasmGuest {
     limit: Duration,
     // The time and the fuel of starting, which the first activation answers for.
     owed: (Duration, u64),
+    // Of the activation that is under way.
+    gauge: Gauge,
     // What is told after the end.
     peak: u64,
 }
@@ -40,6 +45,7 @@ pub(super) struct Live {
     pub(super) events: UnboundedReceiver<Event>,
     pub(super) port: Port,
     pub(super) clock: WebClock,
+    pub(super) gauge: Gauge,
 }
 
 impl Drop for Live {
@@ -77,7 +83,8 @@ impl WasmGuest {
         let worker = guests
             .start(hash, limits.memory, fuel(&limits), Uint8Array::from(&seed[..]), &lock, again, told)
             .ok_or_else(no_room)?;
-        let mut live = Live { worker, events, port, clock: clock.clone() };
+        let gauge = Gauge::default();
+        let mut live = Live { worker, events, port, clock: clock.clone(), gauge: gauge.clone() };
         match live.next(LOADING).await {
             Some(Event::Running) => {}
             Some(Event::Fault(kind, reason, _)) => return Err(Fault { kind, reason }),
@@ -88,10 +95,15 @@ impl WasmGuest {
         ran.result?.ok();
         let owed = (ran.used.ran, ran.used.fuel);
         let worker = live.worker.clone();
-        Ok(WasmGuest { live: Some(live), worker, limit: limits.handle, owed, peak: ran.used.memory })
+        Ok(WasmGuest { live: Some(live), worker, limit: limits.handle, owed, gauge, peak: ran.used.memory })
+    }
+
+    pub(crate) fn gauge(&self) -> Gauge {
+        self.gauge.clone()
     }
 
     pub(crate) fn handle(&mut self, message: Envelope) -> BoxFuture<'_, Handled> {
+        self.gauge.set_cpu(0);
         Box::pin(async move {
             let Some(mut live) = self.live.take() else {
                 let fault = Fault { kind: FaultKind::Trap, reason: "it has ended before".to_owned() };
@@ -142,16 +154,18 @@ impl Live {
         let mut used = Used::default();
         loop {
             let left = limit.saturating_sub(used.ran);
-            let event = if left.is_zero() { None } else { self.next(left).await };
+            let event = if left.is_zero() { None } else { self.seen(left, used.ran).await };
             let result = match event {
                 None => Err(of_cpu(used.ran.max(limit), limit)),
                 Some(Event::Act { verb, resource, body, used: so_far }) => {
                     used = so_far;
+                    self.show(used);
                     self.act(&verb, &resource, body).await;
                     continue;
                 }
                 Some(Event::Log(level, text, so_far)) => {
                     used = so_far;
+                    self.show(used);
                     self.port.log(level, &text);
                     continue;
                 }
@@ -173,7 +187,33 @@ impl Live {
         }
     }
 
-    /// The next thing that it tells, or nothing if that takes longer than `limit`.
+    /// The gauge shows what it says that it has used.
+    fn show(&self, used: Used) {
+        self.gauge.set_cpu(u64::try_from(used.ran.as_nanos()).unwrap_or(u64::MAX));
+        self.gauge.set_memory(used.memory);
+    }
+
+    /// The next thing that it tells, or nothing if that takes longer than `limit`. While it says nothing it computes, and the gauge
+    /// shows that: it had run for `ran` before.
+    async fn seen(&mut self, limit: Duration, ran: Duration) -> Option<Event> {
+        let begun = self.clock.now();
+        loop {
+            let now = self.clock.now();
+            let passed = now.since(begun);
+            let left = limit.saturating_sub(passed);
+            if left <= LOOK {
+                return self.next(left).await;
+            }
+            let look = pin!(self.clock.sleep_until(now.after(LOOK)));
+            if let Either::Left((event, _)) = select(self.events.next(), look).await {
+                return event;
+            }
+            let so_far = ran.saturating_add(self.clock.now().since(begun));
+            self.gauge.set_cpu(u64::try_from(so_far.as_nanos()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// The same, without the gauge.
     async fn next(&mut self, limit: Duration) -> Option<Event> {
         if let Some(event) = self.events.next().now_or_never() {
             return event;

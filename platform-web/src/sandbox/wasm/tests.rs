@@ -8,7 +8,7 @@ use futures::StreamExt;
 use js_sys::{Function, JsString, Object, Reflect, Uint8Array};
 use kernel_core::id::Pid;
 use kernel_core::ipc::body::{self, FrameError, MAX_HEADER, MAX_PAYLOAD};
-use kernel_core::platform::{ActReply, Clock, FaultKind, LogLevel, Port, Syscalls};
+use kernel_core::platform::{ActReply, Clock, FaultKind, Gauge, LogLevel, Port, Syscalls};
 use kernel_core::time::Instant;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn instance() -> (Live, GuestEvents) {
         Reflect::set(&worker, &method.into(), &Function::new_no_args("")).unwrap();
     }
     let port = Port::new(Arc::new(Quiet), Pid(7));
-    (Live { worker: worker.unchecked_into(), events, port, clock: WebClock::new() }, told)
+    (Live { worker: worker.unchecked_into(), events, port, clock: WebClock::new(), gauge: Gauge::default() }, told)
 }
 
 #[wasm_bindgen_test]
@@ -90,6 +90,27 @@ async fn a_guest_that_logs_gains_no_time() {
     let ran = live.run(limit).await;
     assert_eq!(ran.result.unwrap_err().kind, FaultKind::Cpu);
     assert!(clock.now() < begun.after(Duration::from_secs(2)));
+}
+
+#[wasm_bindgen_test]
+async fn what_it_has_used_so_far_is_seen_while_it_computes() {
+    let (mut live, told) = instance();
+    let gauge = live.gauge.clone();
+    wasm_bindgen_futures::spawn_local(async move {
+        told.log(2, "begun".into(), 30.0, 1 << 20, 0);
+        pause(900).await;
+        told.handled(Uint8Array::new_with_length(0), 40.0, 2 << 20, 0);
+    });
+    let seen = async {
+        pause(10).await;
+        let first = gauge.read();
+        pause(700).await;
+        (first, gauge.read())
+    };
+    let (ran, (first, later)) = futures::future::join(live.run(Duration::from_secs(5)), seen).await;
+    assert_eq!(ran.result.unwrap().unwrap(), b"");
+    assert_eq!((first.cpu, first.memory), (30_000_000, 1 << 20));
+    assert!(later.cpu > 400_000_000 && later.memory == 1 << 20, "{later:?}");
 }
 
 #[wasm_bindgen_test]

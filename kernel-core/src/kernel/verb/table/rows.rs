@@ -292,8 +292,8 @@ pub static ROWS: &[Row] = &[
         .doc("Removes a letter. Its labels join the process; they and what the process carries join whoever finds that it is gone."),
     // Processes.
     act(Verb::Read, &[Kind::Proc], Observing, LOOK)
-        .takes(&[field("usage", Type::Bool, "what it has used, too, but for the CPU time, memory and fuel of a message that is not over, and the limits of its account; then all that a message of it, or of what it started, ever carried joins the caller")])
-        .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`, and `usage` where it was asked for: `{messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored, wall, tree, limits}`; `tree` is the same of it and all that it started, `limits` are `{meter, used, limit}`")
+        .takes(&[field("usage", Type::Bool, "what it has used, too, but for the CPU time, memory and fuel of a message that is not over, and its limits; then all that a message of it, or of what it started, ever carried joins the caller")])
+        .reply("`{pid, parent, name, app, role, state, environment, use, grant, labels, memory_limit}`, and `usage` where it was asked for: `{messages, sent, tool_calls, acts, refused, cpu, memory, memory_now, fuel, stored, wall, tree, limits}`; `tree` is the same of it and all that it started, `limits` are `{meter, of, used, limit}`, where `of` is `account` (it and all below it draw from that), `instance`, `message` (then `used` is the most that one has taken) or `process`; times in nanoseconds")
         .doc("Reads what a process is and what it holds. What it carries joins the caller."),
     act(Verb::Spawn, &[Kind::Agent], Outward, SPAWN)
         .keeps_labels()
