@@ -118,6 +118,7 @@ macro_rules! each_kernel_clause {
                 what_a_durable_inbox_misses_is_told_at_once, an_inbox_goes_with_its_agent, an_inbox_goes_with_its_application,
                 an_inbox_that_cannot_be_read_stays_closed, what_was_not_handled_well_is_handed_again,
                 a_crash_is_known_for_one, the_suspended_handle_what_came_meanwhile;
+                what_always_fails_is_put_aside,
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
                 an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
                 a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_carries,
