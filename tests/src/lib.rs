@@ -181,7 +181,7 @@ macro_rules! each_kernel_clause {
                 a_check_of_arguments_is_bounded, a_key_that_stands_twice_does_not_fit, an_end_in_place_of_an_answer_is_labelled_so;
             topics: a_pattern_reaches_what_lies_in_it, a_pattern_lies_within_a_right_as_a_whole,
                 a_rule_is_about_every_pattern_that_its_topic_is_in, what_does_not_fit_is_told_of_in_its_place,
-                what_is_retained_is_handed_to_who_comes_later, nobody_fills_a_mailbox_by_subscribing, a_subscription_ends,
+                what_is_retained_is_handed_to_who_comes_later, what_is_retained_goes_with_its_application, nobody_fills_a_mailbox_by_subscribing, a_subscription_ends,
                 many_listeners_are_reached_bit_by_bit_and_in_order, what_is_still_handed_out_is_work;
             traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
                 a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,

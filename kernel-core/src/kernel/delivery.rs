@@ -376,7 +376,6 @@ impl State {
                 self.next_message(pid, now, fx);
             }
         }
-        self.weigh_limits(pid, &ceilings, now, fx);
         if let Some(over) = over {
             self.tally.exhausted += 1;
             self.end_of_account(&labels, &over, now, fx);

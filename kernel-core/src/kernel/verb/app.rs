@@ -130,6 +130,7 @@ impl State {
         self.empty_inboxes(name, |_| false, fx);
         self.label_app(name, &labels, fx);
         Ok(Answer::empty())
+        self.retained.forget(name.as_str());
     }
 
     pub(super) fn apply_app_stop(
