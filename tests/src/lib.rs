@@ -63,7 +63,8 @@ macro_rules! each_kernel_clause {
                 what_would_go_on_is_not_said_to_be_taken, connections_end_with_their_right,
                 what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called, an_operator_spawns_in_a_running_application,
                 what_was_taken_is_not_there_at_a_later_boot;
-            applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
+            applications: it_ends_when_it_is_quiet, what_has_failed_is_known,
+                agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
@@ -117,8 +118,8 @@ macro_rules! each_kernel_clause {
                 what_is_acknowledged_is_stored, a_durable_inbox_is_bounded, one_sender_leaves_room_in_a_durable_inbox,
                 what_a_durable_inbox_misses_is_told_at_once, an_inbox_goes_with_its_agent, an_inbox_goes_with_its_application,
                 an_inbox_that_cannot_be_read_stays_closed, what_was_not_handled_well_is_handed_again,
-                a_crash_is_known_for_one, the_suspended_handle_what_came_meanwhile;
                 what_always_fails_is_put_aside,
+                a_crash_is_known_for_one, the_suspended_handle_what_came_meanwhile;
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
                 an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
                 a_timer_carries_the_labels_of_whoever_started_it, looking_at_a_process_brings_what_it_carries,
@@ -149,6 +150,7 @@ macro_rules! each_kernel_clause {
                 a_body_is_told_only_where_it_was_asked_for;
             roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
                 roles_only_narrow, ceilings_hold_all_the_way_down, an_application_is_started_as_a_supervisor_is;
+            room: what_an_application_writes_has_a_rate, without_room_applications_do_nothing;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
             stops: those_that_need_nobody_stop_together, a_kernel_that_stops_waits_for_nobody_for_ever, nobody_comes_again_below_what_stops, who_ends_by_itself_is_stopped_in_time,
                 it_is_not_quiet_while_a_supervisor_stops, an_answer_that_comes_too_late_starts_nobody,

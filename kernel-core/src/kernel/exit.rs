@@ -130,6 +130,7 @@ impl State {
             parent.children.remove(&pid);
         }
         self.forget_withheld(pid, now, fx);
+        self.forget_waiting(process.app.as_ref(), pid, now, fx);
         // Levels that were held are given back with it; children were closed before.
         if let Ok(lines) = self.ledger.close(process.account) {
             self.carry_account(&process, lines);

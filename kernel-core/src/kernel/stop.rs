@@ -357,7 +357,8 @@ impl State {
         self.keep_running(name, fx);
         dead.extend(self.exit(root, reason, now, fx));
         let Some(app) = self.apps.remove(name) else { return dead };
-        app.leaving.values().filter_map(|stopped| stopped.deadline).for_each(|number| self.undue(number));
+        let deadlines = app.leaving.values().filter_map(|stopped| stopped.deadline);
+        deadlines.chain(app.log.deadline()).for_each(|number| self.undue(number));
         self.catalog.forget(name);
         self.charter = self.charter.without_rules_of(name);
         self.mounts.retain(|_, mount| mount.app != *name);
@@ -365,6 +366,9 @@ impl State {
         let ok = problem.is_none();
         let reason = cut(problem.unwrap_or_else(|| "done".to_owned()), REASON_BYTES);
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
+        if !ok {
+            self.failed.insert(name.clone(), reason.clone());
+        }
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
         let stopped_by = app.stopped_by.as_ref().map(Name::to_string);
         fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone(), stopped_by }));
