@@ -63,7 +63,8 @@ macro_rules! each_kernel_clause {
                 what_would_go_on_is_not_said_to_be_taken, connections_end_with_their_right,
                 what_is_tied_is_untied_with_its_right, an_answer_is_labelled_by_the_tool_that_was_called, an_operator_spawns_in_a_running_application,
                 what_was_taken_is_not_there_at_a_later_boot;
-            applications: it_ends_when_it_is_quiet, agents_start_in_order_and_stop_in_reverse,
+            applications: it_ends_when_it_is_quiet, what_has_failed_is_known,
+                agents_start_in_order_and_stop_in_reverse,
                 it_ends_with_the_agent_it_names, a_failed_agent_fails_the_application,
                 a_service_that_was_never_registered_is_a_failure,
                 a_suspended_agent_is_no_success, a_child_that_does_not_start_is_its_parents_affair,
@@ -117,6 +118,7 @@ macro_rules! each_kernel_clause {
                 what_is_acknowledged_is_stored, a_durable_inbox_is_bounded, one_sender_leaves_room_in_a_durable_inbox,
                 what_a_durable_inbox_misses_is_told_at_once, an_inbox_goes_with_its_agent, an_inbox_goes_with_its_application,
                 an_inbox_that_cannot_be_read_stays_closed, what_was_not_handled_well_is_handed_again,
+                what_always_fails_is_put_aside,
                 a_crash_is_known_for_one, the_suspended_handle_what_came_meanwhile;
             labels: more_labels_than_a_set_may_hold_are_refused, a_node_that_cannot_be_read_stays_closed,
                 an_error_reply_is_labelled_and_bounded, an_exit_is_labelled_as_the_process_was,
@@ -148,8 +150,9 @@ macro_rules! each_kernel_clause {
                 a_body_is_told_only_where_it_was_asked_for;
             roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
                 roles_only_narrow, ceilings_hold_all_the_way_down, an_application_is_started_as_a_supervisor_is;
+            room: what_an_application_writes_has_a_rate, without_room_applications_do_nothing;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
-            stops: a_kernel_that_stops_waits_for_nobody_for_ever, nobody_comes_again_below_what_stops, who_ends_by_itself_is_stopped_in_time,
+            stops: those_that_need_nobody_stop_together, a_kernel_that_stops_waits_for_nobody_for_ever, nobody_comes_again_below_what_stops, who_ends_by_itself_is_stopped_in_time,
                 it_is_not_quiet_while_a_supervisor_stops, an_answer_that_comes_too_late_starts_nobody,
                 the_start_of_an_application_deals_with_ends, a_start_that_stops_has_its_time,
                 who_stays_away_ends_what_ends_with_it, what_is_over_before_it_has_started_is_over,
@@ -180,7 +183,7 @@ macro_rules! each_kernel_clause {
                 a_check_of_arguments_is_bounded, a_key_that_stands_twice_does_not_fit, an_end_in_place_of_an_answer_is_labelled_so;
             topics: a_pattern_reaches_what_lies_in_it, a_pattern_lies_within_a_right_as_a_whole,
                 a_rule_is_about_every_pattern_that_its_topic_is_in, what_does_not_fit_is_told_of_in_its_place,
-                what_is_retained_is_handed_to_who_comes_later, nobody_fills_a_mailbox_by_subscribing, a_subscription_ends,
+                what_is_retained_is_handed_to_who_comes_later, what_is_retained_goes_with_its_application, nobody_fills_a_mailbox_by_subscribing, a_subscription_ends,
                 many_listeners_are_reached_bit_by_bit_and_in_order, what_is_still_handed_out_is_work;
             traces: labels_weigh_where_they_are_not_kept, an_application_carries_what_its_starter_and_its_plan_do,
                 a_refusal_names_no_label_that_its_caller_lacks, a_version_and_an_absence_are_labelled,

@@ -14,7 +14,7 @@ use kernel_core::kernel::event::Content;
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
 use kernel_core::refusal::Code;
 use kernel_tests::invariants::{Invariants, kept};
-use kernel_tests::world::{Host, SimHost, World, agent, app, name, supervisor};
+use kernel_tests::world::{Host, Kind, SimHost, World, agent, app, name, supervisor};
 use kernel_tests::{alone, for_seeds};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -336,4 +336,25 @@ fn who_should_live_lives_and_nobody_else() {
     let Befell { boots, failed_disks, killed, started, given } = befell;
     let least = [boots, failed_disks, killed, started, given].into_iter().min();
     assert!(alone().is_some() || least > Some(0), "{befell:?} shows little");
+}
+
+/// However many agents wait for each other, their start needs no deeper stack than that of a few.
+#[test]
+fn a_long_line_of_agents_starts_on_a_small_stack() {
+    let line = || {
+        let host = SimHost::new(2, Kind::Handler);
+        host.sim().run(async move {
+            let names: Vec<String> = (0..250).map(|n| format!("a{n}")).collect();
+            let agents = names.iter().enumerate().map(|(n, name)| match n {
+                0 => agent(name),
+                n => agent(name).after(&[names[n - 1].as_str()]),
+            });
+            let world = World::boot(host, Environment::dev()).await;
+            world.install(app("line", []).with(agents)).await;
+            world.session().await.act("start", "/app/line", "").await.expect("started");
+            assert_eq!(world.process("a249").state, Lifecycle::Running);
+            world.finish().await;
+        });
+    };
+    std::thread::Builder::new().stack_size(512 << 10).spawn(line).expect("a thread").join().expect("it started");
 }

@@ -14,7 +14,7 @@ use crate::path::Name;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const TOP: &[&str] = &["data_dir", "listen", "environment", "app"];
+const TOP: &[&str] = &["data_dir", "listen", "environment", "reserve", "app"];
 const APP: &[&str] = &["path", "allow", "mounts"];
 
 const CONFIG: Sort = Sort {
@@ -32,6 +32,8 @@ pub struct Config {
     pub listen: Vec<Placed<String>>,
     /// How strict the gate is.
     pub environment: Option<Environment>,
+    /// Bytes of the disk that are left to operators: with less room applications do nothing.
+    pub reserve: Option<u64>,
     /// The applications, in the order in which they are started.
     pub apps: Vec<AppConfig>,
     /// The text that all places are in.
@@ -89,9 +91,10 @@ fn sections(top: &Fields, source: &Arc<Source>, problems: &mut Problems) -> Conf
         let chosen = field.choice(&words, problems)?;
         known.get(chosen.value).cloned()
     });
+    let reserve = top.find("reserve").and_then(|field| field.size(problems));
     let entries = top.entries("app", APP, problems);
     let apps = entries.iter().filter_map(|entry| app(entry, problems)).collect();
-    Config { data_dir, listen, environment, apps, source: source.clone() }
+    Config { data_dir, listen, environment, reserve, apps, source: source.clone() }
 }
 
 fn app(fields: &Fields, problems: &mut Problems) -> Option<AppConfig> {

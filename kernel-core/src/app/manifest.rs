@@ -245,6 +245,9 @@ pub struct Container {
     pub optional: bool,
 }
 
+/// How many bytes an application that does not say may add to the log within an hour.
+pub const DEFAULT_LOG: u64 = 256 << 20;
+
 /// `[budget]`: the account of the whole application, drawn from by each of its processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Budget {
@@ -263,6 +266,9 @@ pub struct Budget {
     pub wall: Option<Duration>,
     /// Bytes of memory of all instances together.
     pub memory: Option<u64>,
+    /// Bytes that its acts may add to the log within an hour, at least 1: over that they wait. Default [`DEFAULT_LOG`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<u64>,
     /// What becomes of it when its acts, messages or calls of tools are used up. Default stop.
     #[serde(default, skip_serializing_if = "OnExhausted::is_stop")]
     pub on_exhausted: OnExhausted,

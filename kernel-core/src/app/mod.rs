@@ -33,7 +33,8 @@ pub use config::{AppConfig, Config, parse_config};
 pub use consent::{Consent, Granted, MAX_ALLOW, Missing, TooMuchGiven, Unused, resolve, unused};
 pub use fields::Placed;
 pub use manifest::{
-    Agent, AgentLimits, App, Budget, Container, Inbox, Manifest, Mount, MountMode, Program, Service, Supervisor, Tool,
+    Agent, AgentLimits, App, Budget, Container, DEFAULT_LOG, Inbox, Manifest, Mount, MountMode, Program, Service,
+    Supervisor, Tool,
 };
 pub use memory::TooMuchMemory;
 pub use parse::{parse, parse_bytes};

@@ -60,7 +60,7 @@ const CONTAINER: &[&str] =
     &["name", "image", "command", "env", "ports", "volumes", "limits", "health", "restart", "optional"];
 const RULE: &[&str] = &["id", "text", "when", "then"];
 const SUPERVISION: &[&str] = &["strategy", "intensity", "window", "backoff"];
-const BUDGET: &[&str] = &["acts", "messages", "tool_calls", "fuel", "tokens", "wall", "memory", "on_exhausted"];
+const BUDGET: &[&str] = &["acts", "messages", "tool_calls", "fuel", "tokens", "wall", "memory", "log", "on_exhausted"];
 
 const INSTANCES: &[(&str, InstanceKind)] = &[("kept", InstanceKind::Kept), ("per_message", InstanceKind::PerMessage)];
 const MODES: &[(&str, MountMode)] = &[("read", MountMode::Read), ("write", MountMode::Write)];
@@ -235,7 +235,7 @@ fn limits(field: Field, problems: &mut Problems) -> AgentLimits {
 }
 
 /// A program that has nothing of `key` cannot even start.
-fn refuse_nothing(fields: &Fields, keys: [(&str, bool); 2], problems: &mut Problems) {
+fn refuse_nothing<const N: usize>(fields: &Fields, keys: [(&str, bool); N], problems: &mut Problems) {
     for (key, _) in keys.into_iter().filter(|(_, none)| *none) {
         let at = fields.find(key).map_or(fields.at, |field| field.at);
         problems.add(at, &fields.key_of(key), "must be more than zero: with nothing a program cannot even start");
@@ -244,6 +244,8 @@ fn refuse_nothing(fields: &Fields, keys: [(&str, bool); 2], problems: &mut Probl
 
 fn budget(field: Field, problems: &mut Problems) -> Budget {
     let Some(fields) = field.table(BUDGET, problems) else { return Budget::default() };
+    let log = size(&fields, "log", problems);
+    refuse_nothing(&fields, [("log", log == Some(0))], problems);
     Budget {
         acts: count(&fields, "acts", problems),
         messages: count(&fields, "messages", problems),
@@ -252,6 +254,7 @@ fn budget(field: Field, problems: &mut Problems) -> Budget {
         tokens: count(&fields, "tokens", problems),
         wall: duration(&fields, "wall", problems),
         memory: size(&fields, "memory", problems),
+        log,
         on_exhausted: choice(&fields, "on_exhausted", EXHAUSTED, problems).unwrap_or_default(),
     }
 }

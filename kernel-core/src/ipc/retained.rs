@@ -84,6 +84,17 @@ impl Retained {
         }
     }
 
+    /// Lets go of all that is kept of the topics of the application `app`.
+    pub fn forget(&mut self, app: &str) {
+        let of_app = |topic: &&Topic| topic.parts().next() == Some(app);
+        let topics: Vec<Topic> = self.topics.keys().filter(of_app).cloned().collect();
+        for topic in topics {
+            while self.topics.contains_key(&topic) {
+                self.lose(&topic);
+            }
+        }
+    }
+
     /// What is there of the topics of `pattern` from the message `from` on.
     pub fn since(&self, pattern: &Pattern, from: MessageId) -> Since {
         let mut since = Since::default();

@@ -5,6 +5,7 @@
 
 use super::budgets::Spent;
 use super::effects::Effects;
+use super::log_rate::LogRate;
 use super::members::Member;
 use super::open::OpenKind;
 use super::request::Request;
@@ -102,6 +103,8 @@ pub(crate) struct App {
     pub(crate) began: WallTime,
     /// Whether anything in it has a limit of which what is used is gone.
     pub(crate) limited: bool,
+    /// What it writes into the log, against what it may.
+    pub(crate) log: LogRate,
     /// What was drawn by those of its agents that do not live now.
     pub(crate) carried: BTreeMap<Name, Vec<Spent>>,
     /// Whether it goes on with what it had left when the kernel stopped.

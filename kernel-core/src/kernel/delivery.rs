@@ -2,6 +2,7 @@
 
 use super::effects::{Effects, Wake};
 use super::fuel::fuel_of;
+use super::inboxes::Ended;
 use super::open::{Closed, OpenKind};
 use super::random;
 use super::state::{Abandoned, Connection, Need, State};
@@ -325,7 +326,17 @@ impl State {
         if limits.fuel.is_some() {
             self.waits_for_fuel.came_back(&self.ledger, account);
         }
-        self.end_of_handle(pid, message, matches!(handled.result, Ok(Ok(_))), fx);
+        let ended = match (&handled.result, handling.request) {
+            (Ok(Ok(_)), _) => Ended::Well,
+            (Ok(Err(_)), None) => Ended::Failed,
+            // What a host has no room for is no fault of the message.
+            (Err(fault), _) if !matches!(fault.kind, FaultKind::Start | FaultKind::Room) => Ended::Failed,
+            _ => Ended::CutShort,
+        };
+        self.end_of_handle(pid, message, ended, fx);
+        // Who came near a limit is told of before whoever went over it ends, also where one message did both.
+        self.weigh_limits(pid, &ceilings, now, fx);
+        self.tell_near(now, fx);
         let Some(process) = self.processes.get(&pid) else { return };
         let stopping = process.life == Lifecycle::Stopping;
         let mut end = stopping.then(|| self.asked_by(pid));
@@ -367,7 +378,6 @@ impl State {
                 self.next_message(pid, now, fx);
             }
         }
-        self.weigh_limits(pid, &ceilings, now, fx);
         if let Some(over) = over {
             self.tally.exhausted += 1;
             self.end_of_account(&labels, &over, now, fx);

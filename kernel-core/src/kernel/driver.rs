@@ -27,7 +27,9 @@ use super::start::Parts;
 use super::state::Need;
 use crate::chain::Checkpoint;
 use crate::id::{ActionId, CallId};
-use crate::platform::{ActReply, BoxFuture, DeviceError, DeviceReply, Devices, Key, Platform, Program, Storage};
+use crate::platform::{
+    ActReply, BoxFuture, DeviceError, DeviceReply, Devices, Key, Platform, Program, StartRequest, Storage,
+};
 use crate::refusal::{Code, Refusal};
 use crate::time::Instant;
 use bytes::Bytes;
@@ -242,21 +244,44 @@ impl<P: Platform> Inner<P> {
         }
     }
 
+    /// Makes an instance of the trusted base on the spot. What comes of it may start the next one, which is made when this
+    /// one is, and not within it: however many wait for each other, the stack grows no deeper.
+    fn start_in_turn(&self, action: ActionId, request: StartRequest) {
+        {
+            let mut core = self.lock();
+            core.starts.push_back((action, request));
+            if std::mem::replace(&mut core.starting, true) {
+                return;
+            }
+        }
+        let next = || {
+            let mut core = self.lock();
+            let next = core.starts.pop_front();
+            core.starting = next.is_some();
+            next
+        };
+        while let Some((action, request)) = next() {
+            let Some(inner) = self.me.upgrade() else { return };
+            self.at_once("start", Box::pin(async move { inner.start(action, request).await }));
+        }
+    }
+
+    async fn start(&self, action: ActionId, request: StartRequest) {
+        let result = self.made(request).await;
+        self.submit(Input::Started { action, result });
+    }
+
     /// Performs one act outside. A host that panics in it has answered, too: nobody waits for ever.
     pub(super) fn perform(&self, perform: Perform) {
         let Perform { action, what, .. } = perform;
         match what {
             Performance::Start(request) => {
-                let Some(inner) = self.me.upgrade() else { return };
-                let inline = matches!(request.program, Program::Native { .. });
-                let start = async move {
-                    let result = inner.made(request).await;
-                    inner.submit(Input::Started { action, result });
-                };
                 // An instance of the trusted base is made in no time; a component may have to be compiled.
-                match inline {
-                    true => self.at_once("start", Box::pin(start)),
-                    false => self.spawn_guarded("start", start),
+                match request.program {
+                    Program::Native { .. } => self.start_in_turn(action, request),
+                    Program::Wasm { .. } => {
+                        self.spawn("start", move |inner| async move { inner.start(action, request).await });
+                    }
                 }
             }
             Performance::HandOn => self.submit(Input::Recorded { action }),

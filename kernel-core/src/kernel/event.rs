@@ -63,9 +63,8 @@ macro_rules! contents {
                 match self { $(Content::$variant(_) => $name,)* }
             }
 
-            /// Appends the CBOR map.
-            pub fn encode(&self, out: &mut Vec<u8>) {
-                // Writing to a Vec cannot fail.
+            /// Appends the CBOR map to what writing to cannot fail.
+            pub fn encode<W: minicbor::encode::Write>(&self, out: W) {
                 let _ = match self { $(Content::$variant(body) => minicbor::encode(body, out),)* };
             }
 

@@ -1,6 +1,9 @@
 //! Durable inboxes: what is sent to an agent that has one is stored before that is answered, and handed to it again, in
 //! its next life and in the next of the kernel, until its `handle` has returned.
 //!
+//! A message at which its agent fails again and again is poison: it is put aside as a dead letter, and whoever comes next is
+//! handed what lies behind it.
+//!
 //! Only the agents that an application itself starts have one, under their names. A message is two rows, what is known of
 //! it and its payload; at hand is only which there are. Their order is that of their numbers, which is that in which each
 //! sender sent them.
@@ -18,6 +21,9 @@ use crate::time::Now;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// So often an agent may fail at a message: it is not handed it once more.
+const DELIVERIES: u64 = 3;
 
 /// Whose inbox it is: an application, and one of its agents.
 pub(crate) type Owner = (Name, Name);
@@ -57,6 +63,9 @@ pub struct KeptMessage {
     pub sender: Resource,
     /// The length of its payload.
     pub bytes: u64,
+    /// How often its agent has failed at it.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// All messages that there are.
@@ -67,20 +76,29 @@ pub(crate) struct Inboxes {
 
 #[derive(Debug, Default)]
 struct Inbox {
-    /// Who sent each, and the length of its payload.
-    messages: BTreeMap<MessageId, (Resource, usize)>,
+    messages: BTreeMap<MessageId, Known>,
     /// How many messages and bytes of each sender there are.
     senders: BTreeMap<Resource, (usize, usize)>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    sender: Resource,
+    /// The length of its payload.
+    bytes: usize,
+    /// How often its agent has failed at it.
+    failed: u64,
 }
 
 impl Inboxes {
     /// Those that a boot has found.
     pub(crate) fn found(all: &[KeptMessage]) -> Inboxes {
         let mut inboxes = Inboxes::default();
-        for KeptMessage { app, agent, message, sender, bytes } in all {
+        for KeptMessage { app, agent, message, sender, bytes, failed } in all {
             let bytes = usize::try_from(*bytes).unwrap_or(MAILBOX_BYTES);
-            inboxes.add((app.clone(), agent.clone()), *message, sender.clone(), bytes);
+            let known = Known { sender: sender.clone(), bytes, failed: *failed };
+            inboxes.add((app.clone(), agent.clone()), *message, known);
         }
         inboxes
     }
@@ -98,29 +116,35 @@ impl Inboxes {
         self.by_owner.get(owner).map(|inbox| inbox.messages.keys().copied().collect()).unwrap_or_default()
     }
 
-    fn add(&mut self, owner: Owner, message: MessageId, sender: Resource, bytes: usize) {
+    fn add(&mut self, owner: Owner, message: MessageId, known: Known) {
         let inbox = self.by_owner.entry(owner).or_default();
-        if inbox.messages.insert(message, (sender.clone(), bytes)).is_none() {
+        let (sender, bytes) = (known.sender.clone(), known.bytes);
+        if inbox.messages.insert(message, known).is_none() {
             inbox.bytes = inbox.bytes.saturating_add(bytes);
             let of = inbox.senders.entry(sender).or_default();
             *of = (of.0 + 1, of.1.saturating_add(bytes));
         }
     }
 
-    fn remove(&mut self, owner: &Owner, message: MessageId) -> bool {
-        let Some(inbox) = self.by_owner.get_mut(owner) else { return false };
-        let Some((sender, bytes)) = inbox.messages.remove(&message) else { return false };
-        inbox.bytes = inbox.bytes.saturating_sub(bytes);
-        if let Some(of) = inbox.senders.get_mut(&sender) {
-            *of = (of.0 - 1, of.1.saturating_sub(bytes));
+    fn remove(&mut self, owner: &Owner, message: MessageId) -> Option<Known> {
+        let inbox = self.by_owner.get_mut(owner)?;
+        let known = inbox.messages.remove(&message)?;
+        let Known { sender, bytes, .. } = &known;
+        inbox.bytes = inbox.bytes.saturating_sub(*bytes);
+        if let Some(of) = inbox.senders.get_mut(sender) {
+            *of = (of.0 - 1, of.1.saturating_sub(*bytes));
             if of.0 == 0 {
-                inbox.senders.remove(&sender);
+                inbox.senders.remove(sender);
             }
         }
         if inbox.messages.is_empty() {
             self.by_owner.remove(owner);
         }
-        true
+        Some(known)
+    }
+
+    fn known(&mut self, owner: &Owner, message: MessageId) -> Option<&mut Known> {
+        self.by_owner.get_mut(owner)?.messages.get_mut(&message)
     }
 }
 
@@ -136,8 +160,13 @@ fn payload_key(owner: &Owner, message: MessageId) -> Key {
     rows::key(rows::TABLE_INBOX_PAYLOAD, &path(owner, message))
 }
 
-/// A message as a boot finds its row, whose key ends in `rest`; `None` where that names none.
-pub(super) fn found(rest: &[u8], row: &[u8]) -> Option<KeptMessage> {
+fn failed_key(owner: &Owner, message: MessageId) -> Key {
+    rows::key(rows::TABLE_INBOX_FAILED, &path(owner, message))
+}
+
+/// A message as a boot finds its row, whose key ends in `rest`, and that of how often its agent has `failed` at it; `None`
+/// where that names none.
+pub(super) fn found(rest: &[u8], row: &[u8], failed: Option<&[u8]>) -> Option<KeptMessage> {
     let (names, number) = rest.split_last_chunk::<8>()?;
     let (app, agent) = std::str::from_utf8(names).ok()?.strip_suffix('/')?.split_once('/')?;
     // One that cannot be read keeps its agent from being started.
@@ -149,7 +178,20 @@ pub(super) fn found(rest: &[u8], row: &[u8]) -> Option<KeptMessage> {
         message: MessageId(u64::from_be_bytes(*number)),
         sender,
         bytes,
+        // What cannot be read is no reason to put a message aside.
+        failed: failed.and_then(|row| row.try_into().ok()).map_or(0, u64::from_be_bytes),
     })
+}
+
+/// How a `handle` has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It returned, and all is well.
+    Well,
+    /// Its process failed by it.
+    Failed,
+    /// By something else.
+    CutShort,
 }
 
 impl State {
@@ -211,7 +253,8 @@ impl State {
         if !envelope.body.is_empty() {
             self.keep(payload_key(&owner, envelope.id), Some(envelope.body.clone()), fx);
         }
-        self.inboxes.add(owner, envelope.id, stored.sender, envelope.body.len());
+        let known = Known { sender: stored.sender, bytes: envelope.body.len(), failed: 0 };
+        self.inboxes.add(owner, envelope.id, known);
     }
 
     /// A message needs not be handed to `pid` again.
@@ -222,9 +265,12 @@ impl State {
     }
 
     fn drop_message(&mut self, owner: &Owner, message: MessageId, fx: &mut Effects) {
-        if self.inboxes.remove(owner, message) {
+        if let Some(Known { failed, .. }) = self.inboxes.remove(owner, message) {
             self.keep(message_key(owner, message), None, fx);
             self.keep(payload_key(owner, message), None, fx);
+            if failed > 0 {
+                self.keep(failed_key(owner, message), None, fx);
+            }
         }
     }
 
@@ -241,13 +287,24 @@ impl State {
         }
     }
 
-    /// A `handle` of `pid` is over: `handled` are the messages that it has handled, if it went well.
-    pub(crate) fn end_of_handle(&mut self, pid: Pid, message: MessageId, well: bool, fx: &mut Effects) {
+    /// A `handle` of `pid` is over: it has handled its messages, if that went well, or has failed at the last one that it was
+    /// handed.
+    pub(crate) fn end_of_handle(&mut self, pid: Pid, message: MessageId, how: Ended, fx: &mut Effects) {
         let Some(process) = self.processes.get_mut(&pid).filter(|process| process.durable) else { return };
         let taken = std::mem::take(&mut process.rare.taken);
-        if well {
-            taken.into_iter().chain([message]).for_each(|message| self.unstore_message(pid, message, fx));
+        match how {
+            Ended::Well => taken.into_iter().chain([message]).for_each(|one| self.unstore_message(pid, one, fx)),
+            Ended::Failed => self.has_failed_at(pid, taken.last().copied().unwrap_or(message), fx),
+            Ended::CutShort => {}
         }
+    }
+
+    fn has_failed_at(&mut self, pid: Pid, message: MessageId, fx: &mut Effects) {
+        let Some(owner) = self.owner(pid) else { return };
+        let Some(known) = self.inboxes.known(&owner, message) else { return };
+        known.failed += 1;
+        let failed = known.failed.to_be_bytes().to_vec();
+        self.keep(failed_key(&owner, message), Some(failed.into()), fx);
     }
 
     /// How many of the messages that wait for `pid` are lost with it.
@@ -301,6 +358,13 @@ impl State {
                 content_type: stored.content_type.into(),
                 body,
             };
+            let failed = self.inboxes.known(&owner, message).map_or(0, |known| known.failed);
+            if failed >= DELIVERIES {
+                let reason = format!("poison: {} has failed at it {failed} times", owner.1);
+                self.dead_letter(ActionId(0), pid, &envelope, Code::Failed, reason, now, fx);
+                self.drop_message(&owner, message, fx);
+                continue;
+            }
             // Its manifest may have changed since.
             let ceiling = self.processes.get(&pid).and_then(|process| process.clearance.clone());
             match ceiling.filter(|ceiling| !envelope.labels.is_subset(ceiling)) {

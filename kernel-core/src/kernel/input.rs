@@ -116,6 +116,11 @@ pub enum Input {
     Continue,
     /// The committer is about to write: counts that the log does not tell yet are told.
     Flush,
+    /// There is too little room where everything is kept, or enough again.
+    Room {
+        /// What is missing, if anything is.
+        lack: Option<Lack>,
+    },
     /// The data directory could not be written: nothing may be acknowledged any more.
     NotDurable {
         /// What storage said.
@@ -128,6 +133,15 @@ pub enum Input {
         /// Why, for the record.
         reason: String,
     },
+}
+
+/// Too little room where everything is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lack {
+    /// How many bytes were left.
+    pub free: u64,
+    /// How many bytes are kept in reserve.
+    pub reserve: u64,
 }
 
 /// What a boot starts from.

@@ -1,6 +1,7 @@
 //! What the kernel tells the operator about itself: rows for a table, counts, nothing that can act.
 
 use super::app::Until;
+use super::input::Lack;
 use super::state::{State, Tally};
 use crate::agency::Role;
 use crate::id::Pid;
@@ -9,6 +10,7 @@ use crate::platform::Usage;
 use crate::process::{Ended, Lifecycle, Limit, Process, Used};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One process, living or gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +81,12 @@ pub struct AppRow {
     pub started: usize,
     /// Whether all of them have.
     pub running: bool,
+    /// What it has added to the log, and may within an hour, bytes.
+    pub log: u64,
+    /// The most of that.
+    pub log_limit: u64,
+    /// How many acts wait until it may add more.
+    pub log_waiting: usize,
 }
 
 /// What a boot has found of the one before.
@@ -123,6 +131,11 @@ pub struct Health {
     pub stopping: bool,
     /// Why nothing is acknowledged any more, once the data directory could not be written.
     pub not_durable: Option<String>,
+    /// The room that is missing where everything is kept, while it is: applications do nothing meanwhile.
+    pub lack: Option<Lack>,
+    /// The applications that have failed since the boot, with what they failed by; not those that were started again, or
+    /// removed.
+    pub failed: BTreeMap<Name, String>,
 }
 
 impl ProcessRow {
@@ -203,7 +216,7 @@ impl State {
     }
 
     /// Every application that runs.
-    pub(crate) fn app_rows(&self) -> Vec<AppRow> {
+    pub(crate) fn app_rows(&self, now: Instant) -> Vec<AppRow> {
         let rows = self.apps.iter().map(|(name, app)| AppRow {
             name: name.clone(),
             pid: app.root,
@@ -211,6 +224,9 @@ impl State {
             agents: app.agents().count(),
             started: app.agents().filter(|agent| app.running.contains(&agent.name)).count(),
             running: app.starting.is_none() && !app.ending,
+            log: app.log.used(now),
+            log_limit: app.log.limit(),
+            log_waiting: app.log.waiting(),
         });
         rows.collect()
     }
@@ -228,6 +244,8 @@ impl State {
             verdicts: self.tally,
             stopping: self.stopping,
             not_durable: self.not_durable.clone(),
+            lack: self.lack,
+            failed: self.failed.clone(),
         }
     }
 }

@@ -39,7 +39,7 @@ impl State {
     }
 
     /// A limit of `pid` is nearly used up: the log has it, and observers are told.
-    fn near(&mut self, pid: Pid, meter: &str, used: u64, limit: u64, now: Now, fx: &mut Effects) {
+    pub(crate) fn near(&mut self, pid: Pid, meter: &str, used: u64, limit: u64, now: Now, fx: &mut Effects) {
         let Some(process) = self.processes.get(&pid) else { return };
         let name = process.name.to_string();
         let app = process.app.as_ref().map(ToString::to_string).unwrap_or_default();

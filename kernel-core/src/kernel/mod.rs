@@ -21,6 +21,7 @@ mod inspect;
 mod letters;
 mod limits;
 mod links;
+mod log_rate;
 mod members;
 mod open;
 mod pids;
@@ -32,6 +33,7 @@ mod restart;
 mod revive;
 mod rights;
 pub mod road;
+mod room;
 pub mod rows;
 mod running;
 mod start;
@@ -68,7 +70,7 @@ use bytes::Bytes;
 use driver::{Gone, Inner};
 use effects::{Ask, Notice};
 use futures::channel::mpsc;
-use input::Input;
+use input::{Input, Lack};
 use std::sync::Arc;
 
 /// How many processes are looked at while nobody else has the state.
@@ -214,12 +216,21 @@ impl<P: Platform> Kernel<P> {
 
     /// Every application that runs, by name.
     pub fn apps(&self) -> Vec<AppRow> {
-        self.inner.lock().state.app_rows()
+        let now = self.inner.platform.now();
+        self.inner.lock().state.app_rows(now)
     }
 
     /// How the kernel is.
     pub fn health(&self) -> Health {
         self.inner.lock().state.health()
+    }
+
+    /// Says what the disk lacks on which everything is kept, or that it lacks nothing any more: for a host that looks at it.
+    /// Until then nothing that applications do is let pass.
+    pub fn room(&self, lack: Option<Lack>) {
+        if self.inner.lock().state.lack.is_some() != lack.is_some() {
+            self.inner.submit(Input::Room { lack });
+        }
     }
 
     /// What this boot has found of the one before.

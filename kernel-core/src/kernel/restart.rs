@@ -44,6 +44,8 @@ impl State {
             return self.give_up_restarts(name, above.as_ref(), why, labels, now, fx);
         };
         let counted = restarts.counted() as u64;
+        // However often it may be started again, it writes no more into the log than it may.
+        let wait = wait.max(app.log.wait(now.at));
         // What could not be started now is not tried again in the same step.
         let wait = if matches!(reason, ExitReason::NotStarted(_)) { wait.max(RESPITE) } else { wait };
         let siblings: Vec<Name> = app.children(above.as_ref()).map(|sibling| sibling.name.clone()).collect();

@@ -43,6 +43,8 @@ pub const TABLE_INBOX_PAYLOAD: u8 = 0x4c;
 /// One row, while a kernel runs that has not stopped in order: how many messages wait in inboxes that are not durable, as a
 /// big-endian u64.
 pub const TABLE_ALIVE: u8 = 0x4d;
+/// How often their agent has failed at messages of durable inboxes, where it has: a big-endian u64.
+pub const TABLE_INBOX_FAILED: u8 = 0x4e;
 
 /// One row: the uppermost node of the tree, and the act that made it so.
 pub const TABLE_TREE_HEAD: u8 = 0x51;

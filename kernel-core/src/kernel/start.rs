@@ -339,7 +339,12 @@ async fn letters<S: Storage>(storage: &S) -> Result<Vec<KeptLetter>, BootError> 
 /// The messages in durable inboxes.
 async fn inboxes<S: Storage>(storage: &S) -> Result<Vec<KeptMessage>, BootError> {
     let rows = all(storage, rows::TABLE_INBOX).await?;
-    let messages: Option<Vec<KeptMessage>> = rows.iter().map(|(key, row)| inboxes::found(&key[1..], row)).collect();
+    let failed: BTreeMap<Bytes, Bytes> = all(storage, rows::TABLE_INBOX_FAILED).await?.into_iter().collect();
+    let found = |(key, row): &(Bytes, Bytes)| {
+        let failed = failed.get(&rows::key(rows::TABLE_INBOX_FAILED, &key[1..]));
+        inboxes::found(&key[1..], row, failed.map(AsRef::as_ref))
+    };
+    let messages: Option<Vec<KeptMessage>> = rows.iter().map(found).collect();
     messages.ok_or_else(|| BootError::Damaged("a row of a durable inbox names no message".to_owned()))
 }
 

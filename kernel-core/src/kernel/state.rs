@@ -10,7 +10,7 @@ use super::effects::Effects;
 use super::file_labels::Flights;
 use super::fuel::WaitsForFuel;
 use super::inboxes::Inboxes;
-use super::input::{Boot, Counters, Input};
+use super::input::{Boot, Counters, Input, Lack};
 use super::inspect::Found;
 use super::letters::Letters;
 use super::links::Snapped;
@@ -79,6 +79,8 @@ pub struct State {
     pub(crate) streams: FxHashMap<StreamId, Connection>,
     pub(crate) mounts: BTreeMap<Name, Mount>,
     pub(crate) apps: BTreeMap<Name, App>,
+    /// Those that have failed since the boot, with what they failed by, until they are started again or removed.
+    pub(crate) failed: BTreeMap<Name, String>,
     pub(crate) catalog: Catalog,
     pub(crate) opened: BTreeMap<ActionId, Open>,
     /// The latest questions to a person that wait no more.
@@ -102,7 +104,11 @@ pub struct State {
     pub(crate) untold: BTreeSet<Pid>,
     /// Why nothing is acknowledged any more, once the data directory could not be written.
     pub(crate) not_durable: Option<String>,
+    /// The room that is missing where everything is kept: applications do nothing meanwhile.
+    pub(crate) lack: Option<Lack>,
     pub(crate) stopping: bool,
+    /// The acts that have waited until their application may write into the log again, and are asked for again.
+    pub(crate) passes: BTreeSet<CallId>,
     /// Who waits for it to have stopped.
     pub(crate) shutdowns: Vec<CallId>,
     /// Requests about files that no device has answered.
@@ -158,6 +164,8 @@ pub(crate) enum Due {
     Wall(Pid, Duration),
     /// Somebody may be spawned in a running application, whose process is this one.
     Restart(Name, Pid),
+    /// A running application, whose process is this one, may write into the log again.
+    Log(Name, Pid),
     /// A process that was to stop had so long.
     Stop(Pid, Duration),
     /// The kernel was to have stopped.
@@ -260,6 +268,7 @@ impl State {
             streams: FxHashMap::default(),
             mounts: BTreeMap::new(),
             apps: BTreeMap::new(),
+            failed: BTreeMap::new(),
             catalog: Catalog::of_natives(natives),
             opened: BTreeMap::new(),
             over: Over::default(),
@@ -275,7 +284,9 @@ impl State {
             waits_for_fuel: WaitsForFuel::default(),
             untold: BTreeSet::new(),
             not_durable: None,
+            lack: None,
             stopping: false,
+            passes: BTreeSet::new(),
             shutdowns: Vec::new(),
             flights: Flights::default(),
             labelled: boot.labelled.clone(),
@@ -311,6 +322,7 @@ impl State {
     /// [`Need`], having changed nothing: the driver loads the rows ([`State::load`]) and steps the same
     /// input again.
     pub fn step(&mut self, input: &Input, now: Now, fx: &mut Effects) -> Result<(), Need> {
+        let (before, writes) = (fx.records.len(), self.writes(input));
         match input {
             Input::Act { pid, call, request } => self.travel(*pid, Some(*call), request, now, fx)?,
             Input::Unread { pid, call, request, reason } => self.unread(*pid, *call, request, reason, now, fx),
@@ -343,11 +355,15 @@ impl State {
             }
             Input::Boot(boot) => self.boot(boot, now, fx),
             Input::Phase { name, micros } => self.phase(name, *micros, now, fx),
+            Input::Room { lack } => self.lack = *lack,
             Input::NotDurable { reason } => self.fail_stop(reason, now, fx),
             Input::Shutdown { call, reason } => self.shutdown(*call, reason, now, fx),
         }
         self.hand_what_waited_for_fuel(now, fx);
         self.end_snapped(now, fx);
+        if let Some(pid) = writes {
+            self.has_written(pid, before, now, fx);
+        }
         self.tell_near(now, fx);
         self.rows.forget();
         Ok(())
@@ -467,6 +483,7 @@ impl State {
                 Due::Wall(pid, limit) => self.outlived(pid, limit, now, fx),
                 Due::Stop(pid, time) => self.overdue(pid, time, now, fx),
                 Due::Restart(app, root) => self.restart_due(&app, root, now, fx),
+                Due::Log(app, root) => self.may_write(&app, root, now, fx),
                 Due::Shutdown => self.stop_at_once(now, fx),
             }
         }

@@ -1,5 +1,7 @@
-//! How applications, and those below a supervisor, stop: one after the other in the reverse of the order of their start, each
-//! asked to end and given its time.
+//! How applications, and those below a supervisor, stop: in the reverse of the order of their start, each asked to end and
+//! given its time. Below a supervisor that starts again only whoever failed (`one_for_one`), whoever nobody needs who is still
+//! there is asked at once, and so those stop together that do not depend on each other: OTP stops them one after the other,
+//! whose times add up.
 //!
 //! Whoever is to stop waits in `App::leaving` for its turn, and is there until its process is gone. What comes next is read
 //! from that alone, after every end. A process that is asked ends at once where it has nothing in hand.
@@ -8,6 +10,7 @@ use super::app::{App, Started, Until};
 use super::effects::{Effects, Notice, Wake};
 use super::event::{AppEnded, Content, Failing};
 use super::exit::{Dead, below};
+use super::members::Member;
 use super::open::OpenKind;
 use super::running::running_key;
 use super::state::{Due, State};
@@ -15,7 +18,7 @@ use crate::id::{ActionId, Pid};
 use crate::ipc::body;
 use crate::label::Labels;
 use crate::path::{Name, Resource};
-use crate::process::{ExitReason, Lifecycle, Shutdown};
+use crate::process::{ExitReason, Lifecycle, Shutdown, Strategy};
 use crate::refusal::{Code, REASON_BYTES, Refusal, cut};
 use crate::time::Now;
 use bytes::Bytes;
@@ -54,12 +57,30 @@ enum Turn {
 }
 
 impl App {
+    /// Whom `member` needs, or somebody below it.
+    fn needs_of<'a>(&'a self, member: &'a Member) -> Vec<&'a Name> {
+        match member.supervision {
+            None => member.needs.iter().collect(),
+            Some(_) => {
+                let below = self.below(&member.name);
+                let members = self.members.iter().filter(|other| below.contains(&other.name));
+                members.flat_map(|other| &other.needs).collect()
+            }
+        }
+    }
+
     fn next_turn(&self) -> Option<Turn> {
         // The supervisors below which somebody is left who started later.
         let mut left: BTreeSet<Option<&Name>> = BTreeSet::new();
+        // Whom those need who are left, and all below them, with the supervisors above them.
+        let mut needed: BTreeSet<&Name> = BTreeSet::new();
         for member in self.members.iter().rev() {
             let Some(stopped) = self.leaving.get(&member.name) else { continue };
-            if !stopped.asked && !left.contains(&member.above.as_ref()) {
+            let waits = match self.supervision_of(member.above.as_ref()).strategy {
+                Strategy::OneForOne => needed.contains(&member.name),
+                Strategy::OneForAll | Strategy::RestForOne => left.contains(&member.above.as_ref()),
+            };
+            if !stopped.asked && !waits {
                 return Some(Turn::Ask(member.name.clone()));
             }
             if stopped.asked && member.supervision.is_some() && !left.contains(&Some(&member.name)) {
@@ -67,6 +88,9 @@ impl App {
                 return Some(Turn::End(member.name.clone(), reason));
             }
             left.insert(member.above.as_ref());
+            for need in self.needs_of(member) {
+                needed.extend(self.above(need).chain([need]));
+            }
         }
         None
     }
@@ -333,7 +357,8 @@ impl State {
         self.keep_running(name, fx);
         dead.extend(self.exit(root, reason, now, fx));
         let Some(app) = self.apps.remove(name) else { return dead };
-        app.leaving.values().filter_map(|stopped| stopped.deadline).for_each(|number| self.undue(number));
+        let deadlines = app.leaving.values().filter_map(|stopped| stopped.deadline);
+        deadlines.chain(app.log.deadline()).for_each(|number| self.undue(number));
         self.catalog.forget(name);
         self.charter = self.charter.without_rules_of(name);
         self.mounts.retain(|_, mount| mount.app != *name);
@@ -341,6 +366,9 @@ impl State {
         let ok = problem.is_none();
         let reason = cut(problem.unwrap_or_else(|| "done".to_owned()), REASON_BYTES);
         let ended = AppEnded { app: name.to_string(), ok, reason: reason.clone() };
+        if !ok {
+            self.failed.insert(name.clone(), reason.clone());
+        }
         self.record(ActionId(0), Content::AppEnded(ended), now, fx);
         let stopped_by = app.stopped_by.as_ref().map(Name::to_string);
         fx.wakes.push(Wake::Notice(Notice::Ended { app: name.to_string(), ok, reason: reason.clone(), stopped_by }));

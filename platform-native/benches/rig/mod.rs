@@ -95,7 +95,7 @@ impl Rig {
     /// ends it is started again, at once and as often as it may be.
     pub(crate) async fn crasher(&self) {
         let text = "[app]\nname = \"crash\"\nversion = \"0.1.0\"\n[supervision]\nintensity = 10000\nwindow = \"1ms\"\n\
-                    backoff = \"0s\"\n[[agent]]\nname = \"crasher\"\nrestart = \"permanent\"\n\
+                    backoff = \"0s\"\n[budget]\nlog = \"1024GiB\"\n[[agent]]\nname = \"crasher\"\nrestart = \"permanent\"\n\
                     program = { native = \"crasher\" }\n";
         let manifest = Arc::new(parse("weft.toml", text).expect("a manifest"));
         let natives = BTreeSet::from([name("crasher")]);

@@ -3,6 +3,7 @@
 use super::VERSION;
 use super::exit::{Exit, Failure};
 use super::place::{DATABASE, Places, held_by_a_kernel};
+use super::space::{self, RESERVE};
 use super::stored::{Stored, head};
 use super::terminal::{Terminal, print_fitted, print_json};
 use super::text::{self, bytes, counted, plain, shell, shown};
@@ -85,13 +86,16 @@ struct Directory {
     said: String,
     bytes: Option<u64>,
     events: Option<u64>,
+    /// What is left on its disk, or on the one that it would be made on.
+    free: Option<u64>,
 }
 
 impl Directory {
     async fn look(path: PathBuf) -> Directory {
         let found = path.join(DATABASE).metadata();
         let bytes = found.as_ref().ok().map(std::fs::Metadata::len);
-        let of = |state, said: String, events| Directory { path: path.clone(), state, said, bytes, events };
+        let free = path.ancestors().find_map(|path| space::free(path).ok());
+        let of = |state, said: String, events| Directory { path: path.clone(), state, said, bytes, events, free };
         if let Err(e) = found {
             if let Err(failure) = held_by_a_kernel(&path)
                 && failure.code != "usage"
@@ -133,8 +137,10 @@ fn document(
     base: Option<&Path>,
 ) -> Value {
     let directories = directories.iter().map(|directory| {
-        let Directory { path, state, said, bytes, events } = directory;
-        json!({ "path": text::path(path), "state": state, "said": said, "bytes": bytes, "events": events })
+        let Directory { path, state, said, bytes, events, free } = directory;
+        json!({
+            "path": text::path(path), "state": state, "said": said, "bytes": bytes, "events": events, "free": free,
+        })
     });
     let sandbox = match sandbox {
         Ok((mode, said)) => json!({ "mode": mode, "said": said }),
@@ -201,6 +207,14 @@ fn lines(
             palette.bad(&plain(&directory.said))
         };
         lines.push(row("data", &format!("{}{size}: {said}", shown(&directory.path))));
+        if let Some(free) = directory.free.filter(|free| *free < RESERVE) {
+            let (free, reserve) = (bytes(free), bytes(RESERVE));
+            let said = format!(
+                "{free} are left on its disk: with less than {reserve}, or what --reserve says, `weft up` refuses what \
+                 applications do"
+            );
+            lines.push(row("disk", &palette.warn(&said)));
+        }
     }
     if let (true, Some(base)) = (directories.is_empty(), base) {
         lines.push(row("data", &format!("nothing in {} yet", shown(base))));

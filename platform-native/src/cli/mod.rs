@@ -19,6 +19,7 @@ mod exit;
 mod interrupt;
 mod place;
 mod run;
+mod space;
 mod stored;
 mod table;
 mod terminal;

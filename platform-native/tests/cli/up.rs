@@ -14,6 +14,7 @@ mod peers;
 mod played;
 mod receipts;
 mod revoked;
+mod room;
 mod spawned;
 mod suspended;
 

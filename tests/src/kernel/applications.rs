@@ -36,6 +36,30 @@ pub async fn it_ends_when_it_is_quiet<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// What an application has failed by is known until it is started again, or removed; one that was stopped has not failed.
+pub async fn what_has_failed_is_known<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let session = world.session().await;
+    let failed = |world: &World<H>| world.kernel().health().failed.into_iter().collect::<Vec<_>>();
+    world.run(app("sick", [agent("a")]).ends_with("a")).await;
+    assert_eq!(failed(&world), []);
+    assert!(world.tell("a", "fail so it is").await.contains("so it is"));
+    session.act("send", &format!("/proc/{}", world.pid("a")), "\ndo fail so it is").await.expect("sent");
+    assert!(!ended(&mut world).await.0);
+    let [(name, reason)] = &failed(&world)[..] else { panic!("{:?}", failed(&world)) };
+    assert!(name.as_str() == "sick" && reason.contains("a error: so it is"), "{name}: {reason}");
+    session.act("start", "/app/sick", "").await.expect("started");
+    assert_eq!(failed(&world), []);
+    session.act("stop", "/app/sick", "").await.expect("stopped");
+    assert_eq!(failed(&world), []);
+    session.act("start", "/app/sick", "").await.expect("started");
+    session.act("send", &format!("/proc/{}", world.pid("a")), "\ndo fail so it is").await.expect("sent");
+    world.until(|world| !world.kernel().health().failed.is_empty()).await;
+    session.act("remove", "/app/sick", "").await.expect("removed");
+    assert_eq!(failed(&world), []);
+    world.finish().await;
+}
+
 /// Agents start after those that they depend on, and stop in the reverse of the order.
 pub async fn agents_start_in_order_and_stop_in_reverse<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;

@@ -107,6 +107,16 @@ pub async fn fuel_ends_one_component<H: Host>(host: H) {
     let (exit, detail) = world.ended("spender").await;
     assert!(exit == "limit" && detail.contains("fuel") && detail.contains("2000000"), "{exit}: {detail}");
     assert!(world.process("spender").used.fuel > 2_000_000, "what it had used before, and all of the last");
+    // One message has used up all, and yet that little is left is told of before the end.
+    let [near] = &near(&world).await[..] else { panic!("it was told of once") };
+    assert_eq!((near.0.as_str(), near.1.as_str(), near.3), ("spender", "fuel", 2_000_000));
+    let (warned, over) = (
+        |content: &Content| matches!(content, Content::LimitNear(_)),
+        |content: &Content| matches!(content, Content::Exited(exited) if exited.name == "spender"),
+    );
+    let log = world.log().await;
+    let place = |of: &dyn Fn(&Content) -> bool| log.iter().position(|event| of(&event.content)).expect("an event");
+    assert!(place(&warned) < place(&over));
     assert_eq!(world.tell("other", "").await, "");
     world.finish().await;
 }

@@ -274,6 +274,33 @@ pub async fn what_was_not_handled_well_is_handed_again<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// A message at which an agent fails in each of its lives, also in a later one of the kernel, is put aside as a dead letter, and
+/// what lies behind it is handled.
+pub async fn what_always_fails_is_put_aside<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let supervision = Supervision { intensity: 1, backoff: Duration::ZERO, ..Supervision::default() };
+    world.run(post().supervised(supervision)).await;
+    waits(&world, "b").await;
+    send(&world, json!({}), "do fail now").await;
+    send(&world, json!({}), "behind").await;
+    send(&world, json!({ "correlation": 9 }), "go").await;
+    // It is handed it twice, and more restarts than that are not made.
+    world.ended("post").await;
+    assert_eq!((world.kernel().health().stored, world.kernel().health().letters), (2, 0));
+    world.log().await;
+    world.crash().await;
+    world.session().await.act("start", "/app/post", "").await.expect("started");
+    world.until(|world| world.kernel().health().stored == 0).await;
+    assert!(world.heard("b").await.ends_with("[] behind"));
+    let session = world.session().await;
+    let letters = session.act("list", "/letter", "").await.expect("letters");
+    let letters: Value = serde_json::from_slice(&letters).expect("JSON");
+    let [letter] = &letters["letters"].as_array().expect("letters")[..] else { panic!("{letters}") };
+    assert_eq!((&letter["code"], &letter["reason"]), (&json!("failed"), &json!("poison: b has failed at it 3 times")));
+    assert_eq!(world.process("post").state, Lifecycle::Running);
+    world.finish().await;
+}
+
 /// A boot knows whether the one before has stopped in order, and what it can know of what was lost.
 pub async fn a_crash_is_known_for_one<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;

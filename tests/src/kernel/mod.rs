@@ -18,6 +18,7 @@ pub mod messages;
 pub mod processes;
 pub mod receipts;
 pub mod roles;
+pub mod room;
 pub mod signals;
 pub mod stops;
 pub mod supervision;

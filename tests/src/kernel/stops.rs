@@ -54,12 +54,46 @@ async fn restarted<H: Host>(world: &World<H>, app: &str) -> Vec<String> {
     again.collect()
 }
 
+/// Those below a supervisor that starts again whoever failed alone stop together where nobody needs them, and those that are
+/// needed when whoever needs them is gone; where all are started again together they stop one after the other.
+pub async fn those_that_need_nobody_stop_together<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    for (strategy, seconds) in [(Strategy::OneForOne, 100), (Strategy::RestForOne, 300)] {
+        let stubborn = |name: &str| agent(name).uses(&["call /proc/*"]).after(&["deaf"]).stops(within(100));
+        let agents = [deaf(), agent("base"), stubborn("a"), stubborn("b").after(&["base"]), stubborn("c")];
+        start(&world, "many", app("many", agents).supervised(Supervision { strategy, ..Supervision::default() })).await;
+        for name in ["a", "b", "c"] {
+            waits_for_the_deaf(&world, name).await;
+        }
+        let session = world.session().await;
+        let stop = session.act("stop", "/app/many", "");
+        world.until(|world| world.process("c").state == Lifecycle::Stopping).await;
+        for passed in (0..seconds).step_by(100) {
+            let together = strategy == Strategy::OneForOne;
+            let (a, b) = (world.process("a").state, world.process("b").state);
+            assert_eq!(a == Lifecycle::Stopping, together || passed == 200, "{strategy:?}");
+            assert_eq!(b != Lifecycle::Running, together || passed >= 100, "{strategy:?}");
+            assert_eq!(world.process("base").state, Lifecycle::Running, "b needs it, or comes before it");
+            world.hand.advance(Duration::from_secs(100));
+            world.pause().await;
+        }
+        stop.await.expect("stopped");
+        assert_eq!(world.ended("base").await.0, "shutdown");
+    }
+    world.finish().await;
+}
+
 /// While a supervisor is to stop nobody below it is started again, however it ended, however deep it lies and whatever it waits
 /// for; all of them come again with the supervisor.
 pub async fn nobody_comes_again_below_what_stops<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     let slow = |name: &str, above: &str, seconds| {
-        agent(name).uses(&["call /proc/*"]).under(above).restarts(Restart::Permanent).stops(within(seconds))
+        agent(name)
+            .uses(&["call /proc/*"])
+            .after(&["deaf"])
+            .under(above)
+            .restarts(Restart::Permanent)
+            .stops(within(seconds))
     };
     let agents = [deaf(), firm("fails", "t"), slow("slow", "t", 60), firm("waits", "v"), slow("last", "u", 200)];
     let patient = SupervisorPlan { supervision: waiting(100), ..below("v", "s") };
@@ -99,7 +133,7 @@ pub async fn nobody_comes_again_below_what_stops<H: Host>(host: H) {
 /// gives it, and no more.
 pub async fn who_ends_by_itself_is_stopped_in_time<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    let slow = agent("slow").uses(&["call /proc/*"]).under("t").stops(Shutdown::Infinite);
+    let slow = agent("slow").uses(&["call /proc/*"]).after(&["deaf"]).under("t").stops(Shutdown::Infinite);
     let t = SupervisorPlan { shutdown: within(50), ..intensity(supervisor("t"), 0) };
     start(&world, "tree", app("tree", [deaf(), firm("fails", "t"), slow]).overseen([t])).await;
     waits_for_the_deaf(&world, "slow").await;
@@ -141,7 +175,7 @@ pub async fn an_answer_that_comes_too_late_starts_nobody<H: Host>(host: H) {
     let mut told = world.kernel().observe(10_000);
     let yes = async |ask: Ask| drop(world.kernel().answer(ask.action, true, "the operator").await.expect("it counts"));
     for late in ["killed", "stopped", "again", "asked"] {
-        let slow = agent("slow").uses(&["call /proc/*"]).stops(within(1_000));
+        let slow = agent("slow").uses(&["call /proc/*"]).after(&["deaf"]).stops(within(1_000));
         let [a, gate] = ["a", "gate"].map(|name| agent(name).restarts(Restart::Permanent));
         let backoff = if late == "asked" { 0 } else { 100 };
         let rest = Supervision { strategy: Strategy::RestForOne, ..waiting(backoff) };
@@ -255,7 +289,7 @@ pub async fn the_start_of_an_application_deals_with_ends<H: Host>(host: H) {
 /// A start that did not come to its end in time, and stops by then, does so in its own time.
 pub async fn a_start_that_stops_has_its_time<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    let slow = agent("slow").uses(&["call /proc/*"]).stops(within(100));
+    let slow = agent("slow").uses(&["call /proc/*"]).after(&["deaf"]).stops(within(100));
     let agents = [deaf(), slow, agent("waits").restarts(Restart::Permanent), agent("gate")];
     let plan = app("slow", agents).ruled("asked", ASKED, Then::Escalate).supervised(waiting(1_000));
     world.install(plan).await;
@@ -385,7 +419,7 @@ pub async fn why_nobody_was_spawned_is_labelled<H: Host>(host: H) {
 /// kill.
 pub async fn a_kernel_that_stops_waits_for_nobody_for_ever<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
-    let slow = |name: &str| agent(name).uses(&["call /proc/*"]).stops(Shutdown::Infinite);
+    let slow = |name: &str| agent(name).uses(&["call /proc/*"]).after(&["deaf"]).stops(Shutdown::Infinite);
     world.try_run(app("one", [deaf(), slow("slow"), slow("other")]).until_quiet()).await.expect("started");
     waits_for_the_deaf(&world, "slow").await;
     waits_for_the_deaf(&world, "other").await;

@@ -164,7 +164,7 @@ pub async fn whoever_stops_is_given_its_time<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     let within = |seconds| Shutdown::Within(Duration::from_secs(seconds));
     for (shutdown, waits) in [(within(100), Some(100)), (Shutdown::Kill, None), (Shutdown::Infinite, Some(10_000))] {
-        let slow = agent("slow").uses(&["call /proc/*"]).stops(shutdown);
+        let slow = agent("slow").uses(&["call /proc/*"]).after(&["deaf"]).after(&["first"]).stops(shutdown);
         let agents = [deaf(), agent("first"), slow, busy("waits")];
         world.try_run(app("slow", agents).until_quiet()).await.expect("started");
         waits_for_the_deaf(&world, "slow").await;
@@ -207,7 +207,11 @@ pub async fn nothing_starts_again_before_all_have_stopped<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
     let all = Supervision { strategy: Strategy::OneForAll, ..supervisor("s").supervision };
     let supervisor = SupervisorPlan { supervision: all, ..supervisor("s") };
-    let slow = agent("slow").uses(&["call /proc/*"]).under("s").stops(Shutdown::Within(Duration::from_secs(100)));
+    let slow = agent("slow")
+        .uses(&["call /proc/*"])
+        .after(&["deaf"])
+        .under("s")
+        .stops(Shutdown::Within(Duration::from_secs(100)));
     let agents = [deaf(), firm("a", "s"), slow.restarts(Restart::Permanent).after(&["a"])];
     world.try_run(app("both", agents).overseen([supervisor]).until_quiet()).await.expect("started");
     waits_for_the_deaf(&world, "slow").await;
@@ -381,7 +385,7 @@ pub async fn links_cross_supervisors<H: Host>(host: H) {
     assert_eq!(started.collect::<Vec<_>>(), ["a", "b", "t"]);
 
     // One that is waited for ends by a link to a session.
-    let slow = agent("slow").uses(&["call /proc/*"]).under("u").stops(Shutdown::Infinite);
+    let slow = agent("slow").uses(&["call /proc/*"]).after(&["deaf"]).under("u").stops(Shutdown::Infinite);
     start(&world, "other", app("other", [deaf(), slow]).unmounted().overseen([supervisor("u")])).await;
     waits_for_the_deaf(&world, "slow").await;
     let (session, tied) = (world.session().await, world.session().await);
@@ -400,7 +404,7 @@ pub async fn links_cross_supervisors<H: Host>(host: H) {
 /// suspended.
 pub async fn whoever_is_suspended_stops_at_once<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    let held = agent("held").uses(&["call /proc/*"]).under("s").stops(Shutdown::Infinite);
+    let held = agent("held").uses(&["call /proc/*"]).after(&["deaf"]).under("s").stops(Shutdown::Infinite);
     start(&world, "slow", app("slow", [deaf(), agent("a").under("s"), held]).overseen([supervisor("s")])).await;
     let call = format!("act call /proc/{} {{\"deadline_ms\":80000000}}", world.pid("deaf"));
     end(&world, "held", &call).await;
@@ -419,7 +423,8 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
     host.put("in", "x", b"x").await;
     let mut world = World::boot(host, Environment::prod()).await;
     let slow = |name: &str| {
-        let agent = agent(name).uses(&["call /proc/*"]).stops(Shutdown::Within(Duration::from_secs(100)));
+        let agent =
+            agent(name).uses(&["call /proc/*"]).after(&["deaf"]).stops(Shutdown::Within(Duration::from_secs(100)));
         agent.limited(|limits| limits.acts = Some(10))
     };
     // Whom each calls stops after it.
@@ -481,7 +486,7 @@ pub async fn a_kernel_that_stops_forgets_nothing<H: Host>(host: H) {
 /// stopped: a crash meanwhile takes neither away.
 pub async fn what_an_application_fails_by_outlives_a_crash<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    let slow = agent("slow").uses(&["call /proc/*"]).stops(Shutdown::Infinite);
+    let slow = agent("slow").uses(&["call /proc/*"]).after(&["deaf"]).stops(Shutdown::Infinite);
     let once = Supervision { intensity: 0, ..Supervision::default() };
     let falls = agent("falls").restarts(Restart::Permanent);
     start(&world, "firm", app("firm", [deaf(), slow, falls]).supervised(once)).await;

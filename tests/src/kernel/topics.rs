@@ -165,6 +165,29 @@ pub async fn what_is_retained_is_handed_to_who_comes_later<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// What is kept of the topics of an application goes with it, so that nobody who comes later is handed it, and whoever asks for
+/// it is told that it is gone.
+pub async fn what_is_retained_goes_with_its_application<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    let session = world.session().await;
+    let mut kept = Vec::new();
+    for name in ["paper", "other"] {
+        world.run(app(name, [agent(name)]).unmounted()).await;
+        let path = format!("/topic/{name}.x");
+        let told = session.act("publish", &path, "{\"retain\":true}\nx").await.expect("published");
+        let told: Value = serde_json::from_slice(&told).expect("JSON");
+        kept.push((path, told["id"].clone()));
+    }
+    session.act("stop", "/app/paper", "").await.expect("stopped");
+    session.act("remove", "/app/paper", "").await.expect("removed");
+    for ((path, id), kind) in kept.iter().zip(["lagged", "topic"]) {
+        let listener = world.session().await;
+        listener.act("subscribe", path, format!("{{\"from\":{id}}}")).await.expect("subscribed");
+        assert_eq!(receive(&listener).await.0, kind, "{path}");
+    }
+    world.finish().await;
+}
+
 /// The next envelope of a session: its kind and its body.
 async fn receive(session: &Session) -> (String, String) {
     let framed = session.act("read", "/proc/self/inbox", "").await.expect("an envelope");

@@ -38,6 +38,9 @@ pub(in crate::kernel) struct Core<P: Platform> {
     /// The processes that were killed and whose instances are to be seen gone, with the act that killed each.
     pub(super) dying: BTreeMap<Pid, ActionId>,
     pub(super) ready: VecDeque<Activation>,
+    /// Instances of the trusted base that are to be made, and whether somebody is at it.
+    pub(super) starts: VecDeque<(ActionId, StartRequest)>,
+    pub(super) starting: bool,
     pub(super) draining: bool,
     /// Whether an `Input::Continue` is on its way.
     pub(super) continues: bool,
@@ -138,6 +141,8 @@ impl<P: Platform> Core<P> {
             guests: PidMap::default(),
             dying: BTreeMap::new(),
             ready: VecDeque::new(),
+            starts: VecDeque::new(),
+            starting: false,
             draining: false,
             continues: false,
             ticks: false,

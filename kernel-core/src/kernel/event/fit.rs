@@ -9,6 +9,7 @@ use super::{Content, Event, Unfit};
 use crate::chain::{AppendError, Header, Log};
 use crate::codec::hex;
 use crate::governance::Verdict;
+use crate::kernel::road::KEPT_BODY;
 use crate::refusal::{REASON_BYTES, cut};
 use sha2::{Digest, Sha256};
 
@@ -118,13 +119,47 @@ pub(crate) fn bounded_verdict(mut verdict: Verdict) -> Verdict {
     verdict
 }
 
+impl Content {
+    /// How long it is when it is encoded; of a body that it holds only the hash will be.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let mut length = Length(0);
+        match self {
+            Content::Intent(decided) => {
+                // Nothing is hashed to find out how long a hash is.
+                let _ = minicbor::encode(&decided.facts, &mut length);
+                let _ = minicbor::encode(&decided.verdict, &mut length);
+                length.0 += 40;
+            }
+            other => other.encode(&mut length),
+        }
+        length.0
+    }
+
+    /// What it takes beside that: the body that is kept in a row of its own.
+    pub(crate) fn kept_len(&self) -> usize {
+        Some(self.body_len()).filter(|len| *len <= KEPT_BODY).unwrap_or(0)
+    }
+}
+
+/// Takes in what is written and keeps only how much that was.
+struct Length(usize);
+
+impl minicbor::encode::Write for Length {
+    type Error = std::convert::Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0 += bytes.len();
+        Ok(())
+    }
+}
+
 /// Appends `event` to `log`, or in its place one that says that it does not fit. `content` is room to encode in.
 ///
 /// # Errors
 /// None that an event can cause.
 pub(crate) fn append(log: &mut Log, event: &Event, content: &mut Vec<u8>) -> Result<u64, AppendError> {
     content.clear();
-    event.content.encode(content);
+    event.content.encode(&mut *content);
     let header = |kind| Header { wall: event.wall, action: event.action, kind };
     let kind = event.content.kind();
     let error = match log.append(header(kind), content) {
@@ -134,7 +169,7 @@ pub(crate) fn append(log: &mut Log, event: &Event, content: &mut Vec<u8>) -> Res
     let hash = hex(&Sha256::digest(&content[..]));
     let unfit = Content::Unfit(Unfit { kind, bytes: content.len() as u64, hash, reason: error.to_string() });
     content.clear();
-    unfit.encode(content);
+    unfit.encode(&mut *content);
     log.append(header(unfit.kind()), content)
 }
 

@@ -103,7 +103,10 @@ impl State {
             self.reply(pid, call, Err(no), now, fx);
             return Ok(());
         }
-        if self.withhold(pid, call, request) {
+        if self.withhold(pid, call, request)
+            || self.waits_for_log(pid, call, request, now)
+            || self.lacks_room(pid, call, request, now, fx)
+        {
             return Ok(());
         }
         let readable = match self.halted(pid, request) {

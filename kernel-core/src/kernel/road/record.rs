@@ -136,6 +136,7 @@ impl State {
     /// Tells the log of all counts that it does not know yet. Called just before each flush.
     pub(crate) fn tell_counts(&mut self, now: Now, fx: &mut Effects) {
         for pid in std::mem::take(&mut self.untold) {
+            let from = fx.records.len();
             let Some(process) = self.processes.get_mut(&pid) else { continue };
             for route in process.rare.routes.iter_mut().filter(|r| r.count > r.told) {
                 let content = counted(route, false);
@@ -147,6 +148,7 @@ impl State {
                 folded.more = 0;
                 fx.records.push(Event { wall: now.wall, action: folded.first, content });
             }
+            self.has_written(pid, from, now, fx);
         }
     }
 

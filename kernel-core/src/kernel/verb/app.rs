@@ -16,6 +16,7 @@ use crate::kernel::app::App;
 use crate::kernel::defined::{budget_of, own_rights_of, spawns};
 use crate::kernel::effects::Effects;
 use crate::kernel::event::{Consented, Content, bounded};
+use crate::kernel::log_rate::LogRate;
 use crate::kernel::members::members;
 use crate::kernel::open::{Open, OpenKind};
 use crate::kernel::road::{Act, Answer};
@@ -125,9 +126,11 @@ impl State {
         self.taint(act.pid, &labels)?;
         self.plan(name)?;
         let labels = labels.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
+        self.failed.remove(name);
         self.keep(app_key(name), None, fx);
         self.keep(running_key(name), None, fx);
         self.empty_inboxes(name, |_| false, fx);
+        self.retained.forget(name.as_str());
         self.label_app(name, &labels, fx);
         Ok(Answer::empty())
     }
@@ -320,6 +323,7 @@ impl State {
         for (member, taken) in taken.of_members() {
             self.catalog.narrow(Some(name), member, taken);
         }
+        self.failed.remove(name);
         self.apps.insert(
             name.clone(),
             App {
@@ -359,6 +363,7 @@ impl State {
                 ending: false,
                 began: drawn.began,
                 limited,
+                log: LogRate::new(plan.budget.log),
                 carried: drawn.agents,
                 continues: start.continues,
                 row: None,

@@ -103,8 +103,14 @@ impl State {
     /// What is known of a letter.
     fn letter(&self, id: LetterId) -> Result<Letter, Refusal> {
         let absent = || {
-            let reason = format!("there is no letter {id}: it was sent again or removed, or gave place to newer ones");
-            Refusal::new(Code::NotFound, reason)
+            let latest = self.counters.message;
+            let why = match id.0 > latest {
+                true => format!("the latest number is {latest}"),
+                false => {
+                    "it was sent again or removed, gave place to newer ones, or is the number of a message".to_owned()
+                }
+            };
+            Refusal::new(Code::NotFound, format!("there is no letter {id}: {why}"))
         };
         if !self.letters.has(id) {
             return Err(absent());

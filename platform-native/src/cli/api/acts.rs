@@ -39,11 +39,11 @@ pub(super) struct Act {
 }
 
 impl Encoding {
-    /// The text of `bytes`: as they are where they are UTF-8.
+    /// The text of `bytes`: as they are where they are UTF-8, and not longer so in JSON than in base64.
     pub(crate) fn of(bytes: &[u8]) -> (Encoding, String) {
         match std::str::from_utf8(bytes) {
-            Ok(text) => (Encoding::Utf8, text.to_owned()),
-            Err(_) => (Encoding::Base64, STANDARD.encode(bytes)),
+            Ok(text) if escaped(text) <= bytes.len().div_ceil(3) * 4 => (Encoding::Utf8, text.to_owned()),
+            _ => (Encoding::Base64, STANDARD.encode(bytes)),
         }
     }
 
@@ -54,6 +54,16 @@ impl Encoding {
             Encoding::Base64 => STANDARD.decode(text).ok(),
         }
     }
+}
+
+/// How long `text` is between the quotes of JSON.
+fn escaped(text: &str) -> usize {
+    let of = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 8 | 12 => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(of).sum()
 }
 
 impl Act {
@@ -106,6 +116,9 @@ mod tests {
     fn bytes_are_text_where_they_can_be() {
         assert_eq!(Encoding::of(b"a\n"), (Encoding::Utf8, "a\n".to_owned()));
         assert_eq!(Encoding::of(b"\xff"), (Encoding::Base64, "/w==".to_owned()));
+        assert_eq!(Encoding::of(b"\0\0\0"), (Encoding::Base64, "AAAA".to_owned()));
+        let quoted = serde_json::to_string("\"\\\n\r\t\u{8}\u{c}\0\u{1f} a\u{7f}é").unwrap();
+        assert_eq!(escaped("\"\\\n\r\t\u{8}\u{c}\0\u{1f} a\u{7f}é"), quoted.len() - 2);
         assert_eq!(Encoding::Base64.bytes("/w==".to_owned()), Some(vec![0xff]));
         assert_eq!(Encoding::Base64.bytes("/w".to_owned()), None);
     }

@@ -72,6 +72,18 @@ impl After {
         };
         Ok(After::Event { boot, number })
     }
+
+    /// The same, where `ring` has told of that event, or another start of the kernel may have.
+    pub(super) fn told_by(self, ring: &Ring) -> Result<After, Refused> {
+        let next = ring.kept().next;
+        match self {
+            After::Event { boot, number } if boot == ring.boot && number >= next => {
+                let reason = format!("Last-Event-ID is {boot}-{number}, and the latest event is {boot}-{}", next - 1);
+                Err(Refused::new(Code::Invalid, reason))
+            }
+            told => Ok(told),
+        }
+    }
 }
 
 impl Ring {
@@ -247,7 +259,7 @@ pub(super) fn body(
     let at = match after {
         After::Now => newest,
         After::Start => 1,
-        After::Event { boot, number } if boot == ring.boot => number.saturating_add(1).min(newest),
+        After::Event { boot, number } if boot == ring.boot => number.saturating_add(1),
         After::Event { boot, .. } => {
             first.push(frame(ring.boot, 0, "restarted", json!({ "from": boot, "to": ring.boot })));
             1
@@ -332,7 +344,10 @@ mod tests {
         assert_eq!(got(&ring, After::Start).await, ["7-1 log a", "7-2 log b"]);
         assert_eq!(got(&ring, After::parse("7-1").ok().unwrap()).await, ["7-2 log b"]);
         assert!(got(&ring, After::Now).await.is_empty());
-        assert!(got(&ring, After::parse("7-99").ok().unwrap()).await.is_empty());
+        assert!(got(&ring, After::parse("7-2").ok().unwrap()).await.is_empty());
+        for (id, there) in [("7-2", true), ("7-3", false), ("7-99", false), ("3-99", true)] {
+            assert_eq!(After::parse(id).and_then(|after| after.told_by(&ring)).is_ok(), there, "{id}");
+        }
         assert_eq!(
             got(&ring, After::parse("3-50").ok().unwrap()).await,
             ["7-0 restarted 3..7", "7-1 log a", "7-2 log b"]

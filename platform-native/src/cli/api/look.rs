@@ -28,10 +28,12 @@ const BRIEF: usize = 128;
 /// How the kernel is. It is told whether or not the log can be written.
 pub(super) fn health(api: &Api) -> Value {
     let health = api.kernel.health();
-    let status = match (&health.not_durable, health.stopping) {
-        (Some(_), _) => "not_durable",
-        (None, true) => "stopping",
-        (None, false) => "ok",
+    let lack = api.space.lack();
+    let status = match (&health.not_durable, health.stopping, &lack) {
+        (Some(_), ..) => "not_durable",
+        (None, true, _) => "stopping",
+        (None, false, Some(_)) => "no_room",
+        (None, false, None) => "ok",
     };
     json!({
         "weft": VERSION,
@@ -48,6 +50,8 @@ pub(super) fn health(api: &Api) -> Value {
         "letters": health.letters,
         "stored": health.stored,
         "verdicts": health.verdicts,
+        "failed": health.failed,
+        "disk": { "free": api.space.free(), "reserve": api.space.reserve() },
     })
 }
 
@@ -174,26 +178,37 @@ pub(super) async fn services(api: &Api) -> Result<Value, Refused> {
 
 /// The applications that are installed.
 pub(super) async fn apps(api: &Api) -> Result<Value, Refused> {
-    let running = api.kernel.apps();
+    let (running, health) = (api.kernel.apps(), api.kernel.health());
     let plans = installed(api).await?;
-    let apps = plans.iter().map(|plan| app(api, plan, running.iter().find(|row| row.name == plan.app)));
+    let apps = plans.iter().map(|plan| {
+        let row = running.iter().find(|row| row.name == plan.app);
+        app(api, plan, row, health.failed.get(&plan.app))
+    });
     Ok(json!({ "weft": VERSION, "apps": apps.collect::<Vec<_>>() }))
 }
 
-fn app(api: &Api, plan: &Plan, row: Option<&AppRow>) -> Value {
+fn app(api: &Api, plan: &Plan, row: Option<&AppRow>, failed: Option<&String>) -> Value {
     let mounts = plan.mounts.iter().map(|mount| {
         let (path, problem) = api.mounts.of(&mount.name, &plan.app);
         let mode = if mount.mode == MountMode::Write { "write" } else { "read" };
         json!({ "name": mount.name, "mode": mode, "path": path, "problem": problem })
     });
     let given: BTreeSet<String> = plan.agents.iter().flat_map(|agent| &agent.given).map(ToString::to_string).collect();
-    let state = row.map_or("installed", |row| if row.running { "running" } else { "starting" });
+    let state = match (row, failed) {
+        (Some(row), _) if row.running => "running",
+        (Some(_), _) => "starting",
+        (None, Some(_)) => "failed",
+        (None, None) => "installed",
+    };
+    let log = row.map(|row| json!({ "used": row.log, "limit": row.log_limit, "waiting": row.log_waiting }));
     json!({
         "name": plan.app,
         "version": plan.version,
         "description": plan.description,
         "content": hex(&plan.content),
         "state": state,
+        "reason": failed.filter(|_| row.is_none()),
+        "log": log,
         "pid": row.map(|row| row.pid),
         "agents": plan.agents.iter().map(|agent| &agent.name).collect::<Vec<_>>(),
         "mounts": mounts.collect::<Vec<_>>(),

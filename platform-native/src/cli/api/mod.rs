@@ -38,6 +38,7 @@ pub(crate) use token::{TOKEN, Token, text as token_text};
 pub(crate) use tree::changes_of;
 
 use crate::cli::VERSION;
+use crate::cli::space::Space;
 use crate::shared::{SharedPlatform, SharedRows};
 use kernel_core::kernel::Kernel;
 use kernel_core::platform::Profile;
@@ -67,6 +68,8 @@ pub(crate) struct Api {
     pub(crate) output_commit: bool,
     /// What connections have with each other.
     pub(crate) room: Room,
+    /// The room on the disk of the data directory.
+    pub(crate) space: Space,
 }
 
 /// What connections have with each other: since when, and how much at a time.

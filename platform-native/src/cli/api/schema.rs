@@ -23,10 +23,12 @@ pub(super) fn all() -> Value {
             ("ticket", maybe_number()), ("detail", json!({ "type": "object" })),
         ]))]),
         "Health": answer(&[
-            ("status", one_of(&["ok", "stopping", "not_durable"])), ("reason", maybe_text()), ("environment", text()),
+            ("status", one_of(&["ok", "no_room", "stopping", "not_durable"])), ("reason", maybe_text()), ("environment", text()),
             ("data_dir", text()), ("pid", number()), ("uptime_ms", number()), ("processes", number()),
             ("apps", number()), ("services", number()), ("waiting_bytes", number()), ("letters", number()), ("stored", number()),
             ("verdicts", object(&counts)),
+            ("failed", json!({ "type": "object", "additionalProperties": { "type": "string" } })),
+            ("disk", object(&[("free", maybe_number()), ("reserve", number())])),
         ]),
         "Process": with(object(&[
             ("pid", number()), ("parent", number()), ("name", text()), ("role", text()),
@@ -50,7 +52,9 @@ pub(super) fn all() -> Value {
         "Mount": object(&[("name", text()), ("mode", one_of(&["read", "write"])), ("path", maybe_text()), ("problem", maybe_text())]),
         "App": object(&[
             ("name", text()), ("version", text()), ("description", maybe_text()), ("content", text()),
-            ("state", one_of(&["installed", "starting", "running"])), ("pid", maybe_number()), ("agents", texts()),
+            ("state", one_of(&["installed", "starting", "running", "failed"])), ("reason", maybe_text()),
+            ("log", json!({ "anyOf": [object(&[("used", number()), ("limit", number()), ("waiting", number())]), { "type": "null" }] })),
+            ("pid", maybe_number()), ("agents", texts()),
             ("mounts", list(of("Mount"))), ("given", texts()),
         ]),
         "Apps": answer(&[("apps", list(of("App")))]),

@@ -32,7 +32,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -40,6 +40,10 @@ use tokio_io_timeout::TimeoutStream;
 
 /// The most connections at once of one address: nobody at one keeps others from another.
 const CONNECTIONS: usize = 256;
+
+/// How many are told at once why they are not let in, and how long that may take.
+const AWAY: usize = 64;
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a head may take, and how long a connection may be idle.
 const HEAD: Duration = Duration::from_secs(5);
@@ -69,7 +73,7 @@ struct Connection {
 
 /// Serves at `listener` until `over` says so, then ends what is under way.
 pub(crate) async fn serve(api: Arc<Api>, listener: Listener, over: watch::Receiver<bool>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let (room, away) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(Semaphore::new(AWAY)));
     let mut connections = JoinSet::new();
     let mut told = over.clone();
     loop {
@@ -106,7 +110,18 @@ pub(crate) async fn serve(api: Arc<Api>, listener: Listener, over: watch::Receiv
                     drop(place);
                 });
             }
-            Err(refused) => turn_away(peer, &refused),
+            // Whoever is turned away while many are is not told why.
+            Err(refused) => {
+                if let Ok(place) = away.clone().try_acquire_owned() {
+                    connections.spawn(async move {
+                        let told = match peer {
+                            Peer::Unix(stream) => tokio::time::timeout(LINGER, turn_away(stream, &refused)).await,
+                            Peer::Tcp(stream) => tokio::time::timeout(LINGER, turn_away(stream, &refused)).await,
+                        };
+                        drop((told, place));
+                    });
+                }
+            }
         }
     }
     // Nobody new comes in, and the socket is gone.
@@ -128,19 +143,29 @@ async fn ended(over: &mut watch::Receiver<bool>) {
     let _ = over.wait_for(|over| *over).await;
 }
 
-/// Says why to somebody who is not let in, without waiting for anything.
-fn turn_away(peer: Peer, refused: &Refused) {
+/// Says why to somebody who is not let in: once it has asked, and then until it has read that. Whoever is answered before it
+/// has asked, or while it does, finds a connection that broke off.
+async fn turn_away<S>(mut stream: S, refused: &Refused) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut asked, mut some) = (Vec::new(), [0u8; 4_096]);
+    while asked.len() < BUFFER && !asked.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut some).await? {
+            0 => return Ok(()),
+            n => asked.extend_from_slice(&some[..n]),
+        }
+    }
     let body = refused.document().to_string();
     let head = format!(
         "HTTP/1.1 {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         refused.status,
         body.len()
     );
-    let text = [head, body].concat();
-    let _ = match &peer {
-        Peer::Unix(stream) => stream.try_write(text.as_bytes()),
-        Peer::Tcp(stream) => stream.try_write(text.as_bytes()),
-    };
+    stream.write_all([head, body].concat().as_bytes()).await?;
+    stream.shutdown().await?;
+    while stream.read(&mut some).await? > 0 {}
+    Ok(())
 }
 
 async fn connection<S>(api: Arc<Api>, door: Arc<Door>, stream: S, mut over: watch::Receiver<bool>)
@@ -281,7 +306,7 @@ impl Connection {
         let says = |name: &str, value: &str| query.contains(&(name, value));
         let last = request.headers().get("last-event-id").map(|id| id.to_str().unwrap_or_default());
         let after = match last {
-            Some(id) => After::parse(id)?,
+            Some(id) => After::parse(id)?.told_by(&self.api.events)?,
             None if says("from", "oldest") => After::Start,
             None => After::Now,
         };

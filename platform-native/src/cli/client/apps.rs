@@ -4,6 +4,7 @@
 //! out.
 
 use super::Which;
+use super::health::failed;
 use crate::cli::VERSION;
 use crate::cli::application;
 use crate::cli::consent::{Agreed, Gifts, Given, agree};
@@ -11,7 +12,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::on_runtime;
 use crate::cli::table::{Align, Table};
 use crate::cli::terminal::{Terminal, print, print_json, tell};
-use crate::cli::text::{plain, shown};
+use crate::cli::text::{bytes, plain, shown};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
@@ -193,7 +194,7 @@ impl Remove {
 
 impl List {
     /// Runs it.
-    pub(crate) fn run(&self, _: Terminal) -> Result<Exit, Failure> {
+    pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
         on_runtime(async {
             let document = self.which.connect().await?.get("/v1/apps").await?;
             if self.which.json {
@@ -223,7 +224,18 @@ impl List {
                     mounts.join(" "),
                 ]);
             }
-            print(&table.lines())?;
+            let mut lines = table.lines();
+            for app in document["apps"].as_array().into_iter().flatten() {
+                let name = app["name"].as_str().unwrap_or_default();
+                lines.extend(app["reason"].as_str().map(|reason| failed(name, reason, terminal.out)));
+                if let Some(waiting) = app["log"]["waiting"].as_u64().filter(|waiting| *waiting > 0) {
+                    let limit = bytes(app["log"]["limit"].as_u64().unwrap_or(0));
+                    let warning = terminal.out.warn("warning:");
+                    let waits = format!("may add {limit} to the log in an hour, and has: acts that wait: {waiting}");
+                    lines.push(format!("  {warning} {} {waits}", plain(name)));
+                }
+            }
+            print(&lines)?;
             Ok(Exit::Done)
         })
     }

@@ -117,7 +117,7 @@ impl Letters {
                 text("kind"),
                 bytes(number("bytes")),
                 labels(letter),
-                text("code"),
+                if text("reason").starts_with("poison:") { "poison".to_owned() } else { text("code") },
             ]);
         }
         table.fit(terminal.out_columns, &DROPPABLE);

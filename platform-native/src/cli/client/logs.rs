@@ -24,6 +24,9 @@ pub(crate) struct Logs {
 impl Logs {
     /// Runs it.
     pub(crate) fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
+        if let Some(pid) = self.pid {
+            self.known(pid)?;
+        }
         let query = if self.follow { "from=oldest" } else { "from=oldest&follow=false" };
         on_runtime(async {
             let mut events = Events::open(&self.which, query).await?;
@@ -43,6 +46,17 @@ impl Logs {
             }
             Ok(Exit::Done)
         })
+    }
+
+    /// Whether there is, or was, such a process, as far as the kernel remembers.
+    fn known(&self, pid: u64) -> Result<(), Failure> {
+        let told = on_runtime(async { self.which.connect().await?.get("/v1/processes?all&brief").await })?;
+        let known = told["processes"].as_array().into_iter().flatten().any(|process| process["pid"] == pid);
+        let message = format!("there is no process {pid}, and none that has ended is remembered by that number");
+        match known {
+            true => Ok(()),
+            false => Err(Failure::new(Exit::Failed, "not_found", message).help("weft ps --all shows all of them")),
+        }
     }
 
     fn wants(&self, event: &Event) -> bool {

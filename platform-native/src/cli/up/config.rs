@@ -22,6 +22,7 @@ pub(super) struct Settings {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) listen: Vec<Address>,
     pub(super) environment: Option<Environment>,
+    pub(super) reserve: Option<u64>,
     pub(super) apps: Vec<Wanted>,
 }
 
@@ -86,7 +87,7 @@ impl Settings {
             apps.push(wanted);
         }
         let data_dir = config.data_dir.as_ref().map(|path| folder.join(&path.value));
-        Ok(Settings { data_dir, listen, environment: config.environment.clone(), apps })
+        Ok(Settings { data_dir, listen, environment: config.environment.clone(), reserve: config.reserve, apps })
     }
 }
 

@@ -2,6 +2,7 @@
 //! observes it, so no event is made, kept or read, and its environment is the caller's.
 
 use crate::cli::api::{self, AgreedPlans, Api, Listener, Mounts, Ring, Room, Stop};
+use crate::cli::space::Space;
 use crate::shared::{SharedPlatform, SharedRows};
 use crate::{Host, HostOptions};
 use kernel_core::agency::Role;
@@ -60,6 +61,7 @@ impl Measured {
             data_dir: host.data_dir.clone(),
             output_commit,
             room: Room::default(),
+            space: Space::new(&host.data_dir, 0),
         };
         let listener = Listener::unix(&folder.join("run/api.sock")).await.expect("a socket");
         let (end, over) = watch::channel(false);

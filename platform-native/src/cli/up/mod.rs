@@ -18,15 +18,18 @@ use super::interrupt::Interrupt;
 use super::on_runtime;
 use super::place::Places;
 use super::run::parse_environment;
+use super::space::{RESERVE, Space};
 use super::terminal::{Terminal, print, tell};
-use super::text::plain;
+use super::text::{bytes, plain};
 use crate::shared::SharedRows;
 use apps::Applied;
 use boot::{Booted, boot};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use config::{Settings, Wanted, can_be_given, lie_apart};
+use kernel_core::app::parse_size;
 use kernel_core::chain::{Checkpoint, VerifierKey};
 use kernel_core::environment::Environment;
+use kernel_core::kernel::input::Lack;
 use kernel_core::kernel::{Revived, Told};
 use kernel_core::refusal::Refusal;
 use serde_json::json;
@@ -70,6 +73,9 @@ pub(crate) struct Up {
     /// Listen here, too: a path, unix:PATH or tcp:HOST:PORT; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS", value_parser = OsStringValueParser::new().try_map(Address::parse))]
     listen: Vec<Address>,
+    /// How much of the disk is left to operators: with less room, what applications do is refused. Default: 64MiB; 0B is none
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    reserve: Option<u64>,
     /// Print JSON: one line as soon as it listens, one when it has stopped
     #[arg(long)]
     pub(super) json: bool,
@@ -96,7 +102,8 @@ impl Up {
             let (settings, environment, listen, data_dir) = (&settings, &environment, &listen, &data_dir);
             return on_runtime(check::Check { settings, environment, listen, data_dir }.say(self.json, terminal));
         }
-        on_runtime(self.stay(&settings.apps, environment, &listen, &data_dir, terminal))
+        let space = Space::new(&data_dir, self.reserve.or(settings.reserve).unwrap_or(RESERVE));
+        on_runtime(self.stay(&settings.apps, environment, &listen, &data_dir, space, terminal))
     }
 
     async fn stay(
@@ -105,6 +112,7 @@ impl Up {
         environment: Environment,
         listen: &[Address],
         data_dir: &Path,
+        space: Space,
         terminal: Terminal,
     ) -> Result<Exit, Failure> {
         wanted.iter().for_each(|wanted| wanted.warn(terminal));
@@ -155,7 +163,10 @@ impl Up {
             data_dir: data_dir.clone(),
             output_commit,
             room: Room::default(),
+            space,
         });
+        // Nothing of an application runs yet.
+        kernel.room(api.space.lack());
         let (end, over) = watch::channel(false);
         let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address.clone()).collect();
         warn_of_open(&listeners, terminal);
@@ -168,7 +179,7 @@ impl Up {
             brought_up = bring_up(&api, wanted) => Ok(brought_up),
             signal = interrupt.wait() => Err(Ending::Asked(format!("the operator interrupted it ({signal})"))),
             reason = stop.asked() => Err(Ending::Asked(reason)),
-            reason = lost(&api, &database) => Err(Ending::NotDurable(reason)),
+            reason = lost(&api, &database, terminal) => Err(Ending::NotDurable(reason)),
         };
         let mut unwritten = Ok(());
         let ending = match started {
@@ -199,7 +210,7 @@ impl Up {
                     Ok(()) => tokio::select! {
                         signal = interrupt.wait() => Ending::Asked(format!("the operator interrupted it ({signal})")),
                         reason = stop.asked() => Ending::Asked(reason),
-                        reason = lost(&api, &database) => Ending::NotDurable(reason),
+                        reason = lost(&api, &database, terminal) => Ending::NotDurable(reason),
                     },
                     Err(failure) => Ending::Asked(failure.message.clone()),
                 }
@@ -277,15 +288,35 @@ async fn prepare(
     Ok((mounts, agreed, listeners))
 }
 
-/// Waits until the log cannot be written any more or is not where it was; why.
-async fn lost(api: &Api, database: &super::database::Database) -> String {
+/// Waits until the log cannot be written any more or is not where it was; why. Meanwhile the kernel is told what room there
+/// is.
+async fn lost(api: &Api, database: &super::database::Database, terminal: Terminal) -> String {
     let mut tick = tokio::time::interval(LOOK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
+        let lack = api.space.lack();
+        if lack.is_some() != api.kernel.health().lack.is_some() {
+            tell(&of_room(lack.as_ref(), terminal));
+            api.kernel.room(lack);
+        }
         if let Some(reason) = database.lost().or_else(|| api.kernel.health().not_durable) {
             return reason;
         }
+    }
+}
+
+/// That there is too little room on the disk, or enough again, for a person.
+fn of_room(lack: Option<&Lack>, terminal: Terminal) -> String {
+    match lack {
+        Some(Lack { free, reserve }) => format!(
+            "{} {} are left on the disk of the data directory, and {} are kept in reserve: what applications do is \
+             refused until there is room",
+            terminal.err.warn("warning:"),
+            bytes(*free),
+            bytes(*reserve)
+        ),
+        None => "There is room on the disk again: applications go on".to_owned(),
     }
 }
 

@@ -71,8 +71,14 @@ fn it_is_asked_about_where_the_environment_wants_that() {
         let grant = scope.spawn(|| up.weft(&["grant", &pid, "publish /topic/news"]));
         let asked = super::approvals::question(&up);
         assert_eq!((&asked["verb"], &asked["resource"]), (&json!("grant"), &json!(format!("/proc/{pid}"))));
+        // It says so as soon as it waits.
+        std::thread::sleep(Duration::from_secs(1));
         up.weft(&["approvals", "approve", &asked["action"].to_string()]).exits(0);
-        grant.join().unwrap().exits(0);
+        grant
+            .join()
+            .unwrap()
+            .exits(0)
+            .tells(&["s for somebody to allow it; in another terminal: weft approvals approve"]);
     });
     up.weft(&["signal", &pid, "interrupt"]).exits(0);
     logged(&up, "over").says(&[" bytes\n"]);

@@ -163,6 +163,14 @@ fn whoever_is_slow_or_gone_is_dropped_and_holds_nobody_up() {
     let mut crowd: Vec<UnixStream> = (0..252).map(|_| up.unix()).collect();
     let turned_away = ask(up.unix(), &request("GET", "/v1/health", "", ""));
     assert_eq!(turned_away.refuses(503), "full");
+    // However slowly it asks, and also one of the commands.
+    let mut hesitant = up.unix();
+    std::thread::sleep(Duration::from_millis(200));
+    hesitant.write_all(request("GET", "/v1/health", "", "").as_bytes()).unwrap();
+    let mut told = String::new();
+    hesitant.read_to_string(&mut told).unwrap();
+    assert_eq!(answer(&told).refuses(503), "full");
+    up.weft(&["logs", "--follow"]).exits(1).tells(&["256 connections are open, and no more are taken"]);
     // A place is free as soon as somebody goes.
     drop(crowd.pop());
     let since = Instant::now();

@@ -433,7 +433,8 @@ pub static ROWS: &[Row] = &[
               session starts outlives the session, and until `stopped` the kernel, too."),
     act(Verb::Stop, &[Kind::App], Outward, SPAWN)
         .keeps_labels()
-        .doc("Stops an application: one process after the other, in the reverse of the order of their start, is asked to end and \
+        .doc("Stops an application: its processes are asked to end in the reverse of the order of their start, those that do not \
+              depend on each other below a supervisor of strategy `one_for_one` together, and each is \
               given the time that the manifest gives it. Over when the application is, but at once for one of its own \
               processes; `timed_out` after 300 s, and it goes on. Effect as `spawn`. Whoever is told of the end carries what \
               the caller carried."),
