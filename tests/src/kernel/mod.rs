@@ -19,6 +19,7 @@ pub mod processes;
 pub mod receipts;
 pub mod roles;
 pub mod signals;
+pub mod signatures;
 pub mod stops;
 pub mod supervision;
 pub mod supervisors;

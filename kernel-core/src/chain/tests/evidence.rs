@@ -105,7 +105,7 @@ fn events_that_do_not_follow_each_other_are_a_gap() {
     };
     let of = |first: Vec<u8>, second: Vec<u8>| {
         let (a, b) = (Hash::leaf(&first), Hash::leaf(&second));
-        let checkpoint = Checkpoint { origin: origin(), size: 2, root: Hash::node(&a, &b) };
+        let checkpoint = Checkpoint { origin: origin(), size: 2, root: Hash::node(&a, &b), every_batch: false };
         let events =
             vec![Sealed { seq: 0, event: first, proof: vec![b] }, Sealed { seq: 1, event: second, proof: vec![a] }];
         Receipt { action: ActionId(0), events, checkpoint: sign(&checkpoint, &signing_key()), body: None }
