@@ -96,7 +96,7 @@ macro_rules! each_kernel_clause {
                 a_refusal_after_permission_is_recorded, a_question_that_nobody_answered_is_recorded,
                 what_was_over_a_budget_is_recorded, what_was_cancelled_is_never_performed, an_answer_is_for_one_act,
                 a_kernel_that_has_stopped_answers, a_component_is_kept_as_its_hash_says,
-                a_boot_tells_what_was_not_signed, a_dead_letter_names_its_act,
+                a_dead_letter_names_its_act,
                 a_refusal_for_another_reason_is_another, what_cannot_be_read_is_a_refusal,
                 what_a_device_cannot_do_is_no_refusal, a_refusal_tells_no_secret;
             floods: all_mailboxes_together_are_bounded, a_line_of_ancestors_ends, a_suspended_session_is_not_heard,
@@ -152,6 +152,9 @@ macro_rules! each_kernel_clause {
                 roles_only_narrow, ceilings_hold_all_the_way_down, an_application_is_started_as_a_supervisor_is;
             room: what_an_application_writes_has_a_rate, without_room_applications_do_nothing;
             signals: an_interrupt_cancels_what_is_waited_for, a_signal_is_heard_before_all_else, a_signal_is_labelled;
+            signatures: every_batch_is_signed_where_acts_wait_for_it, a_boot_tells_what_was_not_signed,
+                what_is_added_without_the_key_is_refused, a_start_without_a_signature_is_refused,
+                acts_that_do_not_fit_are_found;
             stops: those_that_need_nobody_stop_together, a_kernel_that_stops_waits_for_nobody_for_ever, nobody_comes_again_below_what_stops, who_ends_by_itself_is_stopped_in_time,
                 it_is_not_quiet_while_a_supervisor_stops, an_answer_that_comes_too_late_starts_nobody,
                 the_start_of_an_application_deals_with_ends, a_start_that_stops_has_its_time,

@@ -1,4 +1,5 @@
-//! Checkpoints (C2SP tlog-checkpoint): the size and root of a log, as the text that its key signs.
+//! Checkpoints (C2SP tlog-checkpoint): the size and root of a log, as the text that its key signs, and in an extension line
+//! whether what follows has to be signed.
 
 use super::{Hash, Note, NoteError, Origin, VerifierKey};
 
@@ -11,7 +12,13 @@ pub struct Checkpoint {
     pub size: u64,
     /// The root of the tree over them.
     pub root: Hash,
+    /// Whether the kernel that signed it signs every batch until it ends: then an event behind this one that no signature
+    /// covers is not its own.
+    pub every_batch: bool,
 }
+
+/// The extension line that says so.
+const EVERY_BATCH: &str = "every batch is signed";
 
 /// Why a text is not a checkpoint to rely on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,9 +33,13 @@ pub enum CheckpointError {
 }
 
 impl Checkpoint {
-    /// The text to sign: origin, size and root, a line each.
+    /// The text to sign: origin, size and root, a line each, and the extension line where every batch is signed.
     pub fn body(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, self.root.to_base64())
+        let mut body = format!("{}\n{}\n{}\n", self.origin, self.size, self.root.to_base64());
+        if self.every_batch {
+            body.extend([EVERY_BATCH, "\n"]);
+        }
+        body
     }
 
     /// The signed note, given the log's key and its signature of [`Checkpoint::body`].
@@ -36,7 +47,7 @@ impl Checkpoint {
         Note { text: self.body(), signatures: vec![key.signature(signature)] }.to_string()
     }
 
-    /// Reads the text that was signed. Lines after the third are ignored, as the specification asks.
+    /// Reads the text that was signed. Other lines after the third are ignored, as the specification asks.
     pub fn parse(body: &str) -> Result<Checkpoint, CheckpointError> {
         let refuse = CheckpointError::Malformed;
         let body = body.strip_suffix('\n').ok_or(refuse("no final newline"))?;
@@ -44,10 +55,14 @@ impl Checkpoint {
         let origin = lines.next().and_then(Origin::parse).ok_or(refuse("no origin in line 1"))?;
         let size = lines.next().and_then(decimal).ok_or(refuse("no size in line 2"))?;
         let root = lines.next().and_then(Hash::from_base64).ok_or(refuse("no root hash in line 3"))?;
-        if lines.any(str::is_empty) {
-            return Err(refuse("an empty extension line"));
+        let mut every_batch = false;
+        for line in lines {
+            if line.is_empty() {
+                return Err(refuse("an empty extension line"));
+            }
+            every_batch |= line == EVERY_BATCH;
         }
-        Ok(Checkpoint { origin, size, root })
+        Ok(Checkpoint { origin, size, root, every_batch })
     }
 
     /// The checkpoint in `note` if one of `keys` signed it.

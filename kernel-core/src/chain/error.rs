@@ -1,6 +1,6 @@
 //! What can be wrong with a stored log, each with the event it starts at and what to do about it.
 
-use super::CheckpointError;
+use super::{CheckpointError, Entries, event};
 use crate::codec::hex;
 
 /// Who says how long the log is.
@@ -115,6 +115,40 @@ pub enum ChainError {
         /// The first that is not covered.
         seq: u64,
     },
+    /// An event does not fit what the log says of its act before.
+    #[error("event {seq}, of act {action}, {what}")]
+    Act {
+        /// The event.
+        seq: u64,
+        /// The act.
+        action: u64,
+        /// What it does.
+        what: &'static str,
+    },
+    /// The rows of the kernel's state do not fit the log.
+    #[error("the state does not fit the log up to event {seq}: {what}")]
+    State {
+        /// The event that they do not fit.
+        seq: u64,
+        /// The act; 0 if it is about none.
+        action: u64,
+        /// What does not fit.
+        what: String,
+    },
+    /// Events at the end are not covered by a signed checkpoint, and cannot be the kernel's own.
+    #[error("{} behind the last signature, over the first {seq}, and not this kernel's own: {}", span(*seq, size.saturating_sub(1)),
+        match started {
+            Some(start) => format!("event {start} begins a start, which is signed with the batch that stores it"),
+            None => "the kernel that signed it signs every batch".to_owned(),
+        })]
+    Appended {
+        /// The first that is not covered.
+        seq: u64,
+        /// How many events there are.
+        size: u64,
+        /// The first of them that begins a start.
+        started: Option<u64>,
+    },
     /// It is the log of someone else.
     #[error("this is the log of {found}, not of {expected}")]
     WrongOrigin {
@@ -159,7 +193,10 @@ impl ChainError {
             ChainError::Tile { .. } => "tile_mismatch",
             ChainError::KeyUntrusted { .. } => "key_untrusted",
             ChainError::Body { .. } => "body_changed",
+            ChainError::Act { .. } => "act_mismatch",
+            ChainError::State { .. } => "state_mismatch",
             ChainError::Unsigned { .. } => "unsigned",
+            ChainError::Appended { .. } => "appended",
             ChainError::WrongOrigin { .. } => "wrong_origin",
             ChainError::Version { .. } | ChainError::Content { .. } => "version",
             ChainError::MalformedRow { .. } => "malformed_row",
@@ -176,7 +213,10 @@ impl ChainError {
             | ChainError::Forked { seq }
             | ChainError::Tile { seq, .. }
             | ChainError::Body { seq, .. }
+            | ChainError::Act { seq, .. }
+            | ChainError::State { seq, .. }
             | ChainError::Unsigned { seq }
+            | ChainError::Appended { seq, .. }
             | ChainError::Version { seq, .. }
             | ChainError::Content { seq } => Some(*seq),
             ChainError::Rewritten { since, .. } => Some(*since),
@@ -201,7 +241,11 @@ impl ChainError {
                 "Keep the data directory and the checkpoint as evidence: together they prove that the log was rewritten \
                  or rolled back. Restore a copy that verifies against the checkpoint."
             }
-            ChainError::Tile { .. } | ChainError::Body { .. } => {
+            ChainError::Appended { .. } => {
+                "Keep the data directory as evidence: whoever wrote these events has this disk and not the key. `weft chain \
+                 show` shows them. Restore a copy that verifies."
+            }
+            ChainError::Tile { .. } | ChainError::Body { .. } | ChainError::State { .. } => {
                 "The events themselves verify. Keep the data directory as evidence and restore a copy that verifies."
             }
             _ => "Keep the data directory as evidence and restore a copy that verifies.",
@@ -224,4 +268,19 @@ pub(super) fn head_mismatch(size: u64, what: &str) -> ChainError {
 
 pub(super) fn malformed(key: &[u8]) -> ChainError {
     ChainError::MalformedRow { key: hex(key) }
+}
+
+/// Why event `found` stands where `seq` should, as the order of the events after it in the row tells.
+pub(super) fn out_of_place(seq: u64, found: u64, starts_row: bool, size: u64, rest: Entries<'_>) -> ChainError {
+    let after: Vec<u64> = rest.map_while(Result::ok).map_while(|e| event::decode(e).ok()).map(|e| e.seq).collect();
+    let next = after.first().copied();
+    if found >= size || (starts_row && next == Some(seq + 1)) {
+        tampered(seq, &format!("it says that it is event {found}"))
+    } else if after.contains(&seq) || starts_row || found < seq {
+        ChainError::Swapped { seq, found }
+    } else if next.is_none_or(|next| next == found + 1) {
+        ChainError::Gap { seq, found }
+    } else {
+        tampered(seq, &format!("it says that it is event {found}"))
+    }
 }

@@ -11,7 +11,7 @@ use super::{Checkpoint, Hash, MAX_NOTE};
 use crate::id::ActionId;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The version that this code writes and reads.
 const VERSION: u64 = 1;
@@ -162,17 +162,18 @@ impl Evidence {
             return refuse("its checkpoint is too long".to_owned());
         }
         let Wire { evidence, action, events, old, proof, checkpoint, body, .. } = wire;
-        let events = events.into_iter().map(Sealed::read).collect::<Result<Vec<_>, _>>()?;
+        let read = |events: Vec<WireEvent>| events.into_iter().map(Sealed::read).collect::<Result<Vec<_>, _>>();
+        let events = events.map(read).transpose()?;
         match (&*evidence, action, events, old, proof, body) {
-            ("receipt", Some(action), events, None, None, body) if events.len() <= MAX_EVENTS => {
+            ("receipt", Some(action), Some(events), None, None, body) if events.len() <= MAX_EVENTS => {
                 let body = body.map(SaltedBody::read).transpose()?;
                 Ok(Evidence::Receipt(Receipt { action: ActionId(action), events, checkpoint, body }))
             }
-            ("inclusion", None, events, None, None, None) => match <[Sealed; 1]>::try_from(events) {
+            ("inclusion", None, Some(events), None, None, None) => match <[Sealed; 1]>::try_from(events) {
                 Ok([event]) => Ok(Evidence::Inclusion(Inclusion { event, checkpoint })),
                 Err(_) => refuse("an inclusion is of one event".to_owned()),
             },
-            ("consistency", None, events, Some(WireTree { size, root }), Some(proof), None) if events.is_empty() => {
+            ("consistency", None, None, Some(WireTree { size, root }), Some(proof), None) => {
                 let (root, proof) = (read_hash(&root)?, read_proof(proof)?);
                 Ok(Evidence::Consistency(Consistency { size, root, proof, checkpoint }))
             }
@@ -188,7 +189,7 @@ impl Evidence {
             Evidence::Receipt(Receipt { action, events, checkpoint, body }) => {
                 "receipt".clone_into(&mut wire.evidence);
                 wire.action = Some(action.0);
-                wire.events = events.iter().map(Sealed::written).collect();
+                wire.events = Some(events.iter().map(Sealed::written).collect());
                 wire.checkpoint.clone_from(checkpoint);
                 let written = |body: &SaltedBody| WireBody {
                     salt: STANDARD.encode(body.salt),
@@ -198,7 +199,7 @@ impl Evidence {
             }
             Evidence::Inclusion(Inclusion { event, checkpoint }) => {
                 "inclusion".clone_into(&mut wire.evidence);
-                wire.events = vec![event.written()];
+                wire.events = Some(vec![event.written()]);
                 wire.checkpoint.clone_from(checkpoint);
             }
             Evidence::Consistency(Consistency { size, root, proof, checkpoint }) => {
@@ -346,17 +347,22 @@ fn signed(note: &str, key: Option<&VerifierKey>) -> Result<Checkpoint, EvidenceE
 struct Wire {
     evidence: String,
     version: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     action: Option<u64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    events: Vec<WireEvent>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<WireEvent>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     body: Option<WireBody>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     old: Option<WireTree>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     proof: Option<Vec<String>>,
     checkpoint: String,
+}
+
+/// A member that is there has a value: `null` is none.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(member).map(Some)
 }
 
 #[derive(Serialize, Deserialize)]

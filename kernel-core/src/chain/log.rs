@@ -15,6 +15,8 @@ pub struct Log {
     tree: Tree,
     hash: Hash,
     checkpoint: Option<String>,
+    /// What its checkpoints say of the batches that follow.
+    every_batch: bool,
     /// The row that is being filled, and its first event.
     row: Vec<u8>,
     row_seq: u64,
@@ -64,7 +66,20 @@ impl Log {
     ) -> Log {
         let row_seq = tree.size();
         let (row, rows, tiles) = (Vec::new(), Vec::new(), Vec::new());
-        Log { origin, tree, hash, checkpoint, row, row_seq, last_row, rows, tiles, dirty: 0, unsealed }
+        let every_batch = checkpoint.as_deref().is_some_and(says_every_batch);
+        Log { origin, tree, hash, checkpoint, every_batch, row, row_seq, last_row, rows, tiles, dirty: 0, unsealed }
+    }
+
+    /// The same log in the hands of a kernel that signs every batch, or does not. Until this is called its checkpoints say
+    /// what the last of them does.
+    #[must_use]
+    pub fn signing_every_batch(self, every_batch: bool) -> Log {
+        Log { every_batch, ..self }
+    }
+
+    /// Whether its checkpoints say that every batch is signed.
+    pub fn signs_every_batch(&self) -> bool {
+        self.every_batch
     }
 
     /// Appends an event and returns its sequence number. `content` is one CBOR item in deterministic form.
@@ -142,7 +157,8 @@ impl Log {
 
     /// The present state as a checkpoint.
     pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { origin: self.origin.clone(), size: self.size(), root: self.root() }
+        let (origin, every_batch) = (self.origin.clone(), self.every_batch);
+        Checkpoint { origin, size: self.size(), root: self.root(), every_batch }
     }
 
     /// The last signed checkpoint, of this state or an earlier one.
@@ -175,4 +191,8 @@ impl Log {
         }
         self.row_seq = next;
     }
+}
+
+fn says_every_batch(note: &str) -> bool {
+    Checkpoint::open_unverified(note).is_ok_and(|checkpoint| checkpoint.every_batch)
 }

@@ -19,6 +19,7 @@ mod note;
 mod opening;
 mod proof;
 mod rows;
+mod tail;
 mod tiles;
 mod torn;
 mod trust;

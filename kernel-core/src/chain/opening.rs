@@ -12,12 +12,13 @@
 //! the first that is read may be changed or gone unnoticed, until somebody verifies the whole.
 
 use super::edge::Edge;
-use super::error::{head_mismatch, malformed, tampered};
+use super::error::{head_mismatch, malformed, out_of_place, tampered};
 use super::merkle::levels;
+use super::tail::Tail;
 use super::tiles::TileCheck;
 use super::torn::{Beyond, Torn};
 use super::trust::{Trust, open_head};
-use super::{ChainError, Checkpoint, Entries, EventError, Hash, Head, Log, Origin, TileId, Tree, Witness};
+use super::{ChainError, Checkpoint, EventError, Hash, Head, Log, Origin, TileId, Tree, Witness};
 use super::{
     TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, TILE_WIDTH, entries, event, event_key, event_seq, head_key, tile_id,
     tile_key,
@@ -95,7 +96,7 @@ pub struct Opening {
     /// Where the scan of this stage goes on.
     from: Bytes,
     head: Option<Head>,
-    signed: u64,
+    tail: Tail,
     tree: Tree,
     hash: Hash,
     last_row: u64,
@@ -147,7 +148,7 @@ impl Opening {
             edge: Edge::default(),
             from: head_key(),
             head: None,
-            signed: 0,
+            tail: Tail::default(),
             tree: Tree::new(),
             hash: Hash::ZERO,
             last_row: 0,
@@ -163,6 +164,12 @@ impl Opening {
     /// Notes the last event of which `pick`, given kind and content, makes something. To be called before the first page.
     pub fn noting(self, pick: Pick) -> Opening {
         Opening { pick: Some(pick), ..self }
+    }
+
+    /// Says that an event of `kind` begins a start, which is always signed. To be called before the first page.
+    pub fn starting_with(mut self, kind: u8) -> Opening {
+        self.tail.begins_with(kind);
+        self
     }
 
     /// Verifies no more than the end: all events that no signature covers, and about the last `recent` that one does,
@@ -317,9 +324,10 @@ impl Opening {
         if let Some(wrong) = self.differs.or(missing) {
             return Err(wrong);
         }
+        self.tail.check(size)?;
         let log = Log::at(self.origin, self.tree, self.hash, self.last_row, head.checkpoint, false);
         let (from, torn) = (self.edge.size(), self.beyond.torn(size));
-        Ok(Opened { log, signed: self.signed, from, torn, noted: self.noted, last_action: self.last_action })
+        Ok(Opened { log, signed: self.tail.signed(), from, torn, noted: self.noted, last_action: self.last_action })
     }
 
     fn enter(&mut self, stage: Stage) {
@@ -349,7 +357,7 @@ impl Opening {
             }
             let (head, checkpoint) = open_head(value, &self.origin, &self.trust)?;
             if let Some(checkpoint) = checkpoint {
-                self.signed = checkpoint.size;
+                self.tail.behind(checkpoint.clone());
                 self.expect(checkpoint, true);
             }
             self.head = Some(head);
@@ -367,7 +375,7 @@ impl Opening {
     fn covered(&self) -> u64 {
         match (&self.trust, &self.head) {
             (Trust::Unsigned, Some(head)) => head.size,
-            _ => self.signed,
+            _ => self.tail.signed(),
         }
     }
 
@@ -435,6 +443,7 @@ impl Opening {
             }
             self.hash = leaf;
             self.last_action = self.last_action.max(event.header.action);
+            self.tail.event(seq, event.header.kind);
             if let Some(hash) = self.pick.and_then(|pick| pick(event.header.kind, event.content)) {
                 self.noted = Some((seq, hash));
             }
@@ -487,20 +496,5 @@ impl Opening {
             }
             self.reached += 1;
         }
-    }
-}
-
-/// Why event `found` stands where `seq` should, as the order of the events after it in the row tells.
-fn out_of_place(seq: u64, found: u64, starts_row: bool, size: u64, rest: Entries<'_>) -> ChainError {
-    let after: Vec<u64> = rest.map_while(Result::ok).map_while(|e| event::decode(e).ok()).map(|e| e.seq).collect();
-    let next = after.first().copied();
-    if found >= size || (starts_row && next == Some(seq + 1)) {
-        tampered(seq, &format!("it says that it is event {found}"))
-    } else if after.contains(&seq) || starts_row || found < seq {
-        ChainError::Swapped { seq, found }
-    } else if next.is_none_or(|next| next == found + 1) {
-        ChainError::Gap { seq, found }
-    } else {
-        tampered(seq, &format!("it says that it is event {found}"))
     }
 }

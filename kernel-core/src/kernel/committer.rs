@@ -34,7 +34,7 @@ const LARGE: usize = 8 << 20;
 const ENTRY: usize = 400;
 /// For how many events and rows at most memory stays at hand between batches.
 const SPARE: usize = 16_384;
-/// How often, at most, a batch is signed that nobody asked a checkpoint for.
+/// How often, at most, a batch is signed that nobody asked a checkpoint for, where not every one is.
 const SIGN_EVERY: Duration = Duration::from_secs(1);
 
 /// A wake-up that is not lost when it comes early.
@@ -108,7 +108,7 @@ impl Pending {
             // An intent that has its outcome in the same batch is never seen without, nor is a message that was handled:
             // their numbers are used once, so there is no older row to remove.
             if value.is_none()
-                && matches!(key.first(), Some(&(TABLE_OPEN | TABLE_INBOX | TABLE_INBOX_PAYLOAD)))
+                && is_numbered(&key)
                 && let Some(before) = self.unwritten.remove(&key)
             {
                 self.bytes -= size(&before);
@@ -188,6 +188,11 @@ impl Pending {
     }
 }
 
+/// Whether a row is about one act or one message, so that it is written once and then removed.
+fn is_numbered(key: &Key) -> bool {
+    matches!(key.first(), Some(&(TABLE_OPEN | TABLE_INBOX | TABLE_INBOX_PAYLOAD)))
+}
+
 /// Runs until the kernel is closed. `log` is the verified log. However writing ends before that, by an error or
 /// by a panic, it is fail-stop, and whoever waits is told.
 pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, key: VerifierKey) {
@@ -201,7 +206,7 @@ pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, key: Verif
 }
 
 async fn write<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKey) -> Result<(), String> {
-    let mut signed_at: Option<Instant> = None;
+    let mut signed = None;
     loop {
         let Some(inner) = inner.upgrade() else { return Ok(()) };
         let (urgent, wanted, closed) = {
@@ -219,7 +224,7 @@ async fn write<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKe
             let until = inner.platform.now().after(FLUSH_DELAY);
             gather(&inner, until).await;
         }
-        commit(&inner, &mut log, &key, &mut signed_at).await?;
+        commit(&inner, &mut log, &key, &mut signed).await?;
     }
 }
 
@@ -240,13 +245,15 @@ async fn gather<P: Platform>(inner: &Inner<P>, until: Instant) {
     }
 }
 
+/// Writes one batch. `signed` is when this kernel signed last, and how many events. Its first batch is signed wherever it
+/// runs: an event that begins a start never stands without a signature.
 async fn commit<P: Platform>(
     inner: &Inner<P>,
     log: &mut Log,
     key: &VerifierKey,
-    signed_at: &mut Option<Instant>,
+    signed: &mut Option<(Instant, u64)>,
 ) -> Result<(), String> {
-    let Taken { records, mut rows, after } = inner.take_pending();
+    let Taken { records, rows, after } = inner.take_pending();
     let mut content = Vec::with_capacity(512);
     for event in &records {
         if let Err(error) = append(log, event, &mut content) {
@@ -255,19 +262,24 @@ async fn commit<P: Platform>(
     }
     let asked = after.iter().any(|a| matches!(a, After::Checkpoint(_)));
     let now = inner.platform.now();
-    let due = signed_at.is_none_or(|at| now.since(at) >= SIGN_EVERY);
-    if asked || due {
+    let due = signed.is_none_or(|(at, size)| {
+        size < log.size() && (asked || log.signs_every_batch() || now.since(at) >= SIGN_EVERY)
+    });
+    if due {
         if let Err(error) = sign(inner, log, key).await {
             return give_up(inner, after, error);
         }
-        *signed_at = Some(now);
+        *signed = Some((now, log.size()));
     }
-    // The events come first and the head of the log last, so that of a batch of which a part is stored either no state is, or
-    // all of its events are, beyond the head.
+    // The events come first and then the state, and then the head of the log, so that of a batch of which a part is stored
+    // either no state is, or all of its events are, beyond the head. What says that something is not over goes only after
+    // the head that says that it is.
+    let (over, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, row)| row.is_none() && is_numbered(key));
     let mut changes = log.seal();
     let head = changes.pop();
-    changes.append(&mut rows);
+    changes.extend(rows);
     changes.extend(head);
+    changes.extend(over);
     if let Err(error) = inner.storage.commit(Batch { changes }).await {
         return give_up(inner, after, said(&error));
     }

@@ -104,6 +104,9 @@ pub struct Found {
     pub letters: usize,
     /// The first event of its log that this boot verified; 0 if all of them.
     pub verified_from: u64,
+    /// How many events at the end of its log no signature covers: it was ended within a second after them, or whoever has
+    /// the disk made them.
+    pub unsigned: u64,
     /// The applications that ran until they were quiet and came to no end. They are not started again.
     pub cut_short: Vec<Name>,
 }

@@ -1,5 +1,6 @@
 //! The kernel: [`Kernel`] over any host, and [`State`], the pure machine inside it.
 
+mod acts;
 mod app;
 mod bodies;
 mod boot;
@@ -44,6 +45,7 @@ mod tree;
 mod unfinished;
 pub mod verb;
 
+pub use acts::{Acts, CheckedActs, check_acts};
 pub use app::Until;
 pub use bodies::{Bodies, check_bodies};
 pub use inboxes::KeptMessage;
@@ -52,7 +54,7 @@ pub use letters::{KeptLetter, LETTERS, LETTERS_BYTES, LETTERS_OF_ONE, LETTERS_OF
 pub use receipt::{Proved, Proven, ReceiptError, prove, prove_consistency, receipt, root_of, row_of, verify_receipt};
 pub use replay::{ReplayError, replay};
 pub use revive::{Revived, Tombstones};
-pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log};
+pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log, opening};
 pub use state::{State, Tally};
 pub use tree::{
     Change, CheckedTree, Child, Children, Kept, ProveError, Snapshot, TreeProof, Unproven, check_tree, prove_node,

@@ -8,7 +8,7 @@
 use super::Told;
 use super::committer;
 use super::driver::{Core, Gone, Inner, Observer};
-use super::event::tree_root;
+use super::event::{kind, tree_root};
 use super::inboxes::{self, KeptMessage};
 use super::input::{Boot, Counters, Input};
 use super::letters::{self, KeptLetter};
@@ -158,13 +158,13 @@ pub(super) async fn boot<P: Platform>(
     }
     let (unsigned, verified_from) = (opened.log.size() - opened.signed, opened.from);
     let mut repair = String::new();
-    let mut torn_tree = false;
     if let Some(torn) = opened.torn {
         repair =
             format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
         storage.commit(Batch { changes: torn.repair }).await?;
-        torn_tree = true;
     }
+    // Of such a batch any part of the state may be stored, which was never acknowledged.
+    let is_torn = !repair.is_empty();
     let said = interrupted;
     let interrupted = unfinished(&storage, &said, &opened.log).await?;
     if interrupted.len() < said.len() {
@@ -176,16 +176,14 @@ pub(super) async fn boot<P: Platform>(
     }
     phases.end("chain", platform.now());
 
-    let tree = match tree::found(&storage, opened.noted.map(|(_, root)| root)).await {
-        Ok(Some(head)) => head,
-        Ok(None) => tree::rebuild(&storage).await?,
-        // The batch that was torn had changed a part of it, which was never acknowledged.
-        Err(BootError::Tree(_)) if torn_tree => {
-            repair.push_str("; the tree's hashes were made anew");
-            tree::rebuild(&storage).await?
-        }
-        Err(error) => return Err(error),
+    let found = if is_torn { None } else { tree::found(&storage, opened.noted.map(|(_, root)| root)).await? };
+    let tree = match found {
+        Some(head) => head,
+        None => tree::rebuild(&storage).await?,
     };
+    if is_torn {
+        repair.push_str("; the tree's hashes were made anew");
+    }
     let snapshots = tree::snapshots(&storage).await?;
     tree::sweep(&storage, &snapshots).await?;
     phases.end("tree", platform.now());
@@ -212,6 +210,7 @@ pub(super) async fn boot<P: Platform>(
         cut_short,
         snapshots,
     };
+    let log = opened.log.signing_every_batch(options.environment.output_commit());
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);
     let core =
@@ -224,7 +223,7 @@ pub(super) async fn boot<P: Platform>(
         inner.submit(Input::Phase { name: name.to_owned(), micros });
     }
     let weak = Arc::downgrade(&inner);
-    inner.platform.spawn("committer", committer::run(weak.clone(), opened.log, key));
+    inner.platform.spawn("committer", committer::run(weak.clone(), log, key));
     inner.spawn_guarded("clock", committer::tick(weak));
     Ok((inner, gone.shared()))
 }
@@ -236,23 +235,27 @@ pub fn log_key(public: [u8; 32]) -> VerifierKey {
     VerifierKey { name, public }
 }
 
+/// Verifies the log that `key` signs, as its kernel writes it: notes the last root of the tree, and takes nothing for the
+/// kernel's own that it would have signed.
+pub fn opening(key: &VerifierKey) -> Opening {
+    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
+    Opening::new(key.name.clone(), trust).noting(tree_root).starting_with(kind::BOOT)
+}
+
 /// Reads and verifies the whole stored log.
 ///
 /// # Errors
 /// What does not verify, and where.
 pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
-    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
-    feed(storage, Opening::new(key.name.clone(), trust).noting(tree_root)).await
+    feed(storage, opening(key)).await
 }
 
 /// Reads and verifies the end of the stored log: what is gone on from, back to an event that tells the root of the tree.
 /// Where that fails, the whole is read, which tells best where the fault lies.
 async fn open_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
-    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
     let mut recent = RECENT;
     loop {
-        let opening = Opening::new(key.name.clone(), trust.clone()).from_end(recent).noting(tree_root);
-        match feed(storage, opening).await {
+        match feed(storage, opening(key).from_end(recent)).await {
             Err(BootError::Chain(found)) => return Err(open_log(storage, key).await.err().unwrap_or(found.into())),
             // A long time of nothing but observing acts, or a log of before there were roots.
             Ok(opened) if opened.noted.is_none() && opened.from > 0 => recent = recent.saturating_mul(8),
@@ -285,7 +288,7 @@ async fn is_unused<S: Storage>(storage: &S) -> Result<bool, StorageError> {
 
 /// The numbers in their row. They are stored with the first events, so a log has them; without them numbers would
 /// be used again.
-fn counters(row: Option<&[u8]>, events: u64) -> Result<Counters, BootError> {
+pub(super) fn counters(row: Option<&[u8]>, events: u64) -> Result<Counters, BootError> {
     let (numbers, rest) = match row {
         Some(row) => row.as_chunks::<8>(),
         None if events == 0 => return Ok(Counters::default()),

@@ -307,6 +307,7 @@ impl State {
                 stored: boot.inboxes.len(),
                 letters: boot.letters.iter().filter(|letter| letter.gone.is_none()).count(),
                 verified_from: boot.verified_from,
+                unsigned: boot.unsigned,
                 cut_short: boot.cut_short.iter().map(|(app, _)| app.clone()).collect(),
             },
             sends_again: None,

@@ -32,6 +32,8 @@ pub struct Tear {
     pub commit: u64,
     /// How many of its changes are applied.
     pub changes: usize,
+    /// Of the row that the next change writes so many bytes are stored in its place, if any are.
+    pub bytes: Option<usize>,
 }
 
 /// Rows on a simulated disk. Clones are the same disk.
@@ -50,6 +52,8 @@ struct Disk {
     applied: u64,
     faults: Faults,
     dead: bool,
+    /// What the last commit that was asked for changes.
+    last: Vec<(Key, Option<Bytes>)>,
 }
 
 impl SimStorage {
@@ -90,6 +94,11 @@ impl SimStorage {
     /// How many commits were asked for: the number of the next one.
     pub fn next_commit(&self) -> u64 {
         self.disk().begun
+    }
+
+    /// What the commit changes that was asked for last, in its order.
+    pub fn last_batch(&self) -> Vec<(Key, Option<Bytes>)> {
+        self.disk().last.clone()
     }
 
     /// All rows.
@@ -143,11 +152,16 @@ impl Disk {
 
     fn commit(&mut self, number: u64, batch: Batch) -> Result<(), StorageError> {
         self.alive("writing")?;
+        self.last.clone_from(&batch.changes);
         if self.faults.fail_from.is_some_and(|from| number >= from) {
             return Err(StorageError::Full { place: "the simulated disk".to_owned() });
         }
         if let Some(tear) = self.faults.tear.filter(|tear| tear.commit == number) {
-            self.apply(batch.changes.into_iter().take(tear.changes));
+            let mut changes = batch.changes.into_iter();
+            self.apply(changes.by_ref().take(tear.changes));
+            if let (Some(bytes), Some((key, Some(value)))) = (tear.bytes, changes.next()) {
+                self.apply([(key, Some(value.slice(..bytes.min(value.len()))))]);
+            }
             self.dead = true;
             return self.alive("writing");
         }

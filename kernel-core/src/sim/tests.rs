@@ -208,7 +208,7 @@ fn a_crash_loses_what_was_not_committed() {
 fn a_torn_commit_keeps_a_part_and_nothing_works_until_the_reboot() {
     let sim = Sim::new(1);
     let storage = sim.storage();
-    storage.set_faults(Faults { tear: Some(Tear { commit: 1, changes: 1 }), ..Faults::default() });
+    storage.set_faults(Faults { tear: Some(Tear { commit: 1, changes: 1, bytes: None }), ..Faults::default() });
     sim.run(async {
         storage.commit(put(&[("a", "1")])).await.unwrap();
         assert!(storage.commit(put(&[("b", "1"), ("c", "1")])).await.is_err());
@@ -220,6 +220,10 @@ fn a_torn_commit_keeps_a_part_and_nothing_works_until_the_reboot() {
     let storage = storage.moved(&sim.platform());
     sim.run(async { storage.commit(put(&[("d", "1")])).await.unwrap() });
     assert_eq!(keys(&storage), ["a", "b", "d"]);
+    storage.set_faults(Faults { tear: Some(Tear { commit: 4, changes: 1, bytes: Some(2) }), ..Faults::default() });
+    sim.run(async { assert!(storage.commit(put(&[("e", "1"), ("f", "123"), ("g", "1")])).await.is_err()) });
+    assert_eq!(keys(&storage), ["a", "b", "d", "e", "f"]);
+    assert_eq!((&storage.rows()[&b"f"[..]][..], storage.last_batch().len()), (&b"12"[..], 3));
 }
 
 #[test]

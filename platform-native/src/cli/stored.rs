@@ -12,9 +12,11 @@ use crate::data_dir::regular;
 use crate::keys::{FileKeys, LOG_KEY};
 use crate::storage::{ROWS, RedbStorage, Table, page};
 use bytes::Bytes;
-use kernel_core::chain::{ChainError, Checkpoint, Head, Header, Opened, Opening, Trust, VerifierKey, head_key};
-use kernel_core::kernel::event::{Content, kind, tree_root};
-use kernel_core::kernel::{Bodies, BootError, CheckedTree, check_bodies, check_tree, feed, log_key};
+use kernel_core::chain::{ChainError, Checkpoint, Head, Header, Opened, VerifierKey, head_key};
+use kernel_core::kernel::event::{Content, kind};
+use kernel_core::kernel::{
+    Bodies, BootError, CheckedActs, CheckedTree, check_acts, check_bodies, check_tree, feed, log_key, opening,
+};
 use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
 use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableError};
 use std::fs::OpenOptions;
@@ -96,8 +98,7 @@ impl Stored {
     /// # Errors
     /// What does not verify, and where.
     pub(crate) async fn verify(&self, checkpoint: Option<Checkpoint>) -> Result<Opened, Failure> {
-        let trust = Trust::Signed { keys: vec![self.key.clone()], whole: false };
-        let mut opening = Opening::new(self.key.name.clone(), trust).noting(tree_root);
+        let mut opening = opening(&self.key);
         if let Some(checkpoint) = checkpoint {
             opening = opening.against(checkpoint)?;
         }
@@ -120,6 +121,14 @@ impl Stored {
     /// The first body that is another one, and what cannot be read.
     pub(crate) async fn check_bodies(&self) -> Result<Bodies, Failure> {
         Ok(check_bodies(&self.rows).await?)
+    }
+
+    /// Whether what the log, verified before, says of acts fits together, and the rows of the kernel's state with it.
+    ///
+    /// # Errors
+    /// The first that does not fit, and what cannot be read.
+    pub(crate) async fn check_acts(&self) -> Result<CheckedActs, Failure> {
+        Ok(check_acts(&self.rows).await?)
     }
 
     /// The boots that went on from events that no signature covered: the event of each, and how many.

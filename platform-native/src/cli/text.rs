@@ -169,6 +169,15 @@ pub(crate) fn verified(events: u64, from: u64) -> String {
     }
 }
 
+/// That a start goes on from so many events which no signature covers.
+pub(crate) fn unsigned(events: u64) -> String {
+    format!(
+        "no signature covers the end of the log ({}): the kernel before ended before it signed that, or whoever has this disk \
+         made it",
+        counted(events, "event")
+    )
+}
+
 /// Bytes in the unit that leaves one to four digits before the point: "512 B", "3.2 MiB".
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];

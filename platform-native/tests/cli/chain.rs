@@ -1,6 +1,9 @@
 //! The log of a run, shown and verified, and what was done to it found and named.
 
 use crate::harness::{Done, Home, agent};
+use kernel_core::chain::{Head, Header, Opening, Trust, head_key};
+use kernel_core::id::ActionId;
+use kernel_core::time::WallTime;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde_json::json;
 use std::path::Path;
@@ -366,4 +369,53 @@ fn a_damaged_row_of_the_kernel_is_refused() {
     home.weft(&["run", "play"]).exits(4).tells(&["names no act"]);
     alter(&home, &[(vec![OPEN, 1], None)]);
     home.weft(&["run", "play"]).exits(0);
+}
+
+/// Adds two events to a log, as whoever has the disk and not the key can.
+fn append(home: &Home) {
+    let rows: Vec<(bytes::Bytes, bytes::Bytes)> =
+        rows(home, HEAD, 0x04).into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+    let head = rows.iter().find(|(key, _)| *key == head_key()).expect("a head row");
+    let mut opening = Opening::new(Head::decode(&head.1).unwrap().origin, Trust::Unsigned);
+    while let Some(want) = opening.wants() {
+        let page: Vec<_> = rows.iter().filter(|(key, _)| want.from <= *key && *key < want.to).cloned().collect();
+        opening.feed(&page, None).unwrap();
+    }
+    let mut log = opening.finish().unwrap().log;
+    for _ in 0..2 {
+        // A process was suspended: {0: "x", 1: 7}.
+        let header = Header { wall: WallTime(1), action: ActionId(0), kind: 16 };
+        log.append(header, &[0xa2, 0x00, 0x61, b'x', 0x01, 0x07]).unwrap();
+    }
+    let changes: Vec<_> =
+        log.seal().into_iter().map(|(key, row)| (key.to_vec(), row.map(|row| row.to_vec()))).collect();
+    alter(home, &changes);
+}
+
+#[test]
+fn what_no_signature_covers_is_told_in_dev_and_refused_behind_a_kernel_in_prod() {
+    let home = ran();
+    append(&home);
+    let verified = home.weft(&["chain", "verify", "--json"]).exits(0).json();
+    assert_eq!(verified["events"].as_u64().unwrap() - verified["signed"].as_u64().unwrap(), 2);
+    home.weft(&["run", "play"]).exits(0).tells(&["no signature covers the end of the log (2 events)"]);
+    append(&home);
+    let run = home.weft(&["run", "play", "--json"]).exits(0).json();
+    assert_eq!(run["unsigned"], 2);
+    append(&home);
+    // It comes as far as its kernel, and cannot listen there.
+    let data = home.data().display().to_string();
+    let up = ["up", "--env", "dev", "--data-dir", &data, "--listen", "unix:play/weft.toml/x.sock"];
+    home.weft(&up).exits(2).tells(&["no signature covers the end of the log (2 events)"]);
+    home.weft(&["chain", "verify"])
+        .exits(0)
+        .says(&["warning", "3 starts went on from 6 events that no signature covered"]);
+
+    home.weft(&["run", "play", "--env", "prod"]).exits(0);
+    append(&home);
+    let done = refused(&home, "appended");
+    let message = done.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("every batch"), "{message}");
+    home.weft(&["chain", "checkpoint"]).exits(4);
+    home.weft(&["chain", "show"]).exits(4).says(&["suspended"]);
 }

@@ -4,12 +4,12 @@ use super::error::{Failure, Fallible};
 use crate::storage::RedbStorage;
 use js_sys::Date;
 use kernel_core::chain::{
-    Decoded, Head, Header, Opening, TABLE_EVENTS, Trust, VerifierKey, decode, entries, event_key, event_seq, head_key,
+    Decoded, Head, Header, TABLE_EVENTS, VerifierKey, decode, entries, event_key, event_seq, head_key,
 };
 use kernel_core::codec::table_range;
 use kernel_core::id::ActionId;
-use kernel_core::kernel::event::{Content, tree_root};
-use kernel_core::kernel::{BootError, check_bodies, check_tree, feed};
+use kernel_core::kernel::event::Content;
+use kernel_core::kernel::{BootError, check_acts, check_bodies, check_tree, feed, opening};
 use kernel_core::platform::Storage;
 use kernel_core::time::WallTime;
 use serde::Deserialize;
@@ -113,13 +113,12 @@ fn time(wall: WallTime) -> String {
 
 /// `{ok, size, root, signed, bodies, tree, problem?}`: what does not verify is an answer, not an error.
 pub(super) async fn verify(rows: &RedbStorage, key: &VerifierKey) -> Fallible<Value> {
-    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
     // The log goes on while it is verified: what is verified is the log of one moment.
     let rows = &rows.snapshot()?;
     let verified = async {
-        let opening = Opening::new(key.name.clone(), trust).noting(tree_root);
         // Its commits are whole or nothing, as its profile says.
-        let opened = feed(rows, opening).await?.whole()?;
+        let opened = feed(rows, opening(key)).await?.whole()?;
+        check_acts(rows).await?;
         let bodies = check_bodies(rows).await?;
         let tree = check_tree(rows, opened.noted.map(|(_, root)| root)).await?;
         Ok::<_, BootError>((opened, bodies, tree))

@@ -233,24 +233,6 @@ pub async fn a_component_is_kept_as_its_hash_says<H: Host>(host: H) {
     world.finish().await;
 }
 
-/// A boot says how many of the events before it nobody had signed.
-pub async fn a_boot_tells_what_was_not_signed<H: Host>(host: H) {
-    let mut world = World::boot(host, Environment::prod()).await;
-    world.kernel().checkpoint().await.expect("signed");
-    let session = world.session().await;
-    session.act("write", "/tree/x", "{\"replace\":true}\nx").await.expect("stored, and signed only later");
-    drop(session);
-    world.crash().await;
-    let log = world.log().await;
-    let boots: Vec<(u64, u64)> = log
-        .iter()
-        .filter_map(|e| if let Content::Boot(boot) = &e.content { Some((e.seq, boot.unsigned)) } else { None })
-        .collect();
-    let [(0, 0), (seq, unsigned)] = boots[..] else { panic!("{boots:?}") };
-    assert!((1..seq).contains(&unsigned), "{boots:?}");
-    world.finish().await;
-}
-
 /// A message that cannot be delivered is told of under the act that it comes from, however late that was done.
 pub async fn a_dead_letter_names_its_act<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;

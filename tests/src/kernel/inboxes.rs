@@ -316,8 +316,7 @@ pub async fn a_crash_is_known_for_one<H: Host>(host: H) {
     }
     world.log().await;
     world.crash().await;
-    let (cut_short, verified_from) = (Vec::new(), 0);
-    let found = Found { crashed: true, lost: 2, unknown: 0, stored: 1, letters: 0, cut_short, verified_from };
+    let found = Found { crashed: true, lost: 2, stored: 1, ..Found::default() };
     assert_eq!(world.kernel().found(), found);
     world.reboot().await;
     assert_eq!(world.kernel().found(), Found { crashed: false, lost: 0, ..found });

@@ -20,6 +20,7 @@ pub mod receipts;
 pub mod roles;
 pub mod room;
 pub mod signals;
+pub mod signatures;
 pub mod stops;
 pub mod supervision;
 pub mod supervisors;

@@ -136,8 +136,8 @@ impl SimHost {
             // A host keeps a batch whole or not at all, whether or not it came to say so.
             match self.sim.random() % 3 {
                 0 => faults.fail_from = Some(commit),
-                1 => faults.tear = Some(Tear { commit, changes: 0 }),
-                _ => faults.tear = Some(Tear { commit, changes: usize::MAX }),
+                1 => faults.tear = Some(Tear { commit, changes: 0, bytes: None }),
+                _ => faults.tear = Some(Tear { commit, changes: usize::MAX, bytes: None }),
             }
         }
         self.storage.set_faults(faults);

@@ -34,8 +34,8 @@ use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{
-    BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Revived, Session, Told, Tombstones, check_tree, log_key,
-    open_log, receipt, replay,
+    BootError, BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Revived, Session, Told, Tombstones, check_acts,
+    check_tree, log_key, open_log, receipt, replay,
 };
 use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
@@ -168,6 +168,10 @@ impl<H: Host> World<H> {
     }
 
     async fn start(&mut self) {
+        self.try_start().await.expect("a kernel that boots");
+    }
+
+    async fn try_start(&mut self) -> Result<(), BootError> {
         let (parts, rows) = self.hand.watch(self.host.open().await);
         self.public = parts.keys.public(KeyPurpose::Log).await.expect("a key");
         self.clock = Some(parts.platform.clone());
@@ -179,11 +183,12 @@ impl<H: Host> World<H> {
         options.observer = Some(observer);
         options.journal = true;
         options.rows = self.at_hand.unwrap_or(options.rows);
-        let kernel = Kernel::boot(parts, options).await.expect("a kernel that boots");
+        let kernel = Kernel::boot(parts, options).await?;
         if self.host.kind() == Kind::Component {
             kernel.keep_component(Bytes::from_static(COMPONENT)).await.expect("a component that is kept");
         }
         self.kernel = Some(kernel);
+        Ok(())
     }
 
     /// The kernel.
@@ -206,6 +211,12 @@ impl<H: Host> World<H> {
     pub async fn boot_again(&mut self) {
         self.let_go().await;
         self.start().await;
+    }
+
+    /// Where the kernels that boot from now on run.
+    pub fn next_in(&mut self, environment: Environment) {
+        self.whole = false;
+        self.environment = environment;
     }
 
     /// Cuts the power, and boots another kernel over what is stored.
@@ -231,33 +242,45 @@ impl<H: Host> World<H> {
     /// Shuts the kernel down, puts rows among what is stored behind its back, and boots another over it. Its
     /// journal does not tell of them, so it is not replayed.
     pub async fn reboot_over(&mut self, changes: Vec<(kernel_core::platform::Key, Option<Bytes>)>) {
-        self.whole = false;
-        self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
-        let rows = self.rows().clone();
-        rows.commit(kernel_core::platform::Batch { changes }).await.expect("rows that are written");
-        drop(rows);
-        self.let_go().await;
-        self.start().await;
+        self.over(async |_, _| changes).await.expect("a kernel that boots");
     }
 
     /// Shuts the kernel down, puts rows among what is stored behind its back, and sees that no kernel boots over it, for a
     /// reason that says `why`. Then puts back what was there, and boots another.
     pub async fn refused_over(&mut self, changes: Vec<(kernel_core::platform::Key, Option<Bytes>)>, why: &str) {
+        let refused = self.over(async |_, _| changes).await.expect_err("a boot that is refused");
+        assert!(refused.contains(why), "{refused}");
+    }
+
+    /// Shuts the kernel down, puts the rows among what is stored that `change` makes of it, and boots another over it.
+    ///
+    /// # Errors
+    /// Why it does not boot. Then what was there is put back, and another one boots over that.
+    pub async fn over(
+        &mut self,
+        change: impl AsyncFnOnce(
+            &Rows<<H::Platform as kernel_core::platform::Platform>::Storage>,
+            &VerifierKey,
+        ) -> Vec<(kernel_core::platform::Key, Option<Bytes>)>,
+    ) -> Result<(), String> {
         self.whole = false;
         self.kernel().shutdown("the suite boots again").await.expect("an orderly end");
+        let rows = self.rows().clone();
         self.let_go().await;
-        let (parts, rows) = self.hand.watch(self.host.open().await);
+        let changes = change(&rows, &self.key()).await;
         let mut before = Vec::new();
         for (key, _) in &changes {
             before.push((key.clone(), rows.get(key).await.expect("rows")));
         }
         rows.commit(Batch { changes }).await.expect("rows that are written");
-        let refused = Kernel::boot(parts, BootOptions::new(self.environment.clone())).await;
-        let refused = refused.err().expect("a boot that is refused").to_string();
-        assert!(refused.contains(why), "{refused}");
+        drop(rows);
+        let Err(refused) = self.try_start().await else { return Ok(()) };
+        let rows = self.rows.take().expect("rows that were opened");
         rows.commit(Batch { changes: before }).await.expect("rows that are written");
         drop(rows);
+        self.clock = None;
         self.start().await;
+        Err(refused.to_string())
     }
 
     /// Whether its disk has failed, so that nothing is acknowledged any more.
@@ -502,6 +525,7 @@ impl<H: Host> World<H> {
         match shutdown {
             Ok((Checkpoint { size: signed, .. }, _)) => {
                 assert_eq!((opened.signed, signed), (size, size), "the last checkpoint is over all of the log");
+                check_acts(&rows).await.expect("acts that begin once and end once");
                 if self.whole {
                     let told = opened.noted.map(|(_, root)| root);
                     check_tree(&rows, told).await.expect("a tree that is the one that the log tells");

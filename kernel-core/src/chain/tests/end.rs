@@ -48,6 +48,44 @@ fn what_is_read_was_signed_or_is_told_to_be_unsigned() {
     assert_eq!((opened.signed, opened.log.size()), (1_200, 1_201));
 }
 
+/// Behind a checkpoint that says that every batch is signed there is nothing else of the kernel's, and a start is never
+/// without a signature. A checkpoint that was put back says so, too.
+#[test]
+fn a_tail_that_the_kernel_would_have_signed_is_not_its_own() {
+    let partly = Trust::Signed { keys: vec![key_of(&signing_key())], whole: false };
+    let both = |store: &Store, kind: u8| {
+        let whole = drive(store, Opening::new(origin(), partly.clone()).starting_with(kind), 2);
+        let end = drive(store, Opening::new(origin(), partly.clone()).starting_with(kind).from_end(300), 2);
+        assert_eq!(whole.as_ref().err(), end.as_ref().err());
+        whole.map(|opened| (opened.signed, opened.log.signs_every_batch()))
+    };
+    let (_, store) = unsigned();
+    // The kinds of these events go round from 0 to 4.
+    assert_eq!(both(&store, 7), Ok((1_200, false)));
+    assert_eq!(both(&store, 3), Err(ChainError::Appended { seq: 1_200, size: 1_250, started: Some(1_203) }));
+    let (mut log, mut store) = (Log::new(origin()).signing_every_batch(true), Store::default());
+    for count in [300, 300, 7] {
+        append(&mut log, count);
+        store.commit(seal(&mut log));
+        assert_eq!(both(&store, 3), Ok((log.size(), true)));
+    }
+    let signed = store.clone();
+    append(&mut log, 1);
+    store.commit(log.seal());
+    let appended = ChainError::Appended { seq: 607, size: 608, started: None };
+    assert!(appended.to_string().contains("event 607 is behind the last signature, over the first 607"));
+    assert_eq!(both(&store, 7), Err(appended));
+    // An older checkpoint in the head row, of the same log.
+    let mut older = Log::new(origin()).signing_every_batch(true);
+    append(&mut older, 600);
+    let note = sign(&older.checkpoint(), &signing_key());
+    let mut replayed = signed;
+    let mut head = Head::decode(&replayed.0[&head_key()]).unwrap();
+    head.checkpoint = Some(note);
+    replayed.commit(vec![(head_key(), Some(head.encode()))]);
+    assert_eq!(both(&replayed, 7), Err(ChainError::Appended { seq: 600, size: 607, started: None }));
+}
+
 /// Nothing is gone on from that was not signed: what was changed before the events that are read stays out of the tree,
 /// so that no later signature covers it.
 #[test]

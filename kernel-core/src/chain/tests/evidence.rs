@@ -105,7 +105,7 @@ fn events_that_do_not_follow_each_other_are_a_gap() {
     };
     let of = |first: Vec<u8>, second: Vec<u8>| {
         let (a, b) = (Hash::leaf(&first), Hash::leaf(&second));
-        let checkpoint = Checkpoint { origin: origin(), size: 2, root: Hash::node(&a, &b) };
+        let checkpoint = Checkpoint { origin: origin(), size: 2, root: Hash::node(&a, &b), every_batch: false };
         let events =
             vec![Sealed { seq: 0, event: first, proof: vec![b] }, Sealed { seq: 1, event: second, proof: vec![a] }];
         Receipt { action: ActionId(0), events, checkpoint: sign(&checkpoint, &signing_key()), body: None }
@@ -143,6 +143,9 @@ fn inclusion_and_consistency_are_files_too() {
 #[test]
 fn what_is_no_evidence_is_said_to_be_none() {
     let good = Evidence::Receipt(log().receipt(1)).to_json();
+    let (root, checkpoint) = (Hash::ZERO, log().note());
+    let consistency = Evidence::Consistency(Consistency { size: 1, root, proof: Vec::new(), checkpoint }).to_json();
+    Evidence::parse(consistency.as_bytes()).unwrap();
     let long = " ".repeat(MAX_EVIDENCE) + &good;
     let mut many = log().receipt(1);
     many.events = vec![many.events[0].clone(); MAX_EVENTS + 1];
@@ -160,6 +163,12 @@ fn what_is_no_evidence_is_said_to_be_none() {
         &good.replacen("\"action\": 1", "\"action\": -1", 1),
         &good.replacen("\"action\": 1", "\"action\": 1, \"action\": 1", 1),
         &good.replacen("\"action\": 1", "\"action\": 1, \"verdict\": \"permit\"", 1),
+        &good.replacen("\"action\": 1", "\"action\": 1, \"proof\": null", 1),
+        &good.replacen("\"action\": 1", "\"action\": 1, \"body\": null", 1),
+        &good.replacen("\"action\": 1", "\"action\": null", 1),
+        &good.replacen("\"events\"", "\"proof\"", 1),
+        &consistency.replacen("\"old\"", "\"events\": [], \"old\"", 1),
+        &consistency.replacen("\"old\"", "\"action\": null, \"old\"", 1),
         &good.replacen("\"event\": \"", "\"event\": \"*", 1),
         &format!("{good}{good}"),
         &long,

@@ -8,7 +8,7 @@ fn other_key() -> SigningKey {
 }
 
 fn checkpoint() -> Checkpoint {
-    Checkpoint { origin: origin(), size: 70_000, root: Hash::leaf(b"x") }
+    Checkpoint { origin: origin(), size: 70_000, root: Hash::leaf(b"x"), every_batch: false }
 }
 
 #[test]
@@ -18,6 +18,19 @@ fn a_signed_checkpoint_comes_back() {
     assert_eq!(Checkpoint::open(&note, &keys), Ok(checkpoint()));
     assert_eq!(Note::parse(&note).unwrap().to_string(), note);
     assert_eq!(Note::parse(&note).unwrap().verify(&keys), Ok(&keys[1]));
+}
+
+/// An extension line of C2SP tlog-checkpoint: whoever does not know it ignores it, as we do others.
+#[test]
+fn a_checkpoint_says_that_every_batch_is_signed() {
+    let every = Checkpoint { every_batch: true, ..checkpoint() };
+    assert_eq!(every.body(), format!("{}every batch is signed\n", checkpoint().body()));
+    assert_eq!(Checkpoint::open(&sign(&every, &signing_key()), &[key_of(&signing_key())]), Ok(every.clone()));
+    let body = checkpoint().body();
+    assert_eq!(Checkpoint::parse(&format!("{body}something\n")), Ok(checkpoint()));
+    assert_eq!(Checkpoint::parse(&format!("{body}every batch is signed by me\n")), Ok(checkpoint()));
+    assert_eq!(Checkpoint::parse(&format!("{body}something\nevery batch is signed\n")), Ok(every));
+    assert!(Checkpoint::parse(&format!("{body}\nevery batch is signed\n")).is_err());
 }
 
 /// The verifier key of the example in golang.org/x/mod/sumdb/note, whose id is part of its text.

@@ -366,7 +366,7 @@ fn failures_say_what_to_do() {
     let (_, mut store) = sample();
     store.0.remove(&event_key(300));
     assert!(err(&store).advice().contains("restore"));
-    let kept = Checkpoint { origin: Origin::parse("else").unwrap(), size: 1, root: Hash::ZERO };
+    let kept = Checkpoint { origin: Origin::parse("else").unwrap(), size: 1, root: Hash::ZERO, every_batch: false };
     let e = Opening::new(origin(), trust()).against(kept).unwrap_err();
     assert_eq!(e.to_string(), "this is the log of else, not of weft.example/log");
 }

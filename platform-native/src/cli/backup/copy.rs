@@ -10,10 +10,9 @@ use crate::data_dir::{keep_text, no_room, sync_folder};
 use crate::keys::{FileKeys, LOG_KEY};
 use crate::storage::RedbStorage;
 use bytes::Bytes;
-use kernel_core::chain::{Checkpoint, Opening, Trust, VerifierKey};
+use kernel_core::chain::{Checkpoint, VerifierKey};
 use kernel_core::codec::hex;
-use kernel_core::kernel::event::tree_root;
-use kernel_core::kernel::{check_bodies, check_tree, feed, log_key};
+use kernel_core::kernel::{check_acts, check_bodies, check_tree, feed, log_key, opening};
 use kernel_core::platform::{Batch, Key, KeyPurpose, Keys, Storage, StorageError};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
@@ -137,8 +136,7 @@ impl Copy {
     ) -> Result<Verified, Failure> {
         self.flush().await?;
         draw(Some("verifying it"), self.terminal);
-        let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
-        let mut opening = Opening::new(key.name.clone(), trust).noting(tree_root);
+        let mut opening = opening(key);
         if let Some(checkpoint) = checkpoint {
             opening = opening.against(checkpoint)?;
         }
@@ -146,6 +144,7 @@ impl Copy {
         let verified = feed(storage, opening).await;
         draw(None, self.terminal);
         let opened = verified?.whole()?;
+        check_acts(storage).await?;
         check_bodies(storage).await?;
         check_tree(storage, opened.noted.map(|(_, root)| root)).await?;
         let log = opened.log;

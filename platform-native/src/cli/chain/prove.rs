@@ -56,7 +56,7 @@ impl Consistency {
     async fn note(&self, stored: &Stored, log: &Log) -> Result<String, Failure> {
         let size = self.new.unwrap_or(log.size());
         let root = root_of(&stored.rows, size, log.size()).await?;
-        stored.note(log.signed(), &Checkpoint { origin: log.origin().clone(), size, root }).await
+        stored.note(log.signed(), &Checkpoint { size, root, ..log.checkpoint() }).await
     }
 }
 

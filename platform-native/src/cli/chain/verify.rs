@@ -6,7 +6,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Terminal, indent, print_fitted, print_json};
 use crate::cli::text::{self, count, counted, shown};
 use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Opened, VerifierKey};
-use kernel_core::kernel::{Bodies, CheckedTree};
+use kernel_core::kernel::{Bodies, CheckedActs, CheckedTree};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,7 @@ impl Verify {
         let stored = self.which.open().await?;
         let kept = note.map(|(file, note)| kept(file, note, &stored.key)).transpose()?;
         let opened = stored.verify(kept.clone()).await?;
+        let acts = stored.check_acts().await?;
         let bodies = stored.check_bodies().await?;
         let tree = stored.check_tree(&opened).await?;
         let adopted = stored.unsigned().await?;
@@ -48,6 +49,7 @@ impl Verify {
                 "root": log.root().to_base64(),
                 "head": log.head().to_string(),
                 "signed": signed,
+                "acts": acts,
                 "bodies": bodies,
                 "tree": tree,
                 "unsigned": adopted.iter().map(|(seq, events)| json!({ "boot": seq, "events": events })).collect::<Vec<_>>(),
@@ -63,6 +65,7 @@ impl Verify {
             format!("  origin   {}", log.origin()),
             format!("  root     {}", log.root().to_base64()),
             format!("  signed   {}", coverage(signed, log.size())),
+            format!("  acts     {}", of_acts(acts)),
             format!("  bodies   {}", checked(bodies)),
             format!("  tree     {}", tree.map_or("it has no hashes yet".to_owned(), of_tree)),
             format!("  key      {key}"),
@@ -105,6 +108,13 @@ fn coverage(signed: u64, size: u64) -> String {
         "all of them".to_owned()
     } else {
         format!("the first {}; {} came after the last signature", count(signed), count(size - signed))
+    }
+}
+
+fn of_acts(CheckedActs { open }: CheckedActs) -> String {
+    match open {
+        0 => "each began once and ended once".to_owned(),
+        _ => format!("each began once, and ended once but for {} whose end is not known", count(open)),
     }
 }
 

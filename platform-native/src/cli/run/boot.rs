@@ -5,7 +5,7 @@ use crate::cli::database::Database;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::place::{DATABASE, keep_apart};
 use crate::cli::stored;
-use crate::cli::text::{shell, shown, verified};
+use crate::cli::text::{shell, shown, unsigned, verified};
 use crate::shared::{SharedPlatform, SharedRows};
 use crate::{Host, HostOptions};
 use futures::channel::mpsc;
@@ -82,7 +82,11 @@ pub(super) async fn boot(
         screen.notice(&phase);
     }
     screen.step("kernel", at.elapsed(), &verified(from, kernel.found().verified_from));
-    for app in kernel.found().cut_short {
+    let found = kernel.found();
+    if found.unsigned > 0 {
+        screen.warning(&unsigned(found.unsigned));
+    }
+    for app in found.cut_short {
         screen.warning(&format!("{app} was cut short before: the kernel that ran it did not stop in order"));
     }
     Ok(Booted {

@@ -17,6 +17,8 @@ pub(super) struct Record {
     pub(super) ended: Option<(bool, String)>,
     /// What was repaired in the log at the start; empty where nothing was.
     pub(super) repair: String,
+    /// How many events at the end of the log no signature covered at the start.
+    pub(super) unsigned: u64,
     /// The first refusals, those of the gate before others.
     pub(super) refusals: Vec<Refusal>,
     /// How many refusals there were beside them.

@@ -153,6 +153,7 @@ impl Report<'_> {
             "elapsed_micros": micros(self.elapsed),
             "boot": boot.collect::<Vec<_>>(),
             "repair": if record.repair.is_empty() { Value::Null } else { json!(record.repair) },
+            "unsigned": record.unsigned,
             "mounts": mounts.collect::<Vec<_>>(),
             "agents": agents.collect::<Vec<_>>(),
             "given_on_terminal": self.said_yes,

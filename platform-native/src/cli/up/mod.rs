@@ -134,7 +134,7 @@ impl Up {
                 // The next start finds one that has stopped in order.
                 let found = kernel.found();
                 if !self.json {
-                    report::of_crash(&found, terminal.err).iter().for_each(|line| tell(line));
+                    report::of_before(&found, terminal.err).iter().for_each(|line| tell(line));
                 }
                 // What was booted stops in order: its log says why.
                 let _ = kernel.shutdown(&format!("it could not be served: {}", failure.message)).await;
@@ -184,7 +184,7 @@ impl Up {
         let mut unwritten = Ok(());
         let ending = match started {
             Err(ending) => {
-                report::of_crash(&kernel.found(), terminal.err).iter().for_each(|line| tell(line));
+                report::of_before(&kernel.found(), terminal.err).iter().for_each(|line| tell(line));
                 ending
             }
             Ok((revived, applied)) => {

@@ -6,7 +6,7 @@ use super::{Address, Environment, Signed, Terminal, VERSION, json};
 use crate::cli::api::InPlace;
 use crate::cli::api::TOKEN;
 use crate::cli::terminal::Palette;
-use crate::cli::text::{count, counted, duration, path, plain, shell, shown};
+use crate::cli::text::{count, counted, duration, path, plain, shell, shown, unsigned};
 use kernel_core::kernel::{Found, Revived};
 use kernel_core::path::Name;
 use serde_json::Value;
@@ -42,6 +42,7 @@ impl Listening<'_> {
             "pid": std::process::id(),
             "boot": boot.collect::<Vec<_>>(),
             "verified_from": self.found.verified_from,
+            "unsigned": self.found.unsigned,
             "crash": crash(&self.found),
             "started_again": self.revived.iter().map(of_revived).collect::<Vec<_>>(),
             "apps": self.applied.iter().map(Applied::document).collect::<Vec<_>>(),
@@ -58,7 +59,7 @@ impl Listening<'_> {
         lines.extend(self.steps.iter().map(|Step { name, took, more }| {
             palette.dim(format!("  {name:<9}{:>9}  {more}", duration(*took)).trim_end())
         }));
-        lines.extend(of_crash(&self.found, terminal.out));
+        lines.extend(of_before(&self.found, terminal.out));
         lines.extend(self.revived.iter().map(|revived| match &revived.result {
             Ok(pid) => format!("{} runs again, as process {pid}{}", plain(&revived.app), as_before(revived)),
             Err(refusal) => {
@@ -87,20 +88,24 @@ pub(super) fn crash(found: &Found) -> Value {
     }
 }
 
-/// The same for a person, in the colours of where it is said.
-pub(super) fn of_crash(found: &Found, palette: Palette) -> Vec<String> {
+/// The same for a person, in the colours of where it is said, and what of its log no signature covers.
+pub(super) fn of_before(found: &Found, palette: Palette) -> Vec<String> {
     let Found { crashed, lost, unknown, stored, letters, cut_short, .. } = found;
+    let mut lines = Vec::new();
+    if found.unsigned > 0 {
+        lines.push(format!("{} {}", palette.warn("warning:"), unsigned(found.unsigned)));
+    }
     if !crashed {
-        return Vec::new();
+        return lines;
     }
     let of = |n: &usize, one: &str| counted(*n as u64, one);
-    let mut lines = vec![
+    lines.extend([
         format!("{} the kernel before did not stop in order", palette.warn("warning:")),
         format!("  of {} nobody knows what came; the log says `unknown`", of(unknown, "outward act")),
         format!("  {} in durable inboxes: handed again to whom they are for", of(stored, "message")),
         format!("  {} kept: weft letters", of(letters, "dead letter")),
         format!("  {} in other inboxes when the log was last written: lost", counted(*lost, "message")),
-    ];
+    ]);
     lines.extend(
         cut_short.iter().map(|app| format!("  {app} was to run until it is quiet: cut short, and not started again")),
     );

@@ -168,6 +168,8 @@ fn what_a_durable_inbox_accepted_outlives_the_kernel() {
     for _ in 0..2 {
         up.kill();
         up = Up::start(&home, &[]);
+        // In prod each batch is stored with its signature.
+        assert_eq!(up.said["unsigned"], json!(0));
         let crash = &up.said["crash"];
         assert_eq!((&crash["messages_kept"], &crash["messages_lost"]), (&json!(1), &json!(0)), "{crash}");
         assert_eq!((&crash["acts_unknown"], &crash["letters"]), (&json!(0), &json!(0)), "{crash}");

@@ -79,7 +79,10 @@ impl Reader<'_> {
     fn take(&mut self, entry: &Entry, app: &Name) {
         let Ok(content) = &entry.content else { return };
         match content {
-            Content::Boot(boot) => self.record.repair.clone_from(&boot.repair),
+            Content::Boot(boot) => {
+                self.record.repair.clone_from(&boot.repair);
+                self.record.unsigned = boot.unsigned;
+            }
             Content::AppEnded(ended) if ended.app == app.as_str() => {
                 self.record.ended = Some((ended.ok, ended.reason.clone()));
             }
