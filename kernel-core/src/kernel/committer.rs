@@ -4,6 +4,7 @@
 use super::driver::{Inner, survived};
 use super::effects::Perform;
 use super::event::{Event, append};
+use super::index::Index;
 use super::input::Input;
 use super::rows::{TABLE_INBOX, TABLE_INBOX_PAYLOAD, TABLE_OPEN};
 use crate::chain::{Checkpoint, Log, VerifierKey};
@@ -190,8 +191,8 @@ impl Pending {
 
 /// Runs until the kernel is closed. `log` is the verified log. However writing ends before that, by an error or
 /// by a panic, it is fail-stop, and whoever waits is told.
-pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, key: VerifierKey) {
-    let reason = match survived(write(inner.clone(), log, key)).await {
+pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, index: Index, key: VerifierKey) {
+    let reason = match survived(write(inner.clone(), log, index, key)).await {
         Ok(Ok(())) => return,
         Ok(Err(reason)) | Err(reason) => reason,
     };
@@ -200,7 +201,12 @@ pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, key: Verif
     fail(&inner, &reason).await;
 }
 
-async fn write<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKey) -> Result<(), String> {
+async fn write<P: Platform>(
+    inner: Weak<Inner<P>>,
+    mut log: Log,
+    mut index: Index,
+    key: VerifierKey,
+) -> Result<(), String> {
     let mut signed_at: Option<Instant> = None;
     loop {
         let Some(inner) = inner.upgrade() else { return Ok(()) };
@@ -219,7 +225,7 @@ async fn write<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKe
             let until = inner.platform.now().after(FLUSH_DELAY);
             gather(&inner, until).await;
         }
-        commit(&inner, &mut log, &key, &mut signed_at).await?;
+        commit(&inner, &mut log, &mut index, &key, &mut signed_at).await?;
     }
 }
 
@@ -243,14 +249,16 @@ async fn gather<P: Platform>(inner: &Inner<P>, until: Instant) {
 async fn commit<P: Platform>(
     inner: &Inner<P>,
     log: &mut Log,
+    index: &mut Index,
     key: &VerifierKey,
     signed_at: &mut Option<Instant>,
 ) -> Result<(), String> {
     let Taken { records, mut rows, after } = inner.take_pending();
     let mut content = Vec::with_capacity(512);
     for event in &records {
-        if let Err(error) = append(log, event, &mut content) {
-            return give_up(inner, after, error.to_string());
+        match append(log, event, &mut content) {
+            Ok((seq, kind)) => index.event(seq, event.action, kind, &mut rows),
+            Err(error) => return give_up(inner, after, error.to_string()),
         }
     }
     let asked = after.iter().any(|a| matches!(a, After::Checkpoint(_)));

@@ -10,6 +10,7 @@ use super::committer;
 use super::driver::{Core, Gone, Inner, Observer};
 use super::event::tree_root;
 use super::inboxes::{self, KeptMessage};
+use super::index::{self, Index};
 use super::input::{Boot, Counters, Input};
 use super::letters::{self, KeptLetter};
 use super::rows;
@@ -17,7 +18,7 @@ use super::running::{Running, Standing};
 use super::state::State;
 use super::tree;
 use super::unfinished::unfinished;
-use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
+use crate::chain::{ChainError, Hash, Opened, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
 use crate::codec::hex;
 use crate::environment::Environment;
 use crate::id::ActionId;
@@ -147,13 +148,13 @@ pub(super) async fn boot<P: Platform>(
     let key = log_key(public);
     phases.end("keys", platform.now());
 
-    let opened = open_end(&storage, &key).await?;
+    let (opened, end) = open_end(&storage, &key).await?;
     if opened.log.size() == 0 && holds_state(&storage).await? {
         return Err(BootError::NoLog);
     }
     let opened = if platform.profile().atomic_commits { opened.whole()? } else { opened };
     let last = counters(last.as_deref(), opened.log.size())?;
-    if last.action < opened.last_action.0 {
+    if last.action < end.last_action.0 {
         return Err(BootError::Counters);
     }
     let (unsigned, verified_from) = (opened.log.size() - opened.signed, opened.from);
@@ -162,7 +163,9 @@ pub(super) async fn boot<P: Platform>(
     if let Some(torn) = opened.torn {
         repair =
             format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
-        storage.commit(Batch { changes: torn.repair }).await?;
+        let mut changes = torn.repair;
+        changes.extend(index::beyond(&storage, torn.seq).await?);
+        storage.commit(Batch { changes }).await?;
         torn_tree = true;
     }
     let said = interrupted;
@@ -176,7 +179,7 @@ pub(super) async fn boot<P: Platform>(
     }
     phases.end("chain", platform.now());
 
-    let tree = match tree::found(&storage, opened.noted.map(|(_, root)| root)).await {
+    let tree = match tree::found(&storage, end.root).await {
         Ok(Some(head)) => head,
         Ok(None) => tree::rebuild(&storage).await?,
         // The batch that was torn had changed a part of it, which was never acknowledged.
@@ -224,7 +227,8 @@ pub(super) async fn boot<P: Platform>(
         inner.submit(Input::Phase { name: name.to_owned(), micros });
     }
     let weak = Arc::downgrade(&inner);
-    inner.platform.spawn("committer", committer::run(weak.clone(), opened.log, key));
+    let index = Index::new(ActionId(last.action));
+    inner.platform.spawn("committer", committer::run(weak.clone(), opened.log, index, key));
     inner.spawn_guarded("clock", committer::tick(weak));
     Ok((inner, gone.shared()))
 }
@@ -236,39 +240,58 @@ pub fn log_key(public: [u8; 32]) -> VerifierKey {
     VerifierKey { name, public }
 }
 
-/// Reads and verifies the whole stored log.
+/// Reads and verifies the whole stored log, and nothing beside it: [`verify`](super::verify) looks at that, too.
 ///
 /// # Errors
 /// What does not verify, and where.
-pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
-    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
-    feed(storage, Opening::new(key.name.clone(), trust).noting(tree_root)).await
+pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<Opened, BootError> {
+    feed(storage, Opening::new(key.name.clone(), trust(key)), &mut End::default()).await
 }
 
-/// Reads and verifies the end of the stored log: what is gone on from, back to an event that tells the root of the tree.
-/// Where that fails, the whole is read, which tells best where the fault lies.
-async fn open_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
-    let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
+/// Reads and verifies the end of the stored log: what is gone on from. Where that fails, the whole is read, which tells best
+/// where the fault lies.
+///
+/// # Errors
+/// What does not verify, and where.
+pub async fn open_log_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<Opened, BootError> {
+    Ok(open_end(storage, key).await?.0)
+}
+
+/// What a boot goes by of the events that were read.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    /// The last root of the tree.
+    root: Option<Hash>,
+    /// The greatest number of an act.
+    last_action: ActionId,
+}
+
+/// The same, back to an event that tells the root of the tree.
+async fn open_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<(Opened, End), BootError> {
     let mut recent = RECENT;
     loop {
-        let opening = Opening::new(key.name.clone(), trust.clone()).from_end(recent).noting(tree_root);
-        match feed(storage, opening).await {
+        let (opening, mut end) = (Opening::new(key.name.clone(), trust(key)).from_end(recent), End::default());
+        match feed(storage, opening, &mut end).await {
             Err(BootError::Chain(found)) => return Err(open_log(storage, key).await.err().unwrap_or(found.into())),
             // A long time of nothing but observing acts, or a log of before there were roots.
-            Ok(opened) if opened.noted.is_none() && opened.from > 0 => recent = recent.saturating_mul(8),
-            opened => return opened,
+            Ok(opened) if end.root.is_none() && opened.from > 0 => recent = recent.saturating_mul(8),
+            opened => return Ok((opened?, end)),
         }
     }
 }
 
+fn trust(key: &VerifierKey) -> Trust {
+    Trust::Signed { keys: vec![key.clone()], whole: false }
+}
+
 /// Feeds the rows that `opening` wants, to its end.
-///
-/// # Errors
-/// What does not verify, and where.
-pub async fn feed<S: Storage>(storage: &S, mut opening: Opening) -> Result<crate::chain::Opened, BootError> {
+async fn feed<S: Storage>(storage: &S, mut opening: Opening, end: &mut End) -> Result<Opened, BootError> {
     while let Some(want) = opening.wants() {
         let page = storage.scan(&want.from, &want.to, PAGE).await?;
-        opening.feed(&page.rows, page.next)?;
+        opening.feed(&page.rows, page.next, &mut |event| {
+            end.root = tree_root(event.header.kind, event.content).or(end.root);
+            end.last_action = end.last_action.max(event.header.action);
+        })?;
     }
     Ok(opening.finish()?)
 }

@@ -76,7 +76,10 @@ fn what_ran_is_shown_and_verifies() {
     let home = ran();
     let document = home.weft(&["chain", "verify", "--json"]).exits(0).json();
     assert_eq!(document["signed"], document["events"]);
+    assert_eq!(document["pages_checked"], false);
+    let document = home.weft(&["chain", "verify", "--pages", "--json"]).exits(0).json();
     assert_eq!(document["pages_checked"], true);
+    home.weft(&["chain", "verify", "--pages"]).exits(0).says(&["checksums hold"]);
     home.weft(&["chain", "verify"]).exits(0).says(&["The log verifies:", "signed   all of them"]);
     home.weft(&["chain", "show"]).exits(0).says(&[
         "boot",
