@@ -123,7 +123,7 @@ fn open(rows: &[(Bytes, Bytes)]) {
         let from = rows.partition_point(|(key, _)| *key < want.from);
         let to = rows.partition_point(|(key, _)| *key < want.to).min(from + 16);
         let next = rows.get(to).map(|(key, _)| key.clone()).filter(|key| *key < want.to);
-        opening.feed(&rows[from..to], next).unwrap();
+        opening.feed(&rows[from..to], next, &mut |_| {}).unwrap();
     }
     black_box(opening.finish().unwrap());
 }

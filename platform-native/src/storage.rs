@@ -49,7 +49,7 @@ pub(crate) type Table = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 pub(crate) type Pages = tokio::sync::mpsc::Receiver<Result<Vec<(Bytes, Bytes)>, StorageError>>;
 
 /// Bytes of pages that redb may keep in memory.
-const CACHE: usize = 32 << 20;
+pub(crate) const CACHE: usize = 32 << 20;
 
 /// From this many bytes on a file is not to be read as a whole after a crash.
 const LARGE: u64 = 64 << 20;

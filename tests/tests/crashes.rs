@@ -10,7 +10,7 @@
 use kernel_core::agency::Role;
 use kernel_core::capability::Capabilities;
 use kernel_core::environment::Environment;
-use kernel_core::kernel::{Bodies, BootOptions, Kernel, Session, check_acts, check_bodies, log_key, open_log};
+use kernel_core::kernel::{Bodies, BootOptions, Kernel, Session, log_key, opening, verify};
 use kernel_core::platform::{Clock, KeyPurpose, Keys, Spawn};
 use kernel_core::process::InstanceKind;
 use kernel_core::sim::{SimKeys, SimPlatform};
@@ -133,13 +133,13 @@ async fn look(host: &SimHost, shared: &Shared, invariants: &mut Invariants, seed
     kernel.shutdown("seen").await.expect("an orderly end");
     drop(session);
     kernel.close().await;
-    let opened = open_log(&rows, &log_key(public)).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    let verified =
+        verify(&rows, opening(&log_key(public)), |_, _| {}).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    let (opened, bodies) = (verified.opened, verified.bodies);
+    assert_eq!(verified.acts.open, 0, "seed {seed}: without an outcome");
     assert_eq!(opened.signed, opened.log.size(), "seed {seed}");
     let told = invariants.log_under(&log_key(public), &rows, &at).await;
     assert!(told.open.is_empty(), "{at}: without an outcome: {:?}", told.open);
-    let acts = check_acts(&rows).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-    assert_eq!(acts.open, 0, "seed {seed}: without an outcome");
-    let bodies = check_bodies(&rows).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     assert_eq!(bodies.erased, 0, "seed {seed}: an intent without its body");
     bodies
 }

@@ -37,7 +37,7 @@ pub use hash::Hash;
 pub use log::{AttachError, Log};
 pub use merkle::{TILE_WIDTH, TileId, Tree};
 pub use note::{MAX_NOTE, Note, NoteError, Origin, Signature, VerifierKey};
-pub use opening::{Opened, Opening, Pick, Want};
+pub use opening::{Opened, Opening, Want};
 pub use proof::{ProofError, check_against, consistency, inclusion, root_at, verify_consistency, verify_inclusion};
 pub use rows::{
     CutOff, Entries, Head, ROW_BYTES, Row, TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, entries, event_key, event_seq,

@@ -18,13 +18,12 @@ use super::tail::Tail;
 use super::tiles::TileCheck;
 use super::torn::{Beyond, Torn};
 use super::trust::{Trust, open_head};
-use super::{ChainError, Checkpoint, EventError, Hash, Head, Log, Origin, TileId, Tree, Witness};
+use super::{ChainError, Checkpoint, Decoded, EventError, Hash, Head, Log, Origin, TileId, Tree, Witness};
 use super::{
     TABLE_EVENTS, TABLE_HEAD, TABLE_TILES, TILE_WIDTH, entries, event, event_key, event_seq, head_key, tile_id,
     tile_key,
 };
 use crate::codec::table_range;
-use crate::id::ActionId;
 use bytes::Bytes;
 use std::cmp::Ordering;
 
@@ -48,10 +47,6 @@ pub struct Opened {
     pub from: u64,
     /// What a batch left behind that was never acknowledged.
     pub torn: Option<Torn>,
-    /// The last event that [`Opening::noting`] picked, and what it tells.
-    pub noted: Option<(u64, Hash)>,
-    /// The greatest number of an act of the events that were read.
-    pub last_action: ActionId,
 }
 
 impl Opened {
@@ -67,15 +62,12 @@ impl Opened {
     }
 }
 
-/// What is noted of an event, by its kind and content.
-pub type Pick = fn(u8, &[u8]) -> Option<Hash>;
-
 /// Verifies a whole log:
 ///
 /// ```text
 /// while let Some(want) = opening.wants() {
 ///     let page = storage.scan(&want.from, &want.to, 1024).await?;
-///     opening.feed(&page.rows, page.next)?;
+///     opening.feed(&page.rows, page.next, &mut |event| look_at(event))?;
 /// }
 /// let opened = opening.finish()?;
 /// ```
@@ -104,10 +96,6 @@ pub struct Opening {
     /// Where the chain of hashes breaks.
     broken: Option<Break>,
     beyond: Beyond,
-    /// What to note of an event, by its kind and content, and the last that was.
-    pick: Option<Pick>,
-    noted: Option<(u64, Hash)>,
-    last_action: ActionId,
 }
 
 /// An event that does not follow the one before it. The tiles will tell which of them was changed.
@@ -155,15 +143,7 @@ impl Opening {
             tiles: TileCheck::default(),
             broken: None,
             beyond: Beyond::default(),
-            pick: None,
-            noted: None,
-            last_action: ActionId(0),
         }
-    }
-
-    /// Notes the last event of which `pick`, given kind and content, makes something. To be called before the first page.
-    pub fn noting(self, pick: Pick) -> Opening {
-        Opening { pick: Some(pick), ..self }
     }
 
     /// Says that an event of `kind` begins a start, which is always signed. To be called before the first page.
@@ -216,15 +196,21 @@ impl Opening {
         Some(Want { from: self.from.clone(), to })
     }
 
-    /// Up to which event it has come.
-    pub fn position(&self) -> u64 {
-        self.tree.size()
+    /// Up to which event it has come, and how many the head row says that there are.
+    pub fn position(&self) -> (u64, u64) {
+        (self.tree.size(), self.head.as_ref().map_or(0, |head| head.size))
     }
 
     /// Takes rows of the range that is wanted, in order and from its start. `next` is the key at which the
-    /// range goes on, `None` if these are all of its rows: the page of a scan. After an error the opening is
-    /// of no further use.
-    pub fn feed(&mut self, page: &[(Bytes, Bytes)], next: Option<Bytes>) -> Result<(), ChainError> {
+    /// range goes on, `None` if these are all of its rows: the page of a scan. `each` is shown every event of it that follows
+    /// the one before; that it belongs to the log is certain only when the opening is finished. After an error the opening
+    /// is of no further use.
+    pub fn feed(
+        &mut self,
+        page: &[(Bytes, Bytes)],
+        next: Option<Bytes>,
+        each: &mut dyn FnMut(&Decoded<'_>),
+    ) -> Result<(), ChainError> {
         match self.stage.clone() {
             Stage::Head => {
                 self.head_row(page)?;
@@ -246,7 +232,7 @@ impl Opening {
                 }
             }
             Stage::Events => {
-                self.event_rows(page)?;
+                self.event_rows(page, each)?;
                 match next {
                     _ if self.broken.is_some() => self.enter(Stage::Rest(0)),
                     None => {
@@ -296,8 +282,7 @@ impl Opening {
         });
         let Some(head) = self.head else {
             let log = Log::new(self.origin);
-            let (torn, noted, last_action) = (None, None, ActionId(0));
-            return missing.map_or(Ok(Opened { log, signed: 0, from: 0, torn, noted, last_action }), Err);
+            return missing.map_or(Ok(Opened { log, signed: 0, from: 0, torn: None }), Err);
         };
         let (size, changed) = (head.size, self.tiles.changed_leaf());
         if let Some(Break { seq, goes_on }) = self.broken {
@@ -327,7 +312,7 @@ impl Opening {
         self.tail.check(size)?;
         let log = Log::at(self.origin, self.tree, self.hash, self.last_row, head.checkpoint, false);
         let (from, torn) = (self.edge.size(), self.beyond.torn(size));
-        Ok(Opened { log, signed: self.tail.signed(), from, torn, noted: self.noted, last_action: self.last_action })
+        Ok(Opened { log, signed: self.tail.signed(), from, torn })
     }
 
     fn enter(&mut self, stage: Stage) {
@@ -390,7 +375,7 @@ impl Opening {
         if first < self.covered() { Ok(()) } else { Err(ChainError::Gap { seq, found: first }) }
     }
 
-    fn event_rows(&mut self, page: &[(Bytes, Bytes)]) -> Result<(), ChainError> {
+    fn event_rows(&mut self, page: &[(Bytes, Bytes)], each: &mut dyn FnMut(&Decoded<'_>)) -> Result<(), ChainError> {
         for (key, row) in page {
             let first = event_seq(key).ok_or_else(|| malformed(key))?;
             let size = self.head.as_ref().ok_or(ChainError::HeadMissing)?.size;
@@ -405,7 +390,7 @@ impl Opening {
                 Ordering::Less => return Err(ChainError::Forked { seq: first }),
                 Ordering::Equal => self.last_row = first,
             }
-            self.events(first, row, size)?;
+            self.events(first, row, size, each)?;
             if self.broken.is_some() {
                 break;
             }
@@ -414,7 +399,13 @@ impl Opening {
     }
 
     /// Takes the row whose first event is `first`, up to where the chain of hashes breaks.
-    fn events(&mut self, first: u64, row: &[u8], size: u64) -> Result<(), ChainError> {
+    fn events(
+        &mut self,
+        first: u64,
+        row: &[u8],
+        size: u64,
+        each: &mut dyn FnMut(&Decoded<'_>),
+    ) -> Result<(), ChainError> {
         let mut rest = entries(row);
         while let Some(entry) = rest.next() {
             let seq = self.tree.size();
@@ -442,11 +433,8 @@ impl Opening {
                 return Ok(());
             }
             self.hash = leaf;
-            self.last_action = self.last_action.max(event.header.action);
             self.tail.event(seq, event.header.kind);
-            if let Some(hash) = self.pick.and_then(|pick| pick(event.header.kind, event.content)) {
-                self.noted = Some((seq, hash));
-            }
+            each(&event);
             self.meet_checkpoints();
         }
         if self.tree.size() == first { Err(tampered(first, "its row is empty")) } else { Ok(()) }

@@ -12,8 +12,9 @@ pub const TABLE_EVENTS: u8 = 0x02;
 /// The table of Merkle tiles.
 pub const TABLE_TILES: u8 = 0x03;
 
-/// A row of events is closed when the next event would make it longer than this many bytes.
-pub const ROW_BYTES: usize = 256 * 1024;
+/// A row of events is closed when the next event would make it longer than this many bytes: with its key and what a database
+/// keeps beside it, it fills a page whose size is a power of two, and does not need one twice as large.
+pub const ROW_BYTES: usize = 256 * 1024 - 128;
 
 /// A change to storage: a key with its new value, or `None` to remove it.
 pub type Row = (Bytes, Option<Bytes>);

@@ -121,7 +121,7 @@ fn stored(batches: &[u64]) -> (Log, Store) {
 fn drive(store: &Store, mut opening: Opening, limit: usize) -> Result<Opened, ChainError> {
     while let Some(want) = opening.wants() {
         let (rows, next) = store.page(&want, limit);
-        opening.feed(&rows, next)?;
+        opening.feed(&rows, next, &mut |_| {})?;
     }
     opening.finish()
 }

@@ -9,8 +9,7 @@ use super::event::{Content, kind};
 use super::input::Counters;
 use super::rows::{TABLE_COUNTERS, TABLE_OPEN, key, numbered};
 use super::start::{BootError, counters};
-use crate::chain::{ChainError, Header, TABLE_EVENTS, decode_verified, entries, event_key};
-use crate::codec::table_range;
+use crate::chain::{ChainError, Header};
 use crate::platform::Storage;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -29,7 +28,7 @@ pub struct CheckedActs {
 
 /// Takes one event after the other, from the first on, then the rows of the state.
 #[derive(Debug, Default)]
-pub struct Acts {
+pub(super) struct Acts {
     /// The greatest number of an act that was let pass or put to somebody.
     last: u64,
     /// Acts that wait for an answer.
@@ -47,7 +46,7 @@ impl Acts {
     ///
     /// # Errors
     /// That it begins or ends an act a second time, or ends one that never began, as [`ChainError::Act`].
-    pub fn event(&mut self, seq: u64, header: &Header, content: &[u8]) -> Result<(), ChainError> {
+    pub(super) fn event(&mut self, seq: u64, header: &Header, content: &[u8]) -> Result<(), ChainError> {
         let act = header.action.0;
         let other = |what| Err(ChainError::Act { seq, action: act, what });
         self.action = self.action.max((act, seq));
@@ -92,7 +91,7 @@ impl Acts {
     ///
     /// # Errors
     /// What does not fit, as [`ChainError::State`]; what cannot be read.
-    pub async fn finish<S: Storage>(self, storage: &S) -> Result<CheckedActs, BootError> {
+    pub(super) async fn finish<S: Storage>(self, storage: &S) -> Result<CheckedActs, BootError> {
         let row = storage.get(&key(TABLE_COUNTERS, b"")).await?;
         let other = |seq, action, what| Err(ChainError::State { seq, action, what }.into());
         let Ok(Counters { pid, action, .. }) = counters(row.as_deref(), u64::from(self.action != (0, 0))) else {
@@ -191,27 +190,6 @@ impl Observed {
                 is_one
             }
             Err(_) => self.forgotten.is_some_and(|forgotten| block <= forgotten),
-        }
-    }
-}
-
-/// Checks all acts of a stored log, which was verified before, and the rows of the state.
-///
-/// # Errors
-/// What does not fit together, as [`ChainError::Act`] and [`ChainError::State`]; what cannot be read. Nothing is changed.
-pub async fn check_acts<S: Storage>(storage: &S) -> Result<CheckedActs, BootError> {
-    let (mut from, to) = (event_key(0), table_range(TABLE_EVENTS).1);
-    let mut acts = Acts::default();
-    loop {
-        let page = storage.scan(&from, &to, PAGE).await?;
-        for event in page.rows.iter().flat_map(|(_, row)| entries(row)) {
-            // What is no event was found when the log was verified.
-            let Some(event) = event.ok().and_then(|event| decode_verified(event).ok()) else { continue };
-            acts.event(event.seq, &event.header, event.content)?;
-        }
-        match page.next {
-            Some(next) => from = next,
-            None => return acts.finish(storage).await,
         }
     }
 }

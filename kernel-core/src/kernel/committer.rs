@@ -4,6 +4,7 @@
 use super::driver::{Inner, survived};
 use super::effects::Perform;
 use super::event::{Event, append};
+use super::index::Index;
 use super::input::Input;
 use super::rows::{TABLE_INBOX, TABLE_INBOX_PAYLOAD, TABLE_OPEN};
 use crate::chain::{Checkpoint, Log, VerifierKey};
@@ -195,8 +196,8 @@ fn is_numbered(key: &Key) -> bool {
 
 /// Runs until the kernel is closed. `log` is the verified log. However writing ends before that, by an error or
 /// by a panic, it is fail-stop, and whoever waits is told.
-pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, key: VerifierKey) {
-    let reason = match survived(write(inner.clone(), log, key)).await {
+pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, index: Index, key: VerifierKey) {
+    let reason = match survived(write(inner.clone(), log, index, key)).await {
         Ok(Ok(())) => return,
         Ok(Err(reason)) | Err(reason) => reason,
     };
@@ -205,7 +206,12 @@ pub(super) async fn run<P: Platform>(inner: Weak<Inner<P>>, log: Log, key: Verif
     fail(&inner, &reason).await;
 }
 
-async fn write<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKey) -> Result<(), String> {
+async fn write<P: Platform>(
+    inner: Weak<Inner<P>>,
+    mut log: Log,
+    mut index: Index,
+    key: VerifierKey,
+) -> Result<(), String> {
     let mut signed = None;
     loop {
         let Some(inner) = inner.upgrade() else { return Ok(()) };
@@ -224,7 +230,7 @@ async fn write<P: Platform>(inner: Weak<Inner<P>>, mut log: Log, key: VerifierKe
             let until = inner.platform.now().after(FLUSH_DELAY);
             gather(&inner, until).await;
         }
-        commit(&inner, &mut log, &key, &mut signed).await?;
+        commit(&inner, &mut log, &mut index, &key, &mut signed).await?;
     }
 }
 
@@ -250,14 +256,16 @@ async fn gather<P: Platform>(inner: &Inner<P>, until: Instant) {
 async fn commit<P: Platform>(
     inner: &Inner<P>,
     log: &mut Log,
+    index: &mut Index,
     key: &VerifierKey,
     signed: &mut Option<(Instant, u64)>,
 ) -> Result<(), String> {
-    let Taken { records, rows, after } = inner.take_pending();
+    let Taken { records, mut rows, after } = inner.take_pending();
     let mut content = Vec::with_capacity(512);
     for event in &records {
-        if let Err(error) = append(log, event, &mut content) {
-            return give_up(inner, after, error.to_string());
+        match append(log, event, &mut content) {
+            Ok((seq, kind)) => index.event(seq, event.action, kind, &mut rows),
+            Err(error) => return give_up(inner, after, error.to_string()),
         }
     }
     let asked = after.iter().any(|a| matches!(a, After::Checkpoint(_)));

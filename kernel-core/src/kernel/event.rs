@@ -5,12 +5,14 @@
 //! does outside the state's lock.
 
 mod apps;
+mod committed;
 mod explain;
 mod fit;
 mod limits;
 mod rooted;
 
 pub use apps::{AppEnded, Failing, Restarting};
+pub(crate) use committed::committed;
 pub use explain::{Explanation, explain};
 pub(crate) use fit::{append, bounded, bounded_verdict};
 pub use limits::{LimitNear, LimitRaised};

@@ -17,6 +17,7 @@ mod file_labels;
 mod fuel;
 mod gate;
 mod inboxes;
+mod index;
 pub mod input;
 mod inspect;
 mod letters;
@@ -44,22 +45,24 @@ mod suspend;
 mod tree;
 mod unfinished;
 pub mod verb;
+mod verify;
 
-pub use acts::{Acts, CheckedActs, check_acts};
+pub use acts::CheckedActs;
 pub use app::Until;
-pub use bodies::{Bodies, check_bodies};
+pub use bodies::Bodies;
 pub use inboxes::KeptMessage;
 pub use inspect::{AppRow, Found, Health, ProcessRow, ServiceRow, Summary};
 pub use letters::{KeptLetter, LETTERS, LETTERS_BYTES, LETTERS_OF_ONE, LETTERS_OF_ONE_BYTES};
 pub use receipt::{Proved, Proven, ReceiptError, prove, prove_consistency, receipt, root_of, row_of, verify_receipt};
 pub use replay::{ReplayError, replay};
 pub use revive::{Revived, Tombstones};
-pub use start::{BootError, BootOptions, Journal, Parts, feed, log_key, open_log, opening};
+pub use start::{BootError, BootOptions, Journal, Parts, log_key, open_log, open_log_end, opening};
 pub use state::{State, Tally};
 pub use tree::{
     Change, CheckedTree, Child, Children, Kept, ProveError, Snapshot, TreeProof, Unproven, check_tree, prove_node,
     snapshots, tree_changes, tree_children, tree_record,
 };
+pub use verify::{Verified, verify};
 
 use crate::agency::Role;
 use crate::capability::Capabilities;

@@ -1,22 +1,19 @@
 //! Receipts: all that the log says of one act, with the proof, made from a stored log and checked without one.
 
-use super::event::{Commitment, Content, Decided, Explanation, explain, kind};
+use super::event::{Commitment, Content, Decided, Explanation, explain};
+use super::index::{Found, NotFound, events_of, is_part};
 use super::rows::{TABLE_BODY, numbered};
 use crate::chain::{
     self, Checkpoint, CheckpointError, Consistency, EvidenceError, Hash, MAX_EVENTS, ProofError, Receipt, SaltedBody,
-    Sealed, TABLE_EVENTS, TileId, VerifierKey, consistency, decode_verified, entries, event_key, event_seq, inclusion,
-    root_at, tile_key,
+    Sealed, TileId, VerifierKey, consistency, decode_verified, entries, event_key, event_seq, inclusion, root_at,
+    tile_key, verify_inclusion,
 };
-use crate::codec::table_range;
 use crate::governance::{Decision, Facts};
 use crate::id::ActionId;
 use crate::platform::{Storage, StorageError};
 use crate::time::WallTime;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-
-/// How many rows are read at once.
-const PAGE: usize = 64;
 
 /// Why no evidence could be made. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -47,15 +44,12 @@ pub enum ReceiptError {
     Checkpoint(#[from] CheckpointError),
 }
 
-/// Whether an event of this kind is part of a receipt. What counts acts that followed (how often a route was used, how
-/// often the same was refused) is not: that goes on.
-fn is_part(kind: u8) -> bool {
-    use kind::{ANSWERED, ESCALATED, INTENT, OBSERVED, OUTCOME, REFUSED, ROUTE_OPENED, UNFIT};
-    matches!(kind, INTENT | OUTCOME | OBSERVED | REFUSED | ROUTE_OPENED | ANSWERED | ESCALATED | UNFIT)
-}
-
 /// The receipt of `action`, under the signed checkpoint `note` of it; with the body of
-/// the act where `with_body` says so. All events up to the checkpoint are read for it, unless they are found before.
+/// the act where `with_body` says so.
+///
+/// However long the log is, no more is read than is told where the act is told of (`index.rs`): O(log n) to find it, and at most
+/// some 4,096 events. Acts of a log from before that was written are looked for in all of it. What is read is held against
+/// the checkpoint, so that nothing is in a receipt, or is not, because an event was changed.
 ///
 /// # Errors
 /// That there is no such act, what is not kept, and what cannot be read.
@@ -65,45 +59,41 @@ pub async fn receipt<S: Storage>(
     note: &str,
     with_body: bool,
 ) -> Result<Receipt, ReceiptError> {
-    let size = Checkpoint::open_unverified(note)?.size;
-    let (mut from, to) = (event_key(0), table_range(TABLE_EVENTS).1);
-    let (mut found, mut seq, mut prev) = (Vec::new(), 0, Hash::ZERO);
-    'log: loop {
-        let page = storage.scan(&from, &to, PAGE).await?;
-        for bytes in page.rows.iter().flat_map(|(_, row)| entries(row)) {
-            if seq >= size {
-                break 'log;
-            }
-            // A kernel that runs has verified the end of its log alone: what is left out of a receipt must not be so because
-            // it was changed before that.
-            let event = bytes.ok().and_then(|bytes| Some((bytes, decode_verified(bytes).ok()?)));
-            let fits = event.filter(|(_, event)| (event.seq, event.prev) == (seq, prev));
-            let (bytes, event) = fits.ok_or(ReceiptError::Changed(seq))?;
-            (seq, prev) = (seq + 1, Hash::leaf(bytes));
-            if event.header.action == action && is_part(event.header.kind) {
-                found.push((event.seq, bytes.to_vec()));
-                // Nothing of it follows its end.
-                if matches!(event.header.kind, kind::OUTCOME | kind::REFUSED) {
-                    break 'log;
-                }
-            }
-        }
-        match page.next {
-            Some(next) => from = next,
-            None => break,
-        }
+    let checkpoint = Checkpoint::open_unverified(note)?;
+    let size = checkpoint.size;
+    let Found { events: mut found, read } = events_of(storage, action, size).await.map_err(|e| match e {
+        NotFound::Storage(e) => ReceiptError::Storage(e),
+        NotFound::Changed(seq) => ReceiptError::Changed(seq),
+    })?;
+    // A kernel that runs has verified the end of its log alone: what is left out of a receipt must not be so because it was
+    // changed before that. Each event that was read leads to the next.
+    if let Some((seq, leaf)) = read {
+        included(storage, seq, leaf, &checkpoint).await?;
     }
-    if action == ActionId(0) || found.is_empty() {
+    if found.is_empty() {
         return Err(ReceiptError::NotFound(format!("the log of {size} events tells of no act {action}")));
     }
     found.truncate(MAX_EVENTS);
     let mut events = Vec::new();
     for (seq, event) in found {
-        let proof = with_tiles(storage, |tiles| inclusion(seq, size, &mut |id| tiles.get(&id).cloned())).await?;
+        let proof = included(storage, seq, Hash::leaf(&event), &checkpoint).await?;
         events.push(Sealed { seq, event, proof });
     }
     let body = if with_body { Some(kept_body(storage, action).await?) } else { None };
     Ok(Receipt { action, events, checkpoint: note.to_owned(), body })
+}
+
+/// The proof that event `seq`, of this hash, is what a log has there; it was checked.
+async fn included<S: Storage>(
+    storage: &S,
+    seq: u64,
+    leaf: Hash,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<Hash>, ReceiptError> {
+    let size = checkpoint.size;
+    let proof = with_tiles(storage, |tiles| inclusion(seq, size, &mut |id| tiles.get(&id).cloned())).await?;
+    verify_inclusion(leaf, seq, size, checkpoint.root, &proof).map_err(|_| ReceiptError::Changed(seq))?;
+    Ok(proof)
 }
 
 /// The proof that a log has event `seq`, under the signed checkpoint `note` of it.
@@ -111,12 +101,13 @@ pub async fn receipt<S: Storage>(
 /// # Errors
 /// That there is no such event, and what cannot be read.
 pub async fn prove<S: Storage>(storage: &S, seq: u64, note: &str) -> Result<chain::Inclusion, ReceiptError> {
-    let size = Checkpoint::open_unverified(note)?.size;
+    let checkpoint = Checkpoint::open_unverified(note)?;
+    let size = checkpoint.size;
     if seq >= size {
         return Err(ReceiptError::NotFound(format!("the log of {size} events has no event {seq}")));
     }
     let event = event_at(storage, seq).await?;
-    let proof = with_tiles(storage, |tiles| inclusion(seq, size, &mut |id| tiles.get(&id).cloned())).await?;
+    let proof = included(storage, seq, Hash::leaf(&event), &checkpoint).await?;
     Ok(chain::Inclusion { event: Sealed { seq, event, proof }, checkpoint: note.to_owned() })
 }
 

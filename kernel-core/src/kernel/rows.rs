@@ -54,6 +54,11 @@ pub const TABLE_SNAPSHOT: u8 = 0x52;
 /// What nodes were before they changed, by the number of the snapshot that goes by it, and path.
 pub const TABLE_SNAPSHOT_NODE: u8 = 0x53;
 
+/// Marks, by the bits of a number of an act inverted: no event before the place that a mark tells is of an act above it.
+pub const TABLE_MARK: u8 = 0x60;
+/// Events that lie far behind the mark of their act, by act and place.
+pub const TABLE_LATE: u8 = 0x61;
+
 /// Where the tables of the kernel end.
 pub const TABLE_END: u8 = 0xf0;
 

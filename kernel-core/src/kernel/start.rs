@@ -10,6 +10,7 @@ use super::committer;
 use super::driver::{Core, Gone, Inner, Observer};
 use super::event::{kind, tree_root};
 use super::inboxes::{self, KeptMessage};
+use super::index::{self, Index};
 use super::input::{Boot, Counters, Input};
 use super::letters::{self, KeptLetter};
 use super::rows;
@@ -17,7 +18,7 @@ use super::running::{Running, Standing};
 use super::state::State;
 use super::tree;
 use super::unfinished::unfinished;
-use crate::chain::{ChainError, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
+use crate::chain::{ChainError, Hash, Opened, Opening, Origin, TABLE_HEAD, Trust, VerifierKey};
 use crate::codec::hex;
 use crate::environment::Environment;
 use crate::id::ActionId;
@@ -147,13 +148,13 @@ pub(super) async fn boot<P: Platform>(
     let key = log_key(public);
     phases.end("keys", platform.now());
 
-    let opened = open_end(&storage, &key).await?;
+    let (opened, end) = open_end(&storage, &key).await?;
     if opened.log.size() == 0 && holds_state(&storage).await? {
         return Err(BootError::NoLog);
     }
     let opened = if platform.profile().atomic_commits { opened.whole()? } else { opened };
     let last = counters(last.as_deref(), opened.log.size())?;
-    if last.action < opened.last_action.0 {
+    if last.action < end.last_action.0 {
         return Err(BootError::Counters);
     }
     let (unsigned, verified_from) = (opened.log.size() - opened.signed, opened.from);
@@ -161,7 +162,9 @@ pub(super) async fn boot<P: Platform>(
     if let Some(torn) = opened.torn {
         repair =
             format!("{} bytes beyond event {} were removed; nothing of them was acknowledged", torn.bytes, torn.seq);
-        storage.commit(Batch { changes: torn.repair }).await?;
+        let mut changes = torn.repair;
+        changes.extend(index::beyond(&storage, torn.seq).await?);
+        storage.commit(Batch { changes }).await?;
     }
     // Of such a batch any part of the state may be stored, which was never acknowledged.
     let is_torn = !repair.is_empty();
@@ -176,7 +179,7 @@ pub(super) async fn boot<P: Platform>(
     }
     phases.end("chain", platform.now());
 
-    let found = if is_torn { None } else { tree::found(&storage, opened.noted.map(|(_, root)| root)).await? };
+    let found = if is_torn { None } else { tree::found(&storage, end.root).await? };
     let tree = match found {
         Some(head) => head,
         None => tree::rebuild(&storage).await?,
@@ -223,7 +226,8 @@ pub(super) async fn boot<P: Platform>(
         inner.submit(Input::Phase { name: name.to_owned(), micros });
     }
     let weak = Arc::downgrade(&inner);
-    inner.platform.spawn("committer", committer::run(weak.clone(), log, key));
+    let index = Index::new(ActionId(last.action));
+    inner.platform.spawn("committer", committer::run(weak.clone(), log, index, key));
     inner.spawn_guarded("clock", committer::tick(weak));
     Ok((inner, gone.shared()))
 }
@@ -235,43 +239,60 @@ pub fn log_key(public: [u8; 32]) -> VerifierKey {
     VerifierKey { name, public }
 }
 
-/// Verifies the log that `key` signs, as its kernel writes it: notes the last root of the tree, and takes nothing for the
-/// kernel's own that it would have signed.
+/// Verifies the log that `key` signs, as its kernel writes it: takes nothing for the kernel's own that it would have signed.
 pub fn opening(key: &VerifierKey) -> Opening {
     let trust = Trust::Signed { keys: vec![key.clone()], whole: false };
-    Opening::new(key.name.clone(), trust).noting(tree_root).starting_with(kind::BOOT)
+    Opening::new(key.name.clone(), trust).starting_with(kind::BOOT)
 }
 
-/// Reads and verifies the whole stored log.
+/// Reads and verifies the whole stored log, and nothing beside it: [`verify`](super::verify) looks at that, too.
 ///
 /// # Errors
 /// What does not verify, and where.
-pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
-    feed(storage, opening(key)).await
+pub async fn open_log<S: Storage>(storage: &S, key: &VerifierKey) -> Result<Opened, BootError> {
+    feed(storage, opening(key), &mut End::default()).await
 }
 
-/// Reads and verifies the end of the stored log: what is gone on from, back to an event that tells the root of the tree.
-/// Where that fails, the whole is read, which tells best where the fault lies.
-async fn open_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<crate::chain::Opened, BootError> {
+/// Reads and verifies the end of the stored log: what is gone on from. Where that fails, the whole is read, which tells best
+/// where the fault lies.
+///
+/// # Errors
+/// What does not verify, and where.
+pub async fn open_log_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<Opened, BootError> {
+    Ok(open_end(storage, key).await?.0)
+}
+
+/// What a boot goes by of the events that were read.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    /// The last root of the tree.
+    root: Option<Hash>,
+    /// The greatest number of an act.
+    last_action: ActionId,
+}
+
+/// The same, back to an event that tells the root of the tree.
+async fn open_end<S: Storage>(storage: &S, key: &VerifierKey) -> Result<(Opened, End), BootError> {
     let mut recent = RECENT;
     loop {
-        match feed(storage, opening(key).from_end(recent)).await {
+        let mut end = End::default();
+        match feed(storage, opening(key).from_end(recent), &mut end).await {
             Err(BootError::Chain(found)) => return Err(open_log(storage, key).await.err().unwrap_or(found.into())),
             // A long time of nothing but observing acts, or a log of before there were roots.
-            Ok(opened) if opened.noted.is_none() && opened.from > 0 => recent = recent.saturating_mul(8),
-            opened => return opened,
+            Ok(opened) if end.root.is_none() && opened.from > 0 => recent = recent.saturating_mul(8),
+            opened => return Ok((opened?, end)),
         }
     }
 }
 
 /// Feeds the rows that `opening` wants, to its end.
-///
-/// # Errors
-/// What does not verify, and where.
-pub async fn feed<S: Storage>(storage: &S, mut opening: Opening) -> Result<crate::chain::Opened, BootError> {
+async fn feed<S: Storage>(storage: &S, mut opening: Opening, end: &mut End) -> Result<Opened, BootError> {
     while let Some(want) = opening.wants() {
         let page = storage.scan(&want.from, &want.to, PAGE).await?;
-        opening.feed(&page.rows, page.next)?;
+        opening.feed(&page.rows, page.next, &mut |event| {
+            end.root = tree_root(event.header.kind, event.content).or(end.root);
+            end.last_action = end.last_action.max(event.header.action);
+        })?;
     }
     Ok(opening.finish()?)
 }

@@ -5,6 +5,7 @@
 //! Exit codes are in `exit`.
 
 mod address;
+mod ahead;
 mod api;
 mod app;
 mod application;

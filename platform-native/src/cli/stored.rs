@@ -4,23 +4,21 @@
 //! to be opened for writing: the database then repairs itself as the next kernel would let it, and the
 //! log is as it was acknowledged.
 
-use super::events::{self, Entry};
+use super::ahead::Ahead;
 use super::exit::{Exit, Failure, HELD, of_key};
 use super::place::{DATABASE, held_by_a_kernel};
+use super::terminal::{Progress, Terminal};
+use super::text::{count, counted};
 use crate::DataDir;
 use crate::data_dir::regular;
 use crate::keys::{FileKeys, LOG_KEY};
-use crate::storage::{ROWS, RedbStorage, Table, page};
+use crate::storage::{CACHE, ROWS, RedbStorage, Table, page};
 use bytes::Bytes;
-use kernel_core::chain::{ChainError, Checkpoint, Head, Header, Opened, VerifierKey, head_key};
-use kernel_core::kernel::event::{Content, kind};
-use kernel_core::kernel::{
-    Bodies, BootError, CheckedActs, CheckedTree, check_acts, check_bodies, check_tree, feed, log_key, opening,
-};
+use kernel_core::chain::{ChainError, Checkpoint, Head, Log, VerifierKey, head_key};
+use kernel_core::kernel::{BootError, Verified, log_key, open_log, open_log_end, opening, verify};
 use kernel_core::platform::{Batch, KeyPurpose, Keys, Page, Storage, StorageError};
-use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableError};
+use redb::{Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, TableError};
 use std::fs::OpenOptions;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A data directory, held for as long as this lives.
 pub(crate) struct Stored {
     /// The rows.
-    pub(crate) rows: Rows,
+    pub(crate) rows: Ahead<Rows>,
     /// Whose log it has to be.
     pub(crate) key: VerifierKey,
     /// Where it is, absolute.
@@ -90,64 +88,38 @@ impl Stored {
         };
         let Some(rows) = patiently(|| Rows::open(path, dir.clone(), unclosed)).await? else { return Ok(None) };
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        Ok(Some(Stored { rows, key, path, keys }))
+        Ok(Some(Stored { rows: Ahead::of(rows), key, path, keys }))
     }
 
-    /// Verifies the whole log, also against `checkpoint`.
+    /// Verifies the whole log and what belongs to it, also against `checkpoint`. How far that has come is drawn on a terminal.
     ///
     /// # Errors
     /// What does not verify, and where.
-    pub(crate) async fn verify(&self, checkpoint: Option<Checkpoint>) -> Result<Opened, Failure> {
+    pub(crate) async fn verify(&self, checkpoint: Option<Checkpoint>, terminal: Terminal) -> Result<Verified, Failure> {
         let mut opening = opening(&self.key);
         if let Some(checkpoint) = checkpoint {
             opening = opening.against(checkpoint)?;
         }
+        let mut progress = Progress::new(terminal);
+        let told = |read, of| progress.tell(|| format!("verified {} of {}", count(read), counted(of, "event")));
+        Ok(verify(&self.rows, opening, told).await?)
+    }
+
+    /// Verifies the whole log, and nothing beside it.
+    ///
+    /// # Errors
+    /// What does not verify, and where.
+    pub(crate) async fn log(&self) -> Result<Log, Failure> {
         // Its commits are whole or nothing, as its profile says.
-        Ok(feed(&self.rows, opening).await?.whole()?)
+        Ok(open_log(&self.rows, &self.key).await?.whole()?.log)
     }
 
-    /// Makes the tree's hashes anew from its nodes and compares them with what is stored and with the root that `opened`, the
-    /// verified log, tells last; `None` where it tells of none.
+    /// Verifies the end of the log, and that it leads to what is signed, as a start does: however long it is.
     ///
     /// # Errors
-    /// What differs, and what cannot be read.
-    pub(crate) async fn check_tree(&self, opened: &Opened) -> Result<Option<CheckedTree>, Failure> {
-        Ok(check_tree(&self.rows, opened.noted.map(|(_, root)| root)).await?)
-    }
-
-    /// Compares what is kept of the bodies of outward acts with what the log, verified before, commits to.
-    ///
-    /// # Errors
-    /// The first body that is another one, and what cannot be read.
-    pub(crate) async fn check_bodies(&self) -> Result<Bodies, Failure> {
-        Ok(check_bodies(&self.rows).await?)
-    }
-
-    /// Whether what the log, verified before, says of acts fits together, and the rows of the kernel's state with it.
-    ///
-    /// # Errors
-    /// The first that does not fit, and what cannot be read.
-    pub(crate) async fn check_acts(&self) -> Result<CheckedActs, Failure> {
-        Ok(check_acts(&self.rows).await?)
-    }
-
-    /// The boots that went on from events that no signature covered: the event of each, and how many.
-    ///
-    /// # Errors
-    /// What cannot be read.
-    pub(crate) async fn unsigned(&self) -> Result<Vec<(u64, u64)>, Failure> {
-        let mut found = Vec::new();
-        let boots = |header: &Header| header.kind == kind::BOOT;
-        events::each(&self.rows, 0, boots, |entry| {
-            if let Ok(Entry { seq, content: Ok(Content::Boot(boot)), .. }) = entry
-                && boot.unsigned > 0
-            {
-                found.push((seq, boot.unsigned));
-            }
-            ControlFlow::Continue(())
-        })
-        .await?;
-        Ok(found)
+    /// What does not verify, and where.
+    pub(crate) async fn log_end(&self) -> Result<Log, Failure> {
+        Ok(open_log_end(&self.rows, &self.key).await?.whole()?.log)
     }
 
     /// Verifies the checksum of every page of the database, also of what is no part of the log. Says
@@ -157,13 +129,13 @@ impl Stored {
     /// That something was changed by anything but the database.
     pub(crate) async fn check_pages(self) -> Result<bool, Failure> {
         // The database has to be closed before it is opened again.
-        let dir = match self.rows {
-            Rows::ReadOnly { dir: Some(dir), db, .. } if dir.writable() => {
+        let dir = match self.rows.into_inner().await {
+            Some(Rows::ReadOnly { dir: Some(dir), db, .. }) if dir.writable() => {
                 drop(db);
                 dir
             }
-            Rows::ReadOnly { .. } => return Ok(false),
-            Rows::Repaired { dir, storage } => {
+            Some(Rows::ReadOnly { .. }) | None => return Ok(false),
+            Some(Rows::Repaired { dir, storage }) => {
                 drop(storage);
                 dir
             }
@@ -267,7 +239,7 @@ impl Rows {
         {
             return Err(damaged(e.to_string()).into());
         }
-        match guarded(&place, || Ok(ReadOnlyDatabase::open(&file)))? {
+        match guarded(&place, || Ok(Database::builder().set_cache_size(CACHE).open_read_only(&file)))? {
             Ok(db) => Ok(Some(Rows::ReadOnly { db, place, dir })),
             Err(DatabaseError::RepairAborted) if unclosed == Unclosed::Left => Ok(None),
             Err(DatabaseError::RepairAborted) => {

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::text::{fitted, plain, plain_json};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 /// The fewest columns that text is fitted into.
 const NARROWEST: usize = 40;
@@ -169,6 +170,41 @@ pub(crate) fn print_json(document: &serde_json::Value) -> Result<(), Failure> {
 /// Writes one line to standard error. Where that cannot be read nothing can be told.
 pub(crate) fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// How often it is drawn how far something has come.
+const DRAW: Duration = Duration::from_millis(200);
+
+/// How far something has come, drawn on a terminal over the line before; elsewhere nothing. The line is gone with this.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    terminal: Terminal,
+    drawn: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    /// Of something that begins now.
+    pub(crate) fn new(terminal: Terminal) -> Progress {
+        Progress { terminal, drawn: Instant::now(), shown: false }
+    }
+
+    /// Draws what `line` says, unless it was drawn just before.
+    pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
+        if self.terminal.draws && self.drawn.elapsed() >= DRAW {
+            self.drawn = Instant::now();
+            self.shown = true;
+            let _ = write!(io::stderr(), "\r\u{1b}[K{}", self.terminal.err.dim(&line()));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\u{1b}[K");
+        }
+    }
 }
 
 /// Tells of a failure: what, where, what to do.

@@ -79,7 +79,10 @@ fn what_ran_is_shown_and_verifies() {
     let home = ran();
     let document = home.weft(&["chain", "verify", "--json"]).exits(0).json();
     assert_eq!(document["signed"], document["events"]);
+    assert_eq!(document["pages_checked"], false);
+    let document = home.weft(&["chain", "verify", "--pages", "--json"]).exits(0).json();
     assert_eq!(document["pages_checked"], true);
+    home.weft(&["chain", "verify", "--pages"]).exits(0).says(&["checksums hold"]);
     home.weft(&["chain", "verify"]).exits(0).says(&["The log verifies:", "signed   all of them"]);
     home.weft(&["chain", "show"]).exits(0).says(&[
         "boot",
@@ -379,7 +382,7 @@ fn append(home: &Home) {
     let mut opening = Opening::new(Head::decode(&head.1).unwrap().origin, Trust::Unsigned);
     while let Some(want) = opening.wants() {
         let page: Vec<_> = rows.iter().filter(|(key, _)| want.from <= *key && *key < want.to).cloned().collect();
-        opening.feed(&page, None).unwrap();
+        opening.feed(&page, None, &mut |_| {}).unwrap();
     }
     let mut log = opening.finish().unwrap().log;
     for _ in 0..2 {

@@ -9,7 +9,7 @@ use kernel_core::chain::{
 use kernel_core::codec::table_range;
 use kernel_core::id::ActionId;
 use kernel_core::kernel::event::Content;
-use kernel_core::kernel::{BootError, check_acts, check_bodies, check_tree, feed, opening};
+use kernel_core::kernel::{self, BootError, Verified};
 use kernel_core::platform::Storage;
 use kernel_core::time::WallTime;
 use serde::Deserialize;
@@ -115,16 +115,9 @@ fn time(wall: WallTime) -> String {
 pub(super) async fn verify(rows: &RedbStorage, key: &VerifierKey) -> Fallible<Value> {
     // The log goes on while it is verified: what is verified is the log of one moment.
     let rows = &rows.snapshot()?;
-    let verified = async {
-        // Its commits are whole or nothing, as its profile says.
-        let opened = feed(rows, opening(key)).await?.whole()?;
-        check_acts(rows).await?;
-        let bodies = check_bodies(rows).await?;
-        let tree = check_tree(rows, opened.noted.map(|(_, root)| root)).await?;
-        Ok::<_, BootError>((opened, bodies, tree))
-    };
+    let verified = kernel::verify(rows, kernel::opening(key), |_, _| {});
     let problem = match verified.await {
-        Ok((opened, bodies, tree)) => {
+        Ok(Verified { opened, bodies, tree, .. }) => {
             return Ok(json!({
                 "ok": true,
                 "size": opened.log.size(),
@@ -137,9 +130,10 @@ pub(super) async fn verify(rows: &RedbStorage, key: &VerifierKey) -> Fallible<Va
         Err(BootError::Chain(error)) => {
             json!({ "code": error.code(), "text": error.to_string(), "hint": error.advice(), "seq": error.seq() })
         }
-        Err(error @ BootError::Tree(_)) => {
+        Err(error @ (BootError::Tree(_) | BootError::Damaged(_))) => {
+            let code = if matches!(error, BootError::Tree(_)) { "tree_changed" } else { "damaged" };
             let hint = "What the site has stored was changed by something else than the kernel: keep a copy of it.";
-            json!({ "code": "tree_changed", "text": error.to_string(), "hint": hint, "seq": Value::Null })
+            json!({ "code": code, "text": error.to_string(), "hint": hint, "seq": Value::Null })
         }
         Err(other) => return Err(other.into()),
     };

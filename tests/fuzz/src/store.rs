@@ -69,7 +69,7 @@ pub fn open(rows: &Rows, mut opening: Opening, limit: usize) -> Result<Opened, C
     for _ in 0..SCANS {
         let Some(want) = opening.wants() else { return opening.finish() };
         let (page, next) = page(rows, &want, limit);
-        opening.feed(&page, next)?;
+        opening.feed(&page, next, &mut |_| {})?;
     }
     panic!("verification does not end")
 }

@@ -1,12 +1,16 @@
 //! What a receipt proves of an act, and what is found in one that does not hold.
 
 use crate::world::{Host, Recorded, World, agent, app};
-use kernel_core::chain::{Evidence, EvidenceError, Receipt};
+use bytes::Bytes;
+use kernel_core::chain::{Evidence, EvidenceError, Receipt, event_key};
+use kernel_core::codec::table_range;
 use kernel_core::environment::Environment;
 use kernel_core::governance::Then;
 use kernel_core::id::ActionId;
 use kernel_core::kernel::event::Content;
-use kernel_core::kernel::{Proven, ReceiptError, verify_receipt};
+use kernel_core::kernel::rows::{TABLE_LATE, TABLE_MARK};
+use kernel_core::kernel::{BootError, Proven, ReceiptError, opening, verify, verify_receipt};
+use kernel_core::platform::{Batch, Storage};
 
 const WRITE: &str = "write /fs/out/x {\"replace\":true} a body of nobody else";
 
@@ -171,5 +175,72 @@ pub async fn a_body_is_told_only_where_it_was_asked_for<H: Host>(host: H) {
     let refused = acts(&log, "/fs/in/x")[0];
     let error = world.receipt(refused, true).await.expect_err("it was not done");
     assert!(matches!(error, ReceiptError::NoBody { .. }), "{error}");
+    world.finish().await;
+}
+
+/// What is found wrong with what is stored, if anything.
+async fn wrong<H: Host>(world: &World<H>) -> Option<String> {
+    match verify(world.rows(), opening(&world.key()), |_, _| {}).await {
+        Ok(_) => None,
+        Err(BootError::Damaged(what)) => Some(what),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// However long the log is, an act is found in it without reading all of it, also one that was answered long after it was
+/// asked. What says where acts are told of is held against the log.
+pub async fn an_act_is_found_in_a_long_log<H: Host>(host: H) {
+    host.put("in", "x", b"x").await;
+    let mut world = World::boot(host, Environment::dev()).await;
+    let agents = [agent("writer").uses(&["write /fs/out/**"]), agent("reader").uses(&["read /fs/in/**"])];
+    world.run(app("a", agents).ruled("ask", "resources = ['/fs/out/asked']", Then::Escalate)).await;
+    world.act("writer", WRITE).await;
+    let (session, path) = (world.session().await, format!("/proc/{}", world.pid("writer")));
+    session.act("send", &path, "\ndo act write /fs/out/asked {\"replace\":true} body").await.expect("sent");
+    let ask = world.asked().await;
+    for _ in 0..6 {
+        assert_eq!(world.tell("reader", "repeat 1000 read /fs/in/x").await, "1000 ok");
+    }
+    world.kernel().answer(ask.action, true, "the suite").await.expect("answered");
+    world.pause().await;
+    let log = world.log().await;
+
+    let asked = proven(&world, ask.action).await;
+    assert_eq!(kinds(&asked), ["escalated", "answered", "intent", "outcome"]);
+    assert!(asked.events[1].seq - asked.events[0].seq > 5_000, "it waited long");
+    let first = acts(&log, "/fs/out/x")[0];
+    let reads = acts(&log, "/fs/in/x");
+    assert_eq!(kinds(&proven(&world, first).await), ["intent", "outcome"]);
+
+    // What was changed far before an act does not matter to its receipt; what is changed among what is read for it does.
+    let row = world.row(&event_key(0)).await.expect("the first events");
+    let mut changed = row.to_vec();
+    // The last byte of the first event, which its length stands before.
+    changed[1 + usize::from(u16::from_be_bytes([row[0], row[1]]))] ^= 1;
+    world.put_row(&event_key(0), &changed).await;
+    assert_eq!(kinds(&proven(&world, reads[5_500]).await), ["observed"]);
+    let error = world.receipt(first, false).await.expect_err("events near it were changed");
+    assert!(matches!(error, ReceiptError::Changed(_)), "{error}");
+    world.put_row(&event_key(0), &row).await;
+
+    assert_eq!(wrong(&world).await, None);
+    let place = |row: &Bytes| u64::from_be_bytes(row[..].try_into().expect("a place"));
+    for table in [TABLE_LATE, TABLE_MARK] {
+        let (from, to) = table_range(table);
+        let mut rows = world.rows().scan(&from, &to, 64).await.expect("rows").rows.into_iter();
+        // A mark among the events of acts that came one after the other, and the row of an event of the act that waited.
+        let amid = |row: &Bytes| table == TABLE_LATE || (1_000..4_000).contains(&place(row));
+        let (key, row) = rows.find(|(_, row)| amid(row)).expect("there is one");
+        let changed = (table == TABLE_MARK).then(|| Bytes::copy_from_slice(&(place(&row) + 200).to_be_bytes()));
+        let put = async |row: Option<Bytes>| {
+            world.rows().commit(Batch { changes: vec![(key.clone(), row)] }).await.expect("a commit");
+        };
+        put(changed).await;
+        let found = wrong(&world).await.expect("it is held against the log");
+        assert!(found.contains("where act"), "{found}");
+        put(Some(row)).await;
+        assert_eq!(wrong(&world).await, None);
+    }
+    drop(session);
     world.finish().await;
 }

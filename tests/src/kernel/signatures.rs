@@ -7,7 +7,7 @@ use kernel_core::environment::Environment;
 use kernel_core::id::ActionId;
 use kernel_core::kernel::event::{Content, Text, kind};
 use kernel_core::kernel::rows::{TABLE_COUNTERS, TABLE_OPEN, key, numbered};
-use kernel_core::kernel::{BootError, check_acts, open_log};
+use kernel_core::kernel::{BootError, open_log, opening, verify};
 use kernel_core::platform::{Batch, Key, Storage};
 use kernel_core::time::WallTime;
 
@@ -120,13 +120,13 @@ pub async fn a_start_without_a_signature_is_refused<H: Host>(host: H) {
 }
 
 /// What is found of acts where `changes` are made to what is stored, which is then as it was.
-async fn found<S: Storage>(rows: &S, changes: Changes) -> Option<String> {
+async fn found<S: Storage>(rows: &S, log_key: &VerifierKey, changes: Changes) -> Option<String> {
     let mut before = Vec::new();
     for (key, _) in &changes {
         before.push((key.clone(), rows.get(key).await.expect("rows")));
     }
     rows.commit(Batch { changes }).await.expect("rows that are written");
-    let found = check_acts(rows).await;
+    let found = verify(rows, opening(log_key), |_, _| {}).await;
     rows.commit(Batch { changes: before }).await.expect("rows that are written");
     match found {
         Ok(_) => None,
@@ -159,12 +159,12 @@ pub async fn acts_that_do_not_fit_are_found<H: Host>(host: H) {
                 (vec![(numbered(TABLE_OPEN, act.0), Some(Bytes::new()))], "state_mismatch", act),
             ];
             for (changes, code, act) in cases {
-                let found = found(rows, changes).await.expect("what does not fit");
+                let found = found(rows, log_key, changes).await.expect("what does not fit");
                 assert!(found.starts_with(code) && found.contains(&act.to_string()), "{found}, not {code} of {act}");
             }
             let mut row = rows.get(&numbers).await.expect("rows").expect("a row").to_vec();
             row[..8].fill(0);
-            let found = found(rows, vec![(numbers, Some(row.into()))]).await.expect("what does not fit");
+            let found = found(rows, log_key, vec![(numbers, Some(row.into()))]).await.expect("what does not fit");
             assert!(found.contains("the last process is 0"), "{found}");
             Vec::new()
         })

@@ -34,8 +34,8 @@ use kernel_core::kernel::effects::{Ask, Notice};
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::{Counters, Input};
 use kernel_core::kernel::{
-    BootError, BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Revived, Session, Told, Tombstones, check_acts,
-    check_tree, log_key, open_log, receipt, replay,
+    BootError, BootOptions, Journal, Kernel, ProcessRow, ReceiptError, Revived, Session, Told, Tombstones, log_key,
+    open_log, opening, receipt, replay, verify,
 };
 use kernel_core::path::Name;
 use kernel_core::platform::{Batch, Clock, KeyPurpose, Keys, Storage};
@@ -520,15 +520,14 @@ impl<H: Host> World<H> {
         let rows = self.rows().clone();
         let public = self.public;
         self.let_go().await;
-        let opened = open_log(&rows, &log_key(public)).await.expect("a log that verifies");
+        let key = log_key(public);
+        let opened = open_log(&rows, &key).await.expect("a log that verifies");
         let (size, head) = (opened.log.size(), opened.log.head());
         match shutdown {
             Ok((Checkpoint { size: signed, .. }, _)) => {
                 assert_eq!((opened.signed, signed), (size, size), "the last checkpoint is over all of the log");
-                check_acts(&rows).await.expect("acts that begin once and end once");
                 if self.whole {
-                    let told = opened.noted.map(|(_, root)| root);
-                    check_tree(&rows, told).await.expect("a tree that is the one that the log tells");
+                    verify(&rows, opening(&key), |_, _| {}).await.expect("all of it is what the log tells");
                     let natives = [(name("puppet"), InstanceKind::Kept)];
                     let again = replay(&self.journal, public, self.environment.clone(), &natives);
                     assert_eq!(again.expect("a journal that replays"), (size, head), "the journal gives the same log");

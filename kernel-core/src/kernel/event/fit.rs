@@ -153,24 +153,25 @@ impl minicbor::encode::Write for Length {
     }
 }
 
-/// Appends `event` to `log`, or in its place one that says that it does not fit. `content` is room to encode in.
+/// Appends `event` to `log`, or in its place one that says that it does not fit. `content` is room to encode in. Returns
+/// its place and its kind there.
 ///
 /// # Errors
 /// None that an event can cause.
-pub(crate) fn append(log: &mut Log, event: &Event, content: &mut Vec<u8>) -> Result<u64, AppendError> {
+pub(crate) fn append(log: &mut Log, event: &Event, content: &mut Vec<u8>) -> Result<(u64, u8), AppendError> {
     content.clear();
     event.content.encode(&mut *content);
     let header = |kind| Header { wall: event.wall, action: event.action, kind };
     let kind = event.content.kind();
     let error = match log.append(header(kind), content) {
-        Ok(seq) => return Ok(seq),
+        Ok(seq) => return Ok((seq, kind)),
         Err(error) => error,
     };
     let hash = hex(&Sha256::digest(&content[..]));
     let unfit = Content::Unfit(Unfit { kind, bytes: content.len() as u64, hash, reason: error.to_string() });
     content.clear();
     unfit.encode(&mut *content);
-    log.append(header(unfit.kind()), content)
+    Ok((log.append(header(unfit.kind()), content)?, unfit.kind()))
 }
 
 #[cfg(test)]
@@ -200,8 +201,8 @@ mod tests {
         let long =
             |len| Outcome { result: "x".repeat(len), reason: String::new(), bytes: 0, note: String::new(), tree: None };
         let mut content = Vec::new();
-        assert_eq!(append(&mut log, &event(Content::Outcome(long(10))), &mut content), Ok(0));
-        assert_eq!(append(&mut log, &event(Content::Outcome(long(70_000))), &mut content), Ok(1));
+        assert_eq!(append(&mut log, &event(Content::Outcome(long(10))), &mut content), Ok((0, 3)));
+        assert_eq!(append(&mut log, &event(Content::Outcome(long(70_000))), &mut content), Ok((1, 18)));
         let Ok(Content::Unfit(unfit)) = Content::decode(18, &content) else { panic!("not replaced") };
         assert_eq!((unfit.kind, unfit.hash.len()), (3, 64));
         assert!(unfit.bytes > 70_000 && unfit.reason.contains("over the limit"), "{unfit:?}");

@@ -2,10 +2,11 @@
 
 use super::changes::old_rows;
 use super::{Kept, Snapshot, head_key, read_head, snapshots};
-use crate::chain::{Hash, TABLE_EVENTS, decode_verified, entries};
+use crate::chain::{Hash, decode_verified};
 use crate::codec::table_range;
 use crate::id::ActionId;
 use crate::kernel::event::tree_root;
+use crate::kernel::index::{NotFound, events_of};
 use crate::kernel::rows::{TABLE_TREE, key};
 use crate::kernel::start::{BootError, PAGE};
 use crate::platform::{Batch, Key, Storage, StorageError};
@@ -96,11 +97,10 @@ pub async fn check_tree<S: Storage>(storage: &S, told: Option<Hash>) -> Result<O
     }
     let mut kept = snapshots(storage).await?;
     kept.retain(|snapshot| !snapshot.kept.name.is_empty());
-    let roots = roots_told(storage, &kept).await?;
     for snapshot in &kept {
         let Snapshot { action, kept: Kept { name, root, .. } } = snapshot;
         let (head, _) = hashed(storage, old_rows(storage, snapshot).await?).await?;
-        if head.root() != *root || roots.get(action) != Some(root) {
+        if head.root() != *root || root_told(storage, *action).await? != Some(*root) {
             return Err(BootError::Tree(format!("the snapshot `{name}` was changed")));
         }
     }
@@ -137,25 +137,14 @@ async fn hashed<S: Storage>(storage: &S, old: BTreeMap<String, Bytes>) -> Result
     Ok((head, rows))
 }
 
-/// The roots that the log tells of the acts that took these snapshots.
-async fn roots_told<S: Storage>(storage: &S, kept: &[Snapshot]) -> Result<BTreeMap<ActionId, Hash>, BootError> {
-    let mut told = BTreeMap::new();
-    if kept.is_empty() {
-        return Ok(told);
-    }
-    each(storage, TABLE_EVENTS, |_, row| {
-        for event in entries(&row).map_while(Result::ok).filter_map(|event| decode_verified(event).ok()) {
-            let action = event.header.action;
-            if kept.iter().any(|snapshot| snapshot.action == action)
-                && let Some(root) = tree_root(event.header.kind, event.content)
-            {
-                told.insert(action, root);
-            }
-        }
-        Ok(())
-    })
-    .await?;
-    Ok(told)
+/// The root that the log, verified before, tells of the act that took a snapshot.
+async fn root_told<S: Storage>(storage: &S, action: ActionId) -> Result<Option<Hash>, BootError> {
+    let found = events_of(storage, action, u64::MAX).await.map_err(|e| match e {
+        NotFound::Storage(e) => BootError::Storage(e),
+        changed @ NotFound::Changed(_) => BootError::Damaged(changed.to_string()),
+    })?;
+    let events = found.events.iter().rev().filter_map(|(_, bytes)| decode_verified(bytes).ok());
+    Ok(events.filter_map(|event| tree_root(event.header.kind, event.content)).next())
 }
 
 /// The hash of the record in a node's row.

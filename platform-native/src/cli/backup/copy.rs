@@ -1,18 +1,18 @@
 //! A data directory that is written beside the place that it is for, verified there and renamed: it is there as a whole
 //! or not at all.
 
-use super::draw;
 use crate::DataDir;
+use crate::cli::ahead::Ahead;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::terminal::Terminal;
-use crate::cli::text::{self, counted, shown};
+use crate::cli::terminal::{Progress, Terminal};
+use crate::cli::text::{self, count, counted, shown};
 use crate::data_dir::{keep_text, no_room, sync_folder};
 use crate::keys::{FileKeys, LOG_KEY};
 use crate::storage::RedbStorage;
 use bytes::Bytes;
 use kernel_core::chain::{Checkpoint, VerifierKey};
 use kernel_core::codec::hex;
-use kernel_core::kernel::{check_acts, check_bodies, check_tree, feed, log_key, opening};
+use kernel_core::kernel::{log_key, opening, verify};
 use kernel_core::platform::{Batch, Key, KeyPurpose, Keys, Storage, StorageError};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
@@ -21,28 +21,23 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// How many bytes of rows are committed at once.
 const BATCH: usize = 8 << 20;
-
-/// How often it is told how far it has come.
-const DRAW: Duration = Duration::from_millis(200);
 
 /// One under way. Dropped before it is in its place, it leaves nothing.
 pub(super) struct Copy {
     to: PathBuf,
     beside: PathBuf,
     dir: Arc<DataDir>,
-    storage: Option<RedbStorage>,
+    storage: Option<Ahead<RedbStorage>>,
     pending: Vec<(Key, Option<Bytes>)>,
     pending_bytes: usize,
     digest: Sha256,
     rows: u64,
     bytes: u64,
     placed: bool,
-    terminal: Terminal,
-    drawn: Instant,
+    progress: Progress,
 }
 
 /// What was found in it.
@@ -85,10 +80,9 @@ impl Copy {
             rows: 0,
             bytes: 0,
             placed: false,
-            terminal,
-            drawn: Instant::now(),
+            progress: Progress::new(terminal),
         };
-        copy.storage = Some(RedbStorage::open(&copy.dir, false, tokio::runtime::Handle::current())?);
+        copy.storage = Some(Ahead::of(RedbStorage::open(&copy.dir, false, tokio::runtime::Handle::current())?));
         Ok(copy)
     }
 
@@ -135,18 +129,14 @@ impl Copy {
         checkpoint: Option<Checkpoint>,
     ) -> Result<Verified, Failure> {
         self.flush().await?;
-        draw(Some("verifying it"), self.terminal);
         let mut opening = opening(key);
         if let Some(checkpoint) = checkpoint {
             opening = opening.against(checkpoint)?;
         }
         let storage = self.storage.as_ref().ok_or_else(|| Failure::usage("it was placed already"))?;
-        let verified = feed(storage, opening).await;
-        draw(None, self.terminal);
-        let opened = verified?.whole()?;
-        check_acts(storage).await?;
-        check_bodies(storage).await?;
-        check_tree(storage, opened.noted.map(|(_, root)| root)).await?;
+        let progress = &mut self.progress;
+        let told = |read, of| progress.tell(|| format!("verified {} of {}", count(read), counted(of, "event")));
+        let opened = verify(storage, opening, told).await?.opened;
         let log = opened.log;
         if log.size() == 0 {
             return Err(Failure::usage("there is no log in it: no kernel has been there yet"));
@@ -197,10 +187,8 @@ impl Copy {
         if let Some(storage) = &self.storage {
             storage.commit(Batch { changes }).await?;
         }
-        if self.drawn.elapsed() >= DRAW {
-            self.drawn = Instant::now();
-            draw(Some(&format!("{}, {}", counted(self.rows, "row"), text::bytes(self.bytes))), self.terminal);
-        }
+        let (rows, bytes) = (self.rows, self.bytes);
+        self.progress.tell(|| format!("{}, {}", counted(rows, "row"), text::bytes(bytes)));
         Ok(())
     }
 }
@@ -208,7 +196,6 @@ impl Copy {
 impl Drop for Copy {
     fn drop(&mut self) {
         if !self.placed {
-            draw(None, self.terminal);
             self.storage = None;
             let _ = std::fs::remove_dir_all(&self.beside);
         }

@@ -236,14 +236,6 @@ fn now() -> WallTime {
     WallTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// Tells how far it has come, drawn over the line before.
-fn draw(line: Option<&str>, terminal: Terminal) {
-    use std::io::Write;
-    if terminal.draws {
-        let _ = write!(std::io::stderr(), "\r\u{1b}[K{}", line.map_or_else(String::new, |line| terminal.err.dim(line)));
-    }
-}
-
 /// A path that holds what is read as a backup.
 fn about(path: &Path) -> Result<About, Failure> {
     let file = path.join(ABOUT);

@@ -18,9 +18,7 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoint {
     pub(super) async fn run(&self) -> Result<Exit, Failure> {
-        let stored = self.which.open().await?;
-        let opened = stored.verify(None).await?;
-        let log = opened.log;
+        let (stored, log) = self.which.verified().await?;
         let note = stored.note(log.signed(), &log.checkpoint()).await?;
         if self.json {
             print_json(&json!({

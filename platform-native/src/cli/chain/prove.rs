@@ -39,7 +39,8 @@ pub(crate) struct Consistency {
 
 impl Prove {
     pub(super) async fn run(&self) -> Result<Exit, Failure> {
-        let (stored, log) = self.which.verified().await?;
+        let stored = self.which.open().await?;
+        let log = stored.log_end().await?;
         let note = stored.note(log.signed(), &log.checkpoint()).await?;
         told(&Evidence::Inclusion(prove(&stored.rows, self.event, &note).await?))
     }

@@ -37,7 +37,7 @@ impl Show {
             return follow(&self.which, &self.filter, self.json, terminal).await;
         }
         let stored = self.which.open().await?;
-        let problem = stored.verify(None).await.err();
+        let problem = stored.log().await.err();
         if let Some(problem) = &problem {
             tell_failure(problem, terminal);
         }

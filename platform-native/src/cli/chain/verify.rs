@@ -6,7 +6,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Terminal, indent, print_fitted, print_json};
 use crate::cli::text::{self, count, counted, shown};
 use kernel_core::chain::{Checkpoint, CheckpointError, MAX_NOTE, Opened, VerifierKey};
-use kernel_core::kernel::{Bodies, CheckedActs, CheckedTree};
+use kernel_core::kernel::{Bodies, CheckedActs, CheckedTree, Verified};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,10 @@ pub(crate) struct Verify {
     /// A checkpoint that was kept elsewhere, as `weft chain checkpoint` prints it
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// Check the database's own checksums as well, of all its pages: this reads everything once more and has the database
+    /// write down that it was checked
+    #[arg(long)]
+    pages: bool,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
@@ -30,13 +34,9 @@ impl Verify {
         let note = self.against.as_deref().map(|file| Ok::<_, Failure>((file, read(file)?))).transpose()?;
         let stored = self.which.open().await?;
         let kept = note.map(|(file, note)| kept(file, note, &stored.key)).transpose()?;
-        let opened = stored.verify(kept.clone()).await?;
-        let acts = stored.check_acts().await?;
-        let bodies = stored.check_bodies().await?;
-        let tree = stored.check_tree(&opened).await?;
-        let adopted = stored.unsigned().await?;
+        let Verified { opened, acts, bodies, tree, unsigned: adopted } = stored.verify(kept.clone(), terminal).await?;
         let (key, path) = (stored.key.clone(), stored.path.clone());
-        let pages = stored.check_pages().await?;
+        let pages = self.pages && stored.check_pages().await?;
         let Opened { log, signed, .. } = opened;
         if self.json {
             let against = self.against.as_ref().zip(kept.as_ref());
@@ -70,6 +70,9 @@ impl Verify {
             format!("  tree     {}", tree.map_or("it has no hashes yet".to_owned(), of_tree)),
             format!("  key      {key}"),
         ];
+        if pages {
+            lines.push("  pages    the database's own checksums hold".to_owned());
+        }
         if let (Some(file), Some(kept)) = (&self.against, &kept) {
             let size = counted(kept.size, "event");
             lines.push(format!("  against  {}: its {size} are the first of this log", shown(file)));
@@ -88,7 +91,7 @@ impl Verify {
                 adopted[0].0
             )));
         }
-        if !pages {
+        if self.pages && !pages {
             lines.push(
                 palette.warn("  pages    not checked: the data directory can only be read, or others read it too"),
             );
