@@ -44,13 +44,18 @@ impl<S: Storage> Ahead<S> {
         next.take_if(|next| next.from == from && next.to == to && next.limit == limit)
     }
 
+    /// Reads one more, unless another is on its way: so there is never more than one.
     fn begin(&self, from: &Bytes, to: &[u8], limit: usize) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if next.is_some() {
+            return;
+        }
         let (rows, from, to) = (self.rows.clone(), from.clone(), Bytes::copy_from_slice(to));
         let page = tokio::spawn({
             let (from, to) = (from.clone(), to.clone());
             async move { rows.scan(&from, &to, limit).await }
         });
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(Next { from, to, limit, page });
+        *next = Some(Next { from, to, limit, page });
     }
 }
 

@@ -133,6 +133,7 @@ mod tests {
     use super::super::prepare;
     use super::*;
     use crate::cli::api::{Ring, Room, Stop};
+    use crate::cli::space::Space;
     use kernel_core::environment::Environment;
     use std::future::poll_fn;
     use std::path::Path;
@@ -166,6 +167,7 @@ mod tests {
             agreed,
             events: Arc::new(Ring::new(0)),
             stop: Stop::new(),
+            space: Space::new(&data_dir, 0),
             data_dir,
             output_commit: false,
             room: Room::default(),
