@@ -387,17 +387,12 @@ step_python() {
     ran run npm --prefix pkg run python
 }
 
-# What a page measures, and what only Rust can ask of a kernel in a tab, built as the package is.
+# What a page measures. Wants what step `pkg` has built.
 step_bars() {
-    need_rust
-    need_wasm
-    need_wasm_bindgen
     need_browser
     need_node
     [[ ! -e $TARGET/python/guest.wasm ]] || export WEFT_PYTHON=$TARGET/python/guest.wasm
     run npm --prefix pkg run measure
-    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner WASM_BINDGEN_TEST_TIMEOUT=600
-    ran wasm_cargo test --locked --profile web -p kernel-tests --test bars -- --nocapture
     missed "$LOGS/bars.log"
 }
 

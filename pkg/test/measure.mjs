@@ -1,5 +1,4 @@
-// What a page waits for, on this machine: `npm run measure`. Prints medians beside the bars; fails nothing. What only Rust can
-// ask a kernel in a tab (appending, agents that are compiled in, messages between them) is measured by `tests/ci.sh bars`, with this.
+// What a page waits for, on this machine: `npm run measure`. Prints medians beside the bars; fails nothing.
 
 import { launch, open, ROOT, serve } from './browser.mjs';
 import { overhead } from './overhead.mjs';

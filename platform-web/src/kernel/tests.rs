@@ -322,6 +322,43 @@ async fn after_a_panic_nothing_of_the_kernel_runs_and_every_call_says_so() {
     crash::forget();
 }
 
+/// Prints how fast a kernel on the origin private file system is, beside the bars of DESIGN:
+/// `cargo test --release -p platform-web --lib -- --include-ignored --nocapture speed`.
+#[wasm_bindgen_test]
+#[ignore = "measures"]
+async fn speed() {
+    const ACTS: usize = 20_000;
+    const CALLERS: usize = 256;
+    let now = || crate::js::scope().performance().unwrap().now();
+    clear(&Name::parse("speed").unwrap()).await;
+    let at = now();
+    let kernel = booted("opfs", "speed").await;
+    let bar = |what: &str, found: f64, bar: &str| {
+        wasm_bindgen_test::console_log!("bar: {what}: {found:.0}; the bar is {bar}");
+    };
+    bar("boot, milliseconds", now() - at, "400 cold");
+    kernel.act("write", "/tree/x", to_js(&json!({ "replace": true })), None).await.unwrap();
+    let size = |note: &str| note.lines().nth(1).unwrap().parse::<f64>().unwrap();
+    let before = size(&kernel.checkpoint().await.unwrap());
+    let at = now();
+    let session = kernel.running().unwrap().operator;
+    let callers = (0..CALLERS).map(|_| async {
+        for _ in 0..ACTS / CALLERS {
+            session.act("read", "/tree/x", body::json(&json!({}))).await.unwrap();
+        }
+    });
+    futures::future::join_all(callers).await;
+    let events = size(&kernel.checkpoint().await.unwrap()) - before;
+    bar("durable events a second", events / (now() - at) * 1e3, "20,000");
+    let at = now();
+    let verified = json_of(&kernel.verify().await.unwrap());
+    bar("events verified a second", verified["size"].as_f64().unwrap() / (now() - at) * 1e3, "200,000");
+    kernel.shutdown("measured").await.unwrap();
+    let at = now();
+    booted("opfs", "speed").await.shutdown("measured").await.unwrap();
+    bar("boot over that log and shutdown, milliseconds", now() - at, "none");
+}
+
 #[wasm_bindgen_test]
 async fn a_log_whose_key_is_gone_is_not_continued() {
     let name = Name::parse("no-key").unwrap();
