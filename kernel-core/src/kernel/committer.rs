@@ -287,6 +287,7 @@ async fn commit<P: Platform>(
             After::Reply(..) | After::Perform(_) => {}
         }
     }
+    inner.sweep().await;
     Ok(())
 }
 

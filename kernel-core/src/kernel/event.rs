@@ -14,7 +14,7 @@ pub use apps::{AppEnded, Failing, Restarting};
 pub use explain::{Explanation, explain};
 pub(crate) use fit::{append, bounded, bounded_verdict};
 pub use limits::{LimitNear, LimitRaised};
-pub use rooted::tree_root;
+pub use rooted::{Rooted, tree_root};
 
 use crate::chain::Hash;
 use crate::codec::hex;
@@ -132,6 +132,8 @@ contents! {
     22 RIGHTS Rights(Rights) = "rights";
     /// An application has failed, and its agents are given their time to stop.
     23 FAILING Failing(Failing) = "failing";
+    /// The tree is another one, and no outcome tells it.
+    24 ROOT Root(Rooted) = "root";
 }
 
 /// Kind 0.

@@ -59,6 +59,8 @@ pub(crate) enum OpenKind {
     },
     /// A device.
     Device,
+    /// The driver, which looks for what is below a node of the tree.
+    Listing,
     /// A device that opens this stream.
     Connecting {
         /// Which.
@@ -244,9 +246,9 @@ impl State {
             Ok(reply) => (Outcome::DONE, String::new(), reply.len() as u64),
             Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
-        let tree = tree.or_else(|| (self.rootless >= ROOT_EVERY).then(|| self.tree.root()));
+        let tree = tree.or_else(|| (self.untold_root || self.rootless >= ROOT_EVERY).then(|| self.tree.root()));
         if tree.is_some() {
-            self.rootless = 0;
+            (self.rootless, self.untold_root) = (0, false);
         }
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note, tree };
         self.record(action, Content::Outcome(outcome), now, fx);

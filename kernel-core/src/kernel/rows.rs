@@ -52,6 +52,9 @@ pub const TABLE_SNAPSHOT: u8 = 0x52;
 /// What nodes were before they changed, by the number of the snapshot that goes by it, and path.
 pub const TABLE_SNAPSHOT_NODE: u8 = 0x53;
 
+/// How many bytes the tree holds of an agent, by `APPLICATION/AGENT`: a big-endian u64.
+pub const TABLE_HELD: u8 = 0x54;
+
 /// Where the tables of the kernel end.
 pub const TABLE_END: u8 = 0xf0;
 

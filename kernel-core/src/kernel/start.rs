@@ -187,7 +187,7 @@ pub(super) async fn boot<P: Platform>(
         Err(error) => return Err(error),
     };
     let snapshots = tree::snapshots(&storage).await?;
-    tree::sweep(&storage, &snapshots).await?;
+    let held = tree::held(&storage).await?;
     phases.end("tree", platform.now());
 
     let mut seed = [0; 32];
@@ -211,6 +211,7 @@ pub(super) async fn boot<P: Platform>(
         tree,
         cut_short,
         snapshots,
+        held,
     };
     let mut state = State::new(&boot, options.environment, &options.natives);
     state.keep_at_hand(options.rows);

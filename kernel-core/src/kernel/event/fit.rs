@@ -68,7 +68,11 @@ impl Content {
                 fit_list(&mut rights.grant);
             }
             Content::Unfit(unfit) => fit(&mut unfit.reason, REASON_BYTES),
-            Content::Folded(_) | Content::RouteCounted(_) | Content::LimitNear(_) | Content::LimitRaised(_) => {}
+            Content::Folded(_)
+            | Content::RouteCounted(_)
+            | Content::LimitNear(_)
+            | Content::LimitRaised(_)
+            | Content::Root(_) => {}
         }
         self
     }
