@@ -199,7 +199,7 @@ pub async fn a_snapshot_is_held_against_who_took_it<H: Host>(host: H) {
 /// there; whoever may not is told nothing.
 pub async fn nodes_are_listed<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;
-    let agents = ["a", "b", "c"].map(|name| agent(name).uses(&["list /tree/app", "list /tree/app/**"]));
+    let agents = ["a", "b", "c", "d"].map(|name| agent(name).uses(&["list /tree/app", "list /tree/app/**"]));
     world.run(app("store", agents)).await;
     let session = world.session().await;
     let write = |path: &str, line: Value| session.act("write", path, format!("{line}\nvalue"));
@@ -223,10 +223,14 @@ pub async fn nodes_are_listed<H: Host>(host: H) {
     assert_eq!(world.labels("a").await, [""; 0]);
     assert!(world.act("a", "list /tree").await.starts_with("denied: "));
     assert!(world.act("a", "list /tree/app {\"limit\":0}").await.starts_with("invalid: "));
-    write("/tree/app/secret", json!({ "replace": true, "labels": ["secret"] })).await.expect("a write");
+    write("/tree/app/zz", json!({ "replace": true, "labels": ["secret"] })).await.expect("a write");
     entries("b", "{}").await;
     assert_eq!(world.labels("b").await, ["secret"]);
-    session.act("remove", "/tree/app/secret", "").await.expect("a removal");
+    // Where the next page begins has a name, too.
+    let limited = world.act("d", "list /tree/app {\"limit\":2,\"cursor\":\"\"}").await;
+    assert_eq!((limited.contains("zz"), world.labels("d").await), (true, vec!["secret".to_owned()]));
+    assert_eq!(entries("d", "{\"cursor\":\"\u{7f}z\"}").await, (json!([]), Value::Null));
+    session.act("remove", "/tree/app/zz", "").await.expect("a removal");
     assert_eq!(entries("c", "{}").await, (json!([x, y]), Value::Null));
     assert_eq!(world.labels("c").await, ["secret"], "that it is gone tells that it was there");
     drop(session);

@@ -57,9 +57,14 @@ pub(super) async fn children<S: Storage>(
     let below = if path.as_str().is_empty() { String::new() } else { format!("{}/", path.as_str()) };
     let at = |rest: &str| key(TABLE_TREE, format!("{below}{rest}").as_bytes());
     // No name begins with a greater byte, and the row of the root itself lies before the first.
-    let (mut from, to) = (at(cursor.unwrap_or("\x01")), at("\x7f"));
+    let (first, to) = (at("\x01"), at("\x7f"));
+    // A cursor is whatever its bearer says.
+    let mut from = cursor.map_or_else(|| first.clone(), at).max(first);
     let mut found = Children::default();
     for looked in 0.. {
+        if from >= to {
+            break;
+        }
         let page = storage.scan(&from, &to, 1).await?;
         let Some((row_key, row)) = page.rows.first() else { break };
         let rest = String::from_utf8_lossy(&row_key[1 + below.len()..]).into_owned();
@@ -67,15 +72,16 @@ pub(super) async fn children<S: Storage>(
             Some((name, _)) => (name.to_owned(), true),
             None => (rest.clone(), false),
         };
-        // What is not told of is looked at all the same, so a page is bounded by that, too.
+        let record = minicbor::decode::<Record>(row);
+        let record =
+            record.map_err(|e| BootError::Tree(format!("the node /tree/{below}{rest} cannot be read: {e}")))?;
+        // Where the next page begins is told of, too.
+        let shown = shows(&record);
+        // What is not shown is looked at all the same, so a page is bounded by that, too.
         if looked >= 2 * most + MORE || found.children.len() >= most && !found.children.contains_key(&name) {
             found.next = Some(rest);
             break;
         }
-        let record = minicbor::decode::<Record>(row);
-        let record =
-            record.map_err(|e| BootError::Tree(format!("the node /tree/{below}{rest} cannot be read: {e}")))?;
-        let shown = shows(&record);
         // Where one is told of that is below another, the rest of those below that is skipped: the byte behind the separator.
         from = at(&if is_below && shown { format!("{name}0") } else { format!("{rest}\x01") });
         if !shown {
