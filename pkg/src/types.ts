@@ -221,7 +221,7 @@ export interface Process {
   sent: number;
   tool_calls: number;
   memory_now: number;
-  /** Bytes that it wrote to `/tree` and `/fs`, less what it replaced and removed in `/tree`. */
+  /** Bytes that it wrote to `/tree` and `/fs`, less what it replaced and removed of its own agent's in `/tree`. */
   stored: number;
   /** How long it has lived, or lived, in nanoseconds. */
   wall: number;
@@ -382,6 +382,8 @@ export interface TreeNode {
   value: string | null;
   /** What its writer says that it is; empty where it does not. */
   kind: string;
+  /** Whose bytes its value is, `APPLICATION/AGENT`; null where nobody is held to them. */
+  holder: string | null;
 }
 
 /** What is directly below a node. */

@@ -9,8 +9,8 @@ import { KernelError, type Proven, type VerifyOptions } from './types.js';
  * tree, whichever kernel made it. It needs no kernel and asks nobody. Answers what the file is evidence of.
  *
  * @throws {KernelError} What does not hold: `key_untrusted` if the key did not sign it, `forked` if an event is another one than was
- * signed, `binding_failed`, `chain_gap` or `truncated` if its parts do not belong together, `admission_missing` or `outcome_missing` if a
- * part of the act is not told, `unproven` if a node is another one than was signed. `invalid` if the file is no evidence or the key no key,
+ * signed, `binding_failed`, `chain_gap` or `truncated` if its parts do not belong together, as a node that is another one than was
+ * signed, `admission_missing` or `outcome_missing` if a part of the act is not told. `invalid` if the file is no evidence or the key no key,
  * and `boot` if the package's files cannot be loaded.
  */
 export function verifyEvidence(evidence: string, { key, assets }: VerifyOptions): Promise<Proven> {

@@ -112,14 +112,14 @@ test('the tree is listed page by page and read, and a node is proved to a tab wi
   assert.deepEqual([made.pages, made.value, made.notes.next], [[1_000, 1], 'ten', null]);
   assert.deepEqual(made.failures.map(({ code, typed }) => [code, typed]), [['not_found', true], ['invalid', true], ['invalid', true], ['invalid', true]]);
   const other = (from, what) => JSON.stringify({ ...JSON.parse(from), ...what });
-  const { node } = JSON.parse(made.proof);
+  const [event] = JSON.parse(made.proof).events;
   const [there, gone, ...refused] = await found([
     made.proof, made.absent,
-    other(made.proof, { node: { ...node, version: 2 } }), other(made.absent, { path: '/tree/notes/9' }), other(made.proof, { seq: 0 }),
+    other(made.proof, { path: '/tree/notes/9' }), other(made.absent, { path: '/tree/notes/9' }), other(made.proof, { events: [{ ...event, seq: 0 }] }),
   ], made.key);
   assert.deepEqual([there.evidence, there.path, there.node.version, there.node.labels, there.key], ['node', '/tree/notes/10', 1, ['private'], made.key], JSON.stringify(there));
   assert.deepEqual([gone.path, gone.node], ['/tree/notes/none', null]);
-  assert.deepEqual(refused.map(({ code }) => code), ['unproven', 'unproven', 'unproven']);
+  assert.deepEqual(refused.map(({ code }) => code), ['binding_failed', 'binding_failed', 'chain_gap']);
   const [stranger] = await found([made.proof], native.key);
   assert.equal(stranger.code, 'key_untrusted');
 });

@@ -4,6 +4,10 @@
 //! that checkpoint. What is read here came from outside, and nothing of it is believed before its `verify`. What events
 //! say is not known here: `kernel/receipt.rs` looks at that. `kernel-core/FORMAT.md` gives every member.
 
+mod node;
+
+pub use node::NodeProof;
+
 use super::event::{Decoded, decode};
 use super::note::VerifierKey;
 use super::proof::{verify_consistency, verify_inclusion};
@@ -81,6 +85,8 @@ pub enum Evidence {
     Inclusion(Inclusion),
     /// That the log begins with an earlier state of it.
     Consistency(Consistency),
+    /// What a node of the resource tree is.
+    Node(NodeProof),
 }
 
 /// An event with the proof that the log has it.
@@ -161,24 +167,35 @@ impl Evidence {
         if wire.checkpoint.len() > MAX_NOTE {
             return refuse("its checkpoint is too long".to_owned());
         }
-        let Wire { evidence, action, events, old, proof, checkpoint, body, .. } = wire;
+        let Wire { evidence, action, events, old, proof, checkpoint, body, path, record, head, rows, .. } = wire;
+        let of_log = path.is_none() && record.is_none() && head.is_none() && rows.is_none();
         let read = |events: Vec<WireEvent>| events.into_iter().map(Sealed::read).collect::<Result<Vec<_>, _>>();
         let events = events.map(read).transpose()?;
         match (&*evidence, action, events, old, proof, body) {
-            ("receipt", Some(action), Some(events), None, None, body) if events.len() <= MAX_EVENTS => {
+            ("receipt", Some(action), Some(events), None, None, body) if of_log && events.len() <= MAX_EVENTS => {
                 let body = body.map(SaltedBody::read).transpose()?;
                 Ok(Evidence::Receipt(Receipt { action: ActionId(action), events, checkpoint, body }))
             }
-            ("inclusion", None, Some(events), None, None, None) => match <[Sealed; 1]>::try_from(events) {
+            ("inclusion", None, Some(events), None, None, None) if of_log => match <[Sealed; 1]>::try_from(events) {
                 Ok([event]) => Ok(Evidence::Inclusion(Inclusion { event, checkpoint })),
                 Err(_) => refuse("an inclusion is of one event".to_owned()),
             },
-            ("consistency", None, None, Some(WireTree { size, root }), Some(proof), None) => {
+            ("consistency", None, None, Some(WireTree { size, root }), Some(proof), None) if of_log => {
                 let (root, proof) = (read_hash(&root)?, read_proof(proof)?);
                 Ok(Evidence::Consistency(Consistency { size, root, proof, checkpoint }))
             }
-            ("receipt" | "inclusion" | "consistency", ..) => refuse(format!("it has not the members of a {evidence}")),
-            _ => refuse("its kind is neither receipt nor inclusion nor consistency".to_owned()),
+            ("node", None, Some(events), None, None, None) => {
+                match (<[Sealed; 1]>::try_from(events), path, head, rows) {
+                    (Ok([event]), Some(path), Some(head), Some(rows)) => {
+                        Ok(Evidence::Node(NodeProof::read(event, path, (record, &head, rows), checkpoint)?))
+                    }
+                    _ => refuse("it has not the members of a node".to_owned()),
+                }
+            }
+            ("receipt" | "inclusion" | "consistency" | "node", ..) => {
+                refuse(format!("it has not the members of a {evidence}"))
+            }
+            _ => refuse("its kind is none of receipt, inclusion, consistency and node".to_owned()),
         }
     }
 
@@ -208,6 +225,7 @@ impl Evidence {
                 wire.proof = Some(proof.iter().map(|hash| hash.to_base64()).collect());
                 wire.checkpoint.clone_from(checkpoint);
             }
+            Evidence::Node(proof) => proof.write(&mut wire),
         }
         // Texts and numbers are always JSON.
         serde_json::to_string_pretty(&wire).unwrap_or_default()
@@ -349,6 +367,14 @@ struct Wire {
     version: u64,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     action: Option<u64>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    record: Option<String>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    head: Option<String>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    rows: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     events: Option<Vec<WireEvent>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]

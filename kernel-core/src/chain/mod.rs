@@ -31,7 +31,8 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::{ChainError, Witness};
 pub use event::{AppendError, Decoded, EventError, Header, MAX_CONTENT, MAX_EVENT, decode, decode_verified};
 pub use evidence::{
-    Consistency, Evidence, EvidenceError, Inclusion, MAX_EVENTS, MAX_EVIDENCE, NotEvidence, Receipt, SaltedBody, Sealed,
+    Consistency, Evidence, EvidenceError, Inclusion, MAX_EVENTS, MAX_EVIDENCE, NodeProof, NotEvidence, Receipt,
+    SaltedBody, Sealed,
 };
 pub use hash::Hash;
 pub use log::{AttachError, Log};

@@ -307,6 +307,7 @@ async fn commit<P: Platform>(
             After::Reply(..) | After::Perform(_) => {}
         }
     }
+    inner.sweep().await;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod lines;
 mod locked;
 mod observers;
 mod parked;
+mod sweep;
 mod taken;
 
 use instance::Instance;
@@ -285,6 +286,11 @@ impl<P: Platform> Inner<P> {
                 }
             }
             Performance::HandOn => self.submit(Input::Recorded { action }),
+            Performance::Nodes { path, cursor, limit } => self.spawn("list", move |inner| async move {
+                let result = inner.nodes(&path, cursor.as_deref(), limit).await;
+                inner
+                    .submit(Input::Listed { action, result: result.map_err(|refusal| (refusal.code, refusal.reason)) });
+            }),
             Performance::Device(request) => {
                 // A task for each read would cost more than the read: its caller waits, and two threads are woken.
                 let now = AssertUnwindSafe(|| self.devices.at_once(&request));

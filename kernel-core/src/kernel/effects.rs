@@ -4,7 +4,7 @@ use super::event::Event;
 use super::request::Request;
 use crate::id::{ActionId, CallId, Pid};
 use crate::ipc::Envelope;
-use crate::path::Name;
+use crate::path::{Name, TreePath};
 use crate::platform::{DeviceRequest, Key, StartRequest};
 use crate::process::ExitReason;
 use crate::refusal::Refusal;
@@ -29,6 +29,8 @@ pub struct Effects {
     pub again: Vec<Again>,
     /// Envelopes for guests, instances to drop, people to ask.
     pub wakes: Vec<Wake>,
+    /// Whether no snapshot goes any more by some of what was kept for one, which is to be removed in the background.
+    pub sweep: bool,
 }
 
 /// A reply on its way out.
@@ -73,6 +75,15 @@ pub enum Performance {
     HandOn,
     /// Ask a device; answered by `Input::Done`, unless nobody waits (`stop` of a stream whose owner is gone).
     Device(DeviceRequest),
+    /// Look for what is directly below a node of the tree; answered by `Input::Listed`.
+    Nodes {
+        /// Which node.
+        path: TreePath,
+        /// Where to begin, as a page before said.
+        cursor: Option<String>,
+        /// How many at most.
+        limit: usize,
+    },
 }
 
 /// Something to be handed on.

@@ -133,7 +133,7 @@ contents! {
     22 RIGHTS Rights(Rights) = "rights";
     /// An application has failed, and its agents are given their time to stop.
     23 FAILING Failing(Failing) = "failing";
-    /// The root of the tree, where no event has told it for long.
+    /// The root of the tree, where it is another one and no outcome tells it, or no event has told it for long.
     24 ROOT Root(Rooted) = "root";
 }
 

@@ -189,7 +189,10 @@ impl State {
         let Flight { path, shows, does, writes } = flight;
         if let Some((pid, bytes)) = writes.filter(|_| done) {
             // How long the file was before is known to the device alone.
-            self.has_stored(pid, bytes, 0);
+            self.has_stored(pid, bytes as u64, 0);
+            if let Some(process) = self.processes.get_mut(&pid) {
+                process.rare.filed = process.rare.filed.saturating_add(bytes as u64);
+            }
         }
         let shown = match done {
             true => self.shown_labels(&path, shows),

@@ -3,6 +3,7 @@
 use super::inboxes::KeptMessage;
 use super::letters::KeptLetter;
 use super::request::Request;
+use super::tree::Listing;
 use crate::agency::Role;
 use crate::capability::Capabilities;
 use crate::id::{ActionId, CallId, MessageId, Pid};
@@ -69,6 +70,13 @@ pub enum Input {
         action: ActionId,
         /// What it said; the refusal's code and reason otherwise.
         result: Result<DeviceReply, (Code, String)>,
+    },
+    /// What is directly below a node of the tree was looked for.
+    Listed {
+        /// The act.
+        action: ActionId,
+        /// What is there; the refusal's code and reason where it could not be read.
+        result: Result<Listing, (Code, String)>,
     },
     /// The intent of a call that was held back is in the log, or need not be yet: it is handed on.
     Recorded {
@@ -184,6 +192,8 @@ pub struct Boot {
     pub cut_short: Vec<(Name, Bytes)>,
     /// Snapshots of the tree, the oldest first.
     pub snapshots: Vec<super::tree::Snapshot>,
+    /// How many bytes the tree holds of whom.
+    pub held: Vec<(String, u64)>,
 }
 
 /// The numbers that are never reused in one data directory.

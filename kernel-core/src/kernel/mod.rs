@@ -59,8 +59,8 @@ pub use revive::{Revived, Tombstones};
 pub use start::{BootError, BootOptions, Journal, Parts, log_key, open_log, open_log_end, opening};
 pub use state::{State, Tally};
 pub use tree::{
-    Change, CheckedTree, Child, Children, Kept, ProveError, Snapshot, TreeProof, Unproven, check_tree, prove_node,
-    snapshots, tree_changes, tree_children, tree_record,
+    Change, CheckedTree, Child, Children, Kept, ListedNode, Listing, ProveError, ProvenNode, Snapshot, check_tree,
+    prove_node, snapshots, tree_changes, tree_children, tree_record, verify_node,
 };
 pub use verify::{Verified, verify};
 

@@ -55,6 +55,8 @@ pub(crate) enum OpenKind {
     },
     /// A device.
     Device,
+    /// The driver, which looks for what is below a node of the tree.
+    Listing,
     /// A device that opens this stream.
     Connecting {
         /// Which.
@@ -240,6 +242,7 @@ impl State {
             Ok(reply) => (Outcome::DONE, String::new(), reply.len() as u64),
             Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
+        let tree = tree.or_else(|| self.untold_root.then(|| self.tree.root()));
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note, tree };
         self.record(action, Content::Outcome(outcome), now, fx);
         fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));

@@ -54,6 +54,8 @@ pub const TABLE_SNAPSHOT: u8 = 0x52;
 /// What nodes were before they changed, by the number of the snapshot that goes by it, and path.
 pub const TABLE_SNAPSHOT_NODE: u8 = 0x53;
 
+/// How many bytes the tree holds of an agent, by `APPLICATION/AGENT`: a big-endian u64.
+pub const TABLE_HELD: u8 = 0x54;
 /// Marks, by the bits of a number of an act inverted: no event before the place that a mark tells is of an act above it.
 pub const TABLE_MARK: u8 = 0x60;
 /// Events that lie far behind the mark of their act, by act and place.

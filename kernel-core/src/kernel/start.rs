@@ -188,7 +188,7 @@ pub(super) async fn boot<P: Platform>(
         repair.push_str("; the tree's hashes were made anew");
     }
     let snapshots = tree::snapshots(&storage).await?;
-    tree::sweep(&storage, &snapshots).await?;
+    let held = tree::held(&storage).await?;
     phases.end("tree", platform.now());
 
     let mut seed = [0; 32];
@@ -212,6 +212,7 @@ pub(super) async fn boot<P: Platform>(
         tree,
         cut_short,
         snapshots,
+        held,
     };
     let log = opened.log.signing_every_batch(options.environment.output_commit());
     let mut state = State::new(&boot, options.environment, &options.natives);

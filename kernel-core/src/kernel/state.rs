@@ -94,6 +94,10 @@ pub struct State {
     pub(crate) tree: Node,
     /// Events since one told the root of the tree.
     pub(crate) rootless: u64,
+    /// Whether the tree is another one since.
+    pub(crate) untold_root: bool,
+    /// How many bytes the tree holds of each agent, by `APPLICATION/AGENT`.
+    pub(crate) held: BTreeMap<String, u64>,
     /// Snapshots of the tree, the oldest first.
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) tally: Tally,
@@ -278,6 +282,8 @@ impl State {
             rows: Rows::new(CACHED),
             tree: boot.tree,
             rootless: 0,
+            untold_root: false,
+            held: boot.held.iter().cloned().collect(),
             snapshots: boot.snapshots.clone(),
             tally: Tally::default(),
             waiting: Waiting::default(),
@@ -330,6 +336,7 @@ impl State {
             Input::Handled { pid, message, handled } => self.handled(*pid, *message, handled, now, fx),
             Input::Unreported { pid, usage } => self.unreported(*pid, usage),
             Input::Done { action, result } => self.done(*action, result, now, fx)?,
+            Input::Listed { action, result } => self.listed(*action, result, now, fx),
             Input::Started { action, result } => {
                 let mut need = Need::default();
                 self.want_started(*action, &mut need);
@@ -366,6 +373,7 @@ impl State {
             self.has_written(pid, before, now, fx);
         }
         self.tell_near(now, fx);
+        self.tell_root(now, fx);
         self.rows.forget();
         Ok(())
     }

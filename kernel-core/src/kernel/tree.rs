@@ -4,21 +4,28 @@
 //! the head row into the batch of its events; its outcome tells the root. A read looks at the node's row alone: that it
 //! is what the root is over is found where it is changed, proved or verified.
 
+mod apps;
 mod changes;
 mod list;
+mod listing;
 mod prove;
+mod quotas;
 mod snapshots;
 mod stored;
+mod taken;
 
-pub(super) use changes::sweep;
+pub(super) use apps::{Asked, is_kernels};
 pub use changes::{Change, snapshots, tree_changes};
 pub use list::{Child, Children, tree_children, tree_record};
-pub use prove::{ProveError, TreeProof, Unproven, prove_node};
+pub use listing::{Listing, Node as ListedNode};
+pub use prove::{ProveError, ProvenNode, prove_node, verify_node};
+pub(super) use quotas::held;
 pub use snapshots::{Kept, Snapshot};
 pub use stored::{CheckedTree, check_tree};
 pub(super) use stored::{found, rebuild};
 
 use super::effects::Effects;
+use super::event::{Content, Rooted};
 use super::rows;
 use super::state::{Need, State};
 use super::verb::{Op, Read};
@@ -26,8 +33,13 @@ use crate::id::ActionId;
 use crate::path::TreePath;
 use crate::platform::Key;
 use crate::refusal::{Code, Refusal};
+use crate::time::Now;
 use crate::tree::{self, Broken, MAX_DEPTH, Node, Record};
 use bytes::Bytes;
+
+/// After how many events that do not tell the root of the tree another one does, so that a boot, which reads the end of the
+/// log, need not look far for it.
+const ROOT_EVERY: u64 = 4_096;
 
 /// The key of a node's own row.
 pub(super) fn node_key(path: &TreePath) -> Key {
@@ -51,14 +63,17 @@ impl State {
         match op {
             Op::Read(Read { at: Some(name), .. }) => self.want_node_at(path, name, need),
             Op::Read(_) => need.want(self, node_key(path)),
-            Op::Write(_) | Op::Remove => {
-                need.want(self, node_key(path));
-                self.want_old_node(path, need);
-                if !need.is_every() {
-                    tree::wanted(path.as_str(), |key| self.rows.get(key), |key| need.want(self, key));
-                }
-            }
+            Op::Write(_) | Op::Remove => self.want_change(path, need),
             _ => {}
+        }
+    }
+
+    /// Asks for what a change of a node looks at.
+    pub(super) fn want_change(&self, path: &TreePath, need: &mut Need) {
+        need.want(self, node_key(path));
+        self.want_old_node(path, need);
+        if !need.is_every() {
+            tree::wanted(path.as_str(), |key| self.rows.get(key), |key| need.want(self, key));
         }
     }
 
@@ -83,14 +98,24 @@ impl State {
         let update = tree::set(self.tree, path.as_str(), hash(before), hash(after), row)?;
         let row = after.map(minicbor::to_vec).transpose();
         let row = row.map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
-        self.keep_old_node(path, fx)?;
+        self.keep_old_node(path, before, fx)?;
         self.keep(node_key(path), row.map(Into::into), fx);
         for (key, row) in update.rows {
             self.keep(key, row, fx);
         }
+        self.recharge(before, after, fx);
         self.tree = update.head;
+        self.untold_root = true;
         self.keep_tree_head(action, fx);
         Ok(())
+    }
+
+    /// Tells the root of the tree where it is another one and no outcome of this step has told it, so that the batch that has
+    /// the rows has an event with their root; and where none has told it for long.
+    pub(super) fn tell_root(&mut self, now: Now, fx: &mut Effects) {
+        if self.untold_root || self.rootless >= ROOT_EVERY {
+            self.record(ActionId(0), Content::Root(Rooted { tree: self.tree.root() }), now, fx);
+        }
     }
 
     /// The uppermost node, and the act that made it so; 0 for a boot.

@@ -151,10 +151,12 @@ pub struct Rare {
     pub past: Labels,
     /// Whether that was more than a set may hold.
     pub past_unsayable: bool,
-    /// How many bytes it may have stored.
+    /// How many bytes all processes of its agent may have in the tree, together with those that it wrote to files.
     pub stored: Option<u64>,
     /// The most that one of its messages has taken.
     pub most: Most,
+    /// How many bytes it wrote to files.
+    pub filed: u64,
     /// What becomes of it when its account is used up.
     pub on_exhausted: OnExhausted,
     /// What a person was asked for more of, for its account, and did not allow.

@@ -4,7 +4,7 @@ use crate::chain::Hash;
 use crate::id::Pid;
 use crate::label::Labels;
 use minicbor::{Decode, Encode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// The first byte of what is hashed to the hash of a record.
@@ -34,12 +34,14 @@ pub struct Record {
     #[n(5)]
     #[cbor(default, skip_if = "String::is_empty")]
     pub kind: String,
+    /// Whose bytes its value is: `APPLICATION/AGENT`; none of what nobody is held to.
+    #[n(6)]
+    pub holder: Option<String>,
 }
 
 /// The same with the hash of the value in its place: what the tree's root covers, and what a proof shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
 #[cbor(map)]
-#[serde(deny_unknown_fields)]
 pub struct Sealed {
     /// Grows by one with every write; 0 where the node was removed.
     #[n(0)]
@@ -55,15 +57,24 @@ pub struct Sealed {
     pub value: Option<Hash>,
     /// What earlier values were marked with.
     #[n(4)]
-    #[cbor(skip_if = "Labels::is_empty")]
+    #[cbor(default, skip_if = "Labels::is_empty")]
     pub earlier: Labels,
     /// What its writer says that it is.
     #[n(5)]
-    #[cbor(skip_if = "String::is_empty")]
+    #[cbor(default, skip_if = "String::is_empty")]
     pub kind: String,
+    /// Whose bytes its value is: `APPLICATION/AGENT`; null where nobody is held to them.
+    #[n(6)]
+    pub holder: Option<String>,
 }
 
 impl Record {
+    /// What a removal leaves that carries `labels`.
+    pub fn gone(owner: Pid, labels: Labels) -> Record {
+        let (earlier, kind) = (Labels::NONE, String::new());
+        Record { version: 0, owner, labels, value: None, earlier, kind, holder: None }
+    }
+
     /// What the root covers of it.
     pub fn seal(&self) -> Sealed {
         Sealed {
@@ -73,16 +84,30 @@ impl Record {
             value: self.value.as_ref().map(|value| Hash(Sha256::digest(value).into())),
             earlier: self.earlier.clone(),
             kind: self.kind.clone(),
+            holder: self.holder.clone(),
         }
+    }
+
+    /// How many bytes its value has.
+    pub fn len(&self) -> u64 {
+        self.value.as_ref().map_or(0, |value| value.len() as u64)
     }
 }
 
 impl Sealed {
+    /// Its CBOR map.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Writing to a Vec cannot fail.
+        minicbor::to_vec(self).unwrap_or_default()
+    }
+
     /// SHA-256(0x12 || its CBOR map).
     pub fn hash(&self) -> Hash {
-        let mut bytes = vec![RECORD];
-        // Writing to a Vec cannot fail.
-        let _ = minicbor::encode(self, &mut bytes);
-        Hash(Sha256::digest(&bytes).into())
+        Sealed::hash_of(&self.to_bytes())
+    }
+
+    /// The same of a map that is written already.
+    pub fn hash_of(bytes: &[u8]) -> Hash {
+        Hash(Sha256::new().chain_update([RECORD]).chain_update(bytes).finalize().into())
     }
 }

@@ -216,6 +216,7 @@ fn the_hash_of_a_record_covers_all_of_it() {
         value: Some(b"value".to_vec()),
         earlier: labels("private"),
         kind: "note".to_owned(),
+        holder: Some("app/agent".to_owned()),
     };
     let others = [
         Record { version: 8, ..node.clone() },
@@ -225,6 +226,7 @@ fn the_hash_of_a_record_covers_all_of_it() {
         Record { value: None, ..node.clone() },
         Record { earlier: Labels::NONE, ..node.clone() },
         Record { kind: String::new(), ..node.clone() },
+        Record { holder: None, ..node.clone() },
     ];
     for other in others {
         assert_ne!(node.seal().hash(), other.seal().hash(), "{other:?}");
@@ -243,6 +245,7 @@ fn the_format_is_pinned() {
         value: Some(b"one".to_vec()),
         earlier: Labels::NONE,
         kind: String::new(),
+        holder: None,
     };
     let mut store = Store::default();
     store.set("app/x", Some(node.seal().hash())).expect("whole rows");

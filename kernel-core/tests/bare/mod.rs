@@ -42,6 +42,7 @@ pub(crate) fn boot(handlers: &[(Name, InstanceKind)], fx: &mut Effects) -> State
         inboxes: Vec::new(),
         tree: kernel_core::tree::Node::EMPTY,
         snapshots: Vec::new(),
+        held: Vec::new(),
     };
     let mut state = State::new(&boot, Environment::dev(), handlers);
     step(&mut state, &Input::Boot(boot), fx);

@@ -9,11 +9,12 @@ use super::place::Places;
 use super::stored::Stored;
 use super::table::{Align, Table};
 use super::terminal::{Terminal, print, print_json};
-use super::text::{bytes, plain};
-use kernel_core::chain::{Checkpoint, VerifierKey};
-use kernel_core::kernel::{TreeProof, Unproven, prove_node, snapshots, tree_children, tree_record};
+use super::text::{bytes, plain, time};
+use kernel_core::chain::Evidence;
+use kernel_core::kernel::{prove_node, snapshots, tree_children, tree_record, verify_node};
 use kernel_core::path::{Name, Resource, TreePath};
 use kernel_core::refusal::{Code, Refusal};
+use kernel_core::time::WallTime;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -280,7 +281,10 @@ impl Listed {
         let all = listed["snapshots"].as_array().into_iter().flatten();
         let line = |one: &Value| {
             let text = |name: &str| plain(one[name].as_str().unwrap_or_default());
-            format!("{}  root {}", text("name"), text("root"))
+            let number = |name: &str| one[name].as_u64().unwrap_or_default();
+            let (taken, kept) = (time(WallTime(number("at"))), bytes(number("bytes")));
+            let (name, by, action, root) = (text("name"), text("by"), number("action"), text("root"));
+            format!("{name}  {taken}  by {by}, act {action}  {kept} kept  root {root}")
         };
         print(&all.map(line).collect::<Vec<_>>())
     }
@@ -332,8 +336,8 @@ impl Get {
                 let proof = prove_node(&stored.rows, node(&self.path)?).await;
                 let unproven = |why: String| Failure::new(Exit::Integrity, "unproven", why);
                 let proof = proof.map_err(|e| unproven(e.to_string()))?;
-                check(&proof, &stored.key)?;
-                print_json(&json!(proof))
+                verify_node(&proof, Some(&stored.key))?;
+                print(&[Evidence::Node(proof).to_json()])
             }
         }
     }
@@ -358,26 +362,6 @@ impl Put {
             false => print(&[format!("{} is version {version}", self.path)]),
         }
     }
-}
-
-/// A proof that `weft tree prove` printed; `None` for anything else.
-pub(crate) fn proof(text: &[u8]) -> Option<TreeProof> {
-    serde_json::from_slice(text).ok()
-}
-
-/// Checks a proof: the checkpoint of the log of `key` that it leads to.
-///
-/// # Errors
-/// That it does not hold.
-pub(crate) fn check(proof: &TreeProof, key: &VerifierKey) -> Result<Checkpoint, Failure> {
-    proof.check(key).map_err(|e| {
-        let code = match e {
-            Unproven::Checkpoint(_) => "key_untrusted",
-            Unproven::Event(_) => "forked",
-            _ => "unproven",
-        };
-        Failure::new(Exit::Integrity, code, format!("the proof of {} does not hold: {e}", proof.path))
-    })
 }
 
 /// The kernel, or where none answers in its own place its data directory.

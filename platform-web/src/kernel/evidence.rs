@@ -2,9 +2,9 @@
 
 use super::error::{Failure, Fallible};
 use super::{Running, log};
-use kernel_core::chain::{Checkpoint, Evidence, EvidenceError, MAX_EVIDENCE, VerifierKey};
+use kernel_core::chain::{Checkpoint, Evidence, EvidenceError, VerifierKey};
 use kernel_core::id::ActionId;
-use kernel_core::kernel::{self, Child, Proven, ReceiptError, TreeProof, Unproven, tree_children, verify_receipt};
+use kernel_core::kernel::{self, Child, Proven, ProvenNode, ReceiptError, tree_children, verify_node, verify_receipt};
 use kernel_core::path::{Resource, TreePath};
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn named((name, Child { node, bytes, parent }): (&String, &Child)) -> Value {
 /// The proof of what a node is, or that it is not there, as the file that it is.
 pub(super) async fn prove(running: &Running, path: &str) -> Fallible<String> {
     let proof = running.kernel.0.prove_node(&node(path)?).await?;
-    Ok(format!("{:#}", json!(proof)))
+    Ok(Evidence::Node(proof).to_json())
 }
 
 fn node(path: &str) -> Fallible<TreePath> {
@@ -64,15 +64,6 @@ pub(super) fn verify(text: &str, key: Option<&str>) -> Fallible<Value> {
 }
 
 fn check(text: &str, key: Option<&VerifierKey>) -> Fallible<(Checkpoint, Value)> {
-    // A proof of a node has a form of its own.
-    if text.len() <= MAX_EVIDENCE
-        && let Ok(proof) = serde_json::from_slice::<TreeProof>(text.as_bytes())
-    {
-        let untrusted = EvidenceError::KeyUntrusted("nothing says whose log it has to be".to_owned());
-        let checkpoint = proof.check(key.ok_or(untrusted)?)?;
-        let said = json!({ "evidence": "node", "path": proof.path, "node": proof.node, "seq": proof.seq });
-        return Ok((checkpoint, said));
-    }
     let evidence = Evidence::parse(text.as_bytes()).map_err(|e| Failure::new("invalid", e.to_string()))?;
     Ok(match evidence {
         Evidence::Receipt(receipt) => {
@@ -88,6 +79,10 @@ fn check(text: &str, key: Option<&VerifierKey>) -> Fallible<(Checkpoint, Value)>
             let checkpoint = consistency.verify(key)?;
             let old = json!({ "size": consistency.size, "root": consistency.root.to_base64() });
             (checkpoint, json!({ "evidence": "consistency", "old": old }))
+        }
+        Evidence::Node(proof) => {
+            let ProvenNode { checkpoint, path, node, seq } = verify_node(&proof, key)?;
+            (checkpoint, json!({ "evidence": "node", "path": path, "node": node, "seq": seq }))
         }
     })
 }
@@ -112,15 +107,5 @@ fn of_receipt(proven: &Proven) -> Value {
 impl From<EvidenceError> for Failure {
     fn from(error: EvidenceError) -> Failure {
         Failure::new(error.code(), format!("it does not hold: {error}"))
-    }
-}
-
-impl From<Unproven> for Failure {
-    fn from(error: Unproven) -> Failure {
-        let code = match error {
-            Unproven::Checkpoint(_) => "key_untrusted",
-            _ => "unproven",
-        };
-        Failure::new(code, format!("it does not hold: {error}"))
     }
 }

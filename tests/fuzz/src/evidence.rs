@@ -2,7 +2,7 @@
 
 use crate::sample;
 use kernel_core::chain::{Evidence, MAX_EVENTS, MAX_EVIDENCE, Receipt, VerifierKey};
-use kernel_core::kernel::verify_receipt;
+use kernel_core::kernel::{verify_node, verify_receipt};
 
 /// What is read is written again as it was meant; what holds, holds only as it is, and only with the key.
 pub fn body(data: &[u8]) -> bool {
@@ -34,6 +34,18 @@ pub fn body(data: &[u8]) -> bool {
                 let mut changed = consistency.clone();
                 changed.root.0[0] ^= 1;
                 assert!(changed.verify(Some(&key)).is_err(), "a state that was changed is proved");
+            }
+        }
+        Evidence::Node(proof) => {
+            assert!(verify_node(proof, None).is_err());
+            if let Ok(proven) = verify_node(proof, Some(&key)) {
+                assert!(proven.seq < proven.checkpoint.size);
+                let mut changed = proof.clone();
+                changed.record = match changed.record {
+                    Some(_) => None,
+                    None => Some(vec![0xa0]),
+                };
+                assert!(verify_node(&changed, Some(&key)).is_err(), "a node that was changed is proved");
             }
         }
     }

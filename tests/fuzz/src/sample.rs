@@ -10,7 +10,7 @@ use kernel_core::ipc::{Envelope, EnvelopeKind};
 use kernel_core::kernel::{
     BootError, BootOptions, Journal, Kernel, Session, log_key, open_log, prove, prove_consistency, receipt,
 };
-use kernel_core::path::Name;
+use kernel_core::path::{Name, TreePath};
 use kernel_core::platform::{BoxFuture, Key, KeyPurpose, Keys, Port, Programs};
 use kernel_core::process::InstanceKind;
 use kernel_core::refusal::Refusal;
@@ -176,6 +176,10 @@ async fn evidence(kernel: &Kernel<SimPlatform>, storage: &SimStorage) -> Vec<(St
         "consistency".to_owned(),
         Evidence::Consistency(prove_consistency(storage, 9, &note).await.expect("a proof")),
     ));
+    for (name, path) in [("node", "app/node-3"), ("no-node", "app/none")] {
+        let proof = kernel.prove_node(&TreePath::parse(path).expect("a path")).await.expect("a proof");
+        found.push((name.to_owned(), Evidence::Node(proof)));
+    }
     found
 }
 

@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod files;
 pub mod floods;
 pub mod inboxes;
+pub mod kept;
 pub mod labels;
 pub mod letters;
 pub mod links;

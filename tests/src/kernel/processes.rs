@@ -235,7 +235,7 @@ pub async fn every_instance_draws_its_own_randomness<H: Host>(host: H) {
         rows.extend(fx.rows);
         seeds.extend(fx.acts.into_iter().filter_map(|perform| match perform.what {
             Performance::Start(request) => Some(request.seed),
-            Performance::HandOn | Performance::Device(_) => None,
+            Performance::HandOn | Performance::Device(_) | Performance::Nodes { .. } => None,
         }));
         seeds.extend(fx.wakes.into_iter().filter_map(|wake| match wake {
             Wake::Deliver { fresh, .. } => fresh.map(|request| request.seed),

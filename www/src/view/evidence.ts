@@ -42,7 +42,6 @@ const FOUND: Record<string, string> = {
   truncated: 'It is about more than was signed.',
   admission_missing: 'It does not show that the act was let pass or refused.',
   outcome_missing: 'It does not show what came of the act. The act may have been under way: ask for the receipt again.',
-  unproven: 'The node is not as it was signed.',
   invalid: 'It is not what this page can check.',
 };
 

@@ -64,7 +64,7 @@ export async function verifyEvidence(text: string, { key }: { key?: string }) {
   if (!key || (file.by ?? KEY) !== key) throw fail('key_untrusted', 'it does not hold: the checkpoint is not to be trusted: no signature of the key');
   if (file.changed) throw fail('forked', 'it does not hold: event 53 is not the one of the signed log of 114 events');
   const signed = { origin: key.split('+')[0], key, size: 114, root: 'Wufkvjvgmxb4asK2eY9dY8n/Fnq1BRVeSlNXLrP88+o=' };
-  if (file.path) return { ...signed, evidence: 'node', path: file.path, node: { version: 3, owner: 4, labels: ['private'], earlier: [], kind: '', value: '5f'.repeat(32) }, seq: 66 };
+  if (file.path) return { ...signed, evidence: 'node', path: file.path, node: { version: 3, owner: 4, labels: ['private'], earlier: [], kind: '', holder: null, value: '5f'.repeat(32) }, seq: 66 };
   return {
     ...signed, evidence: 'receipt', action: file.action, body: false, detail: null,
     intended: 'courier (process 4) of repo-audit wanted to `connect` /net/exfil.example.com:443, with a body of 21 bytes',
@@ -253,7 +253,7 @@ export class Kernel {
   readonly tree = {
     list: async (path = '/tree') => {
       await wait(20);
-      const node = (value: string, labels: string[]) => ({ version: 3, owner: 4, labels, earlier: [], kind: 'note', value });
+      const node = (value: string, labels: string[]) => ({ version: 3, owner: 4, labels, earlier: [], kind: 'note', holder: null, value });
       const child = (name: string, text: string, parent: boolean, labels: string[] = []) => ({ name, node: text ? node('5f'.repeat(32), labels) : null, bytes: text ? text.length : null, parent });
       const below: Record<string, any[]> = {
         '/tree': [child('app', '', true), child('notes', VALUE, true, ['private', 'untrusted'])],

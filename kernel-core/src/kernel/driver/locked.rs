@@ -47,6 +47,8 @@ pub(in crate::kernel) struct Core<P: Platform> {
     /// Whether an `Input::Tick` is on its way for what was due as soon as it was known.
     pub(super) ticks: bool,
     pub(super) armed: Option<Instant>,
+    /// Whether something may be stored that was kept for snapshots and that none goes by any more.
+    pub(super) sweeps: bool,
     pub(super) observers: Vec<Observer>,
     /// What each process that logs may still log.
     pub(super) credits: BTreeMap<Pid, Credit>,
@@ -147,6 +149,8 @@ impl<P: Platform> Core<P> {
             continues: false,
             ticks: false,
             armed: None,
+            // Whatever a kernel before did not come to.
+            sweeps: true,
             observers,
             credits: BTreeMap::new(),
         }

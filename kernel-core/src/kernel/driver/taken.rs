@@ -122,6 +122,7 @@ impl<P: Platform> Core<P> {
     fn sort(&mut self, now: Instant, own: Option<CallId>, todo: &mut Todo<P>) -> Vec<Next> {
         let mut fx = std::mem::take(&mut self.fx);
         self.pending.add(fx.records.drain(..), fx.rows.drain(..));
+        self.sweeps |= std::mem::take(&mut fx.sweep);
         for reply in fx.replies.drain(..) {
             let Reply { call, result, durable } = reply;
             if durable || self.pending.is_heavy() {

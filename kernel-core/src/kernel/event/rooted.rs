@@ -30,7 +30,7 @@ impl Content {
 const ROOT_NEXT: [u8; 3] = [0x04, 0x58, 0x20];
 
 /// The root of the tree that an event of `kind` with this content tells: of a boot what it began with, of an outcome what
-/// its act made of it, and where none has told it for long, what it is.
+/// its act made of it, of a root what it is.
 pub fn tree_root(kind: u8, content: &[u8]) -> Option<Hash> {
     match kind {
         kind::BOOT => minicbor::decode::<Booted>(content).ok()?.tree,
@@ -39,6 +39,7 @@ pub fn tree_root(kind: u8, content: &[u8]) -> Option<Hash> {
         kind::OUTCOME if content.len() > Hash::LEN && content[..content.len() - Hash::LEN].ends_with(&ROOT_NEXT) => {
             minicbor::decode::<Outcome>(content).ok()?.tree
         }
+        kind::ROOT => Some(minicbor::decode::<Rooted>(content).ok()?.tree),
         _ => None,
     }
 }

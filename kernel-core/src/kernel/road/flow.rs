@@ -5,6 +5,7 @@ use crate::id::Pid;
 use crate::kernel::request::Parsed;
 use crate::kernel::rows;
 use crate::kernel::state::{Need, State};
+use crate::kernel::tree::is_kernels;
 use crate::kernel::verb::Op;
 use crate::label::{Labels, TooManyLabels};
 use crate::path::{FsPath, Kind, Resource, Verb};
@@ -55,12 +56,20 @@ impl State {
         }
         match &parsed.resource {
             Resource::Fs(path) => self.mount_target(path, parsed.verb, &mut target, need),
-            Resource::Tree(path) => self.want_node(path, &parsed.op, need),
+            Resource::Tree(path) => {
+                if matches!(parsed.op, Op::Write(_) | Op::Remove) && is_kernels(path) {
+                    let reason =
+                        "what lies at and below /tree/kernel is the kernel's, which alone writes and removes there";
+                    target.refusal = Some(Refusal::new(Code::Denied, reason));
+                }
+                self.want_node(path, &parsed.op, need);
+            }
             Resource::Letters | Resource::Letter(_) => self.want_letters(pid, parsed, need),
             Resource::App(name) => {
                 need.want(self, crate::kernel::verb::app_key(name));
                 need.want(self, crate::kernel::verb::app_labels_key(name));
                 need.want(self, crate::kernel::running::running_key(name));
+                self.want_app_node(name, need);
                 // Starting it spawns its agents in the same step, so what those acts need is needed now.
                 need.want(self, rows::novelty(name, Verb::Spawn, Kind::Agent));
             }

@@ -4,7 +4,7 @@ use super::{Act, Held};
 use crate::governance::{Facts, Verdict};
 use crate::id::{ActionId, CallId, Pid};
 use crate::kernel::effects::{Effects, Notice, Wake};
-use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused, Rooted};
+use crate::kernel::event::{Answered, Commitment, Content, Counted, Decided, Event, Refused};
 use crate::kernel::request::Request;
 use crate::kernel::rows;
 use crate::kernel::state::State;
@@ -28,23 +28,17 @@ const FOLDED: usize = 256;
 const RESERVED: usize = 8;
 /// The most open routes of one process; beyond it the oldest closes.
 const ROUTES: usize = 64;
-/// After how many events that do not tell the root of the tree another one does, so that a boot, which reads the end of the
-/// log, need not look far for it.
-const ROOT_EVERY: u64 = 4_096;
 /// Bodies up to this length are kept beside their salt; of longer ones only the salt.
 pub(crate) const KEPT_BODY: usize = 16 << 10;
 
 impl State {
-    /// One event for the log, and where none has told the root of the tree for long, one that does. Whatever texts are in it,
-    /// it fits: no guest can stop the log by what it says.
+    /// One event for the log. Whatever texts are in it, it fits: no guest can stop the log by what it says.
     pub(crate) fn record(&mut self, action: ActionId, content: Content, now: Now, fx: &mut Effects) {
-        self.rootless = if content.tree().is_some() { 0 } else { self.rootless + 1 };
-        fx.records.push(Event { wall: now.wall, action, content: content.fitted() });
-        if self.rootless == ROOT_EVERY {
-            let root = Content::Root(Rooted { tree: self.tree.root() });
-            fx.records.push(Event { wall: now.wall, action: ActionId(0), content: root });
-            self.rootless = 0;
+        match content.tree() {
+            Some(_) => (self.rootless, self.untold_root) = (0, false),
+            None => self.rootless += 1,
         }
+        fx.records.push(Event { wall: now.wall, action, content: content.fitted() });
     }
 
     /// The event of a permitted act, by its class.

@@ -7,7 +7,7 @@ use crate::codec::table_range;
 use crate::kernel::rows::{TABLE_SNAPSHOT, TABLE_SNAPSHOT_NODE, numbered};
 use crate::kernel::start::BootError;
 use crate::path::{Resource, TreePath};
-use crate::platform::{Batch, Storage};
+use crate::platform::Storage;
 use crate::tree::{Record, Sealed};
 use bytes::Bytes;
 use serde::Serialize;
@@ -39,40 +39,36 @@ pub async fn snapshots<S: Storage>(storage: &S) -> Result<Vec<Snapshot>, BootErr
     Ok(found)
 }
 
-/// Removes the old rows that no snapshot goes by.
-///
-/// # Errors
-/// What storage fails with.
-pub(in crate::kernel) async fn sweep<S: Storage>(storage: &S, kept: &[Snapshot]) -> Result<(), BootError> {
-    let (start, end) = table_range(TABLE_SNAPSHOT_NODE);
-    let to = kept.first().map_or(end, |oldest| numbered(TABLE_SNAPSHOT_NODE, oldest.action.0));
-    loop {
-        let page = storage.scan(&start, &to, super::stored::BATCH).await?;
-        if page.rows.is_empty() {
-            return Ok(());
-        }
-        let changes = page.rows.into_iter().map(|(key, _)| (key, None)).collect();
-        storage.commit(Batch { changes }).await?;
-    }
-}
-
-/// The old rows that a snapshot goes by, by path; an empty one is of a node that was not there. Where it does not go by one,
-/// a node is as it is now.
-pub(super) async fn old_rows<S: Storage>(storage: &S, of: &Snapshot) -> Result<BTreeMap<String, Bytes>, BootError> {
-    let mut found: BTreeMap<String, Bytes> = BTreeMap::new();
+/// The old rows that a snapshot goes by, by path, as `take` takes them; an empty one is of a node that was not there. Where it
+/// does not go by one, a node is as it is now.
+pub(super) async fn old_rows<S: Storage, T>(
+    storage: &S,
+    of: &Snapshot,
+    take: impl Fn(&str, Bytes) -> Result<T, BootError>,
+) -> Result<BTreeMap<String, T>, BootError> {
+    let mut found: BTreeMap<String, T> = BTreeMap::new();
     let (mut from, to) = (numbered(TABLE_SNAPSHOT_NODE, of.action.0), table_range(TABLE_SNAPSHOT_NODE).1);
     loop {
         let page = storage.scan(&from, &to, crate::kernel::start::PAGE).await?;
         for (key, row) in page.rows {
             let path = key.get(9..).and_then(|path| std::str::from_utf8(path).ok());
             let path = path.ok_or_else(|| BootError::Tree("an old row of a node names none".to_owned()))?;
-            found.entry(path.to_owned()).or_insert(row);
+            if !found.contains_key(path) {
+                found.insert(path.to_owned(), take(path, row)?);
+            }
         }
         match page.next {
             Some(next) => from = next,
             None => return Ok(found),
         }
     }
+}
+
+/// What is told of an old row: nothing of its value but the hash, so that what is compared takes no more memory than that.
+fn sealed(path: &str, row: Bytes) -> Result<Option<Sealed>, BootError> {
+    let unread = |_| BootError::Tree(format!("the node /tree/{path} cannot be read"));
+    let record = (!row.is_empty()).then(|| minicbor::decode::<Record>(&row).map_err(unread)).transpose()?;
+    Ok(record.map(|record| record.seal()))
 }
 
 /// Which nodes are not in `to`, or now, as they are in `from`, which is older, by path.
@@ -84,29 +80,21 @@ pub async fn tree_changes<S: Storage>(
     from: &Snapshot,
     to: Option<&Snapshot>,
 ) -> Result<Vec<Change>, BootError> {
-    let before = old_rows(storage, from).await?;
-    let after = match to {
-        Some(to) => old_rows(storage, to).await?,
+    let before = old_rows(storage, from, sealed).await?;
+    let mut after = match to {
+        Some(to) => old_rows(storage, to, sealed).await?,
         None => BTreeMap::new(),
     };
     let mut changes = Vec::new();
-    for (path, row) in before {
-        let unreadable = |what: &str| BootError::Tree(format!("the node /tree/{path} {what}"));
-        let parsed = TreePath::parse(&path).map_err(|e| unreadable(&e.to_string()))?;
-        let sealed = |row: &Bytes| match row.is_empty() {
-            true => Ok(None),
-            false => {
-                let record = minicbor::decode::<Record>(row).map_err(|_| unreadable("cannot be read"))?;
-                Ok::<_, BootError>(Some(record.seal()))
-            }
-        };
-        let now = match after.get(&path) {
-            Some(row) => sealed(row)?,
+    for (path, before) in before {
+        let unreadable = |e: String| BootError::Tree(format!("the node /tree/{path} {e}"));
+        let parsed = TreePath::parse(&path).map_err(|e| unreadable(e.to_string()))?;
+        let after = match after.remove(&path) {
+            Some(after) => after,
             None => tree_record(storage, &parsed).await?.map(|record| record.seal()),
         };
-        let before = sealed(&row)?;
-        if before != now {
-            changes.push(Change { path: Resource::Tree(parsed), before, after: now });
+        if before != after {
+            changes.push(Change { path: Resource::Tree(parsed), before, after });
         }
     }
     Ok(changes)

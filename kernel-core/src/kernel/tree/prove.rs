@@ -3,10 +3,9 @@
 
 use super::{head_key, node_key, read_head};
 use crate::chain::{
-    Checkpoint, CheckpointError, EventError, Hash, Head, ProofError, VerifierKey, decode, decode_verified, entries,
-    event_key, event_seq, inclusion, verify_inclusion,
+    self, Checkpoint, EvidenceError, Hash, Head, NodeProof, VerifierKey, decode_verified, entries, event_key,
+    event_seq, inclusion,
 };
-use crate::codec::hex;
 use crate::kernel::Kernel;
 use crate::kernel::event::tree_root;
 use crate::kernel::receipt::{ReceiptError, with_tiles};
@@ -15,7 +14,6 @@ use crate::platform::{Key, Platform, Storage, StorageError};
 use crate::refusal::{Code, Refusal};
 use crate::tree::{self, Broken, Proof, Record, Sealed};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How many events are looked through at once for the one that tells the root, at first.
@@ -23,26 +21,17 @@ const LOOK_BACK: u64 = 1_024;
 /// How often a proof is begun again because the tree has changed under it.
 const TRIES: usize = 32;
 
-/// A proof of one node, whole in itself. As JSON, hashes and rows are hexadecimal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TreeProof {
+/// What a proof has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvenNode {
+    /// The checkpoint that it leads to.
+    pub checkpoint: Checkpoint,
     /// `/tree/...`
     pub path: Resource,
-    /// What the node holds; null where it is not there.
+    /// What the node held; none where it was not there.
     pub node: Option<Sealed>,
-    /// The two hashes that the root is made of.
-    pub head: tree::Node,
-    /// The rows from the root to the node.
-    pub rows: Vec<String>,
-    /// The number of the event that tells the root.
+    /// The number of the event that told the root.
     pub seq: u64,
-    /// The event.
-    pub event: String,
-    /// That it is in the log: an inclusion proof of RFC 6962.
-    pub inclusion: Vec<Hash>,
-    /// The signed checkpoint over the log.
-    pub checkpoint: String,
 }
 
 /// Why there is no proof.
@@ -66,69 +55,48 @@ pub enum ProveError {
     NoRoot,
 }
 
-/// Why a proof does not hold.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unproven {
-    /// A part of it is not written as it is to be.
-    #[error("its {0} is not one")]
-    Malformed(&'static str),
-    /// The checkpoint is not signed by the key.
-    #[error("its checkpoint: {0}")]
-    Checkpoint(#[from] CheckpointError),
-    /// The event is not in the log of the checkpoint.
-    #[error("its event is not in the log: {0}")]
-    Event(#[from] ProofError),
-    /// The event cannot be read.
-    #[error("its event: {0}")]
-    Unread(#[from] EventError),
-    /// The rows do not lead from the root that the event tells to the node.
-    #[error("its rows do not lead from the root in its event to {0}")]
-    Rows(Resource),
-}
-
-impl TreeProof {
-    /// Checks it against nothing but the key of the log: the checkpoint that it leads to.
-    ///
-    /// # Errors
-    /// The first part that does not hold.
-    pub fn check(&self, key: &VerifierKey) -> Result<Checkpoint, Unproven> {
-        let Resource::Tree(path) = &self.path else { return Err(Unproven::Malformed("path")) };
-        let event = unhex(&self.event).ok_or(Unproven::Malformed("event"))?;
-        let rows: Option<Vec<Bytes>> = self.rows.iter().map(|row| unhex(row).map(Into::into)).collect();
-        let rows = rows.ok_or(Unproven::Malformed("row"))?;
-        let checkpoint = Checkpoint::open(&self.checkpoint, std::slice::from_ref(key))?;
-        if checkpoint.origin != key.name {
-            return Err(Unproven::Malformed("origin"));
-        }
-        verify_inclusion(Hash::leaf(&event), self.seq, checkpoint.size, checkpoint.root, &self.inclusion)?;
-        let event = decode(&event)?;
-        let unproven = || Unproven::Rows(self.path.clone());
-        let root = tree_root(event.header.kind, event.content).ok_or_else(unproven)?;
-        let proof = Proof { head: self.head, rows };
-        let record = tree::verify(root, path.as_str(), &proof).map_err(|_| unproven())?;
-        if record != self.node.as_ref().map(Sealed::hash) {
-            return Err(unproven());
-        }
-        Ok(checkpoint)
+/// Checks the proof of a node against nothing but the key of the log.
+///
+/// # Errors
+/// The first part that does not hold.
+pub fn verify_node(proof: &NodeProof, key: Option<&VerifierKey>) -> Result<ProvenNode, EvidenceError> {
+    let (checkpoint, event) = proof.verify(key)?;
+    let path = &proof.path;
+    let resource: Resource =
+        path.parse().map_err(|e| EvidenceError::Binding(format!("it is of no node of the tree: {e}")))?;
+    let Resource::Tree(node) = &resource else {
+        return Err(EvidenceError::Binding(format!("{resource} is no node of the tree")));
+    };
+    let root = tree_root(event.header.kind, event.content)
+        .ok_or_else(|| EvidenceError::Binding(format!("event {} tells no root of the tree", event.seq)))?;
+    let unproven = || EvidenceError::Binding(format!("its rows do not lead from the root in its event to {path}"));
+    let head = tree::Node::from_bytes(&proof.head).ok_or_else(unproven)?;
+    let rows = proof.rows.iter().map(|row| Bytes::copy_from_slice(row)).collect();
+    let shown = tree::verify(root, node.as_str(), &Proof { head, rows }).map_err(|_| unproven())?;
+    if shown != proof.record.as_deref().map(Sealed::hash_of) {
+        return Err(unproven());
     }
+    let unread = |e| EvidenceError::Binding(format!("what it says of {path} cannot be read: {e}"));
+    let record = proof.record.as_deref().map(minicbor::decode::<Sealed>).transpose().map_err(unread)?;
+    Ok(ProvenNode { checkpoint, path: resource.clone(), node: record, seq: event.seq })
 }
 
 /// The proof of what is stored at `path`, against the last checkpoint that is stored.
 ///
 /// # Errors
 /// [`ProveError`]. Where a kernel writes meanwhile, `Broken` and `Unsigned` mean that it is to be tried again.
-pub async fn prove_node<S: Storage>(storage: &S, path: &TreePath) -> Result<TreeProof, ProveError> {
+pub async fn prove_node<S: Storage>(storage: &S, path: &TreePath) -> Result<NodeProof, ProveError> {
     let broken = || Broken { path: path.as_str().to_owned() };
     let head = storage.get(&head_key()).await?.as_deref().and_then(read_head).ok_or(ProveError::NoRoot)?;
     let rows = on_the_way(storage, path).await?;
     let proof = tree::prove(head, path.as_str(), |key| Ok::<_, Broken>(rows.get(key).cloned().flatten()))?;
     let record = storage.get(&node_key(path)).await?;
     let record = record.map(|row| minicbor::decode::<Record>(&row).map_err(|_| broken())).transpose()?;
-    let node = record.map(|record| record.seal());
+    let node = record.map(|record| record.seal().to_bytes());
     // Only what fits together is shown.
     let shown = tree::verify(head.root(), path.as_str(), &proof)?;
-    if shown != node.as_ref().map(Sealed::hash) {
+    let rows = proof.rows.iter().map(|row| row.to_vec()).collect();
+    if shown != node.as_deref().map(Sealed::hash_of) {
         return Err(broken().into());
     }
     let log = storage.get(&crate::chain::head_key()).await?;
@@ -139,14 +107,13 @@ pub async fn prove_node<S: Storage>(storage: &S, path: &TreePath) -> Result<Tree
     if seq >= size {
         return Err(ProveError::Unsigned);
     }
-    Ok(TreeProof {
-        path: Resource::Tree(path.clone()),
-        node,
-        head,
-        rows: proof.rows.iter().map(|row| hex(row)).collect(),
-        seq,
-        event: hex(&event),
-        inclusion: with_tiles(storage, |tiles| inclusion(seq, size, &mut |id| tiles.get(&id).cloned())).await?,
+    let proof = with_tiles(storage, |tiles| inclusion(seq, size, &mut |id| tiles.get(&id).cloned())).await?;
+    Ok(NodeProof {
+        path: Resource::Tree(path.clone()).to_string(),
+        record: node,
+        head: head.to_bytes(),
+        rows,
+        event: chain::Sealed { seq, event, proof },
         checkpoint: note,
     })
 }
@@ -157,7 +124,7 @@ impl<P: Platform> Kernel<P> {
     /// # Errors
     /// `failed` where the tree's rows do not fit its root or cannot be read, `not_durable` and `cancelled` as of
     /// [`Kernel::checkpoint`].
-    pub async fn prove_node(&self, path: &TreePath) -> Result<TreeProof, Refusal> {
+    pub async fn prove_node(&self, path: &TreePath) -> Result<NodeProof, Refusal> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -217,10 +184,4 @@ async fn last_root<S: Storage>(storage: &S, size: u64, root: Hash) -> Result<(u6
         to = start;
     }
     Err(ProveError::NoRoot)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.is_ascii().then_some(text.as_bytes().as_chunks::<2>()).filter(|(_, rest)| rest.is_empty())?.0;
-    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
-    pairs.iter().map(|[high, low]| Some((digit(*high)? * 16 + digit(*low)?) as u8)).collect()
 }

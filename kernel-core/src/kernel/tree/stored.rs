@@ -1,21 +1,23 @@
 //! The tree as it is stored: held against the log, and its hashes made from its nodes.
 
 use super::changes::old_rows;
-use super::{Kept, Snapshot, head_key, read_head, snapshots};
+use super::quotas::{held_key, held_row};
+use super::snapshots::payer;
+use super::taken::Taken;
+use super::{Snapshot, apps, head_key, quotas, read_head, snapshots};
 use crate::chain::{Hash, decode_verified};
 use crate::codec::table_range;
-use crate::id::ActionId;
-use crate::kernel::event::tree_root;
 use crate::kernel::index::{NotFound, events_of};
-use crate::kernel::rows::{TABLE_TREE, key};
+use crate::kernel::rows::{TABLE_APP, TABLE_HELD, TABLE_SNAPSHOT, TABLE_SNAPSHOT_NODE, TABLE_TREE, key, numbered};
 use crate::kernel::start::{BootError, PAGE};
 use crate::platform::{Batch, Key, Storage, StorageError};
 use crate::tree::{Node, Record, TABLE_BRANCHES, branch_key, build};
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// How many rows are written at once where hashes are made.
-pub(super) const BATCH: usize = 4_096;
+const BATCH: usize = 4_096;
 
 /// A tree that is the one that the log tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -50,20 +52,30 @@ pub(in crate::kernel) async fn found<S: Storage>(storage: &S, told: Option<Hash>
     Ok(Some(head))
 }
 
-/// Makes the hashes of all nodes, as for a tree that has none yet, and stores them but for the head row.
+/// Makes the hashes of all nodes, as for a tree that has none yet, and the sums of whose they are, and stores them but for the
+/// head row.
 ///
 /// # Errors
 /// [`BootError::Tree`] where a node cannot be read, and what storage fails with. It can be done again.
 pub(in crate::kernel) async fn rebuild<S: Storage>(storage: &S) -> Result<Node, BootError> {
-    let (head, rows) = hashed(storage, BTreeMap::new()).await?;
+    let Made { head, rows, mut held, .. } = made(storage, &BTreeMap::new()).await?;
     let mut changes = Vec::new();
+    let mut kept = snapshots(storage).await?;
+    for (place, bytes) in bytes_kept(storage, &kept).await?.into_iter().enumerate() {
+        quotas::add(&mut held, payer(&kept[..=place]), bytes);
+        kept[place].kept.bytes = bytes;
+        changes.push((numbered(TABLE_SNAPSHOT, kept[place].action.0), Some(kept[place].row()?)));
+    }
     // There are none, unless it was done before and not to the end.
-    each(storage, TABLE_BRANCHES, |key, _| {
-        changes.push((key, None));
-        Ok(())
-    })
-    .await?;
+    for table in [TABLE_BRANCHES, TABLE_HELD] {
+        each(storage, table, |key, _| {
+            changes.push((key, None));
+            Ok(())
+        })
+        .await?;
+    }
     changes.extend(rows.into_iter().map(|(key, row)| (key, Some(row))));
+    changes.extend(held.iter().map(|(holder, bytes)| (held_key(holder), Some(held_row(*bytes)))));
     while !changes.is_empty() {
         let rest = changes.split_off(changes.len().min(BATCH));
         storage.commit(Batch { changes }).await?;
@@ -73,14 +85,15 @@ pub(in crate::kernel) async fn rebuild<S: Storage>(storage: &S) -> Result<Node, 
 }
 
 /// Makes all hashes of the tree anew from its nodes and compares them with those that are stored, and its root with `told`,
-/// the last that the log tells; `None` where the log tells of none.
+/// the last that the log tells; `None` where the log tells of none. Then it holds against the tree and the log whatever goes by
+/// them: snapshots, how many bytes are held of whom, and the plans of applications.
 ///
 /// # Errors
 /// [`BootError::Tree`] with what differs, and what cannot be read. Nothing is changed.
 pub async fn check_tree<S: Storage>(storage: &S, told: Option<Hash>) -> Result<Option<CheckedTree>, BootError> {
     let Some(told) = told else { return Ok(None) };
     let Some(stored) = found(storage, Some(told)).await? else { return Ok(None) };
-    let (head, mut rows) = hashed(storage, BTreeMap::new()).await?;
+    let Made { head, mut rows, mut held, mut plans, nodes } = made(storage, &BTreeMap::new()).await?;
     rows.sort_unstable();
     let mut expected = rows.into_iter().peekable();
     each(storage, TABLE_BRANCHES, |key, row| match expected.next() {
@@ -95,32 +108,71 @@ pub async fn check_tree<S: Storage>(storage: &S, told: Option<Hash>) -> Result<O
     if head != stored {
         return Err(BootError::Tree("its nodes make another root".to_owned()));
     }
-    let mut kept = snapshots(storage).await?;
-    kept.retain(|snapshot| !snapshot.kept.name.is_empty());
-    for snapshot in &kept {
-        let Snapshot { action, kept: Kept { name, root, .. } } = snapshot;
-        let (head, _) = hashed(storage, old_rows(storage, snapshot).await?).await?;
-        if head.root() != *root || root_told(storage, *action).await? != Some(*root) {
-            return Err(BootError::Tree(format!("the snapshot `{name}` was changed")));
-        }
-    }
-    let mut nodes = 0;
-    each(storage, TABLE_TREE, |_, _| {
-        nodes += 1;
-        Ok(())
+    each(storage, TABLE_APP, |key, row| match plans.remove(&key[1..]) {
+        Some(plan) if plan == Hash(Sha256::digest(&row).into()) => Ok(()),
+        _ => Err(other_plan(&key[1..])),
     })
     .await?;
+    if let Some(app) = plans.keys().next() {
+        return Err(other_plan(app));
+    }
+    let kept = snapshots(storage).await?;
+    for (place, bytes) in bytes_kept(storage, &kept).await?.into_iter().enumerate() {
+        if kept[place].kept.bytes != bytes {
+            return Err(BootError::Tree("how many bytes are kept for a snapshot was changed".to_owned()));
+        }
+        quotas::add(&mut held, payer(&kept[..=place]), bytes);
+    }
+    let sums = super::held(storage).await?;
+    if let Some((holder, _)) = sums.iter().find(|(holder, bytes)| held.remove(holder) != Some(*bytes)) {
+        return Err(BootError::Tree(format!("how many bytes it holds of {holder} was changed")));
+    }
+    if let Some(holder) = held.keys().next() {
+        return Err(BootError::Tree(format!("how many bytes it holds of {holder} is gone")));
+    }
+    let mut taken = Taken::of(&kept);
+    for snapshot in kept.iter().filter(|snapshot| !snapshot.kept.name.is_empty()) {
+        let found = events_of(storage, snapshot.action, u64::MAX).await.map_err(|e| match e {
+            NotFound::Storage(e) => BootError::Storage(e),
+            changed @ NotFound::Changed(_) => BootError::Damaged(changed.to_string()),
+        })?;
+        for event in found.events.iter().filter_map(|(_, event)| decode_verified(event).ok()) {
+            taken.event(&event.header, event.content);
+        }
+        let made = made(storage, &old_rows(storage, snapshot, |_, row| Ok(row)).await?).await?;
+        if made.head.root() != snapshot.kept.root || !taken.tells(snapshot) {
+            return Err(BootError::Tree(format!("the snapshot `{}` was changed", snapshot.kept.name)));
+        }
+    }
     Ok(Some(CheckedTree { root: told, nodes }))
 }
 
-/// The uppermost node that the stored nodes make, with `old` rows in the place of those of the same paths, and all rows
-/// below it.
-async fn hashed<S: Storage>(storage: &S, old: BTreeMap<String, Bytes>) -> Result<(Node, Vec<(Key, Bytes)>), BootError> {
-    let mut nodes = Vec::new();
+/// What nodes make.
+struct Made {
+    /// The uppermost node.
+    head: Node,
+    /// All rows below it.
+    rows: Vec<(Key, Bytes)>,
+    /// How many bytes they hold of whom.
+    held: BTreeMap<String, u64>,
+    /// What the nodes of applications tell of their plans, by name.
+    plans: BTreeMap<Vec<u8>, Hash>,
+    /// How many there are.
+    nodes: u64,
+}
+
+/// What the stored nodes make, with `old` rows in the place of those of the same paths; an empty one is of none.
+async fn made<S: Storage>(storage: &S, old: &BTreeMap<String, Bytes>) -> Result<Made, BootError> {
+    let (mut list, mut held, mut plans) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     let mut add = |key: &Key, row: &Bytes| {
-        let path = std::str::from_utf8(&key[1..]).ok().map(str::to_owned);
-        let node = path.zip(record_hash(row));
-        nodes.push(node.ok_or_else(|| BootError::Tree(format!("{} cannot be read", named(key))))?);
+        let unread = || BootError::Tree(format!("{} cannot be read", named(key)));
+        let path = std::str::from_utf8(&key[1..]).map_err(|_| unread())?.to_owned();
+        let record: Record = minicbor::decode(row).map_err(|_| unread())?;
+        if let Some(app) = apps::app_of_node(key).filter(|_| record.value.is_some()) {
+            plans.insert(app.to_owned(), apps::told(&record).ok_or_else(unread)?.plan);
+        }
+        quotas::add(&mut held, record.holder.as_deref(), record.len());
+        list.push((path, record.seal().hash()));
         Ok::<_, BootError>(())
     };
     each(storage, TABLE_TREE, |node, row| {
@@ -128,28 +180,39 @@ async fn hashed<S: Storage>(storage: &S, old: BTreeMap<String, Bytes>) -> Result
         if is_old { Ok(()) } else { add(&node, &row) }
     })
     .await?;
-    // What was not there then is an empty row.
     for (path, row) in old.iter().filter(|(_, row)| !row.is_empty()) {
         add(&key(TABLE_TREE, path.as_bytes()), row)?;
     }
-    let mut rows = Vec::new();
-    let head = build(nodes, &mut |key, row| rows.push((key, row)));
-    Ok((head, rows))
+    let (nodes, mut rows) = (list.len() as u64, Vec::new());
+    let head = build(list, &mut |key, row| rows.push((key, row)));
+    Ok(Made { head, rows, held, plans, nodes })
 }
 
-/// The root that the log, verified before, tells of the act that took a snapshot.
-async fn root_told<S: Storage>(storage: &S, action: ActionId) -> Result<Option<Hash>, BootError> {
-    let found = events_of(storage, action, u64::MAX).await.map_err(|e| match e {
-        NotFound::Storage(e) => BootError::Storage(e),
-        changed @ NotFound::Changed(_) => BootError::Damaged(changed.to_string()),
-    })?;
-    let events = found.events.iter().rev().filter_map(|(_, bytes)| decode_verified(bytes).ok());
-    Ok(events.filter_map(|event| tree_root(event.header.kind, event.content)).next())
+/// How many bytes of values are kept under the number of each snapshot.
+async fn bytes_kept<S: Storage>(storage: &S, kept: &[Snapshot]) -> Result<Vec<u64>, BootError> {
+    let mut sums = vec![0; kept.len()];
+    each(storage, TABLE_SNAPSHOT_NODE, |key, row| {
+        let number = key.get(1..9).and_then(|number| number.try_into().ok()).map(u64::from_be_bytes);
+        // What no snapshot goes by is on its way out.
+        let Some(place) = kept.iter().position(|snapshot| Some(snapshot.action.0) == number) else { return Ok(()) };
+        if !row.is_empty() {
+            let unread = |_| BootError::Tree("a row that is kept for a snapshot cannot be read".to_owned());
+            sums[place] += minicbor::decode::<Record>(&row).map_err(unread)?.len();
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(sums)
 }
 
 /// The hash of the record in a node's row.
 fn record_hash(row: &[u8]) -> Option<Hash> {
     minicbor::decode::<Record>(row).ok().map(|record| record.seal().hash())
+}
+
+fn other_plan(app: &[u8]) -> BootError {
+    let app = String::from_utf8_lossy(app).into_owned();
+    BootError::Tree(format!("the plan of the application `{app}` is not the one that was installed"))
 }
 
 fn differs(key: &Key) -> BootError {

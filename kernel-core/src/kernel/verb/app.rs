@@ -23,6 +23,7 @@ use crate::kernel::road::{Act, Answer};
 use crate::kernel::rows;
 use crate::kernel::running::{Running, Standing, running_key};
 use crate::kernel::state::{Mount, State};
+use crate::kernel::tree::Asked;
 use crate::kernel::{FEATURES, Until};
 use crate::label::Labels;
 use crate::path::{Name, Resource};
@@ -97,6 +98,7 @@ impl State {
         act: &Act,
         name: &Name,
         install: &Install,
+        now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
         if &install.plan.app != name {
@@ -106,6 +108,7 @@ impl State {
         let holder = self.apps.get(name).map(|app| app.root);
         self.refuse_running(act, holder, format!("`{name}` is running; stop it first"))?;
         let row = serde_json::to_vec(&install.plan).map_err(|e| Refusal::new(Code::Failed, e.to_string()))?;
+        self.app_installed(act, name, (install.plan.version.to_string(), &row), now, fx)?;
         self.keep(app_key(name), Some(row.into()), fx);
         // What should run is what was started, not what is installed in its place. Who was killed stays so.
         let tombstone = self.row(&running_key(name))?.and_then(|row| Running::read(row).tombstone());
@@ -118,7 +121,13 @@ impl State {
         Ok(Answer::empty())
     }
 
-    pub(super) fn apply_app_remove(&mut self, act: &Act, name: &Name, fx: &mut Effects) -> Result<Answer, Refusal> {
+    pub(super) fn apply_app_remove(
+        &mut self,
+        act: &Act,
+        name: &Name,
+        now: Now,
+        fx: &mut Effects,
+    ) -> Result<Answer, Refusal> {
         let holder = self.apps.get(name).map(|app| app.root);
         self.refuse_running(act, holder, format!("`{name}` is running; stop it first"))?;
         // Whether it is there is the doing of whoever installed or removed it.
@@ -126,6 +135,7 @@ impl State {
         self.taint(act.pid, &labels)?;
         self.plan(name)?;
         let labels = labels.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
+        self.app_removed(act, name, &labels, now, fx)?;
         self.failed.remove(name);
         self.keep(app_key(name), None, fx);
         self.keep(running_key(name), None, fx);
@@ -147,9 +157,12 @@ impl State {
             let Some(should_run) = row.filter(|row| row.standing == Standing::Wanted) else {
                 return Err(Refusal::new(Code::NotFound, format!("`{name}` is not running")));
             };
+            // To stop it does not hang on whether that can be told.
+            let _ = self.app_asked(act, name, Asked::Stop, now, fx);
             self.keep(running_key(name), should_run.tombstone().map(|tombstone| tombstone.row()), fx);
             return Ok(Answer::empty());
         };
+        let _ = self.app_asked(act, name, Asked::Stop, now, fx);
         // Also where a kernel that stops would have left it for the next one.
         self.forget_running(name, fx);
         self.mark(root, &act.labels);
@@ -239,6 +252,7 @@ impl State {
         self.taint(act.pid, &installed)?;
         let labels = installed.join(&act.labels).map_err(|e| Refusal::new(Code::TooLarge, format!("`{name}`: {e}")))?;
         let plan = self.plan(name)?;
+        self.is_installed(name)?;
         let holder = self.apps.get(name).map(|app| app.root).or_else(|| self.named(None, name));
         self.refuse_running(act, holder, format!("`{name}` is running already"))?;
         for service in &plan.services {
@@ -274,6 +288,7 @@ impl State {
         }
         let grant = taken.of_all().fold(self.application_grant(act, &plan)?, |grant, taken| grant.without(taken));
         let charter = self.charter_with(name, &plan)?;
+        self.app_asked(act, name, Asked::Start, now, fx)?;
         let root = self.create(
             super::New {
                 name: name.clone(),

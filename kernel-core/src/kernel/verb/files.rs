@@ -45,6 +45,16 @@ pub struct List {
     pub limit: Option<u32>,
 }
 
+impl List {
+    /// How many entries a page has at most.
+    pub(super) fn of_page(&self) -> Result<u32, Refusal> {
+        match self.limit.unwrap_or(PAGE) {
+            limit @ 1..=PAGE => Ok(limit),
+            _ => Err(invalid(format!("\"limit\" is 1 to {PAGE}"))),
+        }
+    }
+}
+
 /// How and what to write.
 #[derive(Clone, Debug)]
 pub struct Write {
@@ -137,15 +147,11 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        let limit = list.limit.unwrap_or(PAGE);
-        if limit == 0 || limit > PAGE {
-            return Err(invalid(format!("\"limit\" is 1 to {PAGE}")));
-        }
         let request = DeviceRequest::List {
             mount: path.mount().to_string(),
             path: path.rest().to_owned(),
             cursor: list.cursor.clone(),
-            limit,
+            limit: list.of_page()?,
         };
         let flight = Flight { path: path.clone(), shows: Shows::Entries, does: Does::Look, writes: None };
         self.ask_about_file(act, flight, request, now, fx)
@@ -159,7 +165,8 @@ impl State {
         now: Now,
         fx: &mut Effects,
     ) -> Result<Answer, Refusal> {
-        self.may_store(act.pid, write.payload.len(), 0)?;
+        let stored = self.may_store(act.pid, write.payload.len() as u64, 0)?;
+        self.weigh_limits(act.pid, &[stored], now, fx);
         let request = DeviceRequest::Write {
             mount: path.mount().to_string(),
             path: path.rest().to_owned(),

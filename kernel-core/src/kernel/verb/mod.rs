@@ -50,6 +50,7 @@ pub use timer::TimerStart;
 pub use tool::NewTool;
 pub(crate) use tool::Tool;
 pub use topic::{Publish, Subscribe};
+pub(in crate::kernel) use tree::{all_labels, next_version};
 pub(crate) use watch::may_watch;
 
 use crate::capability::Capabilities;
@@ -208,7 +209,11 @@ impl State {
             (Op::Read(read), Resource::Tree(path)) => self.apply_tree_read(act, path, read),
             (Op::Write(write), Resource::Tree(path)) => self.apply_tree_write(act, path, write, now, fx),
             (Op::Remove, Resource::Tree(path)) => self.apply_tree_remove(act, path, now, fx),
-            (Op::Snapshot(name), Resource::Tree(_)) => self.apply_snapshot(act, name, fx),
+            (Op::List(list), Resource::Tree(path)) => {
+                let page = (list.cursor.clone(), list.of_page()? as usize);
+                self.apply_tree_list(act, path, page, now, fx)
+            }
+            (Op::Snapshot(name), Resource::Tree(_)) => self.apply_snapshot(act, name, now, fx),
             (Op::Forget(name), Resource::Tree(_)) => self.apply_forget(act, name, fx),
             (Op::Watch(watch), Resource::Tree(_)) => self.apply_watch(act, watch),
             (Op::Stop, Resource::Tree(_)) => self.apply_unwatch(act),
@@ -239,8 +244,8 @@ impl State {
             (Op::Connect(connect), Resource::Net(endpoint)) => self.apply_connect(act, endpoint, connect, now, fx),
             (Op::StartTimer(start), Resource::Timer(name)) => self.apply_timer_start(act, name, *start, now),
             (Op::Stop, Resource::Timer(name)) => self.apply_timer_stop(act, name),
-            (Op::Remove, Resource::App(name)) => self.apply_app_remove(act, name, fx),
-            (Op::Install(install), Resource::App(name)) => self.apply_install(act, name, install, fx),
+            (Op::Remove, Resource::App(name)) => self.apply_app_remove(act, name, now, fx),
+            (Op::Install(install), Resource::App(name)) => self.apply_install(act, name, install, now, fx),
             (Op::StartApp(start), Resource::App(name)) => self.apply_app_start(act, name, start, now, fx),
             (Op::Stop, Resource::App(name)) => self.apply_app_stop(act, name, now, fx),
             (_, resource) => {

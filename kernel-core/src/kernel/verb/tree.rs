@@ -1,7 +1,7 @@
 //! `read`, `write` and `remove` on `/tree`: state that outlives the process, with compare-and-set.
 //!
-//! A node is one row, and the tree's hashes are rows beside it (`kernel/tree.rs`); step asks for it by `Need`, so the tree may be larger than memory and a
-//! compare-and-set is exact. Labels of what was written come back with what is read. That a node is not there,
+//! A node is one row, and the tree's hashes are rows beside it (`kernel/tree.rs`); step asks for it by `Need`, so the tree may
+//! be larger than memory and a compare-and-set is exact. Labels of what was written come back with what is read. That a node is not there,
 //! and how often it was written, is somebody's doing as well: a labelled removal leaves a row without a value,
 //! whose labels come back to whoever finds nothing, and a node remembers what all that its version counts was
 //! labelled, which comes back to whoever is told the version.
@@ -22,7 +22,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 impl State {
-    fn node(&self, path: &TreePath) -> Result<Option<Record>, Refusal> {
+    pub(in crate::kernel) fn node(&self, path: &TreePath) -> Result<Option<Record>, Refusal> {
         let Some(row) = self.row(&node_key(path))? else { return Ok(None) };
         decoded(path, row).map(Some)
     }
@@ -67,18 +67,19 @@ impl State {
                 return Err(Refusal::new(Code::Conflict, format!("/tree/{} has another value", path.as_str())));
             }
         }
-        let replaced = before.as_ref().and_then(|n| n.value.as_ref()).map_or(0, Vec::len);
-        let version = before.as_ref().map_or(0, |n| n.version).checked_add(1).ok_or_else(|| {
-            Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
-        })?;
+        let version = next_version(path, before.as_ref())?;
         // That it is there tells of what it was compared with.
         let labels = if write.expect.is_some() { act.labels.join(&earlier) } else { Ok(act.labels.clone()) };
         let labels = labels.map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
         let (value, kind) = (Some(write.payload.to_vec()), write.kind.clone());
-        let node = Record { version, owner: act.pid, labels, value, earlier, kind };
-        self.may_store(act.pid, write.payload.len(), replaced)?;
+        let holder = self.holder_of(act.pid);
+        let node = Record { version, owner: act.pid, labels, value, earlier, kind, holder };
+        let replaced = before.as_ref().filter(|before| before.holder == node.holder).map_or(0, Record::len);
+        let kept = self.keeps_of(act.pid, path, before.as_ref())?;
+        let stored = self.may_store(act.pid, node.len() + kept, replaced)?;
         self.set_record(act.action, path, before.as_ref(), Some(&node), fx)?;
-        self.has_stored(act.pid, write.payload.len(), replaced);
+        self.has_stored(act.pid, node.len(), replaced);
+        self.weigh_limits(act.pid, &[stored], now, fx);
         self.tell_watchers(act, path, &node.labels, false, now, fx);
         Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
     }
@@ -92,46 +93,39 @@ impl State {
     ) -> Result<Answer, Refusal> {
         let node = self.node(path)?.ok_or_else(|| absent(path))?;
         self.taint(act.pid, &node.labels)?;
-        let Some(stored) = node.value.as_ref().map(Vec::len) else { return Err(absent(path)) };
+        if node.value.is_none() {
+            return Err(absent(path));
+        }
         // That it is gone tells that it was there.
         let labels = act.labels.join(&node.labels).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))?;
         // The number of the next write says nothing of those before, so what they were labelled is let go of.
-        let (earlier, kind) = (Labels::NONE, String::new());
-        let mark = Record { version: 0, owner: act.pid, labels, value: None, earlier, kind };
+        let mark = Record::gone(act.pid, labels);
         let left = (!mark.labels.is_empty()).then_some(&mark);
         self.set_record(act.action, path, Some(&node), left, fx)?;
-        self.has_stored(act.pid, 0, stored);
+        let own = node.holder == self.holder_of(act.pid);
+        self.has_stored(act.pid, 0, if own { node.len() } else { 0 });
         self.tell_watchers(act, path, &mark.labels, true, now, fx);
         Ok(Answer::empty())
     }
 
-    /// Whether `pid` may store so many bytes in place of so many others, within its limit of what it has stored.
-    ///
-    /// # Errors
-    /// `exhausted` where it may not.
-    pub(crate) fn may_store(&self, pid: Pid, bytes: usize, replaced: usize) -> Result<(), Refusal> {
-        let Some(process) = self.processes.get(&pid) else { return Ok(()) };
-        let Some(limit) = process.rare.stored else { return Ok(()) };
-        let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let after = process.used.stored.saturating_add(signed(bytes)).saturating_sub(signed(replaced));
-        if bytes <= replaced || u64::try_from(after).unwrap_or(0) <= limit {
-            return Ok(());
-        }
-        let reason = format!("{} may store {limit} bytes, and this would be {after}", process.name);
-        Err(Refusal::new(Code::Exhausted, reason))
-    }
-
-    /// `pid` has stored so many bytes, in place of so many others.
-    pub(crate) fn has_stored(&mut self, pid: Pid, bytes: usize, replaced: usize) {
+    /// `pid` has stored so many bytes, in place of so many that its agent had.
+    pub(crate) fn has_stored(&mut self, pid: Pid, bytes: u64, replaced: u64) {
         if let Some(process) = self.processes.get_mut(&pid) {
-            let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+            let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
             process.used.stored = process.used.stored.saturating_add(signed(bytes)).saturating_sub(signed(replaced));
         }
     }
 }
 
+/// The version of what takes the place of `before`.
+pub(in crate::kernel) fn next_version(path: &TreePath, before: Option<&Record>) -> Result<u64, Refusal> {
+    before.map_or(0, |node| node.version).checked_add(1).ok_or_else(|| {
+        Refusal::new(Code::Failed, format!("/tree/{} was written as often as can be counted", path.as_str()))
+    })
+}
+
 /// What a node and all that its version counts were marked with.
-fn all_labels(node: &Record) -> Result<Labels, Refusal> {
+pub(in crate::kernel) fn all_labels(node: &Record) -> Result<Labels, Refusal> {
     node.labels.join(&node.earlier).map_err(|e| Refusal::new(Code::TooLarge, e.to_string()))
 }
 

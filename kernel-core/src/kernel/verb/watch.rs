@@ -62,7 +62,7 @@ impl State {
     }
 
     /// Tells whoever watches it that a node is another now, with what it is labelled.
-    pub(super) fn tell_watchers(
+    pub(in crate::kernel) fn tell_watchers(
         &mut self,
         act: &Act,
         path: &TreePath,

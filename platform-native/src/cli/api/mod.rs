@@ -77,7 +77,8 @@ pub(crate) struct Room {
     started: Instant,
     /// Applications are installed and removed one at a time.
     turns: Semaphore,
-    /// Only so many are read at a time, because they are large, and so is the log that is read for a receipt.
+    /// Only so many are read at a time, because they are large, and so are the log that is read for a receipt and what
+    /// snapshots are compared by.
     large: Semaphore,
     /// The same for backups, each of which keeps the rows of its moment.
     backups: Arc<Semaphore>,

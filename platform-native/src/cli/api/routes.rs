@@ -308,7 +308,8 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/tree/diff",
         op: Op::Diff,
         summary: "What is not now, or in a later snapshot of the tree, as it is in a snapshot",
-        about: "Each node with what it was and what it is. What this takes grows with the changes and not with the tree.",
+        about: "Each node with what it was and what it is: hashes of values and no values, which to read is an act. What this takes \
+                grows with the changes and not with the tree.",
         query: &[],
         body: Some(("Diff", SMALL)),
         reply: "Changes",

@@ -107,12 +107,15 @@ pub(super) fn all() -> Value {
         ]),
         "Node": object(&[
             ("version", number()), ("owner", number()), ("labels", texts()), ("value", maybe_text()), ("earlier", texts()),
-            ("kind", text()),
+            ("kind", text()), ("holder", maybe_text()),
         ]),
         "Children": answer(&[
             ("children", json!({ "type": "object", "additionalProperties": of("Child") })), ("next", maybe_text()),
         ]),
-        "Snapshot": object(&[("name", text()), ("action", number()), ("root", text()), ("labels", texts())]),
+        "Snapshot": object(&[
+            ("name", text()), ("action", number()), ("root", text()), ("labels", texts()), ("holder", maybe_text()),
+            ("bytes", number()), ("at", number()), ("by", text()),
+        ]),
         "Snapshots": answer(&[("snapshots", list(of("Snapshot")))]),
         "Diff": with(object(&[("from", text())]), &[("to", maybe_text())]),
         "Change": object(&[
@@ -121,11 +124,10 @@ pub(super) fn all() -> Value {
         ]),
         "Changes": answer(&[("changes", list(of("Change")))]),
         "ProveNode": object(&[("path", text())]),
-        "Proof": object(&[
-            ("path", text()), ("node", json!({ "anyOf": [of("Node"), { "type": "null" }] })),
-            ("head", object(&[("record", text()), ("children", text())])), ("rows", texts()), ("seq", number()),
-            ("event", text()), ("inclusion", texts()), ("checkpoint", text()),
-        ]),
+        "Proof": with(object(&[
+            ("evidence", text()), ("version", number()), ("path", text()), ("head", text()), ("rows", texts()),
+            ("events", list(object(&[("seq", number()), ("event", text()), ("proof", texts())]))), ("checkpoint", text()),
+        ]), &[("record", text())]),
         "Proved": answer(&[("proof", of("Proof"))]),
         "Shutdown": with(object(&[]), &[("reason", text())]),
         "Stopped": answer(&[("checkpoint", object(&[

@@ -4,6 +4,7 @@
 use super::Api;
 use super::refused::Refused;
 use crate::cli::VERSION;
+use kernel_core::chain::Evidence;
 use kernel_core::kernel::{BootError, Change, Kept, Snapshot, snapshots, tree_changes, tree_children};
 use kernel_core::path::{Resource, TreePath};
 use kernel_core::platform::Storage;
@@ -48,7 +49,8 @@ pub(super) async fn children(api: &Api, Children { path, cursor }: Children) -> 
 }
 
 pub(super) async fn prove(api: &Api, Node { path }: Node) -> Result<Value, Refused> {
-    let proof = api.kernel.prove_node(&node(path)?).await?;
+    let proof = Evidence::Node(api.kernel.prove_node(&node(path)?).await?);
+    let proof: Value = serde_json::from_str(&proof.to_json()).map_err(|e| Refused::new(Code::Failed, e.to_string()))?;
     Ok(json!({ "weft": VERSION, "proof": proof }))
 }
 
@@ -56,13 +58,20 @@ pub(super) async fn list(api: &Api) -> Result<Value, Refused> {
     api.kernel.flushed().await?;
     let kept = snapshots(&api.rows).await.map_err(unread)?;
     let named = |one: &Snapshot| {
-        let Kept { name, root, labels } = &one.kept;
-        (!name.is_empty()).then(|| json!({ "name": name, "action": one.action, "root": root, "labels": labels }))
+        let Kept { name, root, labels, holder, bytes, at, by } = &one.kept;
+        (!name.is_empty()).then(|| {
+            json!({
+                "name": name, "action": one.action, "root": root, "labels": labels, "holder": holder, "bytes": bytes, "at": at,
+                "by": by,
+            })
+        })
     };
     Ok(json!({ "weft": VERSION, "snapshots": kept.iter().filter_map(named).collect::<Vec<_>>() }))
 }
 
 pub(super) async fn diff(api: &Api, Diff { from, to }: Diff) -> Result<Value, Refused> {
+    let full = |_| Refused::new(Code::Full, "other snapshots are being compared; try again");
+    let _large = api.room.large.try_acquire().map_err(full)?;
     api.kernel.flushed().await?;
     let kept = snapshots(&api.rows).await.map_err(unread)?;
     let changes = changes_of(&api.rows, &kept, &from, to.as_deref()).await?;

@@ -8,10 +8,9 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::place::{Places, held_by_a_kernel};
 use crate::cli::terminal::{Palette, Terminal, print_fitted, print_json};
 use crate::cli::text::{counted, plain_within, shown, time};
-use crate::cli::tree;
 use crate::keys::public_key;
 use kernel_core::chain::{Checkpoint, Evidence, EvidenceError, MAX_EVIDENCE, VerifierKey};
-use kernel_core::kernel::{Proven, TreeProof, log_key, verify_receipt};
+use kernel_core::kernel::{Proven, ProvenNode, log_key, verify_node, verify_receipt};
 use serde_json::{Map, Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -42,23 +41,16 @@ struct Found {
 impl VerifyFile {
     /// Runs it.
     pub(crate) async fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        let file = read(&self.file)?;
-        let node = tree::proof(&file).filter(|_| file.len() <= MAX_EVIDENCE);
-        let evidence = || {
-            Evidence::parse(&file).map_err(|e| {
-                Failure::usage(format!("{}: {e}", shown(&self.file))).help(
-                    "give a file that `weft receipt`, `weft chain prove`, `weft chain consistency` or `weft tree prove` wrote",
-                )
-            })
-        };
+        let evidence = Evidence::parse(&read(&self.file)?).map_err(|e| {
+            Failure::usage(format!("{}: {e}", shown(&self.file))).help(
+                "give a file that `weft receipt`, `weft chain prove`, `weft chain consistency` or `weft tree prove` wrote",
+            )
+        })?;
         let key = match &self.key {
             Some(key) => Some(key.clone()),
             None => self.own_key()?,
         };
-        let (checkpoint, found) = match node {
-            Some(proof) => of_node(&proof, key.as_ref(), terminal.out)?,
-            None => check(&evidence()?, key.as_ref(), terminal.out).map_err(Failure::from)?,
-        };
+        let (checkpoint, found) = check(&evidence, key.as_ref(), terminal.out).map_err(Failure::from)?;
         let key = key.map(|key| key.to_string()).unwrap_or_default();
         if self.json {
             let mut document = json!({
@@ -104,7 +96,7 @@ fn check(
     evidence: &Evidence,
     key: Option<&VerifierKey>,
     palette: Palette,
-) -> Result<(Checkpoint, Found), kernel_core::chain::EvidenceError> {
+) -> Result<(Checkpoint, Found), EvidenceError> {
     match evidence {
         Evidence::Receipt(receipt) => {
             let proven = verify_receipt(receipt, key)?;
@@ -132,13 +124,15 @@ fn check(
             let members = json!({ "evidence": "consistency", "old": { "size": size, "root": root } });
             Ok((checkpoint, Found { members, lines }))
         }
+        Evidence::Node(proof) => {
+            let proven = verify_node(proof, key)?;
+            let found = of_node(&proven, palette);
+            Ok((proven.checkpoint, found))
+        }
     }
 }
 
-/// Checks the proof of a node of the tree, which has a form of its own.
-fn of_node(proof: &TreeProof, key: Option<&VerifierKey>, palette: Palette) -> Result<(Checkpoint, Found), Failure> {
-    let untrusted = || EvidenceError::KeyUntrusted("nothing says whose log it has to be".to_owned());
-    let checkpoint = tree::check(proof, key.ok_or_else(untrusted)?)?;
+fn of_node(proof: &ProvenNode, palette: Palette) -> Found {
     let mut lines = match &proof.node {
         Some(node) => {
             let value = node.value.map_or("none: it was removed".to_owned(), |hash| format!("SHA-256 {hash}"));
@@ -158,7 +152,7 @@ fn of_node(proof: &TreeProof, key: Option<&VerifierKey>, palette: Palette) -> Re
     };
     lines.push(format!("  when      event {} told the root; what came later may have changed it", proof.seq));
     let members = json!({ "evidence": "node", "path": proof.path, "node": proof.node, "seq": proof.seq });
-    Ok((checkpoint, Found { members, lines }))
+    Found { members, lines }
 }
 
 fn of_receipt(proven: &Proven, palette: Palette) -> Found {

@@ -167,6 +167,7 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
             ),
             Content::AppEnded(ended) => format!("{}: {}", ended.app, ended.reason),
             Content::Failing(failing) => format!("{} stops: {}", failing.app, failing.reason),
+            Content::Root(rooted) => format!("the root of the tree is {}", rooted.tree),
             Content::Restarting(restarting) => {
                 let others = match restarting.others.len() {
                     0 => String::new(),

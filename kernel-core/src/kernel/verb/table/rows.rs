@@ -52,6 +52,12 @@ const DEADLINE: Field =
 const LEN: Field = field("len", Type::Int(MIB), "the most bytes to return, at most 1048576; default 65536");
 const OFFSET: Field = field("offset", Type::Int(u64::MAX), "where to begin, bytes from the start; default 0");
 
+/// Which page of a listing.
+const PAGE: &[Field] = &[
+    field("cursor", Type::Text(8_192), "`next` of the page before; default the first page"),
+    field("limit", Type::Int(1_000), "entries of a page, 1 to 1000; default 1000"),
+];
+
 /// Rights that are given or taken.
 const RIGHTS: &[Field] = &[
     field("use", Type::Texts(1_024), "rights to use, each `verb pattern`; default none").audited(),
@@ -152,17 +158,21 @@ pub static ROWS: &[Row] = &[
         .reply("the bytes, fewer than `len` only at the end")
         .doc("Reads a range of a node of the tree. Labels of what is read join the process, and those of what an error tells of."),
     act(Verb::List, &[Kind::Fs], Observing, LOOK)
-        .takes(&[
-            field("cursor", Type::Text(8_192), "`next` of the page before; default the first page"),
-            field("limit", Type::Int(1_000), "entries of a page, 1 to 1000; default 1000"),
-        ])
+        .takes(PAGE)
         .reply(
             "`{\"entries\":[{\"name\",\"kind\",\"size\"}],\"next\":cursor or null}`; a kind is `file`, `directory`, `link` (it \
              leads to something in the mount), `broken_link` (its target is missing, or itself), `outside_link` (it leads out of the mount), `mount` \
              (the folder of another mount, where what is in it is reached) or `other`",
         )
         .doc("Lists what lies directly below, a page at a time."),
-    act(Verb::List, &[Kind::Tree], Observing, LOOK).doc("Lists the nodes below a node.").missing("listing of the tree"),
+    act(Verb::List, &[Kind::Tree], Observing, LOOK)
+        .takes(PAGE)
+        .reply(
+            "`{\"entries\":[{\"name\",\"kind\",\"size\",\"parent\"}],\"next\":cursor or null}`; a size is null where only something below the \
+             node is there, and `parent` says whether something is; one that has a value and something below it may be on two pages",
+        )
+        .doc("Lists what lies directly below a node, a page at a time; a page may have few where much was removed. Labels of what is listed, \
+              and of what was removed there, join the process."),
     act(Verb::Write, &[Kind::Fs], Outward, CHANGE)
         .takes(WRITE)
         .payload()
@@ -176,7 +186,7 @@ pub static ROWS: &[Row] = &[
         .reply("`{\"version\":number}`, one more than before")
         .doc("Puts the payload in the place of a node, which is made if it is not there: of `offset`, `append` and \
               `replace` it takes `replace`. The outcome in the log tells the root of the tree that this makes. With `snapshot` alone it keeps the whole tree as it is now under that name, \
-              at most 64 times (the reply is `{}`; `conflict` if the name is taken). The node keeps the labels, also those of what it was compared with. The reply tells how often it was written, so what \
+              at most 64 times (the reply is `{}`; `conflict` if the name is taken). Nobody writes below `/tree/kernel`: there the kernel itself tells what is installed (`FORMAT.md`). The node keeps the labels, also those of what it was compared with. The reply tells how often it was written, so what \
               those writes were labelled joins the process."),
     act(Verb::Watch, &[Kind::Tree], Observing, LOOK)
         .takes(&[QUEUE])
