@@ -89,7 +89,7 @@ impl Record {
     }
 
     /// How many bytes its value has.
-    pub fn len(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.value.as_ref().map_or(0, |value| value.len() as u64)
     }
 }

@@ -88,7 +88,7 @@ impl State {
         path: &TreePath,
         before: Option<&Record>,
     ) -> Result<u64, Refusal> {
-        let bytes = before.map_or(0, Record::len);
+        let bytes = before.map_or(0, Record::bytes);
         if bytes == 0 || !self.wants_old_node(path)? {
             return Ok(0);
         }
@@ -99,7 +99,7 @@ impl State {
 
     /// What was held of whoever wrote `before` is held of whoever wrote `after`.
     pub(super) fn recharge(&mut self, before: Option<&Record>, after: Option<&Record>, fx: &mut Effects) {
-        let (had, has) = (before.map_or(0, Record::len), after.map_or(0, Record::len));
+        let (had, has) = (before.map_or(0, Record::bytes), after.map_or(0, Record::bytes));
         let of = |record: Option<&Record>| record.and_then(|record| record.holder.clone());
         let (had_by, has_by) = (of(before), of(after));
         if had_by == has_by {

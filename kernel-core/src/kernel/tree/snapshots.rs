@@ -138,7 +138,7 @@ impl State {
             return Ok(());
         }
         let row = self.row(&node_key(path))?.cloned().unwrap_or_default();
-        let (last, bytes) = (self.snapshots.len() - 1, before.map_or(0, Record::len));
+        let (last, bytes) = (self.snapshots.len() - 1, before.map_or(0, Record::bytes));
         self.keep(old_key(self.snapshots[last].action.0, path), Some(row), fx);
         if bytes > 0 {
             let payer = self.payer(last).map(str::to_owned);

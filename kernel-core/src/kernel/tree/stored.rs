@@ -171,7 +171,7 @@ async fn made<S: Storage>(storage: &S, old: &BTreeMap<String, Bytes>) -> Result<
         if let Some(app) = apps::app_of_node(key).filter(|_| record.value.is_some()) {
             plans.insert(app.to_owned(), apps::told(&record).ok_or_else(unread)?.plan);
         }
-        quotas::add(&mut held, record.holder.as_deref(), record.len());
+        quotas::add(&mut held, record.holder.as_deref(), record.bytes());
         list.push((path, record.seal().hash()));
         Ok::<_, BootError>(())
     };
@@ -197,7 +197,7 @@ async fn bytes_kept<S: Storage>(storage: &S, kept: &[Snapshot]) -> Result<Vec<u6
         let Some(place) = kept.iter().position(|snapshot| Some(snapshot.action.0) == number) else { return Ok(()) };
         if !row.is_empty() {
             let unread = |_| BootError::Tree("a row that is kept for a snapshot cannot be read".to_owned());
-            sums[place] += minicbor::decode::<Record>(&row).map_err(unread)?.len();
+            sums[place] += minicbor::decode::<Record>(&row).map_err(unread)?.bytes();
         }
         Ok(())
     })

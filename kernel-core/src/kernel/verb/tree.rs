@@ -74,11 +74,11 @@ impl State {
         let (value, kind) = (Some(write.payload.to_vec()), write.kind.clone());
         let holder = self.holder_of(act.pid);
         let node = Record { version, owner: act.pid, labels, value, earlier, kind, holder };
-        let replaced = before.as_ref().filter(|before| before.holder == node.holder).map_or(0, Record::len);
+        let replaced = before.as_ref().filter(|before| before.holder == node.holder).map_or(0, Record::bytes);
         let kept = self.keeps_of(act.pid, path, before.as_ref())?;
-        let stored = self.may_store(act.pid, node.len() + kept, replaced)?;
+        let stored = self.may_store(act.pid, node.bytes() + kept, replaced)?;
         self.set_record(act.action, path, before.as_ref(), Some(&node), fx)?;
-        self.has_stored(act.pid, node.len(), replaced);
+        self.has_stored(act.pid, node.bytes(), replaced);
         self.weigh_limits(act.pid, &[stored], now, fx);
         self.tell_watchers(act, path, &node.labels, false, now, fx);
         Ok(Answer::Reply(Bytes::from(format!("{{\"version\":{version}}}"))))
@@ -103,7 +103,7 @@ impl State {
         let left = (!mark.labels.is_empty()).then_some(&mark);
         self.set_record(act.action, path, Some(&node), left, fx)?;
         let own = node.holder == self.holder_of(act.pid);
-        self.has_stored(act.pid, 0, if own { node.len() } else { 0 });
+        self.has_stored(act.pid, 0, if own { node.bytes() } else { 0 });
         self.tell_watchers(act, path, &mark.labels, true, now, fx);
         Ok(Answer::empty())
     }
