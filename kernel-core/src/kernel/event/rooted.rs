@@ -39,7 +39,6 @@ pub fn tree_root(kind: u8, content: &[u8]) -> Option<Hash> {
         kind::OUTCOME if content.len() > Hash::LEN && content[..content.len() - Hash::LEN].ends_with(&ROOT_NEXT) => {
             minicbor::decode::<Outcome>(content).ok()?.tree
         }
-        kind::ROOT => Some(minicbor::decode::<Rooted>(content).ok()?.tree),
         _ => None,
     }
 }

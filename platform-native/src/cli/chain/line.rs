@@ -180,7 +180,6 @@ pub(super) fn what(entry: &Entry, act: Option<&Act>) -> String {
             Content::LimitNear(near) => {
                 format!("{} ({}) has used {}", near.name, near.pid, limit_near(&near.meter, near.used, near.limit))
             }
-            Content::Root(rooted) => format!("the root of the tree is {}", rooted.tree),
             Content::LimitRaised(raised) => {
                 let (more, limit) = (count(raised.by), count(raised.limit));
                 format!("{} ({}) has {more} {} more: {limit}", raised.name, raised.pid, raised.meter)
