@@ -209,7 +209,7 @@ impl Evidence {
             }
         }
         // Texts and numbers are always JSON.
-        serde_json::to_string_pretty(&wire).unwrap_or_default()
+        serde_json::to_string(&wire).unwrap_or_default()
     }
 }
 
