@@ -147,7 +147,8 @@ macro_rules! each_kernel_clause {
                 to_stop_is_to_finish_first, numbers_are_never_reused, a_name_is_taken_while_its_process_lives,
                 every_instance_draws_its_own_randomness;
             receipts: a_receipt_tells_of_an_act, what_does_not_hold_is_named,
-                a_body_is_told_only_where_it_was_asked_for, an_act_is_found_in_a_long_log;
+                a_body_is_told_only_where_it_was_asked_for, a_body_that_is_too_long_to_be_kept_is_in_no_receipt,
+                an_act_is_found_in_a_long_log;
             roles: a_role_says_whom_it_starts, a_role_says_how_many, whom_a_role_starts_has_its_ceilings,
                 roles_only_narrow, ceilings_hold_all_the_way_down, an_application_is_started_as_a_supervisor_is;
             room: what_an_application_writes_has_a_rate, without_room_applications_do_nothing;

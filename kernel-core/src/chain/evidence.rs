@@ -228,7 +228,7 @@ impl Evidence {
             Evidence::Node(proof) => proof.write(&mut wire),
         }
         // Texts and numbers are always JSON.
-        serde_json::to_string_pretty(&wire).unwrap_or_default()
+        serde_json::to_string(&wire).unwrap_or_default()
     }
 }
 

@@ -26,13 +26,16 @@ pub(super) fn open_head(
 ) -> Result<(Head, Option<Checkpoint>), ChainError> {
     let unreadable = |e| ChainError::HeadMismatch { size: 0, what: format!("it cannot be read: {e}") };
     let head = Head::decode(value).map_err(unreadable)?;
-    if head.origin != *origin {
-        return Err(ChainError::WrongOrigin { found: head.origin.to_string(), expected: origin.to_string() });
-    }
-    let Trust::Signed { keys, whole } = trust else { return Ok((head, None)) };
-    let Some(note) = &head.checkpoint else { return Err(ChainError::Unsigned { seq: 0 }) };
+    let other = || ChainError::WrongOrigin { found: head.origin.to_string(), expected: origin.to_string() };
+    let own = head.origin == *origin;
+    let Trust::Signed { keys, whole } = trust else { return if own { Ok((head, None)) } else { Err(other()) } };
+    let Some(note) = &head.checkpoint else { return Err(if own { ChainError::Unsigned { seq: 0 } } else { other() }) };
+    // Asked first: a log is named after its key, so beside another key it has the wrong name, too.
     let untrusted = |source| ChainError::KeyUntrusted { size: head.size, source };
     let checkpoint = Checkpoint::open(note, keys).map_err(untrusted)?;
+    if !own {
+        return Err(other());
+    }
     if checkpoint.origin != *origin || checkpoint.size > head.size {
         return Err(head_mismatch(head.size, "its signed checkpoint is for another log"));
     }

@@ -79,7 +79,7 @@ pub async fn receipt<S: Storage>(
         let proof = included(storage, seq, Hash::leaf(&event), &checkpoint).await?;
         events.push(Sealed { seq, event, proof });
     }
-    let body = if with_body { Some(kept_body(storage, action).await?) } else { None };
+    let body = if with_body { Some(kept_body(storage, action, &events).await?) } else { None };
     Ok(Receipt { action, events, checkpoint: note.to_owned(), body })
 }
 
@@ -159,15 +159,26 @@ async fn event_at<S: Storage>(storage: &S, seq: u64) -> Result<Vec<u8>, ReceiptE
     let row = storage.get(&event_key(row_of(storage, seq).await?)).await?.unwrap_or_default();
     let mut all = entries(&row).flatten();
     let found = all.find(|bytes| decode_verified(bytes).is_ok_and(|event| event.seq == seq));
-    found.map(<[u8]>::to_vec).ok_or_else(|| ReceiptError::NotFound(format!("event {seq} is not stored")))
+    found.map(<[u8]>::to_vec).ok_or(ReceiptError::Changed(seq))
 }
 
-async fn kept_body<S: Storage>(storage: &S, action: ActionId) -> Result<SaltedBody, ReceiptError> {
+/// The body of `action`, of which `events` tell.
+async fn kept_body<S: Storage>(storage: &S, action: ActionId, events: &[Sealed]) -> Result<SaltedBody, ReceiptError> {
+    let intent = events.iter().find_map(|sealed| {
+        let event = decode_verified(&sealed.event).ok().filter(|event| event.header.kind == kind::INTENT)?;
+        match Content::decode(kind::INTENT, event.content) {
+            Ok(Content::Intent(decided)) => Some(decided),
+            _ => None,
+        }
+    });
     let row = storage.get(&numbered(TABLE_BODY, action.0)).await?;
     let missing = |why| Err(ReceiptError::NoBody { action, why });
     match row.as_deref().map(<[u8]>::split_first_chunk::<16>) {
         None => missing("is not kept: it was erased, or the act is not an outward one"),
         Some(None) => missing("is damaged"),
+        Some(Some((_, []))) if intent.is_some_and(|intent| intent.facts.body_len > 0) => {
+            missing("is not kept: it was too long for that")
+        }
         Some(Some((salt, body))) => Ok(SaltedBody { salt: *salt, body: body.to_vec() }),
     }
 }

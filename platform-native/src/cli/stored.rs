@@ -35,7 +35,6 @@ pub(crate) struct Stored {
     pub(crate) key: VerifierKey,
     /// Where it is, absolute.
     pub(crate) path: PathBuf,
-    keys: Option<FileKeys>,
 }
 
 impl Stored {
@@ -72,7 +71,7 @@ impl Stored {
             }
         };
         let keys = dir.clone().filter(|_| path.join(LOG_KEY).symlink_metadata().is_ok()).map(FileKeys::new);
-        let key = match (key, &keys) {
+        let key = match (key, keys) {
             (Some(key), _) => key,
             (None, Some(keys)) => {
                 let public = keys.public(KeyPurpose::Log).await;
@@ -88,7 +87,7 @@ impl Stored {
         };
         let Some(rows) = patiently(|| Rows::open(path, dir.clone(), unclosed)).await? else { return Ok(None) };
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        Ok(Some(Stored { rows: Ahead::of(rows), key, path, keys }))
+        Ok(Some(Stored { rows: Ahead::of(rows), key, path }))
     }
 
     /// Verifies the whole log and what belongs to it, also against `checkpoint`. How far that has come is drawn on a terminal.
@@ -145,29 +144,6 @@ impl Stored {
             Err(held) if held.code == HELD => Ok(false),
             checked => checked.map(|()| true),
         }
-    }
-
-    /// The note of the log's last `checkpoint`: the one that is `stored`, unless that is of an earlier state, as where a
-    /// kernel was killed between two signatures. Then the directory's own key signs it.
-    ///
-    /// # Errors
-    /// That it would have to be signed, and the key is not there.
-    pub(crate) async fn note(&self, stored: Option<&str>, checkpoint: &Checkpoint) -> Result<String, Failure> {
-        let is_last = |note: &&str| Checkpoint::open_unverified(note).is_ok_and(|stored| stored == *checkpoint);
-        match stored.filter(is_last) {
-            Some(note) => Ok(note.to_owned()),
-            None => self.sign(checkpoint).await,
-        }
-    }
-
-    /// The note of `checkpoint`, signed by the directory's own key.
-    pub(crate) async fn sign(&self, checkpoint: &Checkpoint) -> Result<String, Failure> {
-        let keys = self.keys.as_ref().ok_or_else(|| {
-            Failure::new(Exit::Integrity, "keys", format!("there is no {LOG_KEY} in {}", self.path.display()))
-        })?;
-        let own = log_key(keys.public(KeyPurpose::Log).await.map_err(of_key)?);
-        let signature = keys.sign(KeyPurpose::Log, checkpoint.body().as_bytes()).await.map_err(of_key)?;
-        Ok(checkpoint.sign(&own, signature))
     }
 }
 

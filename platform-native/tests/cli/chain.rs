@@ -348,6 +348,80 @@ fn a_key_that_is_gone_is_not_replaced() {
 }
 
 #[test]
+fn another_key_beside_a_log_is_not_trusted() {
+    let (home, other) = (ran(), ran());
+    let note = home.weft(&["chain", "checkpoint"]).exits(0).out;
+    std::fs::write(home.path("kept"), note).unwrap();
+    std::fs::copy(other.data().join("log.key"), home.data().join("log.key")).unwrap();
+    refused(&home, "key_untrusted");
+    for command in
+        [&["chain", "checkpoint", "--json"][..], &["chain", "prove", "3", "--json"], &["receipt", "9", "--json"]]
+    {
+        assert_eq!(home.weft(command).exits(4).json()["error"]["code"], "key_untrusted", "{command:?}");
+    }
+    // Without either there has been no log, and only what was kept elsewhere tells.
+    for name in ["log.key", "weft.redb"] {
+        std::fs::remove_file(home.data().join(name)).unwrap();
+    }
+    home.weft(&["run", "play"]).exits(0);
+    home.weft(&["chain", "verify"]).exits(0);
+    home.weft(&["chain", "verify", "--against", "kept"]).exits(4);
+}
+
+#[test]
+fn what_nobody_signed_is_no_evidence() {
+    let home = ran();
+    let before = home.weft(&["chain", "checkpoint", "--json"]).exits(0).json();
+    home.weft(&["run", "play"]).exits(0);
+    // As a kernel leaves it that was killed before it signed again, or as somebody does who has the disk alone.
+    let (place, row) = rows(&home, HEAD, HEAD + 1).pop().unwrap();
+    let mut head = Head::decode(&row).unwrap();
+    head.checkpoint = before["note"].as_str().map(str::to_owned);
+    alter(&home, &[(place, Some(head.encode().to_vec()))]);
+    let altered = rows(&home, 0, 0xff);
+    let (signed, size) = (before["size"].as_u64().unwrap(), head.size);
+
+    let done = home.weft(&["chain", "checkpoint", "--json"]).exits(0).tells(&["are left out"]);
+    assert_eq!((&done.json()["note"], &done.json()["unsigned"]), (&before["note"], &json!(size - signed)));
+    let writes = home.weft(&["chain", "show", "--json", "--verb", "write"]).exits(0).json();
+    let act = |event: Option<&serde_json::Value>| event.unwrap()["action"].to_string();
+    let writes = writes["events"].as_array().unwrap();
+    let (first, last) = (act(writes.first()), act(writes.last()));
+    home.weft(&["receipt", &first]).exits(0);
+    home.weft(&["chain", "prove", &(signed - 1).to_string()]).exits(0);
+    home.weft(&["chain", "consistency", "2"]).exits(0);
+    let (event, all) = (signed.to_string(), size.to_string());
+    for command in [&["receipt", &last][..], &["chain", "prove", &event], &["chain", "consistency", &all]] {
+        let refused = home.weft(&[command, &["--json"]].concat()).exits(4).json();
+        assert_eq!((&refused["error"]["code"], &refused["error"]["signed"]), (&json!("unsigned"), &json!(signed)));
+    }
+    home.weft(&["receipt", "999999"]).exits(1);
+    let exported = home.weft(&["chain", "export", "--tiles", "tiles", "--json"]).exits(0).json();
+    assert_eq!((&exported["size"], &exported["unsigned"]), (&json!(signed), &json!(size - signed)));
+    let lines = home.weft(&["chain", "export", "--jsonl"]).exits(0).out;
+    assert_eq!(lines.lines().count() as u64, size);
+    assert!(rows(&home, 0, 0xff) == altered, "what is read is not changed");
+
+    // The kernel whose log it is goes on from it.
+    home.weft(&["run", "play"]).exits(0);
+    home.weft(&["receipt", &last]).exits(0);
+    home.weft(&["chain", "export", "--tiles", "tiles"]).exits(0);
+}
+
+#[test]
+fn no_proof_is_made_of_what_was_changed() {
+    let home = ran();
+    let (key, mut row) = rows(&home, EVENTS, EVENTS + 1).pop().unwrap();
+    let event = u64::from_be_bytes(key[1..].try_into().unwrap()).to_string();
+    home.weft(&["chain", "prove", &event]).exits(0);
+    row[60] ^= 1;
+    alter(&home, &[(key, Some(row))]);
+    home.weft(&["chain", "prove", &event]).exits(4);
+    // What is not read is not claimed.
+    home.weft(&["chain", "prove", "0"]).exits(0);
+}
+
+#[test]
 fn an_older_head_that_was_put_back_is_found() {
     let home = Home::with_script(&[]);
     home.weft(&["run", "play"]).exits(0);

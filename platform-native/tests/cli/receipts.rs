@@ -126,8 +126,13 @@ fn one_event_and_an_earlier_state_are_proved() {
     let told = verified(&proof, &key).exits(0).json();
     assert_eq!(told["old"]["root"], old["root"], "what was kept is what the log begins with");
     assert!(told["size"].as_u64() > told["old"]["size"].as_u64());
-    let between = home.weft(&["chain", "consistency", "2", &size]).exits(0).json();
+    // A state between is proved where its checkpoint was kept: nobody signs one afterwards.
+    home.weft(&["chain", "consistency", "2", &size]).exits(2).tells(&["has to be signed", &size]);
+    std::fs::write(home.path("kept"), old["note"].as_str().unwrap()).unwrap();
+    let between = home.weft(&["chain", "consistency", "2", "kept"]).exits(0).json();
     assert_eq!(verified(&between, &key).exits(0).json()["root"], old["root"]);
+    let now = home.weft(&["chain", "checkpoint", "--json"]).exits(0).json()["size"].to_string();
+    home.weft(&["chain", "consistency", "2", &now]).exits(0);
     let mut forged = proof.clone();
     forged["old"]["root"] = told["root"].clone();
     assert_eq!(failed(&forged, &key), "forked");

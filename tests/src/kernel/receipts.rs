@@ -156,6 +156,23 @@ pub async fn what_does_not_hold_is_named<H: Host>(host: H) {
     world.finish().await;
 }
 
+/// A body that is too long to be kept is said to be so, and is not taken for an empty one.
+pub async fn a_body_that_is_too_long_to_be_kept_is_in_no_receipt<H: Host>(host: H) {
+    let world = World::boot(host, Environment::dev()).await;
+    world.run(app("a", [agent("writer").uses(&["write /fs/out/**"])])).await;
+    for (name, bytes) in [("long", 16_385), ("kept", 64)] {
+        world.act("writer", &format!("write /fs/out/{name} {{\"replace\":true}} {}", "x".repeat(bytes))).await;
+    }
+    let log = world.log().await;
+    let long = acts(&log, "/fs/out/long")[0];
+    let error = world.receipt(long, true).await.expect_err("it is not kept");
+    assert!(matches!(error, ReceiptError::NoBody { .. }) && error.to_string().contains("too long"), "{error}");
+    assert_eq!(kinds(&proven(&world, long).await), ["intent", "outcome"]);
+    let kept = receipt(&world, acts(&log, "/fs/out/kept")[0], true).await;
+    assert!(verify_receipt(&kept, Some(&world.key())).expect("it holds").body);
+    world.finish().await;
+}
+
 /// What an act was done with is in its receipt only where that was asked for; what is not kept is said to be so.
 pub async fn a_body_is_told_only_where_it_was_asked_for<H: Host>(host: H) {
     let world = World::boot(host, Environment::dev()).await;

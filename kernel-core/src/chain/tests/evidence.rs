@@ -141,6 +141,16 @@ fn inclusion_and_consistency_are_files_too() {
 }
 
 #[test]
+fn a_proof_of_a_long_log_fits_into_two_kibibytes() {
+    let event = Sealed { seq: 5_000_000, event: vec![0xa5; 300], proof: vec![Hash::leaf(b"x"); 24] };
+    let mut proof = Inclusion { event, checkpoint: log().note() };
+    proof.checkpoint =
+        proof.checkpoint.replacen("600", "10000000", 1).replace("weft.example/log", "weft/0123456789abcdef");
+    let file = Evidence::Inclusion(proof).to_json();
+    assert!(file.len() <= 2_048, "{} bytes", file.len());
+}
+
+#[test]
 fn what_is_no_evidence_is_said_to_be_none() {
     let good = Evidence::Receipt(log().receipt(1)).to_json();
     let (root, checkpoint) = (Hash::ZERO, log().note());
@@ -156,20 +166,20 @@ fn what_is_no_evidence_is_said_to_be_none() {
         "{}",
         "null",
         "weft.example/log\n2\n",
-        &good.replacen("\"version\": 1", "\"version\": 2", 1),
+        &good.replacen("\"version\":1", "\"version\":2", 1),
         &good.replacen("\"receipt\"", "\"inclusion\"", 1),
         &good.replacen("\"receipt\"", "\"consistency\"", 1),
         &good.replacen("\"receipt\"", "\"something\"", 1),
-        &good.replacen("\"action\": 1", "\"action\": -1", 1),
-        &good.replacen("\"action\": 1", "\"action\": 1, \"action\": 1", 1),
-        &good.replacen("\"action\": 1", "\"action\": 1, \"verdict\": \"permit\"", 1),
-        &good.replacen("\"action\": 1", "\"action\": 1, \"proof\": null", 1),
-        &good.replacen("\"action\": 1", "\"action\": 1, \"body\": null", 1),
-        &good.replacen("\"action\": 1", "\"action\": null", 1),
+        &good.replacen("\"action\":1", "\"action\": -1", 1),
+        &good.replacen("\"action\":1", "\"action\": 1, \"action\": 1", 1),
+        &good.replacen("\"action\":1", "\"action\": 1, \"verdict\": \"permit\"", 1),
+        &good.replacen("\"action\":1", "\"action\": 1, \"proof\": null", 1),
+        &good.replacen("\"action\":1", "\"action\": 1, \"body\": null", 1),
+        &good.replacen("\"action\":1", "\"action\": null", 1),
         &good.replacen("\"events\"", "\"proof\"", 1),
         &consistency.replacen("\"old\"", "\"events\": [], \"old\"", 1),
         &consistency.replacen("\"old\"", "\"action\": null, \"old\"", 1),
-        &good.replacen("\"event\": \"", "\"event\": \"*", 1),
+        &good.replacen("\"event\":\"", "\"event\": \"*", 1),
         &format!("{good}{good}"),
         &long,
         &Evidence::Receipt(many).to_json(),

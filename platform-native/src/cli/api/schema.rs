@@ -17,7 +17,7 @@ pub(super) fn all() -> Value {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     let verdicts = ["permitted", "warned", "escalated", "denied", "refused", "exhausted", "dead_letters"];
     let counts: Vec<(&str, Value)> = verdicts.iter().map(|name| (*name, number())).collect();
-    json!({
+    let mut all = json!({
         "Error": answer(&[("error", object(&[
             ("code", one_of(&codes)), ("reason", text()), ("help", maybe_text()), ("action", number()),
             ("ticket", maybe_number()), ("detail", json!({ "type": "object" })),
@@ -133,7 +133,24 @@ pub(super) fn all() -> Value {
         "Stopped": answer(&[("checkpoint", object(&[
             ("origin", text()), ("size", number()), ("root", text()), ("key", text()), ("note", text()),
         ]))]),
-    })
+    });
+    // One macro takes no more.
+    all["Inclusion"] = object(&[
+        ("evidence", one_of(&["inclusion"])),
+        ("version", number()),
+        ("events", list(object(&[("seq", number()), ("event", text()), ("proof", texts())]))),
+        ("checkpoint", text()),
+    ]);
+    all["Consistency"] = object(&[
+        ("evidence", one_of(&["consistency"])),
+        ("version", number()),
+        ("old", object(&[("size", number()), ("root", text())])),
+        ("proof", texts()),
+        ("checkpoint", text()),
+    ]);
+    all["Checkpoint"] =
+        answer(&[("origin", text()), ("size", number()), ("root", text()), ("key", text()), ("note", text())]);
+    all
 }
 
 /// An object that has all of these.

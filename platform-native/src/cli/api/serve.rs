@@ -238,6 +238,12 @@ impl Connection {
             let with_body = query.iter().any(|(name, _)| *name == "body");
             return Ok(json_response(StatusCode::OK, receipts::receipt(api, numbered(slot)?, with_body).await?));
         }
+        if route.op == Op::Inclusion {
+            return Ok(json_response(StatusCode::OK, receipts::inclusion(api, placed(slot)?).await?));
+        }
+        if route.op == Op::Consistency {
+            return Ok(json_response(StatusCode::OK, receipts::consistency(api, placed(slot)?).await?));
+        }
         let document = match route.op {
             Op::Health => look::health(api),
             Op::Services => look::services(api).await?,
@@ -269,16 +275,16 @@ impl Connection {
             Op::Snapshots => tree::list(api).await?,
             Op::Diff => tree::diff(api, read(route, request).await?).await?,
             Op::Prove => tree::prove(api, read(route, request).await?).await?,
-            Op::Log => match slot {
-                Some(Slot::Event(event)) => log::log(api, event).await?,
-                _ => return Err(Refused::new(Code::Invalid, "the path names no event")),
-            },
+            Op::Log => log::log(api, placed(slot)?).await?,
+            Op::Checkpoint => receipts::checkpoint(api).await?,
             Op::Shutdown => {
                 let Shutdown { reason } = read(route, request).await?;
                 let reason = if reason.is_empty() { "the operator asked for it".to_owned() } else { reason };
                 json!({ "weft": VERSION, "checkpoint": api.stop.ask(reason).await? })
             }
-            Op::OpenApi | Op::Events | Op::Processes | Op::Receipt | Op::Backup => openapi::document(),
+            Op::OpenApi | Op::Events | Op::Processes | Op::Receipt | Op::Inclusion | Op::Consistency | Op::Backup => {
+                openapi::document()
+            }
         };
         Ok(json_response(StatusCode::OK, document.to_string().into()))
     }
@@ -334,6 +340,13 @@ fn numbered(slot: Option<Slot>) -> Result<ActionId, Refused> {
     match slot {
         Some(Slot::Action(action)) => Ok(action),
         _ => Err(Refused::new(Code::Invalid, "the path names no act")),
+    }
+}
+
+fn placed(slot: Option<Slot>) -> Result<u64, Refused> {
+    match slot {
+        Some(Slot::Event(event)) => Ok(event),
+        _ => Err(Refused::new(Code::Invalid, "the path names no event")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `weft chain checkpoint`.
 
-use super::Which;
+use super::signed::Signed;
+use super::{Source, Which};
 use crate::cli::VERSION;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{print, print_json};
@@ -18,16 +19,27 @@ pub(crate) struct Checkpoint {
 
 impl Checkpoint {
     pub(super) async fn run(&self) -> Result<Exit, Failure> {
-        let (stored, log) = self.which.verified().await?;
-        let note = stored.note(log.signed(), &log.checkpoint()).await?;
+        let (checkpoint, note, key, unsigned) = match self.which.source().await? {
+            Source::Stored(stored) => {
+                let signed = Signed::of(&stored).await?;
+                signed.tell();
+                let unsigned = signed.beyond();
+                (signed.checkpoint, signed.note, Some(stored.key.clone()), unsigned)
+            }
+            Source::Kernel(mut live) => {
+                let (checkpoint, note) = live.checkpoint().await?;
+                (checkpoint, note, live.key, 0)
+            }
+        };
         if self.json {
             print_json(&json!({
                 "weft": VERSION,
-                "origin": log.origin().as_str(),
-                "size": log.size(),
-                "root": log.root().to_base64(),
-                "key": stored.key.to_string(),
+                "origin": checkpoint.origin.as_str(),
+                "size": checkpoint.size,
+                "root": checkpoint.root.to_base64(),
+                "key": key.map(|key| key.to_string()),
                 "note": note,
+                "unsigned": unsigned,
             }))?;
         } else {
             // A note ends with a newline, which printing adds.

@@ -1,6 +1,7 @@
 //! `weft chain export`: the log for programs that know nothing of Weft.
 
 use super::Which;
+use super::signed::Signed;
 use crate::cli::VERSION;
 use crate::cli::events;
 use crate::cli::exit::{Exit, Failure};
@@ -9,7 +10,7 @@ use crate::cli::terminal::{Output, Terminal, print, print_json};
 use crate::cli::text::{self, counted, plain_json, shown};
 use clap::ArgGroup;
 use kernel_core::chain::{
-    ChainError, Checkpoint, Log, TABLE_EVENTS, TILE_WIDTH, TileId, Witness, entries, event_key, tile_key,
+    ChainError, Checkpoint, TABLE_EVENTS, TILE_WIDTH, TileId, Witness, entries, event_key, tile_key,
 };
 use kernel_core::codec::table_range;
 use kernel_core::kernel::root_of;
@@ -45,9 +46,11 @@ pub(crate) struct Export {
 
 impl Export {
     pub(super) async fn run(&self, terminal: Terminal) -> Result<Exit, Failure> {
-        let (stored, log) = self.which.verified().await?;
+        let stored = self.which.open().await?;
+        stored.log().await?;
+        let signed = Signed::of(&stored).await?;
         match &self.tiles {
-            Some(dir) => tiles(&stored, &log, dir, self.json, terminal).await,
+            Some(dir) => tiles(&stored, &signed, dir, self.json, terminal).await,
             None => lines(&stored).await,
         }
     }
@@ -78,14 +81,14 @@ async fn lines(stored: &Stored) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn tiles(stored: &Stored, log: &Log, dir: &Path, json: bool, terminal: Terminal) -> Result<Exit, Failure> {
-    let note = stored.note(log.signed(), &log.checkpoint()).await?;
-    let was = before(stored, log, dir).await?;
+async fn tiles(stored: &Stored, signed: &Signed, dir: &Path, json: bool, terminal: Terminal) -> Result<Exit, Failure> {
+    let Signed { note, checkpoint, .. } = signed;
+    let was = before(stored, checkpoint, dir).await?;
     let mut files = match was {
         Some(_) => Files { at: dir.to_owned(), written: 0, kept: 0 },
         None => Files::beside(dir)?,
     };
-    let done = match write(stored, log.size(), &note, &mut files).await {
+    let done = match write(stored, checkpoint.size, note, &mut files).await {
         Ok(()) if was.is_none() => std::fs::rename(&files.at, dir).map_err(|e| unwritten(dir, &e)),
         done => done,
     };
@@ -96,29 +99,31 @@ async fn tiles(stored: &Stored, log: &Log, dir: &Path, json: bool, terminal: Ter
         }
         return Err(failure);
     }
+    signed.tell();
     let Files { written, kept, .. } = files;
     if json {
         print_json(&json!({
             "weft": VERSION,
             "dir": text::path(dir),
-            "origin": log.origin().as_str(),
+            "origin": checkpoint.origin.as_str(),
             "key": stored.key.to_string(),
-            "size": log.size(),
-            "root": log.root().to_base64(),
+            "size": checkpoint.size,
+            "root": checkpoint.root.to_base64(),
             "before": was,
             "written": written,
             "kept": kept,
+            "unsigned": signed.beyond(),
         }))?;
     } else {
         let from = was.map_or(String::new(), |was| format!(", {} of which it had", text::count(was)));
-        let events = terminal.out.bold(&counted(log.size(), "event"));
+        let events = terminal.out.bold(&counted(checkpoint.size, "event"));
         print(&[format!("{} has {events}{from}: {} written", shown(dir), counted(written, "file"))])?;
     }
     Ok(Exit::Done)
 }
 
 /// How many events `dir` has from an earlier export of this log; `None` where it is empty or is not there.
-async fn before(stored: &Stored, log: &Log, dir: &Path) -> Result<Option<u64>, Failure> {
+async fn before(stored: &Stored, now: &Checkpoint, dir: &Path) -> Result<Option<u64>, Failure> {
     let unread = |e: io::Error| Failure::usage(format!("{} cannot be read: {e}", shown(dir)));
     let another = |why: &str| {
         Failure::usage(format!("{} {why}", shown(dir))).help("name a folder that is empty or not there yet")
@@ -139,10 +144,10 @@ async fn before(stored: &Stored, log: &Log, dir: &Path) -> Result<Option<u64>, F
     let Ok(checkpoint) = Checkpoint::open(&note, std::slice::from_ref(&stored.key)) else {
         return Err(another("holds the log of somebody else, or one that nobody signed"));
     };
-    if checkpoint.origin != *log.origin() {
+    if checkpoint.origin != now.origin {
         return Err(another("holds the log of another origin"));
     }
-    let (old, size) = (checkpoint.size, log.size());
+    let (old, size) = (checkpoint.size, now.size);
     if old > size {
         return Err(ChainError::Truncated { seq: size, size: old, by: Witness::Checkpoint }.into());
     }

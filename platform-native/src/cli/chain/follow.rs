@@ -1,6 +1,7 @@
 //! `weft chain show --follow`: the log of a kernel that runs, event by event as it is written.
 
 use super::line::Acts;
+use super::live::Page;
 use super::show::{Printer, as_text};
 use super::{Filter, Which};
 use crate::cli::client;
@@ -12,23 +13,10 @@ use crate::cli::text::shown;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kernel_core::chain::{ChainError, Hash, decode};
-use serde::Deserialize;
 use std::time::Duration;
 
 /// How often it is asked for more.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// What `GET /v1/log/{event}` answers, as far as it is looked at.
-#[derive(Deserialize)]
-struct Page {
-    next: u64,
-    events: Vec<Raw>,
-}
-
-#[derive(Deserialize)]
-struct Raw {
-    event: String,
-}
 
 /// Shows what is wanted of the log, from its beginning in `filter` or from now on, until nobody reads any more or the
 /// kernel is gone.

@@ -1,4 +1,4 @@
-//! `weft chain`: reading and verifying the log of a kernel that is not running, and proofs of what is in it.
+//! `weft chain`: reading and verifying the log in a data directory, or of the kernel that runs on it, and proofs of what is in it.
 
 mod checkpoint;
 mod evidence;
@@ -6,21 +6,28 @@ mod export;
 mod filter;
 mod follow;
 mod line;
+mod live;
 mod prove;
 mod receipt;
 mod show;
+mod signed;
 mod verify;
 
 pub(crate) use evidence::VerifyFile;
 pub(crate) use receipt::Receipt;
 pub(in crate::cli) use verify::{kept, read};
 
-use super::exit::{Exit, Failure};
+use super::client;
+use super::exit::{Exit, Failure, HELD};
 use super::place::Places;
 use super::stored::Stored;
 use super::terminal::Terminal;
+use super::text::shell;
+use crate::keys::public_key;
 use filter::Filter;
-use kernel_core::chain::{Log, VerifierKey};
+use kernel_core::chain::VerifierKey;
+use kernel_core::kernel::log_key;
+use live::Live;
 use std::path::PathBuf;
 
 /// What `weft chain` can be asked for.
@@ -41,14 +48,18 @@ pub(crate) enum Command {
     /// Who holds both the disk and the key could rewrite the whole log. That is only found against a
     /// checkpoint that was kept elsewhere: `--against FILE`.
     Verify(verify::Verify),
-    /// Print the signed checkpoint over the whole log, to be kept elsewhere
+    /// Print the last signed checkpoint of the log, to be kept elsewhere
     ///
-    /// The log is verified first. What is printed is a C2SP signed note: redirect it to a file and give
-    /// that to `weft chain verify --against FILE`.
+    /// What is printed is a C2SP signed note: redirect it to a file and give that to `weft chain verify --against FILE`.
+    /// A kernel that runs signs one over all that happened so far. The log is not verified.
     Checkpoint(checkpoint::Checkpoint),
     /// Print the proof that the log has one event, for `weft verify`
+    ///
+    /// It is under the last signed checkpoint. Nothing is verified but that the proof holds.
     Prove(prove::Prove),
     /// Print the proof that the log begins with an earlier state of it, for `weft verify`
+    ///
+    /// It is under the last signed checkpoint, or an earlier one that was kept. Nothing is verified but that the proof holds.
     Consistency(prove::Consistency),
     /// Write all of it for other programs: as C2SP tiles, or an event a line
     ///
@@ -69,18 +80,49 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// Opens it to be read.
+    /// Opens it to be read, where no kernel runs on it.
     async fn open(&self) -> Result<Stored, Failure> {
         let path = Places::from_env().existing(self.data_dir.as_deref())?;
-        Stored::open(&path, self.key.clone()).await
+        let held = |e: Failure| match e.code {
+            HELD => {
+                let copy = format!("weft backup COPY --data-dir {}", shell(&path));
+                e.help(format!(
+                    "a kernel that runs has its log for itself; copy it and read the copy, with --key KEY: {copy}"
+                ))
+            }
+            _ => e,
+        };
+        Stored::open(&path, self.key.clone()).await.map_err(held)
     }
 
-    /// The same, and its log once that is verified.
-    async fn verified(&self) -> Result<(Stored, Log), Failure> {
-        let stored = self.open().await?;
-        let log = stored.log().await?;
-        Ok((stored, log))
+    /// Opens it to be read, or finds the kernel that runs on it.
+    async fn source(&self) -> Result<Source, Failure> {
+        let path = Places::from_env().existing(self.data_dir.as_deref())?;
+        match Stored::open(&path, self.key.clone()).await {
+            Ok(stored) => Ok(Source::Stored(Box::new(stored))),
+            Err(held) if held.code == HELD => match client::Which::of(Some(&path), None, None).connect().await {
+                Ok(kernel) => {
+                    let key = match &self.key {
+                        Some(key) => Some(key.clone()),
+                        None => public_key(&path)?.map(log_key),
+                    };
+                    Ok(Source::Kernel(Box::new(Live { kernel, key, path })))
+                }
+                // It is held by something that does not answer: a run to its end.
+                Err(nobody) if nobody.code == "no_kernel" => Err(held),
+                Err(other) => Err(other),
+            },
+            Err(other) => Err(other),
+        }
     }
+}
+
+/// Where a log is read.
+enum Source {
+    /// In a data directory that no kernel uses.
+    Stored(Box<Stored>),
+    /// In the kernel that runs on it.
+    Kernel(Box<Live>),
 }
 
 /// A key as it is written.

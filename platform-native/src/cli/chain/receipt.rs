@@ -2,6 +2,7 @@
 
 use super::parse_key;
 use super::prove::told;
+use super::signed::Signed;
 use crate::cli::address::Address;
 use crate::cli::client;
 use crate::cli::exit::{Exit, Failure, HELD};
@@ -11,7 +12,7 @@ use crate::cli::terminal::tell;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use kernel_core::chain::{Evidence, VerifierKey};
 use kernel_core::id::ActionId;
-use kernel_core::kernel::{receipt, verify_receipt};
+use kernel_core::kernel::{ReceiptError, receipt, verify_receipt};
 use std::path::PathBuf;
 
 /// Its arguments.
@@ -60,9 +61,15 @@ impl Receipt {
 
     /// Of a log that nobody writes.
     async fn of(&self, stored: &Stored) -> Result<Exit, Failure> {
-        let log = stored.log_end().await?;
-        let note = stored.note(log.signed(), &log.checkpoint()).await?;
-        let receipt = receipt(&stored.rows, ActionId(self.action), &note, self.with_body).await?;
+        stored.log_end().await?;
+        let (signed, action) = (Signed::of(stored).await?, ActionId(self.action));
+        let receipt = match receipt(&stored.rows, action, &signed.note, self.with_body).await {
+            Err(ReceiptError::NotFound(_)) if signed.tells_later(&stored.rows, action).await? => {
+                return Err(signed.unsigned(&format!("act {action}")));
+            }
+            made => made?,
+        };
+        signed.tell();
         if let Err(problem) = verify_receipt(&receipt, Some(&stored.key)) {
             tell(&format!("weft: whoever verifies this will find {}: {problem}", problem.code()));
         }

@@ -2,16 +2,18 @@
 
 use super::follow::follow;
 use super::line::{Act, Acts, SHOWN, what, who};
-use super::{Filter, Which};
+use super::live::Live;
+use super::{Filter, Source, Which};
 use crate::cli::VERSION;
 use crate::cli::events::{self, Entry};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::{Output, Terminal, tell, tell_failure};
 use crate::cli::text::{fitted, path, plain_json, plain_within, shell, time};
 use kernel_core::kernel::event::Content;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -36,7 +38,10 @@ impl Show {
         if self.follow {
             return follow(&self.which, &self.filter, self.json, terminal).await;
         }
-        let stored = self.which.open().await?;
+        let stored = match self.which.source().await? {
+            Source::Stored(stored) => stored,
+            Source::Kernel(live) => return self.of_kernel(*live, terminal).await,
+        };
         let problem = stored.log().await.err();
         if let Some(problem) = &problem {
             tell_failure(problem, terminal);
@@ -56,9 +61,7 @@ impl Show {
             head.pop();
             printer.begin(&format!("{head},\"events\":["))?;
         }
-        if let (false, Some(columns)) = (self.json, terminal.out_columns) {
-            printer.output.line(&terminal.out.bold(&heading(columns)))?;
-        }
+        self.head(&mut printer, terminal)?;
         let mut acts = Acts::default();
         let mut failed = None;
         let read = events::each(
@@ -67,26 +70,16 @@ impl Show {
             |_| true,
             |found| {
                 let line = match found {
-                    Ok(entry) => {
-                        let act = acts.of(&entry);
-                        if !self.filter.wants(&entry, act.as_ref()) {
-                            return ControlFlow::Continue(());
-                        }
-                        if self.json { entry.json().to_string() } else { as_text(&entry, act.as_ref(), terminal) }
-                    }
+                    Ok(entry) => match self.line(&entry, &mut acts, terminal) {
+                        Some(line) => line,
+                        None => return ControlFlow::Continue(()),
+                    },
                     Err((seq, reason)) if self.json => json!({ "row": seq, "unreadable": reason }).to_string(),
                     Err((seq, reason)) => {
                         terminal.out.bad(&format!("{seq:>8}  in this row: {}", plain_within(&reason, SHOWN)))
                     }
                 };
-                match printer.line(line) {
-                    Ok(()) if !printer.output.is_gone() => ControlFlow::Continue(()),
-                    Ok(()) => ControlFlow::Break(()),
-                    Err(failure) => {
-                        failed = Some(failure);
-                        ControlFlow::Break(())
-                    }
-                }
+                printer.next(line, &mut failed)
             },
         )
         .await;
@@ -96,18 +89,65 @@ impl Show {
         // What was shown is shown: the document that was begun is ended, and says where that is.
         let stopped = read.err().map(Failure::from);
         let found = printer.found;
-        printer.finish(stopped.as_ref())?;
+        printer.finish(&json!({ "stopped": stopped.as_ref().map(Failure::error) }))?;
         if let Some(stopped) = stopped {
             if problem.is_none_or(|problem| problem.message != stopped.message) {
                 tell_failure(&stopped, terminal);
             }
             return Ok(stopped.exit);
         }
-        if !found && let Some(filter) = self.filter.words() {
-            let log = shell(&stored.path);
-            tell(&format!("weft: nothing in the log of {log} is {filter}"));
-        }
+        self.tell_nothing(found, &stored.path);
         Ok(problem.map_or(Exit::Done, |problem| problem.exit))
+    }
+
+    /// The same of a kernel that runs, up to now. Whether it verifies is known at its end.
+    async fn of_kernel(&self, mut live: Live, terminal: Terminal) -> Result<Exit, Failure> {
+        let (checkpoint, _) = live.checkpoint().await?;
+        let (shown, path) = (path(&live.path), live.path.clone());
+        let mut printer = Printer::new(self);
+        if self.json {
+            let head = json!({ "weft": VERSION, "data_dir": shown, "origin": checkpoint.origin.as_str() }).to_string();
+            printer.begin(&format!("{},\"events\":[", head.trim_end_matches('}')))?;
+        }
+        self.head(&mut printer, terminal)?;
+        let (mut acts, mut failed) = (Acts::default(), None);
+        let shown = live.each(&checkpoint, |entry| match self.line(entry, &mut acts, terminal) {
+            Some(line) => printer.next(line, &mut failed),
+            None => ControlFlow::Continue(()),
+        });
+        let problem = shown.await.err();
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
+        let found = printer.found;
+        let error = problem.as_ref().map(Failure::error);
+        printer.finish(&json!({ "verified": problem.is_none(), "problem": error, "stopped": null }))?;
+        if let Some(problem) = problem {
+            tell_failure(&problem, terminal);
+            return Ok(problem.exit);
+        }
+        self.tell_nothing(found, &path);
+        Ok(Exit::Done)
+    }
+
+    fn head(&self, printer: &mut Printer, terminal: Terminal) -> Result<(), Failure> {
+        match terminal.out_columns {
+            Some(columns) if !self.json => printer.output.line(&terminal.out.bold(&heading(columns))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is shown of `entry`, if it is wanted.
+    fn line(&self, entry: &Entry, acts: &mut Acts, terminal: Terminal) -> Option<String> {
+        let act = acts.of(entry);
+        let wanted = self.filter.wants(entry, act.as_ref());
+        wanted.then(|| if self.json { entry.json().to_string() } else { as_text(entry, act.as_ref(), terminal) })
+    }
+
+    fn tell_nothing(&self, found: bool, path: &Path) {
+        if !found && let Some(filter) = self.filter.words() {
+            tell(&format!("weft: nothing in the log of {} is {filter}", shell(path)));
+        }
     }
 }
 
@@ -175,6 +215,18 @@ impl Printer {
         self.output.line(&plain_json(head))
     }
 
+    /// Prints the next line, unless nobody reads any more; what failed is put into `failed`.
+    fn next(&mut self, line: String, failed: &mut Option<Failure>) -> ControlFlow<()> {
+        match self.line(line) {
+            Ok(()) if !self.output.is_gone() => ControlFlow::Continue(()),
+            Ok(()) => ControlFlow::Break(()),
+            Err(failure) => {
+                *failed = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
     fn line(&mut self, line: String) -> Result<(), Failure> {
         self.found = true;
         match self.limit {
@@ -195,13 +247,14 @@ impl Printer {
         self.output.line(&format!("{comma}{line}"))
     }
 
-    fn finish(mut self, stopped: Option<&Failure>) -> Result<(), Failure> {
+    /// The end of what was begun; `members` are those of the document behind the events.
+    fn finish(mut self, members: &Value) -> Result<(), Failure> {
         for line in std::mem::take(&mut self.last) {
             self.print(&line)?;
         }
         if self.json {
-            let stopped = json!(stopped.map(Failure::error)).to_string();
-            self.output.line(&format!("],\"stopped\":{}}}", plain_json(&stopped)))?;
+            let members = members.to_string();
+            self.output.line(&format!("],{}", plain_json(members.trim_start_matches('{'))))?;
         }
         self.output.finish()
     }

@@ -176,7 +176,7 @@ pub(in crate::cli) fn kept(file: &Path, text: Vec<u8>, key: &VerifierKey) -> Res
 
 /// A note without what copying may have added: a byte order mark, line ends of another system, blank lines around
 /// it, and one indentation of all lines. None of it can stand in a note, so nothing that was signed is taken away.
-fn as_signed(text: &str) -> String {
+pub(super) fn as_signed(text: &str) -> String {
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let all: Vec<&str> = text.split_inclusive('\n').collect();
     let says = |line: &&str| !line.trim().is_empty();

@@ -45,6 +45,47 @@ fn a_kernel_that_runs_gives_receipts() {
 }
 
 #[test]
+fn a_kernel_that_runs_shows_and_proves_its_log() {
+    let home = echo();
+    let up = Up::start(&home, &["--env", "prod"]).with_play();
+    let kept = up.weft(&["chain", "checkpoint", "--json"]).exits(0).json();
+    std::fs::write(home.path("kept"), up.weft(&["chain", "checkpoint"]).exits(0).out).unwrap();
+    up.act("write", "/tree/x", json!({ "replace": true })).is(200);
+    let size = kept["size"].to_string();
+    for (name, command) in [("event", ["chain", "prove", "3"]), ("grown", ["chain", "consistency", &size])] {
+        std::fs::write(home.path(name), up.weft(&command).exits(0).out).unwrap();
+        let told = up.weft(&["verify", name, "--json"]).exits(0).json();
+        assert!(told["size"].as_u64() > kept["size"].as_u64(), "{told:#}");
+        assert!(name == "event" || told["old"]["root"] == kept["root"], "{told:#}");
+    }
+    up.weft(&["chain", "prove", "7777777"]).exits(1).tells(&["has no event 7777777"]);
+    up.weft(&["chain", "consistency", "7777777"]).exits(1).tells(&["never had 7777777"]);
+    up.weft(&["chain", "consistency", "2", &size]).exits(2).tells(&["leave out the later one"]);
+
+    let writes = ["chain", "show", "--json", "--resource", "/tree/**"];
+    let shown = up.weft(&writes).exits(0).json();
+    assert_eq!((&shown["verified"], &shown["problem"], &shown["stopped"]), (&json!(true), &Value::Null, &Value::Null));
+    let kinds: Vec<&Value> = shown["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
+    assert_eq!(kinds, ["intent", "outcome"]);
+    up.weft(&["chain", "show", "--limit", "1"]).exits(0);
+    up.weft(&["chain", "show", "--pid", "99"]).exits(0).tells(&["is of process 99"]);
+    let other = "weft.example/log+03431d25+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs";
+    for command in [&["chain", "checkpoint"][..], &["chain", "show"], &["chain", "prove", "3"]] {
+        let refused = up.weft(&[command, &["--json", "--key", other]].concat()).exits(4).json();
+        assert_eq!(refused["error"]["code"], "key_untrusted", "{command:?}");
+    }
+    for command in [&["chain", "verify"][..], &["chain", "export", "--jsonl"]] {
+        up.weft(command).exits(2).tells(&["weft backup COPY --data-dir"]);
+    }
+
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    home.weft(&["chain", "verify", "--against", "kept", "--data-dir", "data"]).exits(0);
+    let stored = home.weft(&[&writes[..], &["--data-dir", "data"]].concat()).exits(0).json();
+    assert_eq!(stored["events"], shown["events"]);
+}
+
+#[test]
 fn the_log_of_a_kernel_that_runs_is_followed() {
     let home = echo();
     let up = Up::start(&home, &["--env", "prod"]).with_play();
