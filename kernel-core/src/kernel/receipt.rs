@@ -1,6 +1,6 @@
 //! Receipts: all that the log says of one act, with the proof, made from a stored log and checked without one.
 
-use super::event::{Commitment, Content, Decided, Explanation, explain};
+use super::event::{Commitment, Content, Decided, Explanation, explain, kind};
 use super::index::{Found, NotFound, events_of, is_part};
 use super::rows::{TABLE_BODY, numbered};
 use crate::chain::{

@@ -28,6 +28,7 @@ const OWN: &[&str] = &[
     "list /fs/**",
     "write /fs/**",
     "remove /fs/**",
+    "list /tree/**",
     "read /tree/**",
     "write /tree/**",
     "remove /tree/**",

@@ -58,8 +58,8 @@ async fn restarted<H: Host>(world: &World<H>, app: &str) -> Vec<String> {
 /// needed when whoever needs them is gone; where all are started again together they stop one after the other.
 pub async fn those_that_need_nobody_stop_together<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
-    for (strategy, seconds) in [(Strategy::OneForOne, 100), (Strategy::RestForOne, 300)] {
-        let stubborn = |name: &str| agent(name).uses(&["call /proc/*"]).after(&["deaf"]).stops(within(100));
+    for (strategy, seconds) in [(Strategy::OneForOne, 50), (Strategy::RestForOne, 150)] {
+        let stubborn = |name: &str| agent(name).uses(&["call /proc/*"]).after(&["deaf"]).stops(within(50));
         let agents = [deaf(), agent("base"), stubborn("a"), stubborn("b").after(&["base"]), stubborn("c")];
         start(&world, "many", app("many", agents).supervised(Supervision { strategy, ..Supervision::default() })).await;
         for name in ["a", "b", "c"] {
@@ -68,13 +68,13 @@ pub async fn those_that_need_nobody_stop_together<H: Host>(host: H) {
         let session = world.session().await;
         let stop = session.act("stop", "/app/many", "");
         world.until(|world| world.process("c").state == Lifecycle::Stopping).await;
-        for passed in (0..seconds).step_by(100) {
+        for passed in (0..seconds).step_by(50) {
             let together = strategy == Strategy::OneForOne;
             let (a, b) = (world.process("a").state, world.process("b").state);
-            assert_eq!(a == Lifecycle::Stopping, together || passed == 200, "{strategy:?}");
-            assert_eq!(b != Lifecycle::Running, together || passed >= 100, "{strategy:?}");
+            assert_eq!(a == Lifecycle::Stopping, together || passed == 100, "{strategy:?}");
+            assert_eq!(b != Lifecycle::Running, together || passed >= 50, "{strategy:?}");
             assert_eq!(world.process("base").state, Lifecycle::Running, "b needs it, or comes before it");
-            world.hand.advance(Duration::from_secs(100));
+            world.hand.advance(Duration::from_secs(50));
             world.pause().await;
         }
         stop.await.expect("stopped");
@@ -291,14 +291,17 @@ pub async fn a_start_that_stops_has_its_time<H: Host>(host: H) {
     let mut world = World::boot(host, Environment::dev()).await;
     let slow = agent("slow").uses(&["call /proc/*"]).after(&["deaf"]).stops(within(100));
     let agents = [deaf(), slow, agent("waits").restarts(Restart::Permanent), agent("gate")];
-    let plan = app("slow", agents).ruled("asked", ASKED, Then::Escalate).supervised(waiting(1_000));
+    let plan = app("late", agents).ruled("asked", ASKED, Then::Escalate).supervised(waiting(1_000));
     world.install(plan).await;
     let mut told = world.kernel().observe(1_000);
     let (starts, stops) = (world.session().await, world.session().await);
-    let mut start = pin!(starts.act("start", "/app/slow", ""));
+    let mut start = pin!(starts.act("start", "/app/late", ""));
     assert!(poll!(start.as_mut()).is_pending());
     let ask = asked(&mut told).await;
     world.until(|world| world.process("waits").state == Lifecycle::Running).await;
+    let is_there = |world: &World<H>| world.kernel().summary().processes.iter().any(|p| p.name.as_str() == "slow");
+    world.until(is_there).await;
+    world.until(|world| world.process("slow").state == Lifecycle::Running).await;
     waits_for_the_deaf(&world, "slow").await;
     let first = world.pid("waits");
     end(&world, "waits", "fail once").await;
@@ -309,7 +312,7 @@ pub async fn a_start_that_stops_has_its_time<H: Host>(host: H) {
     world.hand.advance(Duration::from_secs(250));
     world.pause().await;
     assert!(poll!(start.as_mut()).is_pending(), "one of them waits to be started again");
-    let stop = stops.act("stop", "/app/slow", "");
+    let stop = stops.act("stop", "/app/late", "");
     world.until(|world| world.process("slow").state == Lifecycle::Stopping).await;
     world.hand.advance(Duration::from_secs(51));
     let refusal = start.await.expect_err("it took too long");

@@ -50,6 +50,7 @@ pub const EVERYTHING: &[&str] = &[
     "list /fs/**",
     "write /fs/**",
     "remove /fs/**",
+    "list /tree/**",
     "read /tree/**",
     "watch /tree/**",
     "write /tree/**",

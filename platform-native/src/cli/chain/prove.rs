@@ -114,6 +114,7 @@ fn proven(evidence: Evidence, key: Option<&VerifierKey>) -> Result<Exit, Failure
         Evidence::Inclusion(inclusion) => inclusion.verify(key).map(drop),
         Evidence::Consistency(consistency) => consistency.verify(key).map(drop),
         Evidence::Receipt(receipt) => receipt.verify(key).map(drop),
+        Evidence::Node(node) => node.verify(key).map(drop),
     };
     checked.map_err(|e| {
         Failure::new(Exit::Integrity, e.code(), format!("the log does not give such a proof: {e}"))
