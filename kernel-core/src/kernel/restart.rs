@@ -8,6 +8,7 @@ use super::app::App;
 use super::delivery::clip;
 use super::effects::{Effects, Notice, Wake};
 use super::event::{Content, Restarting, bounded};
+use super::open::{Open, OpenKind};
 use super::rows;
 use super::state::{Due, Need, State};
 use crate::id::{ActionId, Pid};
@@ -168,6 +169,15 @@ impl State {
         let name = self.processes.get(&pid).and_then(|process| process.app.as_ref());
         if let Some(name) = name.filter(|name| self.apps.get(*name).is_some_and(|app| !app.coming.is_empty())) {
             need.want(self, rows::novelty(name, Verb::Spawn, Kind::Agent));
+        }
+    }
+
+    /// Asks for the rows that the start of an instance looks at: of those that waited for it, and of what
+    /// waits for it since an earlier life.
+    pub(crate) fn want_started(&self, action: ActionId, need: &mut Need) {
+        if let Some(Open { kind: OpenKind::Spawn { child, .. }, .. }) = self.opened.get(&action) {
+            self.want_dependants(*child, need);
+            self.want_inbox(*child, need);
         }
     }
 }

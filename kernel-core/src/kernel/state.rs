@@ -467,15 +467,6 @@ impl State {
         self.deadlines.range(..=(at, u64::MAX)).map(|(_, due)| due)
     }
 
-    /// Asks for the rows that the start of an instance looks at: of those that waited for it, and of what
-    /// waits for it since an earlier life.
-    fn want_started(&self, action: ActionId, need: &mut Need) {
-        if let Some(Open { kind: OpenKind::Spawn { child, .. }, .. }) = self.opened.get(&action) {
-            self.want_dependants(*child, need);
-            self.want_inbox(*child, need);
-        }
-    }
-
     fn tick(&mut self, now: Now, fx: &mut Effects) {
         // What comes due by this very step waits for the next: the rows that it looks at are not loaded.
         let last = self.next_deadline;

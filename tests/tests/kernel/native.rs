@@ -2,12 +2,17 @@
 
 use bytes::Bytes;
 use kernel_core::kernel::Parts;
+use kernel_core::platform::StorageError;
 use kernel_tests::world::{Host, Kind, MOUNTS, name, programs};
-use platform_native::{HostOptions, NativePlatform};
+use platform_native::{HostError, HostOptions, NativePlatform};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// The most components at once: few enough to be filled, and enough for what the other clauses start.
 const INSTANCES: u32 = 64;
+
+/// How long a write that a crash left in the middle may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A data directory and the folders of the mounts, gone with it.
 #[derive(Debug)]
@@ -39,7 +44,16 @@ impl Host for NativeHost {
         options.mounts = MOUNTS.iter().map(|mount| (name(mount), self.folder.path().join(mount))).collect();
         options.natives = programs(|| panic!("told to"));
         options.instances = INSTANCES;
-        let host = platform_native::Host::open(options).await.expect("a host");
+        let begun = Instant::now();
+        // A write that a crash left in the middle is over soon.
+        let host = loop {
+            match platform_native::Host::open(options.clone()).await {
+                Err(HostError::Storage(StorageError::Held { .. })) if begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                host => break host.expect("a host"),
+            }
+        };
         let platform_native::Host { platform, storage, sandbox, devices, keys, .. } = host;
         Parts { platform, storage, sandbox, devices, keys }
     }

@@ -104,7 +104,7 @@ fn what_is_too_much_or_no_request_is_refused() {
         ("read", "proc/1", 400, "invalid"),
         ("read", "/fs/repo/a", 403, "denied"),
         ("connect", "/net/example.com:443", 403, "denied"),
-        ("list", "/tree/x", 501, "unsupported"),
+        ("read", "/node/eu-1/tree", 501, "unsupported"),
         ("kill", "/proc/99", 404, "not_found"),
         ("kill", "/proc/0", 404, "not_found"),
     ] {

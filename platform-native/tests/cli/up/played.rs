@@ -331,7 +331,7 @@ fn what_passed_is_counted_and_what_cannot_be_read_is_told() {
     let mut row = used.clone();
     let more = json!({
         "pid": 12, "parent": 11, "name": "worker", "app": "play", "role": "worker", "state": "exited", "exit": "normal",
-        "detail": "", "wall": 0, "tree": used,
+        "detail": "", "wall": 0, "tree": used, "limits": [],
     });
     row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let events = vec![running(12), verdict(12, "warned"), verdict(12, "denied"), ended(true)];

@@ -2,8 +2,10 @@
 
 use super::openapi::unfit;
 use super::{Up, echo};
+use crate::harness::Home;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use std::time::Duration;
 
 #[test]
 fn a_kernel_that_runs_gives_receipts() {
@@ -42,6 +44,63 @@ fn a_kernel_that_runs_gives_receipts() {
     up.ended();
     // It held for what it covered, and holds on.
     home.weft(&["verify", "r.json", "--data-dir", "data"]).exits(0).says(&["The receipt holds"]);
+}
+
+/// A directory in which a kernel in dev was killed before it signed its last events: the number of signed ones, and of all.
+fn killed(home: &Home) -> (u64, u64) {
+    let patience = || std::thread::sleep(Duration::from_millis(300));
+    // On a machine that is slow it may sign just then, once a second.
+    for _ in 0..10 {
+        let up = Up::start(home, &["--env", "dev"]);
+        for (node, wait) in [("/tree/first", 4), ("/tree/signs", 1), ("/tree/last", 1)] {
+            up.act("write", node, json!({ "replace": true })).is(200);
+            (0..wait).for_each(|_| patience());
+        }
+        up.kill();
+        let found = home.weft(&["chain", "verify", "--json", "--data-dir", "data"]).exits(0).json();
+        let (signed, size) = (found["signed"].as_u64().unwrap(), found["events"].as_u64().unwrap());
+        if signed < size {
+            return (signed, size);
+        }
+    }
+    panic!("it signed all, ten times");
+}
+
+/// Whoever reads a log signs nothing: what its kernel had not signed is no evidence, until one has.
+#[test]
+fn what_nobody_signed_is_no_evidence() {
+    let home = echo();
+    let (signed, size) = killed(&home);
+    let weft = |arguments: &[&str]| home.weft(&[arguments, &["--data-dir", "data"]].concat());
+    let data = std::fs::read(home.path("data/weft.redb")).unwrap();
+    let done = weft(&["chain", "checkpoint", "--json"]).exits(0).tells(&["are left out"]);
+    assert_eq!((&done.json()["size"], &done.json()["unsigned"]), (&json!(signed), &json!(size - signed)));
+    let writes = weft(&["chain", "show", "--json", "--verb", "write"]).exits(0).json();
+    let act = |event: Option<&Value>| event.unwrap()["action"].to_string();
+    let writes = writes["events"].as_array().unwrap();
+    let (first, last) = (act(writes.first()), act(writes.last()));
+    weft(&["receipt", &first]).exits(0);
+    weft(&["chain", "prove", &(signed - 1).to_string()]).exits(0);
+    weft(&["chain", "consistency", "2"]).exits(0);
+    let (event, all) = (signed.to_string(), size.to_string());
+    for command in [&["receipt", &last][..], &["chain", "prove", &event], &["chain", "consistency", &all]] {
+        let refused = weft(&[command, &["--json"]].concat()).exits(4).json();
+        assert_eq!((&refused["error"]["code"], &refused["error"]["signed"]), (&json!("unsigned"), &json!(signed)));
+    }
+    weft(&["receipt", "999999"]).exits(1);
+    let exported = weft(&["chain", "export", "--tiles", "tiles", "--json"]).exits(0).json();
+    assert_eq!((&exported["size"], &exported["unsigned"]), (&json!(signed), &json!(size - signed)));
+    let lines = weft(&["chain", "export", "--jsonl"]).exits(0).out;
+    assert_eq!(lines.lines().count() as u64, size);
+    assert!(std::fs::read(home.path("data/weft.redb")).unwrap() == data, "what is read is not changed");
+
+    // The kernel whose log it is goes on from it.
+    let up = Up::start(&home, &["--env", "dev"]);
+    assert_eq!(up.said["unsigned"], json!(size - signed));
+    up.weft(&["shutdown"]).exits(0);
+    up.ended();
+    weft(&["receipt", &last]).exits(0);
+    weft(&["chain", "export", "--tiles", "tiles"]).exits(0);
 }
 
 #[test]
