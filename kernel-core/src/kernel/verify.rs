@@ -52,8 +52,8 @@ pub async fn verify<S: Storage>(
     let opened = opening.finish()?.whole()?;
     let Checks { acts, unfit, bodies, index, root, unsigned } = checks;
     unfit.map_or(Ok(()), Err)?;
-    let acts = acts.finish(storage).await?;
     let bodies = bodies.found()?;
+    let acts = acts.finish(storage).await?;
     index.found()?;
     let tree = check_tree(storage, root).await?;
     Ok(Verified { opened, acts, bodies, tree, unsigned })
