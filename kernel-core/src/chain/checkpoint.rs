@@ -25,7 +25,7 @@ const EVERY_BATCH: &str = "every batch is signed";
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The note around it was not accepted.
-    #[error("the checkpoint is {0}")]
+    #[error(transparent)]
     Note(#[from] NoteError),
     /// The text of the note is not a checkpoint.
     #[error("not a checkpoint: {0}")]

@@ -104,7 +104,7 @@ pub async fn prove<S: Storage>(storage: &S, seq: u64, note: &str) -> Result<chai
     let checkpoint = Checkpoint::open_unverified(note)?;
     let size = checkpoint.size;
     if seq >= size {
-        return Err(ReceiptError::NotFound(format!("the log of {size} events has no event {seq}")));
+        return Err(ReceiptError::NotFound(format!("the checkpoint is over {size} events, and has no event {seq}")));
     }
     let event = event_at(storage, seq).await?;
     let proof = included(storage, seq, Hash::leaf(&event), &checkpoint).await?;
@@ -128,7 +128,7 @@ pub async fn prove_consistency<S: Storage>(storage: &S, old: u64, note: &str) ->
 /// That it never had so many, and what cannot be read.
 pub async fn root_of<S: Storage>(storage: &S, old: u64, size: u64) -> Result<Hash, ReceiptError> {
     if old > size {
-        return Err(ReceiptError::NotFound(format!("the log of {size} events never had {old}")));
+        return Err(ReceiptError::NotFound(format!("the checkpoint is over {size} events, and its log never had {old}")));
     }
     with_tiles(storage, |tiles| root_at(old, &mut |id| tiles.get(&id).cloned())).await
 }

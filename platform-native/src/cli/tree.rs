@@ -2,6 +2,7 @@
 
 use super::VERSION;
 use super::api::{Encoding, changes_of};
+use super::chain::advice;
 use super::client::{Connection, Which, given, payload, write};
 use super::exit::{Exit, Failure};
 use super::on_runtime;
@@ -11,7 +12,7 @@ use super::table::{Align, Table};
 use super::terminal::{Terminal, print, print_json};
 use super::text::{bytes, plain, time};
 use kernel_core::chain::Evidence;
-use kernel_core::kernel::{prove_node, snapshots, tree_children, tree_record, verify_node};
+use kernel_core::kernel::{ProveError, prove_node, snapshots, tree_children, tree_record, verify_node};
 use kernel_core::path::{Name, Resource, TreePath};
 use kernel_core::refusal::{Code, Refusal};
 use kernel_core::time::WallTime;
@@ -330,12 +331,19 @@ impl Get {
         match place(&self.which).await? {
             Place::Kernel(mut kernel) => {
                 let proved = kernel.post("/v1/tree/prove", &json!({ "path": self.path })).await?;
-                print_json(&proved["proof"])
+                let proof = Evidence::parse(proved["proof"].to_string().as_bytes());
+                let proof = proof.map_err(|e| kernel.broke_off(&e.to_string()))?;
+                print(&[proof.to_json()])
             }
             Place::Stored(stored) => {
                 let proof = prove_node(&stored.rows, node(&self.path)?).await;
-                let unproven = |why: String| Failure::new(Exit::Integrity, "unproven", why);
-                let proof = proof.map_err(|e| unproven(e.to_string()))?;
+                let unproven = |e: ProveError| match e {
+                    ProveError::Unsigned => {
+                        Failure::new(Exit::Integrity, "unsigned", e.to_string()).help(advice(&stored.path))
+                    }
+                    other => Failure::new(Exit::Integrity, "unproven", other.to_string()),
+                };
+                let proof = proof.map_err(unproven)?;
                 verify_node(&proof, Some(&stored.key))?;
                 print(&[Evidence::Node(proof).to_json()])
             }

@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch as channel;
+use tokio::sync::{OwnedSemaphorePermit, watch as channel};
 
 /// The most events that are kept, and the most bytes of them.
 const EVENTS: usize = 4_096;
@@ -250,6 +250,7 @@ pub(super) fn body(
     ring: Arc<Ring>,
     after: After,
     follow: bool,
+    place: OwnedSemaphorePermit,
 ) -> StreamBody<impl Stream<Item = Result<Frame<Bytes>, Infallible>>> {
     // Taken before the ring is looked at, so that nothing comes in between.
     let mut next = ring.next.subscribe();
@@ -267,7 +268,7 @@ pub(super) fn body(
     };
     // So that whoever connects knows at once that it has.
     first.push(Bytes::from_static(b": events\n\n"));
-    let reader = Reader { ring, next, at, follow, frames: first.into(), over: false };
+    let reader = Reader { ring, next, at, follow, frames: first.into(), over: false, _place: place };
     StreamBody::new(stream::unfold(reader, |mut reader| async move {
         let frame = reader.next().await?;
         Some((Ok(Frame::data(frame)), reader))
@@ -281,6 +282,7 @@ struct Reader {
     follow: bool,
     frames: VecDeque<Bytes>,
     over: bool,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Reader {
@@ -326,7 +328,7 @@ mod tests {
     /// What a reader gets until it would wait: each frame as its id, kind and what matters of its data.
     async fn got(ring: &Arc<Ring>, after: After) -> Vec<String> {
         let frames: Vec<_> =
-            body(ring.clone(), after, false).map(|frame| frame.unwrap().into_data().unwrap()).collect().await;
+            body(ring.clone(), after, false, place()).map(|frame| frame.unwrap().into_data().unwrap()).collect().await;
         let of = |frame: &Bytes| {
             let text = std::str::from_utf8(frame).unwrap();
             let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
@@ -335,6 +337,10 @@ mod tests {
             Some(format!("{} {} {what}", field("id:")?, field("event:")?))
         };
         frames.iter().filter_map(of).collect()
+    }
+
+    fn place() -> OwnedSemaphorePermit {
+        Arc::new(tokio::sync::Semaphore::new(1)).try_acquire_owned().unwrap()
     }
 
     #[tokio::test]
@@ -378,7 +384,7 @@ mod tests {
         let ring = Arc::new(Ring::new(0));
         let reader = tokio::spawn({
             let ring = ring.clone();
-            async move { body(ring, After::Start, true).count().await }
+            async move { body(ring, After::Start, true, place()).count().await }
         });
         tokio::time::sleep(Duration::from_millis(20)).await;
         ring.tell(log("a"));

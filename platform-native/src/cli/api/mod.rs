@@ -51,6 +51,9 @@ use tokio::sync::{Semaphore, watch as channel};
 /// How many applications are taken in, and receipts made, at a time, and how many backups.
 const LARGE: usize = 2;
 
+/// How many read events at a time: half of the connections of one address.
+const READERS: usize = 128;
+
 /// What of a kernel that stays lies beside its rows, and belongs to them.
 pub(crate) const KEPT: [&str; 2] = [agreed::FILE, mounts::FILE];
 
@@ -82,6 +85,8 @@ pub(crate) struct Room {
     large: Semaphore,
     /// The same for backups, each of which keeps the rows of its moment.
     backups: Arc<Semaphore>,
+    /// Whoever reads events keeps a connection for as long as it likes: only so many do, and others get in.
+    readers: Arc<Semaphore>,
 }
 
 impl Default for Room {
@@ -91,6 +96,7 @@ impl Default for Room {
             turns: Semaphore::new(1),
             large: Semaphore::new(LARGE),
             backups: Arc::new(Semaphore::new(LARGE)),
+            readers: Arc::new(Semaphore::new(READERS)),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::listen::{Listener, Peer};
 use super::refused::Refused;
 use super::routes::{self, Op, Route, Slot};
 use super::sessions::Held;
-use super::{Api, acts, apps, log, look, openapi, receipts, request, tree};
+use super::{Api, READERS, acts, apps, log, look, openapi, receipts, request, tree};
 use crate::cli::{VERSION, backup};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -316,7 +316,12 @@ impl Connection {
             None if says("from", "oldest") => After::Start,
             None => After::Now,
         };
-        let body = events::body(self.api.events.clone(), after, !says("follow", "false"));
+        let full = |_| {
+            let reason = format!("{READERS} connections read events, and no more are taken");
+            Refused::new(Code::Full, reason).status(StatusCode::SERVICE_UNAVAILABLE)
+        };
+        let place = self.api.room.readers.clone().try_acquire_owned().map_err(full)?;
+        let body = events::body(self.api.events.clone(), after, !says("follow", "false"), place);
         let mut response = Response::new(body.map_err(|never| match never {}).boxed());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         Ok(safe(response))

@@ -13,6 +13,7 @@ mod show;
 mod signed;
 mod verify;
 
+pub(super) use signed::advice;
 pub(crate) use evidence::VerifyFile;
 pub(crate) use receipt::Receipt;
 pub(in crate::cli) use verify::{kept, read};

@@ -72,7 +72,7 @@ impl Consistency {
             Source::Kernel(_) if self.new.is_some() => Err(Failure::usage(
                 "a kernel that runs proves what its log goes on from up to now, and not up to an earlier state",
             )
-            .help("leave out the later one")),
+            .help("leave out the later one, or read a copy: weft backup COPY")),
             Source::Kernel(mut live) => {
                 let proof = live.evidence(&format!("/v1/log/{old}/consistency")).await?;
                 proven(proof, live.key.as_ref())

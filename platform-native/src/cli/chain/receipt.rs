@@ -10,7 +10,7 @@ use crate::cli::place::Places;
 use crate::cli::stored::Stored;
 use crate::cli::terminal::tell;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use kernel_core::chain::{Evidence, VerifierKey};
+use kernel_core::chain::{Evidence, EvidenceError, VerifierKey};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::{ReceiptError, receipt, verify_receipt};
 use std::path::PathBuf;
@@ -69,11 +69,12 @@ impl Receipt {
             }
             made => made?,
         };
-        signed.tell();
-        if let Err(problem) = verify_receipt(&receipt, Some(&stored.key)) {
-            tell(&format!("weft: whoever verifies this will find {}: {problem}", problem.code()));
+        let is_whole = verify_receipt(&receipt, Some(&stored.key)).is_ok();
+        if !is_whole && signed.tells_later(&stored.rows, action).await? {
+            return Err(signed.unsigned(&format!("what came of act {action}")));
         }
-        told(&Evidence::Receipt(receipt))
+        signed.tell();
+        handed_out(receipt, Some(&stored.key))
     }
 
     /// From the kernel that runs on it.
@@ -82,7 +83,26 @@ impl Receipt {
         let mut kernel = which.connect().await?;
         let query = if self.with_body { "?body" } else { "" };
         let answered = kernel.bytes(&format!("/v1/receipts/{}{query}", self.action)).await?;
-        let evidence = Evidence::parse(&answered).map_err(|e| kernel.broke_off(&e.to_string()))?;
-        told(&evidence)
+        match Evidence::parse(&answered) {
+            Ok(Evidence::Receipt(receipt)) => handed_out(receipt, self.key.as_ref()),
+            Ok(_) => Err(kernel.broke_off("it is no receipt")),
+            Err(e) => Err(kernel.broke_off(&e.to_string())),
+        }
     }
+}
+
+/// Prints a receipt, and says what it lacks: of an act under way the log tells no more. One that does not hold is not printed.
+fn handed_out(receipt: kernel_core::chain::Receipt, key: Option<&VerifierKey>) -> Result<Exit, Failure> {
+    match verify_receipt(&receipt, key) {
+        Ok(_) => {}
+        Err(lacks @ (EvidenceError::AdmissionMissing(_) | EvidenceError::OutcomeMissing(_))) => {
+            tell(&format!("weft: whoever verifies this will find {}: {lacks}", lacks.code()));
+        }
+        Err(problem) => {
+            let message = format!("the log does not give such a receipt: {problem}");
+            return Err(Failure::new(Exit::Integrity, problem.code(), message)
+                .help("`weft chain verify` says what was changed; keep the data directory as evidence"));
+        }
+    }
+    told(&Evidence::Receipt(receipt))
 }

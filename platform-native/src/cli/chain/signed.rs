@@ -5,7 +5,7 @@ use crate::cli::events;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::stored::{Stored, head};
 use crate::cli::terminal::tell;
-use crate::cli::text::{counted, shell};
+use crate::cli::text::{count, counted, shell};
 use kernel_core::chain::{ChainError, Checkpoint};
 use kernel_core::id::ActionId;
 use kernel_core::kernel::{root_of, row_of};
@@ -61,7 +61,8 @@ impl Signed {
     /// Why there is no evidence of `what` came after it.
     pub(super) fn unsigned(&self, what: &str) -> Failure {
         let (signed, size) = (self.checkpoint.size, counted(self.size, "event"));
-        let message = format!("{what} came after the last signature, which covers the first {signed} of {size}");
+        let first = count(signed);
+        let message = format!("{what} came after the last signature, which covers the first {first} of {size}");
         Failure::new(Exit::Integrity, "unsigned", message).help(advice(&self.path)).with("signed", signed)
     }
 
@@ -87,7 +88,7 @@ impl Signed {
     /// Says what it leaves out, where it leaves anything out.
     pub(super) fn tell(&self) {
         if self.beyond() > 0 {
-            let (signed, left) = (self.checkpoint.size, counted(self.beyond(), "event"));
+            let (signed, left) = (count(self.checkpoint.size), counted(self.beyond(), "event"));
             tell(&format!(
                 "weft: it covers the first {signed}; {left} that came after the last signature are left out"
             ));
@@ -95,7 +96,8 @@ impl Signed {
     }
 }
 
-fn advice(path: &Path) -> String {
+/// How the end of a log comes to be signed.
+pub(in crate::cli) fn advice(path: &Path) -> String {
     let path = shell(path);
     format!(
         "a kernel signs the end of its own log when it is started on it, or says why not: weft up --data-dir {path}"

@@ -188,6 +188,36 @@ fn whoever_is_slow_or_gone_is_dropped_and_holds_nobody_up() {
     assert_eq!(up.ask("GET", "/v1/processes", None).is(200)["processes"], json!([]));
 }
 
+/// However many read events, whoever asks for something else gets in.
+#[test]
+fn readers_of_events_leave_room_for_others() {
+    let home = Home::new("");
+    let up = Up::start(&home, &[]);
+    let asks = |_| {
+        let mut stream = up.unix();
+        stream.write_all(b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        stream
+    };
+    let mut readers: Vec<UnixStream> = (0..200).map(asks).collect();
+    // The head tells, and what follows it is not waited for.
+    let mut begins = |stream: &mut UnixStream| {
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        String::from_utf8_lossy(&head).into_owned()
+    };
+    let told: Vec<String> = readers.iter_mut().map(&mut begins).collect();
+    assert_eq!(told.iter().filter(|head| head.ends_with("200")).count(), 128, "{told:?}");
+    assert!(told.iter().all(|head| head.ends_with("200") || head.ends_with("503")), "{told:?}");
+    up.weft(&["logs", "--follow"]).exits(1).tells(&["128 connections read events, and no more are taken"]);
+    up.weft(&["ps"]).exits(0);
+    drop(readers);
+    let since = Instant::now();
+    while !begins(&mut asks(0)).ends_with("200") {
+        assert!(since.elapsed() < Duration::from_secs(10), "no place was free");
+    }
+    up.weft(&["shutdown"]).exits(0);
+}
+
 #[test]
 fn a_stale_socket_is_replaced_and_a_living_one_never() {
     let home = Home::new("");
