@@ -328,6 +328,8 @@ impl State {
         }
         let ended = match (&handled.result, handling.request) {
             (Ok(Ok(_)), _) => Ended::Well,
+            // What is refused while the disk has no room is no fault of the message either.
+            _ if self.lack.is_some() => Ended::CutShort,
             (Ok(Err(_)), None) => Ended::Failed,
             // What a host has no room for is no fault of the message.
             (Err(fault), _) if !matches!(fault.kind, FaultKind::Start | FaultKind::Room) => Ended::Failed,

@@ -131,7 +131,8 @@ impl State {
         }
         self.forget_withheld(pid, now, fx);
         let limits = self.limits_of(&process, now.at);
-        self.forget_waiting(process.app.as_ref(), pid, now, fx);
+        let ended = Refusal::new(Code::Cancelled, "the process ended");
+        self.forget_waiting(process.app.as_ref(), pid, &ended, now, fx);
         // Levels that were held are given back with it; children were closed before.
         if let Ok(lines) = self.ledger.close(process.account) {
             self.carry_account(&process, lines);

@@ -16,7 +16,7 @@ use crate::app::DEFAULT_LOG;
 use crate::budget::nearly;
 use crate::id::{CallId, Pid};
 use crate::path::{Name, Resource, Verb};
-use crate::process::Process;
+use crate::process::{Lifecycle, Process};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Instant, Now};
 use std::collections::VecDeque;
@@ -132,16 +132,29 @@ impl State {
     }
 
     /// Whether an act of `pid` has to wait because its application has written as much as it may; then it does. What the
-    /// kernel does for it, and what only ends the process, does not.
-    pub(crate) fn waits_for_log(&mut self, pid: Pid, call: Option<CallId>, request: &Request, now: Now) -> bool {
+    /// kernel does for it, and what only ends the process, does not. Whoever is to stop is refused, and waits for nothing.
+    pub(crate) fn waits_for_log(
+        &mut self,
+        pid: Pid,
+        call: Option<CallId>,
+        request: &Request,
+        now: Now,
+        fx: &mut Effects,
+    ) -> bool {
         let guest = |process: &&Process| process.program.is_some();
         let (Some(call), Some(process)) = (call, self.processes.get(&pid).filter(guest)) else { return false };
         let Some(name) = &process.app else { return false };
+        let stops = process.life == Lifecycle::Stopping;
         let ends = |parsed: &Parsed| parsed.verb == Verb::Stop && parsed.resource == Resource::Proc(pid);
         let Some(app) = self.apps.get_mut(name).filter(|_| !request.parsed().is_ok_and(ends)) else { return false };
         let wait = app.log.wait(now.at);
         if self.passes.contains(&call) || (app.log.waiting.is_empty() && wait.is_zero()) {
             return false;
+        }
+        if stops {
+            let no = "it is to stop, and its application has written as much into the log as it may";
+            self.reply(pid, Some(call), Err(Refusal::new(Code::Cancelled, no)), now, fx);
+            return true;
         }
         app.log.waiting.push_back(Again { pid, call, request: request.clone() });
         if app.log.due.is_none() {
@@ -175,8 +188,14 @@ impl State {
         }
     }
 
-    /// A process has ended, or an application has: what of it waited is over.
-    pub(crate) fn forget_waiting(&mut self, app: Option<&Name>, pid: Pid, now: Now, fx: &mut Effects) {
+    /// Whether acts of `pid` wait.
+    pub(crate) fn waits_to_write(&self, pid: Pid) -> bool {
+        let app = self.processes.get(&pid).and_then(|process| self.apps.get(process.app.as_ref()?));
+        app.is_some_and(|app| app.log.waiting.iter().any(|again| again.pid == pid))
+    }
+
+    /// What of `pid`, a process of `app`, waited is over, and answered by `why`.
+    pub(crate) fn forget_waiting(&mut self, app: Option<&Name>, pid: Pid, why: &Refusal, now: Now, fx: &mut Effects) {
         let Some(app) = app.and_then(|name| self.apps.get_mut(name)) else { return };
         if app.log.waiting.is_empty() {
             return;
@@ -185,7 +204,7 @@ impl State {
             std::mem::take(&mut app.log.waiting).into_iter().partition(|again| again.pid == pid);
         app.log.waiting = left;
         for Again { call, .. } in gone {
-            self.reply(pid, Some(call), Err(Refusal::new(Code::Cancelled, "the process ended")), now, fx);
+            self.reply(pid, Some(call), Err(why.clone()), now, fx);
         }
     }
 }

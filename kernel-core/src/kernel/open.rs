@@ -282,6 +282,7 @@ impl State {
             self.unheard = result.err();
             return;
         };
+        self.passes.remove(&call);
         let outside = self.processes.get(&pid).is_none_or(|p| p.program.is_none());
         let durable = (outside || stored) && self.environment.output_commit();
         let reply = Reply { call, result, durable };

@@ -128,7 +128,9 @@ pub async fn prove_consistency<S: Storage>(storage: &S, old: u64, note: &str) ->
 /// That it never had so many, and what cannot be read.
 pub async fn root_of<S: Storage>(storage: &S, old: u64, size: u64) -> Result<Hash, ReceiptError> {
     if old > size {
-        return Err(ReceiptError::NotFound(format!("the checkpoint is over {size} events, and its log never had {old}")));
+        return Err(ReceiptError::NotFound(format!(
+            "the checkpoint is over {size} events, and its log never had {old}"
+        )));
     }
     with_tiles(storage, |tiles| root_at(old, &mut |id| tiles.get(&id).cloned())).await
 }

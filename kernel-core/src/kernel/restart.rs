@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// How long what could not be started waits at least.
 const RESPITE: Duration = Duration::from_millis(1);
+/// After what time it is looked again whether the disk has room.
+const UNTIL_ROOM: Duration = Duration::from_secs(1);
 
 impl State {
     /// Starts `member`, which ended, again, and whomever else that concerns; where that is more than its supervisor allows, it
@@ -122,6 +124,11 @@ impl State {
     /// Restarts of an application have waited long enough.
     pub(crate) fn restart_due(&mut self, name: &Name, root: Pid, now: Now, fx: &mut Effects) {
         let Some(app) = self.apps.get_mut(name).filter(|app| app.root == root && !app.ending) else { return };
+        // While the disk has too little room all that it would do is refused, and it would only fail again.
+        if self.lack.is_some() {
+            self.due(now.at.after(UNTIL_ROOM), Due::Restart(name.clone(), root));
+            return;
+        }
         for waits in app.coming.values_mut() {
             *waits = waits.filter(|at| *at > now.at);
         }

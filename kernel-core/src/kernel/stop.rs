@@ -273,8 +273,11 @@ impl State {
         match process.life {
             Lifecycle::Running if process.handling.is_some() => {
                 process.enter(Lifecycle::Stopping);
+                let app = process.app.clone();
                 self.drop_timers(pid);
                 self.end_receives(pid, now, fx);
+                let stops = Refusal::new(Code::Cancelled, "it is to stop");
+                self.forget_waiting(app.as_ref(), pid, &stops, now, fx);
             }
             // It was asked before, and finishes.
             Lifecycle::Stopping => {}

@@ -2,6 +2,7 @@
 //! do nothing.
 
 use super::budgets::near;
+use super::supervision::{comes_again, end};
 use crate::world::{Host, World, agent, app};
 use futures::FutureExt;
 use kernel_core::app::Budget;
@@ -9,6 +10,7 @@ use kernel_core::environment::Environment;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::input::Lack;
 use kernel_core::path::Verb;
+use kernel_core::process::{Lifecycle, Restart};
 use std::time::Duration;
 
 /// What an application may write in an hour.
@@ -28,7 +30,7 @@ async fn reads<H: Host>(world: &World<H>) -> usize {
 /// else; what waits can be killed.
 pub async fn what_an_application_writes_has_a_rate<H: Host>(host: H) {
     host.put("in", "x", b"x").await;
-    let world = World::boot(host, Environment::dev()).await;
+    let mut world = World::boot(host, Environment::dev()).await;
     let reader = |name: &str| agent(name).uses(&["read /fs/in/**"]);
     world.run(app("loud", [reader("a"), reader("b")]).budget(loud())).await;
     world.run(app("calm", [agent("c").uses(&["read /tree/**"])]).unmounted()).await;
@@ -53,6 +55,14 @@ pub async fn what_an_application_writes_has_a_rate<H: Host>(host: H) {
     let mut behind = Box::pin(other.act("call", &format!("/proc/{}", world.pid("b")), one));
     assert!((&mut behind).now_or_never().is_none());
     world.until(|world| waits(world) == 2).await;
+    // What waits can be interrupted, and asked for again.
+    let b = format!("/proc/{}", world.pid("b"));
+    world.session().await.act("signal", &b, "{\"signal\":\"interrupt\"}").await.expect("signalled");
+    let interrupted = behind.await.expect("it was answered");
+    assert!(String::from_utf8_lossy(&interrupted).contains("cancelled"), "{interrupted:?}");
+    let mut behind = Box::pin(other.act("call", &b, one));
+    assert!((&mut behind).now_or_never().is_none());
+    world.until(|world| waits(world) == 2).await;
     assert!(world.act("c", "read /tree/x").await.starts_with("not_found"));
     // What was written is forgotten bit by bit.
     world.hand.advance(Duration::from_secs(360));
@@ -66,6 +76,14 @@ pub async fn what_an_application_writes_has_a_rate<H: Host>(host: H) {
     assert_eq!(waits(&world), 0);
     let refusal = told.await.expect_err("it was killed");
     assert!(refusal.reason.contains("ended"), "{refusal}");
+    // Nor does whoever waits keep its application from stopping.
+    let last = world.session().await;
+    let mut cut = Box::pin(last.act("call", &b, "{\"deadline_ms\":80000000}\nrepeat 5000 read /fs/in/x"));
+    assert!((&mut cut).now_or_never().is_none());
+    world.until(|world| waits(world) == 1).await;
+    world.session().await.act("stop", "/app/loud", "").await.expect("stopped");
+    assert_eq!(world.ended("b").await.0, "shutdown");
+    drop(cut);
     world.finish().await;
 }
 
@@ -74,7 +92,9 @@ pub async fn what_an_application_writes_has_a_rate<H: Host>(host: H) {
 pub async fn without_room_applications_do_nothing<H: Host>(host: H) {
     host.put("in", "x", b"x").await;
     let world = World::boot(host, Environment::dev()).await;
-    world.run(app("busy", [agent("a").uses(&["read /fs/in/**", "write /fs/out/**"])])).await;
+    world
+        .run(app("busy", [agent("a").uses(&["read /fs/in/**", "write /fs/out/**"]).restarts(Restart::Permanent)]))
+        .await;
     assert!(world.act("a", "read /fs/in/x").await.starts_with("ok "));
     let lack = Lack { free: 1, reserve: 64 << 20 };
     world.kernel().room(Some(lack));
@@ -95,7 +115,16 @@ pub async fn without_room_applications_do_nothing<H: Host>(host: H) {
     let told = since.iter().filter(|event| of_a(&event.content)).count();
     assert_eq!(told, 1, "{since:?}");
     world.session().await.act("read", &format!("/proc/{}", world.pid("a")), "").await.expect("looked at");
+    // Whoever fails meanwhile is started again when there is room.
+    let first = world.pid("a");
+    end(&world, "a", "fail x").await;
+    world.until(|world| world.process("a").state == Lifecycle::Exited).await;
+    world.hand.advance(Duration::from_secs(10));
+    world.pause().await;
+    assert_eq!(world.pid("a"), first);
     world.kernel().room(None);
+    world.hand.advance(Duration::from_secs(10));
+    comes_again(&world, "a", first).await;
     assert!(world.act("a", "read /fs/in/x").await.starts_with("ok "));
     world.finish().await;
 }

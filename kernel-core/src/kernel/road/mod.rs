@@ -104,7 +104,7 @@ impl State {
             return Ok(());
         }
         if self.withhold(pid, call, request)
-            || self.waits_for_log(pid, call, request, now)
+            || self.waits_for_log(pid, call, request, now, fx)
             || self.lacks_room(pid, call, request, now, fx)
         {
             return Ok(());

@@ -84,11 +84,16 @@ impl State {
                 _ => {}
             }
         }
+        if self.waits_to_write(pid) {
+            let app = self.processes.get(&pid).and_then(|process| process.app.clone());
+            let told = self.tell_of(pid, &act.labels, interrupted());
+            self.sway(pid, &act.labels);
+            self.forget_waiting(app.as_ref(), pid, &told, now, fx);
+        }
     }
 
     fn cancel(&mut self, action: ActionId, pid: Pid, labels: &Labels, now: Now, fx: &mut Effects) {
-        let cancelled = Refusal::new(Code::Cancelled, "it was interrupted by a signal");
-        let told = self.tell_of(pid, labels, cancelled);
+        let told = self.tell_of(pid, labels, interrupted());
         self.sway(pid, labels);
         self.close(action, Err(told), now, fx);
     }
@@ -117,4 +122,8 @@ impl State {
         self.weigh(pid, now, fx);
         Ok(())
     }
+}
+
+fn interrupted() -> Refusal {
+    Refusal::new(Code::Cancelled, "it was interrupted by a signal")
 }

@@ -13,9 +13,9 @@ mod show;
 mod signed;
 mod verify;
 
-pub(super) use signed::advice;
 pub(crate) use evidence::VerifyFile;
 pub(crate) use receipt::Receipt;
+pub(super) use signed::advice;
 pub(in crate::cli) use verify::{kept, read};
 
 use super::client;
