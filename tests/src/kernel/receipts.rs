@@ -117,7 +117,10 @@ pub async fn what_does_not_hold_is_named<H: Host>(host: H) {
     let waits = verify_receipt(&receipt(&world, ask.action, false).await, Some(&world.key()));
     assert!(matches!(waits, Err(EvidenceError::AdmissionMissing(_))), "{waits:?}");
     world.kernel().answer(ask.action, true, "the suite").await.expect("answered");
-    world.pause().await;
+    let is_over = |e: &Recorded| e.action == ask.action && matches!(e.content, Content::Outcome(_));
+    while !world.log().await.iter().any(is_over) {
+        world.pause().await;
+    }
     let log = world.log().await;
     let key = world.key();
     let found = |receipt: &Receipt| {

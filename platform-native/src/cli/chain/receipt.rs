@@ -9,10 +9,11 @@ use crate::cli::exit::{Exit, Failure, HELD};
 use crate::cli::place::Places;
 use crate::cli::stored::Stored;
 use crate::cli::terminal::tell;
+use crate::keys::public_key;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use kernel_core::chain::{Evidence, EvidenceError, VerifierKey};
 use kernel_core::id::ActionId;
-use kernel_core::kernel::{ReceiptError, receipt, verify_receipt};
+use kernel_core::kernel::{ReceiptError, log_key, receipt, verify_receipt};
 use std::path::PathBuf;
 
 /// Its arguments.
@@ -74,7 +75,7 @@ impl Receipt {
             return Err(signed.unsigned(&format!("what came of act {action}")));
         }
         signed.tell();
-        handed_out(receipt, Some(&stored.key))
+        handed_out(receipt, &stored.key)
     }
 
     /// From the kernel that runs on it.
@@ -84,7 +85,14 @@ impl Receipt {
         let query = if self.with_body { "?body" } else { "" };
         let answered = kernel.bytes(&format!("/v1/receipts/{}{query}", self.action)).await?;
         match Evidence::parse(&answered) {
-            Ok(Evidence::Receipt(receipt)) => handed_out(receipt, self.key.as_ref()),
+            Ok(Evidence::Receipt(receipt)) => {
+                let found = data_dir.as_deref().map(public_key).transpose()?.flatten().map(log_key);
+                match self.key.as_ref().or(found.as_ref()) {
+                    Some(key) => handed_out(receipt, key),
+                    // There is no key here to hold it against.
+                    None => told(&Evidence::Receipt(receipt)),
+                }
+            }
             Ok(_) => Err(kernel.broke_off("it is no receipt")),
             Err(e) => Err(kernel.broke_off(&e.to_string())),
         }
@@ -92,8 +100,8 @@ impl Receipt {
 }
 
 /// Prints a receipt, and says what it lacks: of an act under way the log tells no more. One that does not hold is not printed.
-fn handed_out(receipt: kernel_core::chain::Receipt, key: Option<&VerifierKey>) -> Result<Exit, Failure> {
-    match verify_receipt(&receipt, key) {
+fn handed_out(receipt: kernel_core::chain::Receipt, key: &VerifierKey) -> Result<Exit, Failure> {
+    match verify_receipt(&receipt, Some(key)) {
         Ok(_) => {}
         Err(lacks @ (EvidenceError::AdmissionMissing(_) | EvidenceError::OutcomeMissing(_))) => {
             tell(&format!("weft: whoever verifies this will find {}: {lacks}", lacks.code()));
