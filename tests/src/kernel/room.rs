@@ -121,7 +121,7 @@ pub async fn without_room_applications_do_nothing<H: Host>(host: H) {
     world.until(|world| world.process("a").state == Lifecycle::Exited).await;
     world.hand.advance(Duration::from_secs(10));
     world.pause().await;
-    assert_eq!(world.pid("a"), first);
+    assert_eq!(world.process("a").pid, first, "nobody is started again");
     world.kernel().room(None);
     world.hand.advance(Duration::from_secs(10));
     comes_again(&world, "a", first).await;
