@@ -133,7 +133,7 @@ test('the receipt of the refused act and a proof of the tree hold, changed they 
   torn.events[0].event = event.toString('base64');
   assert.match(await said(torn), /It does not hold\s+Something in it was changed after it was signed\.[\s\S]*forked/);
   await page.getByRole('tab', { name: 'Tree' }).click();
-  await page.getByText('Nothing was written to it.').waitFor();
+  await page.getByRole('button', { name: 'kernel/' }).waitFor();
   const proof = await saved(() => page.getByRole('button', { name: 'Proof' }).click());
   assert.match(await said(proof), /The tree does not hold the node/);
   const native = JSON.parse(readFileSync(new URL('../../pkg/test/native-evidence.json', import.meta.url)));
