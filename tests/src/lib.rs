@@ -194,7 +194,7 @@ macro_rules! each_kernel_clause {
                 a_name_that_is_taken_brings_what_its_holder_carries, a_circle_brings_what_those_in_it_carry,
                 a_stream_brings_what_it_was_written_under, a_stream_brings_what_it_was_read_under,
                 what_was_compared_or_removed_tells_of_it, a_refusal_names_no_receiver;
-            kept: what_is_installed_is_in_the_tree, another_plan_is_not_started, what_is_held_outlives_the_kernel,
+            kept: what_is_installed_is_in_the_tree, a_start_that_goes_on_tells_the_root, another_plan_is_not_started, what_is_held_outlives_the_kernel,
                 a_snapshot_is_held_against_who_took_it, nodes_are_listed;
             tree: compare_and_set_is_exact, the_tree_outlives_the_kernel, every_change_tells_the_root,
                 a_changed_tree_does_not_boot, what_was_changed_is_not_built_upon, a_proof_is_whole_in_itself,

@@ -8,7 +8,6 @@ use super::state::{Abandoned, Due, State};
 use super::suspend::Withheld;
 use super::verb::Killed;
 use super::verb::table::Class;
-use crate::chain::Hash;
 use crate::id::{ActionId, CallId, Pid, StreamId};
 use crate::ipc::Envelope;
 use crate::label::Labels;
@@ -153,7 +152,7 @@ impl State {
             // Its device is busy with it, or will be told that it is not to begin: what came of it is known then.
             (_, _) if self.unsettled.contains_key(&action) => {}
             (_, result) if open.class == Class::Outward || not_done => {
-                self.record_outcome(action, result, closed.note, None, now, fx);
+                self.record_outcome(action, result, closed.note, now, fx);
                 if !not_done {
                     self.count_failed(open.pid, result, now, fx);
                 }
@@ -214,7 +213,7 @@ impl State {
             Ok(reply) => Ok(super::verb::device_reply(reply)),
             Err((code, reason)) => Err(Refusal::new(*code, reason.clone()).of(action)),
         };
-        self.record_outcome(action, &result, note, None, now, fx);
+        self.record_outcome(action, &result, note, now, fx);
         if matches!(&result, Err(refusal) if refusal.code == Code::Denied) {
             self.count_refused(pid, true, now, fx);
         }
@@ -234,7 +233,6 @@ impl State {
         action: ActionId,
         result: &Result<Bytes, Refusal>,
         note: String,
-        tree: Option<Hash>,
         now: Now,
         fx: &mut Effects,
     ) {
@@ -242,7 +240,7 @@ impl State {
             Ok(reply) => (Outcome::DONE, String::new(), reply.len() as u64),
             Err(refusal) => (refusal.code.as_str(), refusal.for_the_log(), 0),
         };
-        let tree = tree.or_else(|| self.untold_root.then(|| self.tree.root()));
+        let tree = self.untold_root.then(|| self.tree.root());
         let outcome = Outcome { result: word.to_owned(), reason, bytes, note, tree };
         self.record(action, Content::Outcome(outcome), now, fx);
         fx.rows.push((rows::numbered(rows::TABLE_OPEN, action.0), None));

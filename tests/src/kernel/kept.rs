@@ -2,9 +2,11 @@
 
 use crate::world::{Host, World, agent, app};
 use bytes::Bytes;
+use futures::FutureExt;
 use kernel_core::chain::{Evidence, VerifierKey};
 use kernel_core::codec::table_range;
 use kernel_core::environment::Environment;
+use kernel_core::governance::Then;
 use kernel_core::kernel::event::Content;
 use kernel_core::kernel::rows::{TABLE_APP, TABLE_HELD, TABLE_SNAPSHOT, TABLE_SNAPSHOT_NODE, key};
 use kernel_core::kernel::{opening, snapshots, verify, verify_node};
@@ -76,6 +78,25 @@ pub async fn what_is_installed_is_in_the_tree<H: Host>(host: H) {
     world.session().await.act("remove", "/app/store", "").await.expect("removed");
     assert_eq!(told(&world).await.expect_err("it is gone").code, Code::NotFound);
     assert!(!proved(&world, &verifier, "kernel/apps/store").await);
+    world.finish().await;
+}
+
+/// A start that goes on, because a person is asked in the middle of it, has changed the tree: what is stored tells the root of it,
+/// so that a kernel boots over it when the power fails by then.
+pub async fn a_start_that_goes_on_tells_the_root<H: Host>(host: H) {
+    let mut world = World::boot(host, Environment::dev()).await;
+    let asked = "verbs = [\"spawn\"]\nresources = [\"/agent/gate\"]";
+    world.install(app("slow", [agent("gate")]).unmounted().ruled("asked", asked, Then::Escalate)).await;
+    let session = world.session().await;
+    {
+        let mut start = std::pin::pin!(session.act("start", "/app/slow", ""));
+        assert!((&mut start).now_or_never().is_none());
+        world.asked().await;
+        checks(&world).await.expect("a tree as the log tells it");
+    }
+    drop(session);
+    world.crash().await;
+    checks(&world).await.expect("a tree as the log tells it");
     world.finish().await;
 }
 

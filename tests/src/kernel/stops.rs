@@ -97,7 +97,10 @@ pub async fn nobody_comes_again_below_what_stops<H: Host>(host: H) {
     };
     let agents = [deaf(), firm("fails", "t"), slow("slow", "t", 60), firm("waits", "v"), slow("last", "u", 200)];
     let patient = SupervisorPlan { supervision: waiting(100), ..below("v", "s") };
-    let supervisors = [supervisor("u"), below("s", "u"), intensity(below("t", "s"), 0), patient];
+    // Only where the one that fails is not started again alone do they stop one after the other.
+    let mut u = supervisor("u");
+    u.supervision.strategy = Strategy::RestForOne;
+    let supervisors = [u, below("s", "u"), intensity(below("t", "s"), 0), patient];
     start(&world, "tree", app("tree", agents).overseen(supervisors)).await;
     for name in ["slow", "last"] {
         waits_for_the_deaf(&world, name).await;

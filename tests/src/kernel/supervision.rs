@@ -8,6 +8,7 @@ use kernel_core::governance::Then;
 use kernel_core::id::Pid;
 use kernel_core::kernel::effects::Notice;
 use kernel_core::kernel::event::{Content, Restarting};
+use kernel_core::kernel::rows::{TABLE_APP, TABLE_RUNNING, key};
 use kernel_core::kernel::{Revived, Told, Tombstones};
 use kernel_core::path::Name;
 use kernel_core::process::{Lifecycle, Restart, Strategy, Supervision};
@@ -313,15 +314,17 @@ pub async fn what_is_no_longer_wanted_does_not_come_again<H: Host>(host: H) {
     session.act("stop", "/app/stopped", "").await.expect("it should run no longer");
     session.act("stop", "/app/stopped", "").await.expect_err("it does not run");
     session.act("remove", "/app/removed", "").await.expect("removed");
-    world.install(app("anew", [agent("a")]).unmounted()).await;
+    let anew = key(TABLE_RUNNING, b"anew");
+    let ran = world.row(&anew).await;
+    world.install(app("anew", [agent("z")]).unmounted()).await;
     let plan =
         serde_json::to_vec(&app("other", [agent("p")]).unmounted().plan(world.host.kind().program())).expect("a plan");
-    world.put_row(&kernel_core::kernel::rows::key(kernel_core::kernel::rows::TABLE_APP, b"other"), &plan).await;
-    world.log().await;
+    drop(session);
+    // Nor does another plan that was put where one ran, and what is said to have run before another was installed.
+    world.reboot_over(vec![(key(TABLE_APP, b"other"), Some(plan.into())), (anew, ran)]).await;
     let revived = world.kernel().revive(|_, _| true).await.expect("rows that can be read");
     let told: Vec<(&str, bool)> = revived.iter().map(|app| (app.app.as_str(), app.result.is_ok())).collect();
-    assert_eq!(told, [("other", false), ("outer", true)]);
-    drop(session);
+    assert_eq!(told, [("anew", false), ("other", false), ("outer", true)]);
     world.finish().await;
 }
 

@@ -423,9 +423,7 @@ impl State {
         };
         match act.class {
             Class::Outward => {
-                let changed = matches!(act.resource, Resource::Tree(_)) && result.is_ok();
-                let tree = changed.then(|| self.tree.root());
-                self.record_outcome(act.action, &result, String::new(), tree, now, fx);
+                self.record_outcome(act.action, &result, String::new(), now, fx);
                 self.count_failed(act.pid, &result, now, fx);
             }
             Class::Inner | Class::Observing => {

@@ -187,6 +187,8 @@ impl State {
         let snapshot = Snapshot { action: act.action, kept };
         self.keep_snapshot(&snapshot, fx)?;
         self.snapshots.push(snapshot);
+        // The outcome tells which tree that is.
+        self.untold_root = true;
         Ok(Answer::empty())
     }
 
