@@ -166,7 +166,11 @@ impl Up {
             space,
         });
         // Nothing of an application runs yet.
-        kernel.room(api.space.lack());
+        let lack = api.space.lack();
+        if lack.is_some() {
+            tell(&of_room(lack.as_ref(), terminal));
+        }
+        kernel.room(lack);
         let (end, over) = watch::channel(false);
         let addresses: Vec<Address> = listeners.iter().map(|listener| listener.address.clone()).collect();
         warn_of_open(&listeners, terminal);

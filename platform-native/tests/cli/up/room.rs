@@ -4,6 +4,7 @@ use super::{Up, ask, request};
 use crate::disk::Disk;
 use crate::harness::{Done, Home, agent};
 use serde_json::json;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 /// Waits until a command of `up` says `part`.
@@ -52,6 +53,17 @@ fn with_too_little_room_on_the_disk_applications_do_nothing_and_operators_act_on
     up.weft(&["health"]).exits(1);
     up.weft(&["shutdown"]).exits(0);
     up.ended();
+}
+
+#[test]
+fn too_little_room_is_told_of_at_the_start() {
+    let home = Home::new("");
+    let mut up = Up::start(&home, &["--reserve", "1000000GiB"]);
+    up.weft(&["health"]).exits(1);
+    up.weft(&["shutdown"]).exits(0);
+    let mut err = String::new();
+    up.child.as_mut().unwrap().stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert!(err.contains("are left on the disk") && err.contains("is refused until there is room"), "{err}");
 }
 
 #[test]
